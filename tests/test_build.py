@@ -1,0 +1,106 @@
+"""`assignments/` is what nbgrader makes of `solutions/`, and only what is meant to be published."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.problem_sets.grading import ROOT, PlainCourse
+from utils.commands.build import CONFIG, build_assignments, load_config, problem_sets
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Return every file below a folder by its relative path."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+@pytest.fixture
+def course(tmp_path) -> Path:
+    """A copy of the course's configuration and sources, in a folder with an awkward name."""
+    course = tmp_path / "my course [講義]"
+    shutil.copytree(ROOT / "solutions", course / "solutions")
+    shutil.copy(ROOT / CONFIG, course)
+    return course
+
+
+def test_committed_assignments_are_a_fresh_build(course):
+    build_assignments(course)
+    assert tree(course / "assignments") == tree(ROOT / "assignments")
+
+
+def test_a_second_build_changes_nothing(course):
+    assert len(build_assignments(course)) == len(problem_sets(course))
+    before = tree(course)
+    assert build_assignments(course) == []
+    assert tree(course) == before
+
+
+def test_build_repairs_what_was_edited_and_removes_what_is_left_over(course):
+    build_assignments(course)
+    before = tree(course / "assignments")
+    name = problem_sets(course)[0]
+    edited = course / "assignments" / name / f"{name}.ipynb"
+    edited.write_text("{}")
+    left_over = course / "assignments" / "ps0_gone" / "ps0_gone.ipynb"
+    left_over.parent.mkdir()
+    left_over.write_text("{}")
+    assert sorted(build_assignments(course)) == sorted([edited, left_over])
+    assert tree(course / "assignments") == before
+
+
+def test_no_other_file_of_a_solution_is_published(course):
+    build_assignments(course)
+    before = tree(course / "assignments")
+    name = problem_sets(course)[0]
+    folder = course / "solutions" / name
+    (folder / "answers.txt").write_text("42")
+    (folder / "drafts").mkdir()
+    (folder / "drafts" / "old.py").write_text("x = 1")
+    shutil.copy(folder / f"{name}.ipynb", folder / f"{name}-Copy1.ipynb")
+    assert build_assignments(course) == []
+    assert tree(course / "assignments") == before
+
+
+def test_a_listed_file_is_published(course):
+    name = problem_sets(course)[0]
+    config = (course / CONFIG).read_text(encoding="utf-8")
+    empty = "PUBLISHED: dict[str, list[str]] = {"
+    assert empty in config
+    listed = config.replace(empty, f'{empty}"{name}": ["data.csv"], ')
+    (course / CONFIG).write_text(listed, encoding="utf-8")
+    (course / "solutions" / name / "data.csv").write_text("1,2")
+    (course / "solutions" / name / "notes.csv").write_text("3,4")
+    build_assignments(course)
+    published = set(tree(course / "assignments" / name))
+    assert published == {f"{name}.ipynb", "data.csv"}
+
+
+def test_configuration_does_not_depend_on_the_current_folder(course, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = load_config(course).CourseDirectory
+    assert Path(config.root) == course
+    assert config.db_url.endswith("/grading/gradebook.db")
+    assert (course / "grading").is_dir()
+
+
+@pytest.mark.slow
+def test_nbgrader_itself_works_from_any_folder_and_publishes_the_same(tmp_path):
+    course = PlainCourse(tmp_path / "a course 講義")
+    name = problem_sets(course.folder)[0]
+    (course.folder / "solutions" / name / "answers.txt").write_text("42")
+    course.nbgrader("generate_assignment", name, "--course-dir", str(course.folder), cwd=tmp_path)
+    assert tree(course.folder / "assignments" / name) == tree(ROOT / "assignments" / name)
+    course.submit(name, "ada", {})
+    course.nbgrader("autograde", name, "--course-dir", str(course.folder), cwd=tmp_path)
+    course.nbgrader("generate_feedback", name)
+    feedback = course.folder / "grading" / "feedback" / "ada" / name
+    assert [file.name for file in feedback.iterdir()] == [f"{name}.html"]
+    course.nbgrader("export")
+    assert {path.name for path in course.folder.iterdir()} == {
+        "solutions",
+        "assignments",
+        "grading",
+        CONFIG,
+    }
+    assert {path.name for path in tmp_path.iterdir()} == {"a course 講義"}

@@ -1,0 +1,69 @@
+"""The demo: a class is graded from release to feedback, and the table says what was wrong."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from utils.commands import demo
+from utils.grading.execute import NotFenced
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore"),  # Dask's and SQLAlchemy's own affairs
+]
+
+
+def run(capsys) -> tuple[dict[str, tuple[str, str]], str]:
+    """Run the demo; return score or status and remark by student, and all that was printed."""
+    assert demo.main([]) == 0
+    printed = capsys.readouterr().out
+    rows = re.findall(r"^(\w+) +([\d.]+|unreadable)(?:/18)?  .{34} (.*)$", printed, re.MULTILINE)
+    return {name: (score, remark) for name, score, remark in rows}, printed
+
+
+def holds(table: dict[str, tuple[str, str]]) -> None:
+    """Check what any way of grading has to find."""
+    for name in ("akiko", "ben", "olga", "pedro"):
+        assert table[name][0] == "14", name
+    assert table["akiko"][1] == "nothing wrong"
+    assert table["chiara"][0] == "0"
+    half_right = (
+        "daniel emiko farid grace hiroshi ines jonas kenji lena qing rosa sven tariq uma wen"
+    )
+    for name in half_right.split():
+        assert 2 <= float(table[name][0]) < 14, name
+        assert table[name][1] != "nothing wrong"
+    assert table["marek"][0] == table["noor"][0] == table["xenia"][0] == "2"
+
+
+def test_the_demo_grades_its_class_and_says_what_was_wrong(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    table, printed = run(capsys)
+    assert len(table) == 30
+    holds(table)
+    assert "no answer within 1 seconds" in table["noor"][1]
+    assert table["yusuf"][0] == "unreadable"
+    for name in ("eve", "mallory", "oscar", "trudy", "zoe"):
+        assert float(table[name][0]) < 4, name
+    report = Path(re.search(r"report: +(.*) and", printed)[1])
+    assert "30" in report.read_text(encoding="utf-8")
+    assert len(list((report.parent.parent / "feedback").glob("*/*/*.html"))) == 30
+
+
+def test_the_demo_runs_where_nothing_fences_submissions_in(capsys, monkeypatch):
+    def no_fence() -> str:
+        raise NotFenced("no fence here")
+
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("utils.grading.execute.fence", no_fence)
+    table, printed = run(capsys)
+    assert "nbgrader grades it" in printed
+    assert "eve" not in table
+    assert Path(re.search(r"report: +(.*) and", printed)[1]).is_file()
+    holds(table)
+
+
+def test_the_demo_takes_no_arguments(capsys):
+    assert demo.main(["--fast"]) == 2
+    assert "no arguments" in capsys.readouterr().out

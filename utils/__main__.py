@@ -1,0 +1,265 @@
+"""The front door: `python3 -m utils COMMAND`.
+
+This file uses the standard library only, because it runs before anything is installed. On the first
+call it makes `.venv` in the course folder and installs `requirements.txt`; later calls go straight
+on, until `requirements.txt`, `pyproject.toml`, the folder or the Python version changes. Then the
+command itself, a module of `utils/commands/`, runs inside that environment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PLAN = VENV / "course-plan.json"  # written first: for which Python this folder was made
+STAMP = VENV / "course-stamp.json"  # written last: the environment is whole
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+OLDEST, NEWEST = (3, 11), (3, 13)
+
+COMMANDS = {
+    "demo": "grade a simulated class from release to feedback, and print the table",
+    "lab": "open JupyterLab on the lectures",
+    "check": "check your own work: FILE's visible tests, with hints",
+    "grade": "grade all submissions of a problem set",
+    "report": "write a problem set's report, scores for Canvas or Moodle, similar submissions",
+    "test": "run every test; arguments go to pytest",
+    "build": "write assignments/ and the outputs of lectures/ anew",
+    "weights": "train the network of the inference lectures and write its weights",
+    "doctor": "say what is installed, which data is here, and what protects the grader",
+}
+
+
+def usage() -> str:
+    """Return the list of commands as text."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {what}" for name, what in COMMANDS.items()]
+    return "\n".join(["usage: python3 -m utils COMMAND", "", *lines])
+
+
+def main(argv: list[str]) -> int:
+    """Run one command in the course's environment and return its exit status."""
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0 if argv else 2
+    command, *arguments = argv
+    if command not in COMMANDS:
+        print(f"there is no command {command!r}\n\n{usage()}", file=sys.stderr)
+        return 2
+    try:
+        ensure_environment()
+    except SetupError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted; the next call goes on from here", file=sys.stderr)
+        return 130
+    return run_in_environment(command, arguments)
+
+
+def run_in_environment(command: str, arguments: list[str]) -> int:
+    """Run `utils.commands.COMMAND` with the environment's Python and return its exit status."""
+    start = (
+        "import importlib, sys\n"
+        "try:\n"
+        f"    command = importlib.import_module('utils.commands.{command}')\n"
+        "    sys.exit(command.main(sys.argv[1:]))\n"
+        "except KeyboardInterrupt:\n"
+        "    sys.exit('\\ninterrupted')"
+    )
+    process = subprocess.Popen([PYTHON, "-P", "-c", start, *arguments], env=environment_variables())
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue  # Ctrl-C reaches the command too; it decides how to end
+
+
+def environment_variables() -> dict[str, str]:
+    """Return this process's variables with the environment's programs first on PATH."""
+    variables = dict(os.environ)
+    variables["PATH"] = f"{BIN}{os.pathsep}{variables.get('PATH', '')}"
+    variables["VIRTUAL_ENV"] = str(VENV)
+    variables.pop("PYTHONHOME", None)
+    return variables
+
+
+# The environment ------------------------------------------------------------------------------
+
+
+class SetupError(Exception):
+    """The environment cannot be made; the message says what to do."""
+
+
+def ensure_environment() -> None:
+    """Make `.venv`, or mend it, unless it stands and fits.
+
+    Raises:
+        SetupError: with a sentence that says what to do.
+    """
+    wanted = fingerprint()
+    if stands(wanted):
+        return
+    if not OLDEST <= sys.version_info[:2] <= NEWEST:
+        raise SetupError(
+            f"the course needs Python {dotted(OLDEST)} to {dotted(NEWEST)}, but this is "
+            f"{sys.version.split()[0]} ({sys.executable}); call one of those instead, for example "
+            f"python{dotted(NEWEST)} -m utils"
+        )
+    with only_one_at_a_time():
+        if not stands(wanted):  # another process may have made it meanwhile
+            make_environment(wanted)
+
+
+def fingerprint() -> dict[str, str]:
+    """Return what the environment depends on: the packages, the folder, the Python version."""
+    return {
+        "packages": hashlib.sha256((ROOT / "requirements.txt").read_bytes()).hexdigest(),
+        "folder": str(ROOT),
+        "python": dotted(sys.version_info),
+    }
+
+
+def stands(wanted: dict[str, str]) -> bool:
+    """Say whether the whole environment is there, for just these packages, folder and Python."""
+    return read_json(STAMP) == wanted and PYTHON.exists()
+
+
+def read_json(path: Path) -> dict[str, str]:
+    """Return what the file holds, and nothing where it is missing or half-written."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def make_environment(wanted: dict[str, str]) -> None:
+    """Bring `.venv` to what is `wanted`, keeping as much as fits of what is there.
+
+    Raises:
+        SetupError: the folder is read-only, or installing failed.
+    """
+    started = time.monotonic()
+    old = read_json(STAMP)
+    same_python = PYTHON.exists() and read_json(PLAN).get("python") == wanted["python"]
+    moved = same_python and {**old, "folder": wanted["folder"]} == wanted and os.name != "nt"
+    if moved:
+        say(f"the folder has moved to {ROOT}: mending .venv (no network needed)")
+        mend_paths(old["folder"])
+    else:
+        STAMP.unlink(missing_ok=True)
+        say("setting up .venv: this takes a minute or two, once, and needs the network")
+        if not same_python:
+            create_venv()
+            PLAN.write_text(json.dumps(wanted), encoding="utf-8")
+        install()
+    STAMP.write_text(json.dumps(wanted), encoding="utf-8")
+    say(f"ready after {time.monotonic() - started:.0f} s")
+
+
+def create_venv() -> None:
+    """Make a bare virtual environment; pip comes with Python's own ensurepip."""
+    without_pip = ["--without-pip"] if shutil.which("uv") else []
+    command = [sys.executable, "-m", "venv", "--clear", *without_pip, str(VENV)]
+    if subprocess.run(command).returncode:
+        raise SetupError(
+            f"{VENV} could not be made: see the lines above. On Debian and Ubuntu install the "
+            f"package python{dotted(sys.version_info)}-venv"
+        )
+
+
+def install() -> None:
+    """Install `requirements.txt` into `.venv`, with uv if there is one, else with pip."""
+    uv = shutil.which("uv")
+    if uv:
+        command = [uv, "pip", "install", "--compile-bytecode", "--python", str(PYTHON)]
+    else:
+        command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check"]
+    say(f"installing requirements.txt with {'uv' if uv else 'pip'}")
+    if subprocess.run([*command, "-r", "requirements.txt"], cwd=ROOT).returncode:
+        raise SetupError(
+            "the packages could not be installed: see the lines above. Without a network, try "
+            "again where there is one (once .venv stands none is needed): the same command goes "
+            "on from here"
+        )
+
+
+def mend_paths(old_folder: str) -> None:
+    """Put the new folder where the old one stands in `.venv`'s scripts and import hooks."""
+    old, new = f"{old_folder}/".encode(), f"{ROOT}/".encode()
+    for path in [*BIN.iterdir(), *VENV.rglob("__editable__*.py"), *VENV.rglob("*.pth")]:
+        if path.is_symlink() or not path.is_file() or old not in path.read_bytes():
+            continue
+        head, newline, body = path.read_bytes().partition(b"\n")
+        if head.startswith(b"#!") and old in head:
+            head, newline = SHELL_START.replace(b"@PYTHON@", bytes(PYTHON)), b""
+        else:
+            head = head.replace(old, new)
+        path.write_bytes(head + newline + body.replace(old, new))
+
+
+# A first line `#!PATH` may hold no space and only so many bytes; the shell has neither limit.
+# Python reads the same lines as a string in quotes and goes on behind them.
+SHELL_START = b"""#!/bin/sh
+'''exec' "@PYTHON@" "$0" "$@"
+' '''
+"""
+
+
+@contextmanager
+def only_one_at_a_time() -> Iterator[None]:
+    """Hold a lock beside `.venv`, so that two first calls do not build over each other."""
+    try:
+        lock = open(ROOT / ".venv.lock", "w")  # noqa: SIM115 (closed by `with` below)
+    except OSError as error:
+        raise SetupError(
+            f"nothing can be written in {ROOT} ({error.strerror}); copy the course to a folder "
+            "where you may write"
+        ) from error
+    with lock:
+        if not try_lock(lock):
+            say("another call is setting up .venv; waiting for it")
+            while not try_lock(lock):
+                time.sleep(0.5)
+        yield
+
+
+def try_lock(file: IO[str]) -> bool:
+    """Take the lock if it is free; the operating system frees it when this process ends."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def dotted(version: tuple[int, ...]) -> str:
+    """Return (3, 11) as "3.11"."""
+    return ".".join(map(str, version[:2]))
+
+
+def say(text: str) -> None:
+    """Print one line of progress at once."""
+    print(f"[course] {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,132 @@
+"""`python3 -m utils build`: write the generated files of the course anew.
+
+`assignments/` is generated from `solutions/` by nbgrader itself, in a temporary course and
+without a gradebook, so that nothing else is touched and two builds give the same bytes. The outputs
+of `lectures/` come from a clean kernel, see `utils/lecture_outputs.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from traitlets.config import Config, PyFileConfigLoader
+
+from utils.lecture_outputs import LectureError, build_lectures
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CONFIG = "nbgrader_config.py"
+
+
+def main(argv: list[str]) -> int:
+    """Write what has changed, name it, and return 0, or 1 where a lecture cannot be built."""
+    parser = argparse.ArgumentParser(prog="python3 -m utils build", description=__doc__)
+    parser.add_argument("names", nargs="*", help="build only lectures with these in their name")
+    parser.add_argument(
+        "--remeasure", action="store_true", help="also replace the figures of measured times"
+    )
+    asked = parser.parse_args(argv)
+    try:
+        if not asked.names:
+            _report("assignments", build_assignments(ROOT))
+        _report("lectures", build_lectures(ROOT, asked.names, remeasure=asked.remeasure))
+    except LectureError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted: every file is whole, old or new; build again", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _report(what: str, changed: list[Path]) -> None:
+    for path in changed:
+        print(f"written: {path.relative_to(ROOT)}")
+    print(f"{what}: {len(changed) or 'no'} files changed")
+
+
+def load_config(course: Path) -> Config:
+    """Return what a course's `nbgrader_config.py` says, for nbgrader's own classes."""
+    return PyFileConfigLoader(CONFIG, path=str(course)).load_config()
+
+
+def problem_sets(root: Path) -> list[str]:
+    """Return the names of the problem sets: each NAME with a `solutions/NAME/NAME.ipynb`."""
+    folders = (root / "solutions").glob("*/")
+    return sorted(folder.name for folder in folders if (folder / f"{folder.name}.ipynb").is_file())
+
+
+@contextmanager
+def temporary_course(root: Path) -> Iterator[Path]:
+    """Yield a throw-away course folder with the configuration and the problem sets of `root`."""
+    with tempfile.TemporaryDirectory(prefix="course-") as folder:
+        course = Path(folder).resolve()
+        shutil.copy(root / CONFIG, course)
+        for name in problem_sets(root):
+            source, copy = root / "solutions" / name, course / "solutions" / name
+            # of the notebooks only the problem set's own: a "-Copy1" beside it is not released
+            shutil.copytree(source, copy, ignore=shutil.ignore_patterns("*.ipynb", "__pycache__"))
+            shutil.copy(source / f"{name}.ipynb", copy)
+        yield course
+
+
+def release(course: Path, name: str) -> None:
+    """Let nbgrader write `assignments/NAME` of a course, without a gradebook.
+
+    Raises:
+        nbgrader.converters.base.NbGraderException: nbgrader refused the notebook; its log says why.
+    """
+    from nbgrader.converters import GenerateAssignment  # slow to import
+    from nbgrader.coursedir import CourseDirectory
+    from nbgrader.preprocessors import SaveCells
+
+    config = load_config(course)
+    config.CourseDirectory.assignment_id = name
+    converter = GenerateAssignment(coursedir=CourseDirectory(config=config), config=config)
+    converter.no_database = True
+    converter.preprocessors = [p for p in converter.preprocessors if p is not SaveCells]
+    converter.force = True
+    converter.start()
+
+
+def build_assignments(root: Path) -> list[Path]:
+    """Generate `assignments/` from `solutions/`.
+
+    Args:
+        root: the course folder.
+
+    Returns:
+        The files of `assignments/` that were written or removed, none if all were up to date.
+    """
+    target = root / "assignments"
+    with temporary_course(root) as course:
+        for name in problem_sets(course):
+            release(course, name)
+        fresh = _files(course / "assignments")
+    old = _files(target)
+    changed = [
+        path for path in sorted(fresh.keys() | old.keys()) if fresh.get(path) != old.get(path)
+    ]
+    for path in changed:
+        if path in fresh:
+            (target / path).parent.mkdir(parents=True, exist_ok=True)
+            (target / path).write_bytes(fresh[path])
+        else:
+            (target / path).unlink()
+    return [target / path for path in changed]
+
+
+def _files(folder: Path) -> dict[Path, bytes]:
+    """Return the content of every file below a folder, by relative path, with Unix line ends."""
+    return {
+        path.relative_to(folder): path.read_bytes().replace(b"\r\n", b"\n")
+        if path.suffix == ".ipynb"
+        else path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and ".ipynb_checkpoints" not in path.parts
+    }

@@ -1,0 +1,104 @@
+"""`doctor`: say what is installed, which data is here, and what protects the grader."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from utils.grading.protections import protections
+from utils.mnist import MnistError, cache_folder, data_source
+from utils.weights import load_weights, weights_file
+
+ROOT = Path(__file__).resolve().parents[2]
+Finding = tuple[bool, str, str]  # is it as it should be, what, and what was found or is to be done
+
+
+def main(argv: list[str]) -> int:
+    """Print every finding; return 1 if something that a student needs is amiss, else 0."""
+    if argv:
+        print("doctor takes no arguments")
+        return 2
+    amiss = 0
+    for title, needed, findings in (
+        ("Course", True, course()),
+        ("Packages", True, packages()),
+        ("Data", True, data()),
+        ("For the tests in a browser", False, browser()),
+        ("For grading: what a submission tried just now, and what stopped it", False, grading()),
+    ):
+        print(title)
+        for good, what, found in findings:
+            amiss += needed and not good
+            print(f"  {'ok' if good else 'NO' if needed else '--'}  {what}: {found}")
+        print()
+    print("All is well." if not amiss else f"{amiss} thing(s) above marked NO need a hand.")
+    return 1 if amiss else 0
+
+
+def course() -> Iterator[Finding]:
+    """Yield where the course is and what it runs on."""
+    yield True, "folder", str(ROOT)
+    yield os.access(ROOT, os.W_OK), "may be written", "needed for grading/ and for saving notebooks"
+    yield True, "Python", f"{platform.python_version()}, {sys.executable}"
+    yield True, "machine", f"{platform.system()} {platform.release()}, {os.cpu_count()} processors"
+    free = shutil.disk_usage(ROOT).free / 1e9
+    yield free > 1, "free disk", f"{free:.0f} GB"
+
+
+def packages() -> Iterator[Finding]:
+    """Yield each package of requirements.txt with the version that is here."""
+    for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines():
+        if not line or line.startswith(("#", "-")):
+            continue
+        requirement = Requirement(line)
+        try:
+            version = metadata.version(requirement.name)
+        except metadata.PackageNotFoundError:
+            yield False, requirement.name, "missing; delete .venv and call any command again"
+            continue
+        fits = requirement.specifier.contains(version, prereleases=True)
+        wanted = "" if fits else f", but {requirement.specifier} is wanted"
+        yield fits, requirement.name, version + wanted
+
+
+def data() -> Iterator[Finding]:
+    """Yield where MNIST comes from, and whether the trained weights are whole."""
+    yield True, "MNIST_DIR", os.environ.get("MNIST_DIR") or "not set"
+    yield True, "cache", str(cache_folder())
+    try:
+        source = data_source()
+    except MnistError as error:
+        yield False, "load_mnist", str(error)
+        source = "MNIST"
+    else:
+        what = "the real images" if source == "MNIST" else "the offline stand-in"
+        yield True, "load_mnist", f"gives {source}, {what}"
+    for name in dict.fromkeys((source, "MNIST", "digits")):
+        try:
+            load_weights(name)
+        except (OSError, ValueError) as error:
+            yield False, f"weights for {name}", str(error)
+        else:
+            yield True, f"weights for {name}", str(weights_file(name).relative_to(ROOT))
+
+
+def browser() -> Iterator[Finding]:
+    """Yield what the browser tests need."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    yield bool(chromium), "Chromium", chromium or "not on PATH: those tests are skipped"
+
+
+def grading() -> Iterator[Finding]:
+    """Yield the fence that submissions run behind, and each protection with its feature."""
+    fence, found = protections()
+    yield bool(fence), "fence", fence or "none: submissions are not run here unless told --unsafe"
+    for protection in found:
+        what = f"{protection.name} ({protection.feature})"
+        yield protection.holds, what, protection.reason

@@ -1,0 +1,205 @@
+"""`grade PS`: grade all submissions of a problem set, as many at a time as there are processors.
+
+Reads grading/submitted/STUDENT/PS/PS.ipynb; writes grading/autograded/, grading/feedback/, the
+gradebook, and the report grading/reports/PS.csv and PS.html. Stop it at any moment and run it
+again: what is graded and unchanged is left alone, and points and comments given by a person stay.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # they take a second to import, and --help needs none of it
+    from utils.grading.report import Report
+    from utils.grading.runner import Progress
+
+ROWS = 40  # of the closing table; larger classes see those that need a person
+
+
+class Terminated(KeyboardInterrupt):
+    """Somebody asked this process to end."""
+
+
+def main(argv: list[str]) -> int:
+    """Grade; return 0 when every submission has an outcome."""
+    asked = parse(argv)
+    if not asked.scheduler:
+        start_early()
+    from utils.grading.course import CourseError, find_course
+    from utils.grading.late import ExtensionsError
+    from utils.grading.runner import grade
+
+    started = time.monotonic()
+    try:
+        with _ends_when_asked(), Bar(asked.quiet) as bar:
+            course = find_course(asked.course, asked.db)
+            progress, report = grade(
+                course,
+                asked.problem_set,
+                students=asked.students,
+                count=asked.jobs,
+                scheduler=asked.scheduler,
+                force=asked.force,
+                unsafe=asked.unsafe,
+                watch=bar.show,
+            )
+    except (CourseError, ExtensionsError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt as end:
+        print(
+            f"\nstopped; what is graded is recorded, `grade {asked.problem_set}` goes on from here",
+            file=sys.stderr,
+        )
+        return 143 if isinstance(end, Terminated) else 130
+    for note in progress.notes:
+        print(note, file=sys.stderr)
+    for failure in progress.failures:
+        path = course.notebook("submitted", failure.student, asked.problem_set)
+        print(f"{failure.student}: not graded ({path}): {failure.why}", file=sys.stderr)
+    if not asked.quiet:
+        print_table(report)
+        print_counts(progress, time.monotonic() - started)
+        print(f"report: {course.reports / asked.problem_set}.html and .csv")
+    return 1 if progress.failures else 0
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """Return what was asked for on the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python3 -m utils grade",
+        description=__doc__.partition("\n")[0],
+        epilog=__doc__.partition("\n")[2],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("problem_set", metavar="PS", help="for instance ps1_output_layer")
+    parser.add_argument("--students", metavar="A,B", type=_names, help="only theirs")
+    parser.add_argument("--jobs", metavar="N", type=_positive, help="worker processes here")
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="a running Dask scheduler, such as tcp://host:8786"
+    )
+    parser.add_argument(
+        "--db", metavar="URL", help="the gradebook, such as postgresql://user@host/gradebook"
+    )
+    parser.add_argument("--course", metavar="DIR", help="a course folder elsewhere")
+    parser.add_argument("--force", action="store_true", help="grade what is unchanged, too")
+    parser.add_argument(
+        "--unsafe", action="store_true", help="run submissions although nothing fences them in"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print problems only")
+    return parser.parse_args(argv)
+
+
+def _names(text: str) -> list[str]:
+    """Return the ids in a line of CSV, so that one with a comma can be given in quotes."""
+    names = [name.strip() for line in csv.reader([text], skipinitialspace=True) for name in line]
+    if not all(names):
+        raise argparse.ArgumentTypeError("give the students' ids with commas between them")
+    return names
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes")
+    return int(text)
+
+
+def start_early() -> None:
+    """Start the process from which workers are forked: it imports while this one does."""
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        from multiprocessing import forkserver
+
+        modules = ["utils.grading.workers", "distributed.nanny", "distributed.worker"]
+        multiprocessing.set_forkserver_preload(modules)
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for this process alone
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _ends_when_asked() -> Iterator[None]:
+    """Let SIGTERM end this process as Ctrl-C does, with everything in order."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class Bar:
+    """A progress bar with counts, as a context."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet, self.bar = quiet, None
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def show(self, progress: Progress) -> None:
+        """Show how far the run is."""
+        from tqdm import tqdm
+
+        if self.bar is None:
+            quiet = True if self.quiet else None  # None: only where there is a terminal
+            self.bar = tqdm(total=progress.total, unit="submission", disable=quiet, leave=False)
+        self.bar.update(progress.done - self.bar.n)
+        self.bar.set_postfix(
+            graded=progress.graded, unreadable=progress.unreadable, stopped=progress.stopped
+        )
+
+
+def print_table(report: Report) -> None:
+    """Print a line for each student; of a large class, for those who need a person."""
+    from utils.grading.report import number
+
+    rows = report.rows
+    if len(rows) > ROWS:
+        rows = [row for row in rows if row.why and row.why != ["written answer"]][:ROWS]
+    if not rows:
+        return
+    name = max(7, *(len(row.student) for row in rows))
+    print(f"{'student':{name}}  {'status':10}  {'score':>9}  needs a person, notes")
+    for row in rows:
+        score = f"{number(row.score)}/{number(report.max_score)}" if row.score is not None else "–"
+        said = "; ".join([", ".join(row.why), *row.notes]).strip("; ")
+        print(_cut(f"{row.student:{name}}  {row.status:10}  {score:>9}  {said}"))
+
+
+def _cut(line: str) -> str:
+    """Return a line of one row, and nothing in it that a terminal would obey."""
+    line = "".join(c if c.isprintable() else "?" for c in line)
+    width = os.get_terminal_size().columns if sys.stdout.isatty() else 120
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def print_counts(progress: Progress, seconds: float) -> None:
+    """Print what this run did."""
+    parts = [
+        f"{progress.graded} graded",
+        f"{progress.unreadable} unreadable",
+        f"{progress.stopped} stopped",
+        f"{progress.unchanged} unchanged",
+    ]
+    if progress.failures:
+        parts.append(f"{len(progress.failures)} without an outcome")
+    print(f"\n{', '.join(parts)} in {seconds:.1f} s")

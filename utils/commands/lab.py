@@ -1,0 +1,33 @@
+"""`lab`: open JupyterLab on the lectures."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def main(argv: list[str]) -> int:
+    """Start JupyterLab with the course folder as its root; arguments go to JupyterLab."""
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}"]
+    start_page = "--LabApp.default_url=/lab/tree/lectures"
+    ask_no_questions()
+    print("JupyterLab opens in your browser; Ctrl-C here ends it")
+    process = subprocess.Popen([*command, start_page, *argv], cwd=ROOT)
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue  # JupyterLab asks, or ends on the second Ctrl-C
+
+
+def ask_no_questions() -> None:
+    """Turn off, in this environment only, JupyterLab's question whether it may look up news."""
+    config = Path(sys.prefix) / "etc" / "jupyter" / "labconfig" / "page_config.json"
+    if not config.exists():
+        config.parent.mkdir(parents=True, exist_ok=True)
+        announcements = "@jupyterlab/apputils-extension:announcements"
+        config.write_text(json.dumps({"disabledExtensions": {announcements: True}}))

@@ -1,0 +1,65 @@
+"""`report PS`: write a problem set's report from the gradebook and the autograded notebooks.
+
+Without options: grading/reports/PS.csv and PS.html, as `grade` writes them; after grading by hand
+they have the new points. With --format the scores as a learning-management system imports them,
+PS_canvas.csv or PS_moodle.csv. With --similarity a page with pairs of submissions that are alike,
+PS_similarity.html: a reason to look, not a verdict.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def main(argv: list[str]) -> int:
+    """Write what is asked for, say where it is, and return 0."""
+    asked = parse(argv)
+    from utils.grading import report, similarity
+    from utils.grading.course import CourseError, find_course
+    from utils.grading.gradebook import Book
+
+    try:
+        course = find_course(asked.course, asked.db)
+        with Book(course) as book:
+            if not book.has(asked.problem_set):
+                raise CourseError(
+                    f"the gradebook does not know {asked.problem_set!r}; "
+                    f"run `grade {asked.problem_set}` first"
+                )
+            found = report.read(course, book, asked.problem_set)
+        written: list[Path] = []
+        if asked.format:
+            path = course.reports / f"{asked.problem_set}_{asked.format}.csv"
+            course.reports.mkdir(parents=True, exist_ok=True)
+            report.write_text(path, report.FORMATS[asked.format](found))
+            written.append(path)
+        if asked.similarity:
+            pairs = similarity.compare(course, asked.problem_set)
+            written.append(similarity.write(course, asked.problem_set, pairs))
+            similarity.print_pairs(pairs[:10])
+        if not written:
+            written += report.write(course, found)
+    except CourseError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for path in written:
+        print(f"written: {path}")
+    return 0
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """Return what was asked for on the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python3 -m utils report",
+        description=__doc__.partition("\n")[0],
+        epilog=__doc__.partition("\n")[2],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("problem_set", metavar="PS", help="for instance ps1_output_layer")
+    parser.add_argument("--format", choices=("canvas", "moodle"), help="scores for a system")
+    parser.add_argument("--similarity", action="store_true", help="pairs that are alike")
+    parser.add_argument("--db", metavar="URL", help="the gradebook's address")
+    parser.add_argument("--course", metavar="DIR", help="a course folder elsewhere")
+    return parser.parse_args(argv)

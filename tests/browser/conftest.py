@@ -1,0 +1,301 @@
+"""Lectures in a real browser: one JupyterLab and one Chromium for all tests.
+
+A test gets a `Lecture`: an open notebook whose cells have all been run. The course's own files are
+never touched, for JupyterLab works on a copy of `lectures/` in a temporary folder. Screenshots go
+to `$SCREENSHOTS`, or to pytest's temporary folder.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import nbformat
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE = 20_000  # milliseconds until a page counts as broken
+SECONDS_TO_RUN = 180  # of a whole lecture, with every other test running beside it
+
+
+@pytest.fixture(scope="session")
+def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder for screenshots."""
+    folder = os.environ.get("SCREENSHOTS")
+    path = Path(folder).resolve() if folder else tmp_path_factory.mktemp("screenshots")
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium without a window; without it the tests are skipped, on a CI machine they fail."""
+    if CHROMIUM is None:
+        reason = "needs Chromium: on Debian and Ubuntu, apt-get install chromium"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        as_root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS + as_root)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def lab(
+    browser, root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], str]]:
+    """JupyterLab as `python3 -m utils lab` starts it: a function from a lecture to its address."""
+    folder = tmp_path_factory.mktemp("course")
+    shutil.copytree(root / "lectures", folder / "lectures")
+    _write_setting(folder / "settings", "notification", {"fetchNews": "false"})  # it asks, once
+    port, token = _free_port(), secrets.token_hex()
+    arguments = [
+        "--no-browser",
+        "--allow-root",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        "--LabApp.expose_app_in_browser=True",  # so that tests can ask which cells have run
+        f"--IdentityProvider.token={token}",
+    ]
+    start = (
+        "import sys; from pathlib import Path; from utils.commands import lab; "
+        f"lab.ROOT = Path({str(folder)!r}); sys.exit(lab.main({arguments!r}))"
+    )
+    env = os.environ | {
+        "COURSE_PROGRESS_DIR": str(folder / "progress"),
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+        "IPYTHONDIR": str(folder / "ipython"),
+    }
+    env["MNIST_DIR"] = _digits(root)
+    with (folder / "lab.log").open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-c", start], env=env, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            _wait_for(server, f"http://127.0.0.1:{port}/api?token={token}", folder / "lab.log")
+            page = f"http://127.0.0.1:{port}/lab/workspaces/{{0}}/tree/lectures/{{0}}.ipynb"
+            yield lambda name: f"{page.format(name)}?token={token}"
+        finally:
+            _end(server, f"http://127.0.0.1:{port}/api/shutdown?token={token}")
+
+
+def _digits(root: Path) -> str:
+    """Return `$MNIST_DIR` for any current folder, else a `shared/mnist` beside the course."""
+    folders = [os.environ.get("MNIST_DIR", "digits"), root.parent / "shared" / "mnist"]
+    return next((str(Path(f).resolve()) for f in folders if Path(f).is_dir()), "digits")
+
+
+def _write_setting(folder: Path, plugin: str, values: dict) -> None:
+    """Write what a user of JupyterLab would have chosen."""
+    file = folder / "@jupyterlab" / "apputils-extension" / f"{plugin}.jupyterlab-settings"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(values))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _wait_for(server: subprocess.Popen, address: str, log: Path) -> None:
+    """Wait until JupyterLab answers."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.1)
+    pytest.fail(f"JupyterLab did not start:\n{log.read_text(errors='replace')[-3000:]}")
+
+
+def _end(server: subprocess.Popen, address: str) -> None:
+    """Ask JupyterLab to shut down with its kernels; insist if it does not."""
+    try:
+        urllib.request.urlopen(urllib.request.Request(address, method="POST"), timeout=10).close()
+        server.wait(timeout=20)
+    except (urllib.error.URLError, ConnectionError, TimeoutError, subprocess.TimeoutExpired):
+        server.kill()
+        server.wait()
+
+
+@dataclass
+class Lecture:
+    """A lecture that is open in JupyterLab and has been run from top to bottom."""
+
+    name: str
+    page: object  # of playwright
+    notebook: nbformat.NotebookNode
+    screenshots: Path
+    state: dict[str, list[str]]  # `errors` and `stderr` of the run
+
+    def cell(self, cell_id: str):
+        """Return the cell with this id, scrolled into view."""
+        ids = [cell.id for cell in self.notebook.cells]
+        cell = self.page.locator(".jp-Notebook .jp-Cell").nth(ids.index(cell_id))
+        cell.scroll_into_view_if_needed()
+        return cell
+
+    def screenshot(self, what: str, of=None) -> None:
+        """Keep a picture of a part of the page, or of the page."""
+        path = self.screenshots / f"{self.name}_{what}.png"
+        (self.page if of is None else of).screenshot(path=path)
+
+    def live_figures(self) -> dict[str, object]:
+        """Return every figure with controls, by its name."""
+        found = {}
+        sources = (cell.source for cell in self.notebook.cells if cell.cell_type == "code")
+        there_are = sum(bool(re.search(r"(?m)^(\w+ = )?LiveFigure\(", code)) for code in sources)
+        self.wait_until(lambda: self.page.locator(".live-figure img").count() == there_are)
+        for figure in self.page.locator(".live-figure").all():
+            figure.scroll_into_view_if_needed()  # only then is all of it drawn
+            for row in figure.locator(".widget-toggle-buttons").all():
+                row.locator(".mod-active").wait_for()
+            classes = figure.get_attribute("class").split()
+            found[next(c for c in classes if c.startswith("live-figure-"))] = figure
+        return found
+
+    def controls(self, figure) -> list[Callable[[], None]]:
+        """Return for each control of a figure what moves it to another value."""
+        moves: list[Callable[[], None]] = []
+        for handle in figure.locator(".noUi-handle").all():
+            at_the_start = handle.get_attribute("aria-valuenow") == handle.get_attribute(
+                "aria-valuemin"
+            )
+            moves.append(partial(handle.press, "ArrowRight" if at_the_start else "ArrowLeft"))
+        for row in figure.locator(".widget-toggle-buttons").all():
+            up = row.locator(".widget-toggle-button:not(.mod-active)").first
+            moves.append(up.element_handle().click)
+        for menu in figure.locator("select").all():
+            other = 0 if menu.evaluate("menu => menu.selectedIndex") else 1
+            moves.append(partial(menu.select_option, index=other))
+        for box in figure.locator("input[type=checkbox]").all():
+            moves.append(box.click)
+        return moves
+
+    def wait_until(self, true: Callable[[], bool]) -> None:
+        """Look again and again, up to PATIENCE, whether something has become true."""
+        deadline = time.monotonic() + PATIENCE / 1000
+        while not true():
+            assert time.monotonic() < deadline, "waited in vain"
+            self.page.wait_for_timeout(20)
+
+    def quick_checks(self) -> dict[str, str]:
+        """Return the right answer of each quick check, by the id of its cell.
+
+        It is what a page without a kernel shows when its fold is opened.
+        """
+        answers = {}
+        for cell in self.notebook.cells:
+            for output in cell.get("outputs", []):
+                page = output.get("data", {}).get("text/html", "")
+                answer = re.search(r"<summary>Answer</summary><p><b>(.*?)</b>", page)
+                if answer:
+                    answers[cell.id] = html.unescape(re.sub("<[^>]*>", "", answer[1]))
+        return answers
+
+    def a_wrong_answer(self, cell, right: str) -> str:
+        """Return an answer to a quick check that is not the right one."""
+        cell.locator(".quick-check button").wait_for()
+        options = [label.text_content().strip() for label in self._options(cell)]
+        if options:
+            return next(option for option in options if option != right)
+        return "(7, 7, 7)" if right.startswith("(") else "-12345"
+
+    def answer(self, cell, answer: str) -> None:
+        """Choose or type an answer to a quick check and press its button."""
+        options = {label.text_content().strip(): label for label in self._options(cell)}
+        if options:
+            options[answer].click()
+        else:
+            cell.get_by_role("textbox", name="Answer:").fill(answer)
+        cell.get_by_role("button", name="Check answer").click()
+
+    def _options(self, cell) -> list:
+        """Return the labels of the options of a quick check, none unless it is a choice."""
+        return cell.locator("label:has(input[type=radio])").all()
+
+
+@pytest.fixture(scope="session")
+def open_lecture(browser, lab, root: Path, screenshots: Path) -> Callable[[str], Lecture]:
+    """A function that opens a lecture by its name, runs all its cells and returns it; once each."""
+    opened: dict[str, Lecture] = {}
+
+    def open_(name: str) -> Lecture:
+        if name not in opened:
+            page = browser.new_page(viewport={"width": 1300, "height": 900})
+            page.set_default_timeout(PATIENCE)
+            page.goto(lab(name))
+            notebook = nbformat.read(root / "lectures" / f"{name}.ipynb", as_version=4)
+            state = _run_all(page)
+            opened[name] = Lecture(name, page, notebook, screenshots, state)
+        return opened[name]
+
+    return open_
+
+
+# Edit > Clear Outputs of All Cells, then Run > Run All Cells, as soon as there is a kernel.
+RUN_ALL = """async () => {
+    const { commands, shell } = window.jupyterapp;
+    await shell.currentWidget.sessionContext.ready;
+    await commands.execute("notebook:clear-all-cell-outputs");
+    commands.execute("notebook:run-all-cells");
+}"""
+
+# What the notebook knows of its cells; the page itself shows only those near the screen.
+STATE = """() => {
+    const model = window.jupyterapp.shell.currentWidget.content.model;
+    const cells = Array.from(model.cells).filter(cell => cell.type === "code");
+    const outputs = cells.flatMap(cell => cell.outputs.toJSON());
+    return {
+        waiting: cells.filter(cell => cell.executionCount === null).length,
+        errors: outputs.filter(o => o.output_type === "error").map(o => `${o.ename}: ${o.evalue}`),
+        stderr: outputs.filter(o => o.name === "stderr").map(o => o.text),
+    };
+}"""
+
+
+def _run_all(page) -> dict[str, list[str]]:
+    """Clear all outputs, so that none is taken for a fresh one, run all cells, wait for the last.
+
+    Returns:
+        What came out that should not: `errors` and `stderr`.
+    """
+    page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+    page.evaluate(RUN_ALL)
+    deadline = time.monotonic() + SECONDS_TO_RUN
+    while time.monotonic() < deadline:
+        state = page.evaluate(STATE)
+        if state["errors"] or not state["waiting"]:
+            return state
+        page.wait_for_timeout(100)
+    pytest.fail(f"{state['waiting']} cells have still not run after {SECONDS_TO_RUN} s")

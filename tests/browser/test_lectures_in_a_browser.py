@@ -1,0 +1,68 @@
+"""Every lecture in JupyterLab: it runs, each control moves its figure, each quick check answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+NAMES = sorted(p.stem for p in (Path(__file__).parents[2] / "lectures").glob("[0-9]*.ipynb"))
+
+# The value of each control of a figure: what a slider reads, which button is down, and so on.
+VALUES = """figure => [
+    ...[...figure.querySelectorAll('.noUi-handle')].map(e => e.getAttribute('aria-valuetext')),
+    ...[...figure.querySelectorAll('.widget-toggle-button.mod-active')].map(e => e.textContent),
+    ...[...figure.querySelectorAll('select')].map(e => e.selectedIndex),
+    ...[...figure.querySelectorAll('input[type=checkbox]')].map(e => e.checked),
+    ...[...figure.querySelectorAll('input:not([type=checkbox])')].map(e => e.value),
+]"""
+PICTURE = "figure => figure.querySelector('img').src"
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def lecture(request, open_lecture):
+    """A lecture after Run All."""
+    return open_lecture(request.param)
+
+
+def test_run_all_leaves_no_error_and_no_warning(lecture):
+    assert lecture.state["errors"] == []
+    assert lecture.state["stderr"] == []
+
+
+def test_each_control_moves_its_figure_and_reset_sets_it_back(lecture):
+    for name, figure in lecture.live_figures().items():
+        figure.scroll_into_view_if_needed()
+        start = figure.evaluate(VALUES)
+        controls = lecture.controls(figure)
+        assert controls, f"{name} has nothing to move"
+        pictures = {figure.evaluate(PICTURE)}
+        for move in controls:
+            sentence = figure.get_by_role("status").text_content()
+            move()
+            status = figure.get_by_role("status")
+            lecture.wait_until(lambda now=status, before=sentence: now.text_content() != before)
+            pictures.add(figure.evaluate(PICTURE))
+            assert "These settings fail" not in status.text_content()
+            assert figure.locator("img").get_attribute("alt") == status.text_content()
+        assert len(pictures) > 1, f"nothing changes the picture of {name}"
+        assert figure.evaluate(VALUES) != start
+        lecture.screenshot(name, of=figure)
+        figure.get_by_role("button", name="Reset").click()
+        lecture.wait_until(lambda f=figure, s=start: f.evaluate(VALUES) == s)
+
+
+def test_each_quick_check_is_answered_wrong_and_right(lecture):
+    checks = lecture.quick_checks()
+    assert checks
+    for cell_id, right in checks.items():
+        cell = lecture.cell(cell_id)
+        lecture.answer(cell, lecture.a_wrong_answer(cell, right))
+        cell.get_by_text("Not yet.").wait_for()
+        lecture.screenshot(f"{cell_id}_wrong", of=cell)
+        lecture.answer(cell, right)
+        cell.get_by_text("Right.").wait_for()
+        lecture.screenshot(f"{cell_id}_right", of=cell)
+    done = f"{len(checks)} of {len(checks)} quick checks of this lecture solved."
+    lecture.page.get_by_text(done).wait_for()

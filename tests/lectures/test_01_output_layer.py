@@ -1,0 +1,83 @@
+"""What lecture 01 claims and no cell of it asserts."""
+
+import itertools
+import re
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
+import pytest
+
+from utils import plots
+from utils.functions import sigmoid, softmax
+
+LECTURE = Path(__file__).resolve().parents[2] / "lectures" / "01_output_layer.ipynb"
+CELLS = {cell.id: cell for cell in nbformat.read(LECTURE, as_version=4).cells}
+DAYS = np.array([[5, 2.0, 4], [7, 1.2, 5], [10, 1.6, 11], [10, 1.8, 10], [9, 2.6, 10]])
+
+
+def answer(cell: str) -> str:
+    """What a page without a kernel gives as the answer of a quick check."""
+    (output,) = CELLS[cell].outputs
+    found = re.search(r"<summary>Answer</summary><p><b>(.*?)</b>", output.data["text/html"])
+    return re.sub("<[^>]*>", "", found[1])
+
+
+def test_the_table_of_five_days_is_what_the_cells_use():
+    rows = re.findall(r"^\| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", CELLS["regression"].source, re.M)
+    assert np.array_equal(np.array(rows, dtype=float), DAYS)
+    names = {"np": np}
+    for line in CELLS["get-ready"].source.splitlines():
+        if line.startswith(("x = ", "t = ")):
+            exec(line, names)
+    assert np.array_equal(np.column_stack([names["x"], names["t"]]), DAYS)
+
+
+def test_the_forecast_is_that_of_the_normal_equations():
+    ones = np.column_stack([DAYS[:, :2], np.ones(5)])  # (N, D + 1)
+    weights = np.linalg.solve(ones.T @ ones, ones.T @ DAYS[:, 2])
+    assert round(np.array([8, 1.8, 1]) @ weights, 2) == 7.66
+    assert round(np.abs(ones @ weights - DAYS[:, 2]).max(), 2) == 0.80
+    wind = np.array([8, 2.6, 1]) @ weights - np.array([8, 1.8, 1]) @ weights
+    assert np.isclose(wind, 0.8 * weights[1])  # the answer to "Try"
+
+
+def test_the_checks_have_the_answers_that_numpy_gives():
+    assert float(answer("check-odds")) == 9
+    assert answer("check-letters") == "(100, 26)"
+    assert (np.ones((5, 100)) @ np.ones((100, 26))).shape == (5, 26)
+    assert answer("check-dog-and-cat") == "two outputs, a sigmoid for each"
+
+
+def test_odds_of_a_bookmaker_and_the_share_of_an_opponent_at_zero():
+    assert np.isclose(0.8 / (1 - 0.8), 4)
+    assert np.allclose(softmax([[7.0, 5.0], [2.0, 0.0]])[:, 0], sigmoid(2.0))
+
+
+def test_another_numbering_gives_another_name_to_half_red_half_blue():
+    red_blue = np.array([0.5, 0, 0.5])
+    assert red_blue @ [0, 1, 2] == 1  # green
+    assert red_blue @ [0, 2, 1] == 0.5  # with red 0, blue 1, green 2: neither
+
+
+@pytest.fixture(scope="module")
+def compete():
+    """The function that draws the widget of three scores."""
+    names = {name: getattr(plots, name) for name in ("BLUE", "GREY", "SKY")} | {
+        "np": np,
+        "plt": plt,
+    }
+    exec(CELLS["softmax-figure"].source.split("\nshow(")[0], names)
+    return names["compete"]
+
+
+def test_the_widget_says_what_softmax_says(compete):
+    plt.switch_backend("agg")
+    steps = eval(re.search(r"steps = (\[.*\])", CELLS["softmax-widget"].source)[1])
+    for number, scores in enumerate(itertools.product((steps[0], steps[-1]), repeat=3)):
+        k = number % 3
+        fig, sentence = compete(*scores, ("red", "green", "blue")[k])
+        plt.close(fig)
+        share = softmax(scores)[k]
+        assert sentence.endswith(f"a share of {share:.3f}.")

@@ -1,0 +1,158 @@
+"""What lecture 03 says in words and no cell of it asserts."""
+
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from utils import mnist
+from utils.lecture_outputs import environment, execute
+
+ROOT = Path(__file__).resolve().parents[2]
+LECTURE = ROOT / "lectures" / "03_mnist.ipynb"
+
+# Appended to the lecture: every position of the flags, and what their figure says of it.
+EVERY_FLAG = """
+import itertools
+
+for index, normalize, flatten, one_hot in itertools.product((0, 99), *[(True, False)] * 3):
+    fig, sentence = look_up(index, normalize, flatten, one_hot)
+    _, (x, t) = load_mnist(normalize, flatten, one_hot)
+    ends = f"from {x[index].min():g} to {x[index].max():g}"
+    assert sentence == (
+        f"Test image {index}, a {t_test[index]}: x_test {x.shape} of {x.dtype} {ends}, "
+        f"t_test {t.shape} of {t.dtype}."
+    )
+    label, view, numbers = (ax.images[0].get_array() for ax in fig.axes)
+    part = x[index, np.newaxis, 402:416] if flatten else x[index, 0, 13:16, 14:19]
+    assert np.array_equal(numbers, part)
+    assert np.array_equal(np.squeeze(view), np.squeeze(x[index]))
+    assert label.shape == (1, t[index].size)
+    plt.close(fig)
+"""
+EVERY_CHANGE = """
+for change in (-100, -40, -1, 0, 1, 20, 40, 100):
+    for dtype in ("uint8", "int16"):
+        fig, sentence = change_brightness(change, dtype)
+        on_paper = [grey + change for grey in (0, 128, 255)]
+        a, b, c = (
+            grey % 256 if dtype == "uint8" else min(max(grey, 0), 255) for grey in on_paper
+        )
+        assert sentence.endswith(f": 0 becomes {a}, 128 becomes {b}, 255 becomes {c}.")
+        plt.close(fig)
+"""
+
+
+@pytest.mark.slow
+def test_both_figures_say_what_is_true_at_every_position(tmp_path):
+    notebook = nbformat.read(LECTURE, as_version=4)
+    for code in (EVERY_FLAG, EVERY_CHANGE):
+        notebook.cells.append(nbformat.v4.new_code_cell(code))
+    copy = tmp_path / LECTURE.name
+    nbformat.write(notebook, copy)
+    execute(copy, environment(ROOT, tmp_path, stand_in=True), any_data=True)
+
+
+class Bytes:
+    """Either data set as the lecture loads it with normalize=False."""
+
+    def __init__(self) -> None:
+        (self.x_train, self.t_train), (self.x_test, self.t_test) = mnist.load_mnist(False)
+
+    def answers(self, squares) -> NDArray[np.int64]:
+        """What the reader of the first screen says, with `squares(known, image)`."""
+        known = self.x_train[:2000]
+        nearest = [squares(known, x).sum(axis=1).argmin() for x in self.x_test[:500]]
+        return self.t_train[nearest]
+
+    def right(self, answers: NDArray[np.int64]) -> float:
+        return np.mean(answers == self.t_test[:500])
+
+
+@pytest.fixture(scope="module", params=["MNIST", "stand-in"])
+def data(request) -> Bytes:
+    folder = request.getfixturevalue("mnist_dir") if request.param == "MNIST" else "digits"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MNIST_DIR", str(folder))
+        data = Bytes()
+        assert mnist.data_source() == ("MNIST" if request.param == "MNIST" else "digits")
+    data.is_mnist = request.param == "MNIST"
+    return data
+
+
+@pytest.mark.slow
+def test_of_the_two_readers_one_reads_most_digits_and_the_other_gets_most_wrong(data):
+    in_bytes = data.answers(lambda known, x: (known - x) ** 2)
+    in_floats = data.answers(lambda known, x: (known / np.float32(255) - x / 255) ** 2)
+    assert data.right(in_floats) > 0.8
+    assert data.right(in_bytes) < 0.5
+
+
+@pytest.mark.slow
+def test_abs_is_no_cure_for_bytes_and_a_late_cast_only_half_of_one(data):
+    plain = data.answers(lambda known, x: (known - x) ** 2)
+    with_abs = data.answers(lambda known, x: np.abs(known - x) ** 2)
+    late = data.answers(lambda known, x: (known - x).astype(int) ** 2)
+    assert np.array_equal(with_abs, plain)
+    assert data.right(plain) < data.right(late) < 0.8
+
+
+@pytest.mark.slow
+def test_the_reader_of_bytes_adds_up_greys_and_says_the_digit_that_has_fewest(data):
+    said = np.bincount(data.answers(lambda known, x: (known - x) ** 2), minlength=10)
+    assert said.max() > 3 * np.sort(said)[-2]
+    grey = (data.x_train > 0) & (data.x_train < 255)
+    greys = [grey[data.t_train == k].mean() for k in range(10)]
+    assert said.argmax() == np.argmin(greys) == 1
+    known, total, from_greys = data.x_train[:2000], 0, 0
+    middle = (known >= 16) & (known < 240)
+    for x in data.x_test[:20]:
+        squares = ((known - x) ** 2).astype(int)
+        total += squares.sum()
+        from_greys += squares[middle | ((x >= 16) & (x < 240))].sum()
+    assert from_greys > 0.8 * total
+
+
+def test_the_classes_are_of_about_the_same_size(data):
+    for t in (data.t_train, data.t_test):
+        assert np.all(np.abs(np.bincount(t) / len(t) - 0.1) < 0.015)
+
+
+def test_one_mnist_image_in_ten_lacks_full_white_and_none_of_the_stand_in(data):
+    lacking = np.mean(data.x_test.max(axis=1) < 255)
+    assert lacking == pytest.approx(0.1, abs=0.005) if data.is_mnist else lacking == 0
+
+
+def test_most_bytes_are_black(data):
+    counts = np.bincount(data.x_train.reshape(-1))
+    assert counts[0] > 0.5 * counts.sum()
+    assert counts.sum() == pytest.approx(47e6, rel=0.01), "47 million pixels"
+
+
+def test_numpy_warns_of_a_single_byte_and_not_of_an_array():
+    one, other = np.uint8(10), np.uint8(20)
+    with pytest.warns(RuntimeWarning, match="overflow"):
+        assert one - other == 246
+    assert (np.array([one]) - np.array([other]))[0] == 246  # warnings are errors here
+
+
+def test_sum_and_mean_of_bytes_are_safe():
+    white = np.full(784, 255, np.uint8)
+    assert white.sum() == 784 * 255
+    assert white.mean() == 255
+
+
+def test_a_download_is_what_the_lecture_says(mnist_dir):
+    assert len(mnist.MIRRORS) == 2
+    assert mnist.KNOCK == 4, "four seconds"
+    packed = [path.stat().st_size for path in mnist_dir.iterdir() if path.suffix == ".gz"]
+    if len(packed) == 4:
+        assert sum(packed) == pytest.approx(11e6, rel=0.05), "11 MB"
+
+
+def test_each_call_of_the_loader_returns_new_arrays(monkeypatch):
+    monkeypatch.setenv("MNIST_DIR", "digits")
+    first, second = mnist.load_mnist(False)[1][0], mnist.load_mnist(False)[1][0]
+    assert not np.shares_memory(first, second)

@@ -1,0 +1,138 @@
+"""What lecture 05 says in words and no cell of it asserts."""
+
+import math
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+
+from utils.functions import (
+    binary_cross_entropy,
+    cross_entropy_error,
+    softmax,
+    sum_squared_error,
+)
+from utils.lecture_outputs import environment, execute
+
+ROOT = Path(__file__).resolve().parents[2]
+LECTURE = ROOT / "lectures" / "05_loss_functions.ipynb"
+
+# Appended to the lecture: every position of both of its figures with controls.
+EVERY_POSITION = """
+for classes in (2, 3, 10, 100):
+    for p in chances:
+        fig, sentence = draw_losses(p, classes)
+        rest = np.full(classes - 1, (1 - p) / (classes - 1))
+        a = np.log(np.append(p, rest))
+        words = sentence.replace(",", " ").replace(";", " ").rstrip(".").split()
+        said = [float(word) for word in words if word[-1].isdigit()]
+        t = np.eye(classes)[0]
+        losses = cross_entropy_error, sum_squared_error
+        true = [f for loss in losses for f in (loss(softmax(a), t), slope(loss, a, 0))]
+        np.testing.assert_allclose(said, [p, classes, *true], atol=6e-4)
+        plt.close(fig)
+"""
+EVERY_COIN = """
+gone = {}
+for heads in (0.5, 0.7, 0.9):
+    for series in (1, 2, 3):
+        for n in numbers:
+            fig, sentence = draw_coin(n, heads, series)
+            left, right = fig.axes
+            ones = int(sentence.split()[1])
+            (top,) = right.lines[-1].get_xdata()
+            assert abs(top - ones / n) <= 1 / 400, sentence
+            if "rounded to 0" in sentence:
+                gone.setdefault((heads, series), n)
+                assert not left.lines[0].get_ydata().any()
+            plt.close(fig)
+assert {heads for heads, _ in gone} == {0.5, 0.7}, gone
+assert set(gone.values()) == {2000}
+first_ten = (np.random.default_rng(1).random(2000)[:10] < 0.7).astype(int)
+assert first_ten.tolist() == flips.tolist()
+"""
+
+
+@pytest.mark.slow
+def test_both_figures_say_what_is_true_at_every_position(tmp_path):
+    notebook = nbformat.read(LECTURE, as_version=4)
+    for code in (EVERY_POSITION, EVERY_COIN):
+        notebook.cells.append(nbformat.v4.new_code_cell(code))
+    copy = tmp_path / LECTURE.name
+    nbformat.write(notebook, copy)
+    execute(copy, environment(ROOT, tmp_path, stand_in=True), any_data=True)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 10, 100])
+def test_squared_error_is_steepest_at_a_third_and_flat_at_both_ends(classes):
+    def slope(p, h=1e-5):
+        a = np.log(np.append(p, np.full(classes - 1, (1 - p) / (classes - 1))))
+        t = np.eye(classes)[0]
+        up, down = (sum_squared_error(softmax(a + d * t), t) for d in (h, -h))
+        return (up - down) / (2 * h)
+
+    ps = np.arange(1, 300) / 300
+    slopes = np.array([slope(p) for p in ps])
+    assert ps[slopes.argmin()] == pytest.approx(1 / 3)
+    assert slopes == pytest.approx(-classes / (classes - 1) * ps * (1 - ps) ** 2, abs=1e-8)
+    more = -0.01 * 0.99**2 * classes / (classes - 1)  # "do more classes help it?"
+    assert abs(more) < 0.02
+
+
+def test_at_one_in_a_hundred_squared_error_is_fifty_times_flatter():
+    p = 0.01
+    assert (1 - p) / (2 * p * (1 - p) ** 2) == pytest.approx(50, rel=0.02)
+
+
+def test_softmax_gives_0_only_for_a_score_some_745_below():
+    assert softmax([0.0, -744.0])[1] > 0
+    assert softmax([0.0, -747.0])[1] == 0
+
+
+def test_a_series_of_seven_heads_is_one_of_120():
+    assert math.comb(10, 7) == 120
+    assert 2**10 == 1024
+    likelihood = 0.7**7 * 0.3**3
+    assert likelihood == pytest.approx(0.0022, abs=5e-5)
+
+
+def test_the_area_below_the_likelihood_is_one_in_1320():
+    assert math.factorial(7) * math.factorial(3) / math.factorial(11) == pytest.approx(1 / 1320)
+
+
+def test_a_loss_of_0_69_is_guessing_between_two_and_better_than_that_among_ten():
+    assert cross_entropy_error(np.full(2, 1 / 2), 0) == pytest.approx(0.69, abs=0.005)
+    assert np.log(10) > 3 * 0.69
+
+
+def test_the_three_wrong_means_are_wrong_by_what_the_text_says():
+    y = np.array([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.0, 0.1, 0.9]])
+    log_y, one_hot = np.log(y + 1e-7), np.eye(3)
+    loss = cross_entropy_error(y, one_hot)
+    assert -np.sum(one_hot * log_y) == pytest.approx(3 * loss, rel=1e-5)
+    assert -np.mean(one_hot * log_y) == pytest.approx(loss / 3, rel=1e-5)
+    assert log_y[:, [0, 1, 2]].shape == (3, 3)
+    guess, sure = np.log(np.full((3, 3), 1 / 3)), np.log(one_hot + 1e-7)
+    assert -np.sum(one_hot * guess) != pytest.approx(np.log(3))
+    assert -np.mean(one_hot * guess) != pytest.approx(np.log(3))
+    assert -np.mean(guess[:, [0, 1, 2]]) == pytest.approx(np.log(3)), "the one that it misses"
+    assert -np.mean(sure[:, [0, 1, 2]]) > 1
+
+
+def test_a_squared_error_is_at_most_1_for_one_image():
+    assert sum_squared_error(np.eye(10)[7], np.eye(10)[2]) == 1
+    shares = np.random.default_rng(0).dirichlet(np.full(10, 0.1), 1000)
+    assert all(sum_squared_error(y, np.eye(10)[2]) <= 1 for y in shares)
+
+
+def test_a_perfect_answer_makes_the_plain_two_class_form_nan():
+    y, t = np.array([1.0, 0.2]), np.array([1, 0])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = t * np.log(y) + (1 - t) * np.log(1 - y)
+    assert np.isnan(terms).tolist() == [True, False]
+    assert binary_cross_entropy(y[:1], t[:1]) == 0
+
+
+def test_drawing_afresh_leaves_out_37_percent():
+    assert round(100 * (1 - 1 / 60_000) ** 60_000) == 37

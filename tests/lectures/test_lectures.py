@@ -1,0 +1,358 @@
+"""What holds for every lecture: it runs anywhere, its outputs are fresh, it keeps to the form."""
+
+import re
+import statistics
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbconvert import SlidesExporter
+from nbformat import NotebookNode
+
+from utils.lecture_outputs import LARGEST, WIDGET, environment, execute, text_outputs
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+LECTURES = sorted((ROOT / "lectures").glob("[0-9]*.ipynb"))
+SLIDE_TYPES = {"slide", "subslide", "fragment", "notes", "skip", ""}
+QUICK_CHECK = re.compile(r"^quiz\.(choice|number|shape)\(", re.MULTILINE)
+WIDGETS = re.compile(r"^(?:\w+ = )?(?:LiveFigure|DrawingPad)\(", re.MULTILINE)
+SOLUTION = re.compile(r"<details><summary>Solution</summary>(.*?)</details>", re.DOTALL)
+FENCED = re.compile(r"```python\n(.*?)```", re.DOTALL)
+NUMBER = re.compile(r"(?<![\w.])-?\d+(?:,\d{3})+(?!\d)|(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+
+# Numbers that a lecture reports from elsewhere; its cells cannot compute them.
+REPORTED = {
+    # with the book's ready-made weights: accuracy, and what a whole-batch softmax does to them;
+    # the size of a first-level cache
+    "04_inference_and_batches": {"0.9352", "0.19", "5.68", "0.2245", "32,000"},
+}
+
+pytestmark = pytest.mark.parametrize("path", LECTURES, ids=lambda path: path.stem)
+
+
+@cache
+def committed(path: Path) -> NotebookNode:
+    """The lecture as it is in the repository."""
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(path: Path) -> list[NotebookNode]:
+    return [cell for cell in committed(path).cells if cell.cell_type == "code"]
+
+
+def markdown_cells(path: Path) -> list[NotebookNode]:
+    return [cell for cell in committed(path).cells if cell.cell_type == "markdown"]
+
+
+def outputs(path: Path) -> Iterator[tuple[str, NotebookNode]]:
+    """Each committed output with the id of its cell."""
+    for cell in code_cells(path):
+        for output in cell.outputs:
+            yield cell.id, output
+
+
+def is_hidden(cell: NotebookNode) -> bool:
+    return bool(cell.metadata.get("jupyter", {}).get("source_hidden"))
+
+
+def prose(path: Path) -> str:
+    """All markdown without the code in it."""
+    text = "\n\n".join(cell.source for cell in markdown_cells(path))
+    text = re.sub(r"```.*?```", " ", text, flags=re.DOTALL)
+    return re.sub(r"</?(details|summary)>", " ", text)
+
+
+# Running --------------------------------------------------------------------------------------
+
+
+@cache
+def run(path: Path, *, stand_in: bool) -> dict[str, str]:
+    """Run a copy of a lecture, then its worked solutions; return the texts that came out.
+
+    The copy lies in a folder of its own, so nothing is found by luck of the current folder. There
+    is no network, and a warning from our own code is an error.
+    """
+    notebook = nbformat.from_dict(committed(path))
+    for number, cell in enumerate(markdown_cells(path)):
+        for solution in SOLUTION.findall(cell.source):
+            code = "\n".join(FENCED.findall(solution))
+            if code:
+                cell = nbformat.v4.new_code_cell(code, id=f"solution-{number}")
+                notebook.cells.append(cell)
+    with tempfile.TemporaryDirectory(prefix="another folder ") as folder:
+        scratch = Path(folder)
+        env = environment(ROOT, scratch, stand_in=stand_in)
+        env |= dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
+        modules = ("utils." + file.stem for file in (ROOT / "utils").glob("*.py"))
+        env["PYTHONWARNINGS"] = ",".join(f"error:::{name}" for name in ("__main__", *modules))
+        copy = scratch / path.name
+        nbformat.write(notebook, copy)
+        return text_outputs(execute(copy, env, any_data=stand_in))
+
+
+@pytest.mark.slow
+def test_a_lecture_runs_anywhere_and_its_outputs_are_fresh(path, mnist_dir):
+    fresh = run(path, stand_in=False)
+    for cell, text in text_outputs(committed(path)).items():
+        assert alike(text, fresh[cell]), (
+            f"cell {cell} of {path.name} now says\n{fresh[cell]}\ninstead of\n{text}\n"
+            "Run: python3 -m utils build"
+        )
+
+
+@pytest.mark.slow
+def test_a_lecture_and_its_solutions_run_with_the_stand_in_too(path):
+    texts = run(path, stand_in=True)
+    assert set(texts) >= set(text_outputs(committed(path)))
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two texts agree, but for the last digit that was printed of a number.
+
+    Another processor may add up in another order, so a number may differ by one unit in its last
+    digit or by 0.2 %; words may not differ.
+    """
+    if NUMBER.sub("#", one).split() != NUMBER.sub("#", other).split():
+        return False
+    pairs = zip(NUMBER.findall(one), NUMBER.findall(other), strict=True)
+    return all(near(a, b) for a, b in pairs)
+
+
+def near(one: str, other: str) -> bool:
+    a, b = as_float(one), as_float(other)
+    return a == b or abs(a - b) <= max(1.01 * unit(one), 2e-3 * abs(a))
+
+
+def as_float(number: str) -> float:
+    return float(number.replace(",", ""))
+
+
+def unit(number: str) -> float:
+    """What one step in the last printed digit is worth; 0 for a small integer: it is exact."""
+    mantissa, _, exponent = number.partition("e")
+    if "." not in mantissa and not exponent:
+        return 0
+    return 10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2]))
+
+
+# What is committed ----------------------------------------------------------------------------
+
+
+def test_nothing_of_a_session_is_committed(path):
+    notebook = committed(path)
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert path.stat().st_size < LARGEST
+    for cell in notebook.cells:
+        allowed = {"slideshow", "jupyter", "transient", "tags", "measured"}
+        assert set(cell.metadata) <= allowed, cell.id
+    for cell, output in outputs(path):
+        assert output.output_type != "error", cell
+        assert output.get("name") != "stderr", cell
+        assert WIDGET not in output.get("data", {}), cell
+
+
+def test_every_cell_was_run_once_in_order(path):
+    counts = [cell.execution_count for cell in code_cells(path)]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+def test_cells_have_names(path):
+    names = [cell.id for cell in committed(path).cells]
+    assert len(set(names)) == len(names)
+    for name in names:
+        assert re.fullmatch(r"[a-z]+(-[a-z0-9]+)*", name), f"{name!r} is no readable cell id"
+
+
+class Images(HTMLParser):
+    """Collects the alternative text of each image of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alts: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        if tag == "img":
+            self.alts.append(dict(attrs).get("alt") or "")
+
+
+def alts(page: str) -> list[str]:
+    parser = Images()
+    parser.feed(page)
+    return parser.alts
+
+
+def is_sentence(text: str) -> bool:
+    return bool(re.match(r"[A-Z].*\.$", text, re.DOTALL)) and len(text.split()) >= 5
+
+
+def test_every_figure_has_a_sentence_for_those_who_do_not_see_it(path):
+    figures = 0
+    for cell, output in outputs(path):
+        data = output.get("data", {})
+        for kind in data:
+            if kind.startswith("image/"):
+                figures += 1
+                assert is_sentence(output.metadata.get(kind, {}).get("alt", "")), cell
+        for alt in alts(data.get("text/html", "")):
+            assert is_sentence(alt), cell
+        assert not ("image/png" in data and not alts(data.get("text/html", ""))), cell
+    for cell in markdown_cells(path):
+        shown = re.findall(r"!\[(.*?)\]\(", cell.source) + alts(cell.source)
+        assert all(is_sentence(alt) for alt in shown), cell.id
+    assert figures >= 3
+
+
+# The form -------------------------------------------------------------------------------------
+
+
+def headings(path: Path) -> list[str]:
+    """The headings of the second level, in order."""
+    return re.findall(r"^## (.*)$", prose(path), flags=re.MULTILINE)
+
+
+def test_the_first_screen_asks_and_surprises(path):
+    cells = committed(path).cells
+    number = path.stem[:2]
+    assert re.match(rf"# {number} [A-Z]", cells[0].source), "the title begins with its number"
+    assert re.search(r"^\*\*.*\?\*\*", cells[0].source, re.MULTILINE), "a question in bold"
+    goals = next(i for i, cell in enumerate(cells) if cell.source.startswith("## "))
+    first = [output for cell in cells[:goals] for output in cell.get("outputs", [])]
+    assert any("image/png" in output.get("data", {}) for output in first)
+    assert len(prose_words("\n".join(c.source for c in cells[:goals] if is_text(c)))) < 200
+
+
+def is_text(cell: NotebookNode) -> bool:
+    return cell.cell_type == "markdown"
+
+
+def test_goals_come_first_and_rewards_last(path):
+    sections = headings(path)
+    assert sections[0] == "What you will do, learn and need"
+    last = ["Know the pitfalls by their symptoms", "Take away", "Exercises", "Sources"]
+    assert [name for name in sections if name in last] == last
+    assert sections[-4:] == last
+    text = prose(path)
+    for point in ("Do", "Learn", "Need"):
+        assert f"- **{point}:** " in text
+    minutes = re.search(r"- \*\*Minutes:\*\* (\d+)\.", text)
+    assert 30 <= int(minutes[1]) <= 45
+    assert "**Predict" in text or re.search(r"\b([Pp]redict|[Gg]uess)\b", text)
+    assert text.count("**Try:**") >= 3
+
+
+def test_the_problem_set_that_follows_is_named_with_its_tasks(path):
+    (follows,) = re.findall(r"^\*\*Next:\*\*.*$", prose(path), flags=re.MULTILINE)
+    assert re.search(r"\bps\d_\w+", follows)
+    assert re.search(r"`\w+`", follows)
+    assert "point" in follows
+
+
+def test_three_quick_checks_and_their_count(path):
+    cells = code_cells(path)
+    checks = [cell for cell in cells if QUICK_CHECK.search(cell.source)]
+    assert sum(len(QUICK_CHECK.findall(cell.source)) for cell in checks) == 3
+    assert any(f'Quiz("{path.stem}")' in cell.source for cell in cells)
+    assert len({QUICK_CHECK.search(cell.source)[1] for cell in checks}) >= 2, "of several kinds"
+    shown = [i for i, cell in enumerate(cells) if cell.source == "quiz.progress()"]
+    assert shown
+    assert shown[0] > max(cells.index(check) for check in checks)
+    for check in checks:
+        assert is_hidden(check), "the source of a check holds its answer"
+        (output,) = check.outputs
+        assert "<details>" in output.data["text/html"]
+        assert output.data["text/plain"].startswith("Quick check. ")
+
+
+def test_each_of_at_most_two_widgets_has_a_figure_before_it(path):
+    drawn, widgets = False, 0
+    for cell in committed(path).cells:
+        if is_text(cell):
+            drawn = drawn and not cell.source.startswith("## ")  # in the same section
+            continue
+        if WIDGETS.search(cell.source):
+            widgets += 1
+            assert drawn, f"no static figure before {cell.id}"
+        drawn |= any("image/png" in output.get("data", {}) for output in cell.outputs)
+    assert 1 <= widgets <= 2
+
+
+def prose_words(text: str) -> list[str]:
+    return re.findall(r"[A-Za-z][\w'-]*", re.sub(r"\$.*?\$|`[^`]*`", " x ", text, flags=re.DOTALL))
+
+
+def test_a_lecture_has_the_length_of_a_lecture(path):
+    assert 1500 <= len(prose_words(prose(path))) <= 3000
+
+
+def test_one_idea_a_cell(path):
+    lines = [len(cell.source.splitlines()) for cell in code_cells(path)]
+    assert statistics.median(lines) <= 8
+    assert max(lines) <= 40
+    for cell in markdown_cells(path):
+        for paragraph in re.split(r"\n\s*\n", re.sub(r"(?m)^\|.*$", "", cell.source)):  # no tables
+            assert len(prose_words(paragraph)) <= 120, f"a long paragraph in {cell.id}"
+
+
+def test_every_exercise_has_a_folded_solution(path):
+    exercises = re.findall(r"^\*\*\d\. ", prose(path), flags=re.MULTILINE)
+    whole = "\n".join(cell.source for cell in markdown_cells(path))
+    assert len(exercises) >= 3
+    assert len(SOLUTION.findall(whole)) == len(exercises) == whole.count("<details>")
+    assert any("assert" in code for code in FENCED.findall(whole))
+
+
+def test_links_lead_somewhere(path):
+    for cell in markdown_cells(path):
+        for target in re.findall(r"\]\((?!#)([^)\s]+)\)", cell.source):
+            if not target.startswith("https://"):
+                file = (path.parent / target.partition("#")[0]).resolve()
+                assert file.is_relative_to(ROOT), target
+                assert file.exists(), f"{cell.id} links to {target}, which is not there"
+
+
+@pytest.mark.slow
+def test_every_number_of_the_prose_comes_out_of_a_cell(path, mnist_dir):
+    text = re.split(r"^## Sources$", prose(path), flags=re.MULTILINE)[0]
+    text = re.sub(r"`[^`]*`|\bsections? [\d.]+( to [\d.]+)?|\d+(-\d+)+|e = 2\.7182", " ", text)
+    measured = [cell for cell in code_cells(path) if "measured" in cell.metadata.get("tags", [])]
+    code = "\n".join(cell.source for cell in code_cells(path))
+    code += "\n".join(FENCED.findall("\n".join(cell.source for cell in markdown_cells(path))))
+    came_out = "\n".join([*run(path, stand_in=False).values(), code.replace("_", "")])
+    came_out += "\n".join(o.get("text", "") for cell in measured for o in cell.outputs)
+    known = {as_float(number) for number in NUMBER.findall(came_out)}
+    for number in NUMBER.findall(text):
+        if ("." in number or "," in number) and number not in REPORTED.get(path.stem, ()):
+            assert is_backed(number, known), f"no cell of {path.name} gives {number}"
+
+
+def is_backed(number: str, known: set[float]) -> bool:
+    """Whether a known number, or a known rate as a percentage, is this one when rounded."""
+    value = as_float(number)
+    half = max(unit(number), 0) / 2 * 1.001
+    return any(abs(scale * k - value) <= half for k in known for scale in (1, -1, 100))
+
+
+# The talk -------------------------------------------------------------------------------------
+
+
+def test_every_cell_has_its_place_in_the_talk(path):
+    for cell in committed(path).cells:
+        assert cell.metadata.get("slideshow", {}).get("slide_type") in SLIDE_TYPES, cell.id
+        assert is_hidden(cell) == bool(cell.metadata.get("transient", {}).get("remove_source"))
+        begins = re.match(r"##? (.*)", cell.source) if is_text(cell) else None
+        if begins and begins[1] not in ("Exercises", "Sources"):
+            assert cell.metadata.slideshow.slide_type == "slide", cell.id
+
+
+def test_the_talk_shows_the_figures_and_not_the_answers(path):
+    page, _ = SlidesExporter().from_notebook_node(committed(path))
+    assert page.count("<section>") >= 15
+    told = [cell for cell in code_cells(path) if cell.metadata.slideshow.slide_type != "skip"]
+    figures = [o for cell in told for o in cell.outputs if "image/png" in o.get("data", {})]
+    assert len([alt for alt in alts(page) if alt]) >= len(figures) >= 3
+    assert "quiz.choice(" not in re.sub(r"<[^>]+>", "", page)
+    assert page.count("<summary>Answer</summary>") == 3

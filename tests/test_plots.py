@@ -1,0 +1,168 @@
+"""Figures: their alternative text, their bytes, and the style they share."""
+
+import base64
+import io
+import re
+import warnings
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
+
+from utils import plots
+
+SENTENCE = "A line rises from one to three & stays <there>."
+
+
+@pytest.fixture(autouse=True)
+def style():
+    """The course's style on an off-screen canvas, and no figure left open."""
+    plt.switch_backend("agg")
+    with plt.style.context(plots.STYLE):
+        yield
+    plt.close("all")
+
+
+@pytest.fixture
+def shown(monkeypatch) -> list[tuple[dict, dict]]:
+    """What is displayed while a test runs: (bundle, metadata)."""
+    outputs = []
+    monkeypatch.setattr(
+        plots, "display", lambda bundle, metadata, raw: outputs.append((bundle, metadata))
+    )
+    return outputs
+
+
+def line():
+    fig, ax = plt.subplots()
+    ax.plot([1, 2, 3], label="a line")
+    ax.legend()
+    return fig
+
+
+def test_a_figure_is_shown_once_with_its_sentence_in_every_format(shown):
+    fig = line()
+    plots.show(fig, SENTENCE)
+    ((bundle, metadata),) = shown
+    assert bundle["text/plain"] == SENTENCE
+    assert metadata["image/png"] == {"alt": SENTENCE, "width": 768, "height": 384}
+    alt = 'alt="A line rises from one to three &amp; stays &lt;there&gt;."'
+    assert alt in bundle["text/html"]
+    assert plt.get_fignums() == []  # otherwise the notebook would show it a second time
+
+
+def test_page_and_png_hold_the_same_picture(shown):
+    plots.show(line(), SENTENCE)
+    ((bundle, _),) = shown
+    page = re.search(r'src="data:image/png;base64,([^"]+)"', bundle["text/html"])[1]
+    png = bundle["image/png"]
+    assert base64.b64decode(page) == base64.b64decode(png)
+    assert Image.open(io.BytesIO(base64.b64decode(png))).format == "PNG"
+
+
+def test_the_same_figure_gives_the_same_bytes(shown):
+    plots.show(line(), SENTENCE)
+    plots.show(line(), SENTENCE)
+    assert shown[0] == shown[1]
+    assert b"Matplotlib" not in base64.b64decode(shown[0][0]["image/png"])
+
+
+def test_fewer_colours_change_the_picture_hardly_and_the_bytes_much(shown):
+    fig = line()
+    full = plots.png(fig)
+    plots.show(fig, SENTENCE)
+    small = base64.b64decode(shown[0][0]["image/png"])
+    assert len(small) < 0.6 * len(full)
+    before, after = (
+        np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), int) for data in (full, small)
+    )
+    assert before.shape == after.shape
+    assert np.abs(before - after).mean() < 1
+
+
+@pytest.mark.parametrize(
+    "alt", ["", "plot", "Loss.", "a line rises from one to three.", "A line from one to three"]
+)
+def test_what_is_no_sentence_is_refused(alt, shown):
+    with pytest.raises(ValueError, match="full sentence"):
+        plots.show(line(), alt)
+    assert shown == []
+
+
+def test_inside_a_widget_the_figure_has_its_sentence_too():
+    page = plots.img(line(), SENTENCE)
+    assert page.startswith('<img alt="A line rises')
+    assert plt.get_fignums() == []
+
+
+# The style ------------------------------------------------------------------------------------
+
+
+def test_the_style_can_be_read_from_the_back_row_and_needs_no_font_of_the_machine():
+    assert mpl.rcParams["font.family"] == ["DejaVu Sans"]
+    assert min(mpl.rcParams["font.size"], mpl.rcParams["legend.fontsize"]) >= 14
+    assert mpl.rcParams["lines.linewidth"] >= 2.5
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plots.png(line())
+
+
+def test_no_line_is_told_apart_by_colour_alone():
+    cycle = list(mpl.rcParams["axes.prop_cycle"])
+    assert len({str(style["color"]) for style in cycle}) == len(cycle)
+    assert len({str(style["linestyle"]) for style in cycle}) == len(cycle)
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance as WCAG 2 defines it."""
+    rgb = np.array(mpl.colors.to_rgb(colour))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+# what a reader without one kind of cone sees: matrices of Vienot, Brettel and Mollon (1999)
+PROTAN = np.array([[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]])
+DEUTAN = np.array([[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]])
+
+
+@pytest.mark.parametrize("vision", [PROTAN, DEUTAN], ids=["protan", "deutan"])
+def test_the_first_three_colours_stay_apart_for_the_colour_blind(vision):
+    colours = [style["color"] for style in mpl.rcParams["axes.prop_cycle"]][:3]
+    seen = [np.clip(vision @ np.array(mpl.colors.to_rgb(c)) ** 2.2, 0, 1) for c in colours]
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        assert np.abs(seen[i] ** (1 / 2.2) - seen[j] ** (1 / 2.2)).max() > 0.15
+
+
+def test_the_colours_with_a_meaning_stand_out_from_white():
+    for colour in (plots.BLUE, plots.VERMILLION, plots.GREEN, plots.GREY):
+        assert 1.05 / (luminance(colour) + 0.05) >= 3  # WCAG 2.2, criterion 1.4.11
+
+
+# Shared drawings ------------------------------------------------------------------------------
+
+
+def test_a_matrix_says_every_value_in_its_cell():
+    fig, ax = plt.subplots()
+    plots.draw_matrix(ax, [[0.1, 0.2, 0.3], [0.4, 0.5, 0.9]])
+    said = {tuple(map(int, t.get_position())): (t.get_text(), t.get_color()) for t in ax.texts}
+    assert said[0, 0] == ("0.10", "k")
+    assert said[2, 1] == ("0.90", "w")  # (column, row); light on a dark cell
+    assert len(said) == 6
+
+
+def test_what_is_not_finite_is_hatched_and_keeps_its_text():
+    fig, ax = plt.subplots()
+    plots.draw_matrix(ax, [[np.nan, 0.5]], [["nan", "half"]], row_labels=["r"])
+    assert [t.get_text() for t in ax.texts] == ["nan", "half"]
+    (patch,) = ax.patches
+    assert patch.get_hatch()
+    assert patch.get_x() == -0.5
+
+
+def test_a_matrix_of_nothing_finite_can_be_drawn():
+    fig, ax = plt.subplots()
+    plots.draw_matrix(ax, [[np.nan, np.inf]])
+    assert len(ax.patches) == 2
+    assert plots.png(fig)

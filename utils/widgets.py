@@ -1,0 +1,258 @@
+"""What a lecture lets the reader move: figures with controls, and the drawing pad.
+
+A lecture puts a static figure before each of these, so that a page without a kernel teaches too.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import anywidget
+import ipywidgets
+import numpy as np
+import traitlets
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from utils.plots import img
+
+_DATA = Path(__file__).resolve().parent / "data"
+
+
+# Figures with controls ------------------------------------------------------------------------
+
+FIRST = object()  # as a start: the first of the values
+
+
+def slider(label: str, values: Iterable, start: object = FIRST) -> ipywidgets.SelectionSlider:
+    """Return a slider over a few given values.
+
+    Args:
+        label: what moves.
+        values: its positions from left to right, or (text, value) pairs.
+        start: the value to begin with; the first if left out.
+
+    Raises:
+        ValueError: `start` is not among the values.
+    """
+    return _selection(ipywidgets.SelectionSlider, label, values, start)
+
+
+def choice(label: str, values: Iterable, start: object = FIRST) -> ipywidgets.ToggleButtons:
+    """Return a row of buttons of which one is pressed.
+
+    Args:
+        label: what is chosen.
+        values: the choices, or (text, value) pairs.
+        start: the value to begin with; the first if left out.
+
+    Raises:
+        ValueError: `start` is not among the values.
+    """
+    return _selection(ipywidgets.ToggleButtons, label, values, start)
+
+
+def _selection(kind: type, label: str, values: Iterable, start: object) -> ipywidgets.Widget:
+    """Return a control whose own value is a text; `meaning` has the value for each text.
+
+    ipywidgets takes the value None for "nothing is selected", but it is a fair value of an axis.
+    """
+    pairs = [value if _is_pair(value) else (str(value), value) for value in values]
+    begin = [text for text, value in pairs if start is FIRST or value is start or value == start]
+    if not begin:
+        raise ValueError(f"{label!r} cannot start at {start!r}: it is not among its values")
+    control = kind(description=label, options=[text for text, _ in pairs], value=begin[0])
+    control.meaning = dict(pairs)
+    return control
+
+
+def _is_pair(value: object) -> bool:
+    """Say whether this is (text, value), and not a value that happens to be a tuple."""
+    return isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)
+
+
+def _value(control: ipywidgets.ValueWidget) -> object:
+    """Return what a control stands for."""
+    return control.meaning[control.value] if hasattr(control, "meaning") else control.value
+
+
+class LiveFigure(ipywidgets.VBox):
+    """A figure drawn anew when one of its controls moves, and a sentence that says what it shows.
+
+    The sentence stands below the figure, is its alternative text, and is read out by a screen
+    reader when it changes. "Reset" sets all controls back. Every control is an ipywidget, so it
+    can be reached with Tab and moved with the arrow keys.
+
+    Args:
+        draw: called with one keyword argument per control; returns (figure, sentence), a full
+            sentence. It should answer within 0.2 s. The figure is closed afterwards.
+        name: what this figure is about, two or three words; tests find it by that.
+        on_reset: called before the controls are set back, for a `draw` that remembers.
+        **controls: ipywidgets with a `value`, by the name of the argument of `draw`.
+
+    Raises:
+        ValueError: the sentence is none. An error of `draw` is passed on at the start; later it is
+            said below the figure, which stays as it was.
+
+    Example:
+        >>> def draw(power):
+        ...     figure, axes = plt.subplots()
+        ...     axes.plot(np.arange(5) ** power)
+        ...     return figure, f"The curve of x to the power of {power}."
+        >>> widget = LiveFigure(draw, "powers", power=slider("power", [1, 2, 3]))
+    """
+
+    def __init__(
+        self,
+        draw: Callable[..., tuple[Figure, str]],
+        name: str,
+        *,
+        on_reset: Callable[[], None] | None = None,
+        **controls: ipywidgets.ValueWidget,
+    ):
+        self._draw, self._on_reset, self.controls = draw, on_reset, controls
+        self._start = {key: control.value for key, control in controls.items()}
+        self.figure = ipywidgets.HTML()
+        self.sentence = ipywidgets.HTML()
+        self.reset = ipywidgets.Button(description="Reset", tooltip="Set all controls back")
+        self.reset.on_click(lambda _: self._reset())
+        for control in controls.values():
+            control.style.description_width = "initial"
+            if isinstance(control, ipywidgets.SelectionSlider):
+                control.layout.width = "28em"
+            if isinstance(control, ipywidgets.ToggleButtons):
+                control.style.button_width = "auto"
+            control.observe(self._redraw, names="value")
+        row = ipywidgets.HBox(
+            [*controls.values(), self.reset],
+            layout=ipywidgets.Layout(flex_flow="row wrap", align_items="flex-end"),
+        )
+        super().__init__([row, self.figure, self.sentence])
+        self.add_class("live-figure")
+        self.add_class("live-figure-" + name.replace(" ", "-"))
+        self._show()
+
+    def _show(self) -> None:
+        """Draw with the present values."""
+        values = {key: _value(control) for key, control in self.controls.items()}
+        figure, sentence = self._draw(**values)
+        self.figure.value = img(figure, sentence)
+        self.sentence.value = _spoken(sentence)
+
+    def _redraw(self, _change: object = None) -> None:
+        """Draw after a control has moved; an error is said in place, as it would go unseen."""
+        try:
+            self._show()
+        except Exception as error:
+            self.sentence.value = _spoken(f"These settings fail: {type(error).__name__}: {error}")
+
+    def _reset(self) -> None:
+        """Set all controls back and draw once."""
+        if self._on_reset is not None:
+            self._on_reset()
+        for key, control in self.controls.items():
+            control.unobserve(self._redraw, names="value")
+            control.value = self._start[key]
+            control.observe(self._redraw, names="value")
+        self._redraw()
+
+
+def _spoken(sentence: str) -> str:
+    """Return a sentence as HTML that screen readers read out when it changes."""
+    return f'<p role="status" style="margin: 0.3em 0">{html.escape(sentence)}</p>'
+
+
+# The drawing pad ------------------------------------------------------------------------------
+
+
+def as_mnist(ink: ArrayLike) -> NDArray[np.uint8]:
+    """Scale and centre a drawing the way the images of MNIST were made.
+
+    The drawing is cut out, shrunk to fit a box of 20 x 20 with its proportions kept, and put into
+    28 x 28 so that its centre of mass is at the centre.
+
+    Args:
+        ink: grey values, 0 for paper to 255 for ink, shape (height, width).
+
+    Returns:
+        uint8 of shape (28, 28); all 0 for an empty drawing.
+
+    Source: LeCun, Cortes, Burges: the MNIST database, section "file formats".
+    """
+    ink = np.asarray(ink, dtype=np.float64)
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    picture = np.zeros((28, 28))
+    if rows.size == 0:
+        return picture.astype(np.uint8)
+    cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    height, width = (max(1, round(20 * side / max(cut.shape))) for side in cut.shape)
+    small = _averaging(cut.shape[0], height) @ cut @ _averaging(cut.shape[1], width).T
+    # (height, h) @ (h, w) @ (w, width) -> (height, width)
+    top = _start(small.sum(axis=1))
+    left = _start(small.sum(axis=0))
+    picture[top : top + height, left : left + width] = small
+    return np.rint(picture).astype(np.uint8)
+
+
+def _averaging(old: int, new: int) -> NDArray[np.float64]:
+    """Return the matrix (new, old) whose rows average `old` pixels into `new`; rows sum to 1."""
+    edges = np.linspace(0, old, new + 1)
+    left = np.maximum(edges[:-1, np.newaxis], np.arange(old))  # (new, 1), (old,) -> (new, old)
+    right = np.minimum(edges[1:, np.newaxis], np.arange(1, old + 1))
+    overlap = np.maximum(0, right - left)
+    return overlap / overlap.sum(axis=1, keepdims=True)
+
+
+def _start(mass: NDArray[np.float64]) -> int:
+    """Return where to put a strip of grey so that its centre of mass is at pixel 14 of 28."""
+    centre = mass @ np.arange(len(mass)) / mass.sum()
+    return int(np.clip(round(14 - centre), 0, 28 - len(mass)))
+
+
+class DrawingPad(anywidget.AnyWidget):
+    """A pad to draw a digit on, with what the network sees of it and its ten probabilities as bars.
+
+    Mouse, pen, finger, or keyboard: with the pad in focus the arrow keys move, Space puts the pen
+    down or lifts it. The front end is `data/drawing_pad.js`.
+
+    Args:
+        predict: turns an image of shape (784,), float32 in 0..1, into ten probabilities (10,).
+
+    Attributes:
+        size: width and height of the canvas in pixels.
+        ink: its grey values, uint8, row by row; sent by the browser.
+        seen: what the network sees, uint8, 28 x 28, row by row.
+        probabilities: ten numbers, or none for an empty pad.
+        sentence: the result in words.
+    """
+
+    _esm = (_DATA / "drawing_pad.js").read_text(encoding="utf-8")
+    _css = (_DATA / "drawing_pad.css").read_text(encoding="utf-8")
+    size = traitlets.Int(280).tag(sync=True)
+    ink = traitlets.Bytes().tag(sync=True, echo_update=False, from_json=lambda x, _: bytes(x))
+    seen = traitlets.Bytes().tag(sync=True)
+    probabilities = traitlets.List(traitlets.Float()).tag(sync=True)
+    sentence = traitlets.Unicode("Draw a digit.").tag(sync=True)
+
+    def __init__(self, predict: Callable[[NDArray], NDArray]):
+        super().__init__()
+        self._predict = predict
+        self.observe(self._recognise, names="ink")
+
+    def _recognise(self, _change: object = None) -> None:
+        """Let the network look at the drawing."""
+        ink = np.frombuffer(self.ink, np.uint8)
+        if not ink.any():
+            self.seen, self.probabilities, self.sentence = b"", [], "Draw a digit."
+            return
+        image = as_mnist(ink.reshape(self.size, self.size))
+        y = self._predict(image.reshape(-1).astype(np.float32) / 255)  # (784,) -> (10,)
+        first, second = np.argsort(y)[::-1][:2]
+        with self.hold_sync():
+            self.seen = image.tobytes()
+            self.probabilities = [float(p) for p in y]
+            self.sentence = (
+                f"The network says {first} ({y[first]:.1%}), then {second} ({y[second]:.1%})."
+            )

@@ -1,0 +1,1432 @@
+"""Right and wrong ways to write the functions of `ps4_gradients`."""
+
+from tests.problem_sets.grading import Right, Wrong
+
+POINTS = {"numerical_diff": 3, "numerical_gradient": 7, "gradient_descent": 6}
+
+EXAMPLE = "the worked example"
+
+BENDS = "a curve that bends"
+OTHER = "other functions, other places"
+BOTH = "the same to both sides"
+STEP = "neither too large nor too small a step"
+INTEGER = "integer x, no memory"
+
+MATRIX = "a matrix gives a matrix"
+FLOATS = "integers give floats"
+SAME = "x is not changed"
+AXES = "any number of axes"
+SQUARE = "a square matrix"
+TOGETHER = "elements that work together"
+SHAPE = "f is called with arrays of x's shape"
+CENTRAL = "the central difference"
+DTYPES = "integers of any dtype and shape"
+BITS = "x stays the same to the last bit"
+VIEWS = "views of an array, no memory"
+
+ONE = "one step"
+HUNDRED = "a hundred steps"
+HISTORY = "history from the start to x"
+EACH = "each point on the way"
+START = "the start is not changed"
+VALLEY = "a long valley"
+ANEW = "a gradient that changes"
+DEFAULTS = "lr and step_num left out"
+AS_MATRIX = "a matrix as the start"
+LARGE = "a learning rate that is too large"
+SPOT = "no step, and steps on the spot"
+MEMORY = "arguments unchanged, no memory"
+
+
+def _diff(*body: str) -> str:
+    return "\n    ".join(["def numerical_diff(f, x):", *body])
+
+
+def _gradient(*body: str) -> str:
+    return "\n    ".join(["def numerical_gradient(f, x):", *body])
+
+
+def _descent(*body: str) -> str:
+    return "\n    ".join(["def gradient_descent(f, init_x, lr=0.01, step_num=100):", *body])
+
+
+H = "h = 1e-4"
+COPY = "x = np.array(x, dtype=float)"
+ZEROS = "g = np.zeros(x.shape)"
+INDICES = "for i in np.ndindex(x.shape):"
+MOVE = (
+    "    kept = x[i]",
+    "    x[i] = kept + h",
+    "    a = f(x)",
+    "    x[i] = kept - h",
+    "    b = f(x)",
+)
+BACK = "    x[i] = kept"
+SLOPE = "    g[i] = (a - b) / (2 * h)"
+RETURN = "return g"
+
+BEGIN = ("x = init_x.copy()", "history = [x.copy()]")
+STEPS = "for _ in range(step_num):"
+GO = "    x = x - lr * numerical_gradient(f, x)"
+KEEP = "    history.append(x)"
+PAIR = "return x, history"
+
+WRONG = {
+    "numerical_diff": [
+        Wrong("forward", _diff(H, "return (f(x + h) - f(x)) / h"), BENDS),
+        Wrong("backward", _diff(H, "return (f(x) - f(x - h)) / h"), BENDS),
+        Wrong("forward, a tiny step", _diff("h = 1e-7", "return (f(x + h) - f(x)) / h"), BOTH),
+        Wrong("backward, a tiny step", _diff("h = 1e-8", "return (f(x) - f(x - h)) / h"), BOTH),
+        Wrong("divides by h", _diff(H, "return (f(x + h) - f(x - h)) / h"), EXAMPLE),
+        Wrong("no brackets below", _diff(H, "return (f(x + h) - f(x - h)) / 2 * h"), EXAMPLE),
+        Wrong("no brackets above", _diff(H, "return f(x + h) - f(x - h) / (2 * h)"), EXAMPLE),
+        Wrong("not divided", _diff(H, "return f(x + h) - f(x - h)"), EXAMPLE),
+        Wrong("the sign turned", _diff(H, "return (f(x - h) - f(x + h)) / (2 * h)"), EXAMPLE),
+        Wrong("a sum", _diff(H, "return (f(x + h) + f(x - h)) / (2 * h)"), EXAMPLE),
+        Wrong(
+            "half a step, divided by two",
+            _diff(H, "return (f(x + h / 2) - f(x - h / 2)) / (2 * h)"),
+            EXAMPLE,
+        ),
+        Wrong(
+            "twice the step to one side", _diff(H, "return (f(x + 2 * h) - f(x)) / (2 * h)"), BENDS
+        ),
+        Wrong("unequal steps", _diff(H, "return (f(x + 2 * h) - f(x - h)) / (3 * h)"), BENDS),
+        Wrong(
+            "the second derivative",
+            _diff(H, "return (f(x + h) - 2 * f(x) + f(x - h)) / h**2"),
+            EXAMPLE,
+        ),
+        Wrong(
+            "far too small a step",
+            _diff("h = 1e-50", "return (f(x + h) - f(x - h)) / (2 * h)"),
+            EXAMPLE,
+        ),
+        Wrong(
+            "too small a step", _diff("h = 1e-13", "return (f(x + h) - f(x - h)) / (2 * h)"), STEP
+        ),
+        Wrong(
+            "too large a step", _diff("h = 0.1", "return (f(x + h) - f(x - h)) / (2 * h)"), BENDS
+        ),
+        Wrong("a large step", _diff("h = 0.01", "return (f(x + h) - f(x - h)) / (2 * h)"), STEP),
+        Wrong("a step of 1", _diff("return (f(x + 1) - f(x - 1)) / 2"), BENDS),
+        Wrong(
+            "in single precision",
+            _diff(
+                "x, h = np.float32(x), np.float32(1e-4)", "return (f(x + h) - f(x - h)) / (2 * h)"
+            ),
+            EXAMPLE,
+        ),
+        Wrong(
+            "a step in proportion to x",
+            _diff("h = 1e-4 * x", "return (f(x + h) - f(x - h)) / (2 * h)"),
+            BOTH,
+        ),
+        Wrong(
+            "x as an integer",
+            _diff(H, "x = int(x)", "return (f(x + h) - f(x - h)) / (2 * h)"),
+            OTHER,
+        ),
+        Wrong("the absolute value", _diff(H, "return abs(f(x + h) - f(x - h)) / (2 * h)"), OTHER),
+        Wrong(
+            "never negative places",
+            _diff(H, "x = abs(x)", "return (f(x + h) - f(x - h)) / (2 * h)"),
+            OTHER,
+        ),
+        Wrong("rounds", _diff(H, "return round((f(x + h) - f(x - h)) / (2 * h), 3)"), OTHER),
+        Wrong("whole numbers", _diff(H, "return (f(x + h) - f(x - h)) // (2 * h)"), EXAMPLE),
+        Wrong("the derivative of one function", _diff("return 0.02 * x + 0.1"), BENDS),
+        Wrong(
+            "the power rule for all",
+            _diff("return 3 * x**2 if f(2.0) == 8 else 0.02 * x + 0.1"),
+            OTHER,
+        ),
+        Wrong("the value, not the slope", _diff("return f(x)"), EXAMPLE),
+        Wrong(
+            "the tangent",
+            _diff(H, "d = (f(x + h) - f(x - h)) / (2 * h)", "return lambda t: f(x) + d * (t - x)"),
+            EXAMPLE,
+        ),
+        Wrong("nothing returned", _diff(H, "(f(x + h) - f(x - h)) / (2 * h)"), EXAMPLE),
+        Wrong("prints", _diff(H, "print((f(x + h) - f(x - h)) / (2 * h))"), EXAMPLE),
+        Wrong(
+            "an array with an axis",
+            _diff(H, "return np.array([(f(x + h) - f(x - h)) / (2 * h)])"),
+            EXAMPLE,
+        ),
+        Wrong("a tuple", _diff(H, "return (f(x + h) - f(x - h)) / (2 * h), h"), EXAMPLE),
+        Wrong("text", _diff(H, "return f'{(f(x + h) - f(x - h)) / (2 * h)}'"), EXAMPLE),
+        Wrong(
+            "floats only",
+            _diff(H, "assert type(x) is not int", "return (f(x + h) - f(x - h)) / (2 * h)"),
+            INTEGER,
+        ),
+        Wrong(
+            "remembers by x",
+            "_seen = {}\n\n\n"
+            + _diff(H, "return _seen.setdefault(x, (f(x + h) - f(x - h)) / (2 * h))"),
+            BOTH,
+        ),
+        Wrong("never zero", _diff(H, "return (f(x + h) - f(x - h)) / (2 * h) + 1e-3"), EXAMPLE),
+        Wrong("a complex step", _diff("return f(x + 1e-20j).imag / 1e-20"), BOTH),
+    ],
+    "numerical_gradient": [
+        Wrong(
+            "forward",
+            _gradient(
+                H,
+                COPY,
+                ZEROS,
+                INDICES,
+                "    kept, b = x[i], f(x)",
+                "    x[i] = kept + h",
+                "    g[i] = (f(x) - b) / h",
+                BACK,
+                RETURN,
+            ),
+            CENTRAL,
+        ),
+        Wrong(
+            "backward",
+            _gradient(
+                H,
+                COPY,
+                ZEROS,
+                INDICES,
+                "    kept, b = x[i], f(x)",
+                "    x[i] = kept - h",
+                "    g[i] = (b - f(x)) / h",
+                BACK,
+                RETURN,
+            ),
+            CENTRAL,
+        ),
+        Wrong(
+            "forward, a tiny step",
+            _gradient(
+                "h = 1e-7",
+                COPY,
+                ZEROS,
+                INDICES,
+                "    kept, b = x[i], f(x)",
+                "    x[i] = kept + h",
+                "    g[i] = (f(x) - b) / h",
+                BACK,
+                RETURN,
+            ),
+            CENTRAL,
+        ),
+        Wrong(
+            "divides by h",
+            _gradient(H, COPY, ZEROS, INDICES, *MOVE, BACK, "    g[i] = (a - b) / h", RETURN),
+            EXAMPLE,
+        ),
+        Wrong(
+            "no brackets below",
+            _gradient(H, COPY, ZEROS, INDICES, *MOVE, BACK, "    g[i] = (a - b) / 2 * h", RETURN),
+            EXAMPLE,
+        ),
+        Wrong(
+            "downhill",
+            _gradient(H, COPY, ZEROS, INDICES, *MOVE, BACK, "    g[i] = (b - a) / (2 * h)", RETURN),
+            EXAMPLE,
+        ),
+        Wrong(
+            "of length 1",
+            _gradient(
+                H,
+                COPY,
+                ZEROS,
+                INDICES,
+                *MOVE,
+                BACK,
+                SLOPE,
+                "return g / (np.sqrt(np.sum(g**2)) + 1e-12)",
+            ),
+            EXAMPLE,
+        ),
+        Wrong(
+            "its length",
+            _gradient(H, COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, "return np.sqrt(np.sum(g**2))"),
+            EXAMPLE,
+        ),
+        Wrong(
+            "far too small a step",
+            _gradient("h = 1e-50", COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, RETURN),
+            EXAMPLE,
+        ),
+        Wrong(
+            "too small a step",
+            _gradient("h = 1e-12", COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, RETURN),
+            EXAMPLE,
+        ),
+        Wrong(
+            "too large a step",
+            _gradient("h = 0.1", COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, RETURN),
+            CENTRAL,
+        ),
+        Wrong(
+            "a large step",
+            _gradient("h = 0.01", COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, RETURN),
+            CENTRAL,
+        ),
+        Wrong(
+            "in single precision",
+            _gradient(H, "x = x.astype(np.float32)", ZEROS, INDICES, *MOVE, BACK, SLOPE, RETURN),
+            EXAMPLE,
+        ),
+        Wrong(
+            "a step in proportion to x",
+            _gradient(COPY, ZEROS, INDICES, "    h = 1e-4 * x[i]", *MOVE, BACK, SLOPE, RETURN),
+            EXAMPLE,
+        ),
+        Wrong(
+            "does not put back", _gradient(H, COPY, ZEROS, INDICES, *MOVE, SLOPE, RETURN), TOGETHER
+        ),
+        Wrong(
+            "puts back h too little",
+            _gradient(H, COPY, ZEROS, INDICES, *MOVE, "    x[i] += h / 2", SLOPE, RETURN),
+            TOGETHER,
+        ),
+        Wrong(
+            "all elements at once",
+            _gradient(
+                H, COPY, "g = (f(x + h) - f(x - h)) / (2 * h)", "return g * np.ones(x.shape)"
+            ),
+            EXAMPLE,
+        ),
+        Wrong("one number", _gradient(H, COPY, "return (f(x + h) - f(x - h)) / (2 * h)"), EXAMPLE),
+        Wrong(
+            "each element alone",
+            _gradient(
+                H, COPY, ZEROS, INDICES, "    g[i] = (f(x[i] + h) - f(x[i] - h)) / (2 * h)", RETURN
+            ),
+            SHAPE,
+        ),
+        Wrong(
+            "each element as an array",
+            _gradient(
+                H,
+                COPY,
+                ZEROS,
+                INDICES,
+                "    e = np.array([x[i]])",
+                "    g[i] = (f(e + h) - f(e - h)) / (2 * h)",
+                RETURN,
+            ),
+            TOGETHER,
+        ),
+        Wrong(
+            "row by row",
+            _gradient(
+                H,
+                COPY,
+                ZEROS,
+                "if x.ndim > 1:",
+                "    for k in range(len(x)):",
+                "        g[k] = numerical_gradient(f, x[k])",
+                "    return g",
+                INDICES,
+                *MOVE,
+                BACK,
+                SLOPE,
+                RETURN,
+            ),
+            SHAPE,
+        ),
+        Wrong(
+            "vectors only",
+            _gradient(H, COPY, ZEROS, "for i in range(x.size):", *MOVE, BACK, SLOPE, RETURN),
+            MATRIX,
+        ),
+        Wrong(
+            "the first axis only",
+            _gradient(
+                H,
+                COPY,
+                ZEROS,
+                "for i in range(len(x)):",
+                "    kept = x[i].copy()",
+                *MOVE[1:],
+                BACK,
+                SLOPE,
+                RETURN,
+            ),
+            MATRIX,
+        ),
+        Wrong(
+            "two axes at most",
+            _gradient(
+                H,
+                COPY,
+                ZEROS,
+                "pairs = [(k, j) for k in range(len(x)) for j in range(np.size(x[0]))]",
+                "for i in pairs if x.ndim > 1 else range(len(x)):",
+                *MOVE,
+                BACK,
+                SLOPE,
+                RETURN,
+            ),
+            AXES,
+        ),
+        Wrong(
+            "one axis or more",
+            _gradient(
+                H,
+                "x = np.array(x, dtype=float, ndmin=1)",
+                ZEROS,
+                INDICES,
+                *MOVE,
+                BACK,
+                SLOPE,
+                RETURN,
+            ),
+            AXES,
+        ),
+        Wrong(
+            "flattens",
+            _gradient(H, COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, "return g.ravel()"),
+            MATRIX,
+        ),
+        Wrong(
+            "f gets a flat array",
+            _gradient(
+                H,
+                "s = x.shape",
+                "x = np.array(x, dtype=float).ravel()",
+                ZEROS,
+                INDICES,
+                *MOVE,
+                BACK,
+                SLOPE,
+                "return g.reshape(s)",
+            ),
+            SHAPE,
+        ),
+        Wrong(
+            "f gets a list",
+            _gradient(
+                H,
+                COPY,
+                ZEROS,
+                INDICES,
+                *(line.replace("f(x)", "f(list(x) if x.ndim == 1 else x)") for line in MOVE),
+                BACK,
+                SLOPE,
+                RETURN,
+            ),
+            EXAMPLE,
+        ),
+        Wrong(
+            "f gets a row more",
+            _gradient(
+                H,
+                COPY,
+                ZEROS,
+                INDICES,
+                *(line.replace("f(x)", "f(x[None])") for line in MOVE),
+                BACK,
+                SLOPE,
+                RETURN,
+            ),
+            SHAPE,
+        ),
+        Wrong(
+            "f gets a column",
+            _gradient(
+                H,
+                COPY,
+                ZEROS,
+                INDICES,
+                *(line.replace("f(x)", "f(x.T)") for line in MOVE),
+                BACK,
+                SLOPE,
+                RETURN,
+            ),
+            SHAPE,
+        ),
+        Wrong(
+            "transposed",
+            _gradient(H, COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, "return g.T"),
+            MATRIX,
+        ),
+        Wrong(
+            "transposed where it is square",
+            _gradient(
+                H,
+                COPY,
+                ZEROS,
+                INDICES,
+                *MOVE,
+                BACK,
+                SLOPE,
+                "return g.T if x.ndim == 2 and len(x) == x.shape[1] else g",
+            ),
+            SQUARE,
+        ),
+        Wrong(
+            "leaves the last element out",
+            _gradient(
+                H,
+                COPY,
+                ZEROS,
+                "for i in list(np.ndindex(x.shape))[:-1]:",
+                *MOVE,
+                BACK,
+                SLOPE,
+                RETURN,
+            ),
+            EXAMPLE,
+        ),
+        Wrong(
+            "the diagonal only",
+            _gradient(
+                H,
+                COPY,
+                ZEROS,
+                "for i in zip(*(range(n) for n in x.shape)):",
+                *MOVE,
+                BACK,
+                SLOPE,
+                RETURN,
+            ),
+            MATRIX,
+        ),
+        Wrong(
+            "integers stay integers",
+            _gradient(H, "x = x.copy()", ZEROS, INDICES, *MOVE, BACK, SLOPE, RETURN),
+            FLOATS,
+        ),
+        Wrong(
+            "a gradient of x's dtype",
+            _gradient(H, "g = np.zeros_like(x)", COPY, INDICES, *MOVE, BACK, SLOPE, RETURN),
+            FLOATS,
+        ),
+        Wrong(
+            "integers after all",
+            _gradient(
+                H, "d = x.dtype", COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, "return g.astype(d)"
+            ),
+            FLOATS,
+        ),
+        Wrong(
+            "rounds to integers",
+            _gradient(
+                H,
+                "d = x.dtype",
+                COPY,
+                ZEROS,
+                INDICES,
+                *MOVE,
+                BACK,
+                SLOPE,
+                "return np.round(g).astype(int) if d.kind == 'i' else g",
+            ),
+            FLOATS,
+        ),
+        Wrong(
+            "int64 to floats only",
+            _gradient(
+                H,
+                "x = x.astype(float) if x.dtype == np.int64 else x.copy()",
+                ZEROS,
+                INDICES,
+                *MOVE,
+                BACK,
+                SLOPE,
+                RETURN,
+            ),
+            DTYPES,
+        ),
+        Wrong(
+            "unsigned differences",
+            _gradient(
+                "x, h = x.copy(), (1e-4 if x.dtype.kind != 'u' else 1)",
+                ZEROS,
+                INDICES,
+                *MOVE,
+                BACK,
+                SLOPE,
+                RETURN,
+            ),
+            DTYPES,
+        ),
+        Wrong(
+            "adds and subtracts in x",
+            _gradient(
+                H,
+                ZEROS,
+                INDICES,
+                "    x[i] += h",
+                "    a = f(x)",
+                "    x[i] -= 2 * h",
+                "    b = f(x)",
+                "    x[i] += h",
+                SLOPE,
+                RETURN,
+            ),
+            SAME,
+        ),
+        Wrong(
+            "leaves the last move in x",
+            _gradient(
+                H,
+                ZEROS,
+                INDICES,
+                *MOVE,
+                "    x[i] = kept if i != (0,) * x.ndim else b * 0 + kept + h",
+                SLOPE,
+                RETURN,
+            ),
+            SAME,
+        ),
+        Wrong(
+            "x becomes the gradient",
+            _gradient(
+                H,
+                "y, x = x, np.array(x, dtype=float)",
+                ZEROS,
+                INDICES,
+                *MOVE,
+                BACK,
+                SLOPE,
+                "y[...] = g",
+                RETURN,
+            ),
+            SAME,
+        ),
+        Wrong(
+            "-0.0 becomes 0.0",
+            _gradient("x += 0.0", H, "x = x.copy()", ZEROS, INDICES, *MOVE, BACK, SLOPE, RETURN),
+            SAME,
+        ),
+        Wrong(
+            "rounds x",
+            _gradient(
+                H,
+                "if x.dtype.kind == 'f' and x.size > 9:",
+                "    x[...] = np.round(x, 12)",
+                COPY,
+                ZEROS,
+                INDICES,
+                *MOVE,
+                BACK,
+                SLOPE,
+                RETURN,
+            ),
+            BITS,
+        ),
+        Wrong(
+            "moves a copy that f does not see",
+            _gradient(
+                H,
+                ZEROS,
+                INDICES,
+                "    y = x.copy()",
+                "    y[i] += h",
+                "    a = f(x)",
+                "    y[i] -= 2 * h",
+                "    b = f(x)",
+                SLOPE,
+                RETURN,
+            ),
+            EXAMPLE,
+        ),
+        Wrong(
+            "moves a flat copy of a view",
+            _gradient(
+                H,
+                "x = x.astype(float)",
+                ZEROS,
+                "flat, out = x.reshape(-1), g.reshape(-1)",
+                "for i in range(x.size):",
+                "    kept = flat[i]",
+                "    flat[i] = kept + h",
+                "    a = f(x)",
+                "    flat[i] = kept - h",
+                "    out[i] = (a - f(x)) / (2 * h)",
+                "    flat[i] = kept",
+                RETURN,
+            ),
+            VIEWS,
+        ),
+        Wrong(
+            "the same array for every result",
+            "_g = {}\n\n\n"
+            + _gradient(
+                H,
+                COPY,
+                "g = _g.setdefault(x.shape, np.zeros(x.shape))",
+                INDICES,
+                *MOVE,
+                BACK,
+                SLOPE,
+                RETURN,
+            ),
+            VIEWS,
+        ),
+        Wrong(
+            "a gradient that lives on",
+            "_g = {}\n\n\n"
+            + _gradient(
+                H,
+                COPY,
+                "g = _g.setdefault(x.shape, np.zeros(x.shape))",
+                INDICES,
+                *MOVE,
+                BACK,
+                "    g[i] += (a - b) / (2 * h)",
+                RETURN,
+            ),
+            EXAMPLE,
+        ),
+        Wrong(
+            "remembers by shape",
+            "_seen = {}\n\n\n"
+            + _gradient(
+                H, COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, "return _seen.setdefault(x.shape, g)"
+            ),
+            EXAMPLE,
+        ),
+        Wrong(
+            "a list",
+            _gradient(H, COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, "return g.tolist()"),
+            EXAMPLE,
+        ),
+        Wrong(
+            "rounds",
+            _gradient(H, COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, "return np.round(g, 2)"),
+            AXES,
+        ),
+        Wrong(
+            "returns in the loop",
+            _gradient(H, COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, "    return g"),
+            EXAMPLE,
+        ),
+        Wrong("nothing returned", _gradient(H, COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE), EXAMPLE),
+        Wrong("the gradient of one function", _gradient("return 2.0 * x"), MATRIX),
+        Wrong(
+            "a matrix type",
+            _gradient(
+                H,
+                COPY,
+                ZEROS,
+                INDICES,
+                *MOVE,
+                BACK,
+                SLOPE,
+                "return np.asmatrix(g) if g.ndim == 2 else g",
+            ),
+            MATRIX,
+        ),
+        Wrong(
+            "f gets a matrix type",
+            _gradient(
+                H,
+                COPY,
+                ZEROS,
+                INDICES,
+                *(line.replace("f(x)", "f(np.asmatrix(x) if x.ndim == 2 else x)") for line in MOVE),
+                BACK,
+                SLOPE,
+                RETURN,
+            ),
+            SHAPE,
+        ),
+    ],
+    "gradient_descent": [
+        Wrong("uphill", _descent(*BEGIN, STEPS, GO.replace("x - lr", "x + lr"), KEEP, PAIR), ONE),
+        Wrong(
+            "no learning rate", _descent(*BEGIN, STEPS, GO.replace("lr * ", ""), KEEP, PAIR), ONE
+        ),
+        Wrong("always 0.01", _descent("lr = 0.01", *BEGIN, STEPS, GO, KEEP, PAIR), ONE),
+        Wrong("always 100 steps", _descent("step_num = 100", *BEGIN, STEPS, GO, KEEP, PAIR), ONE),
+        Wrong(
+            "other defaults",
+            _descent(*BEGIN, STEPS, GO, KEEP, PAIR).replace("0.01", "0.1"),
+            DEFAULTS,
+        ),
+        Wrong(
+            "fewer steps by default",
+            _descent(*BEGIN, STEPS, GO, KEEP, PAIR).replace("=100", "=10"),
+            DEFAULTS,
+        ),
+        Wrong(
+            "no defaults",
+            _descent(*BEGIN, STEPS, GO, KEEP, PAIR).replace("=0.01", "").replace("=100", ""),
+            DEFAULTS,
+        ),
+        Wrong(
+            "step_num before lr",
+            _descent(*BEGIN, STEPS, GO, KEEP, PAIR).replace(
+                "lr=0.01, step_num=100", "step_num=100, lr=0.01"
+            ),
+            VALLEY,
+        ),
+        Wrong(
+            "the gradient of the start for ever",
+            _descent(
+                *BEGIN, "g = numerical_gradient(f, x)", STEPS, "    x = x - lr * g", KEEP, PAIR
+            ),
+            HUNDRED,
+        ),
+        Wrong(
+            "always from the start",
+            _descent(*BEGIN, STEPS, "    x = init_x - lr * numerical_gradient(f, x)", KEEP, PAIR),
+            HUNDRED,
+        ),
+        Wrong(
+            "the gradient of the start, always from where it is",
+            _descent(*BEGIN, STEPS, "    x = x - lr * numerical_gradient(f, init_x)", KEEP, PAIR),
+            HUNDRED,
+        ),
+        Wrong(
+            "steps of equal length",
+            _descent(
+                *BEGIN,
+                STEPS,
+                "    g = numerical_gradient(f, x)",
+                "    x = x - lr * g / (np.sqrt(np.sum(g**2)) + 1e-12)",
+                KEEP,
+                PAIR,
+            ),
+            ONE,
+        ),
+        Wrong(
+            "only the sign",
+            _descent(
+                *BEGIN, STEPS, "    x = x - lr * np.sign(numerical_gradient(f, x))", KEEP, PAIR
+            ),
+            ONE,
+        ),
+        Wrong(
+            "f for its gradient", _descent(*BEGIN, STEPS, "    x = x - lr * f(x)", KEEP, PAIR), ONE
+        ),
+        Wrong(
+            "twice the step",
+            _descent(*BEGIN, STEPS, "    x = x - 2 * lr * numerical_gradient(f, x)", KEEP, PAIR),
+            ONE,
+        ),
+        Wrong(
+            "a learning rate that falls",
+            _descent(
+                *BEGIN, "for k in range(step_num):", GO.replace("lr", "lr / (1 + k)"), KEEP, PAIR
+            ),
+            EACH,
+        ),
+        Wrong(
+            "momentum",
+            _descent(
+                *BEGIN,
+                "v = 0 * x",
+                STEPS,
+                "    v = 0.9 * v - lr * numerical_gradient(f, x)",
+                "    x = x + v",
+                KEEP,
+                PAIR,
+            ),
+            HUNDRED,
+        ),
+        Wrong(
+            "steps bounded",
+            _descent(
+                *BEGIN,
+                STEPS,
+                "    x = x - np.clip(lr * numerical_gradient(f, x), -1, 1)",
+                KEEP,
+                PAIR,
+            ),
+            LARGE,
+        ),
+        Wrong(
+            "one step too few",
+            _descent(*BEGIN, "for _ in range(step_num - 1):", GO, KEEP, PAIR),
+            ONE,
+        ),
+        Wrong(
+            "one step too many",
+            _descent(*BEGIN, "for _ in range(step_num + 1):", GO, KEEP, PAIR),
+            ONE,
+        ),
+        Wrong(
+            "one step always",
+            _descent(*BEGIN, "for _ in range(max(1, step_num)):", GO, KEEP, PAIR),
+            SPOT,
+        ),
+        Wrong(
+            "stops where the gradient is small",
+            _descent(
+                *BEGIN,
+                STEPS,
+                "    g = numerical_gradient(f, x)",
+                "    if np.sum(g**2) < 1e-12:",
+                "        break",
+                "    x = x - lr * g",
+                KEEP,
+                PAIR,
+            ),
+            SPOT,
+        ),
+        Wrong(
+            "stops where it goes uphill",
+            _descent(
+                *BEGIN,
+                STEPS,
+                "    y = x - lr * numerical_gradient(f, x)",
+                "    if f(y) > f(x):",
+                "        break",
+                "    x = y",
+                KEEP,
+                PAIR,
+            ),
+            LARGE,
+        ),
+        Wrong(
+            "never goes uphill",
+            _descent(
+                *BEGIN,
+                STEPS,
+                "    y = x - lr * numerical_gradient(f, x)",
+                "    x = y if f(y) <= f(x) else x",
+                KEEP,
+                PAIR,
+            ),
+            LARGE,
+        ),
+        Wrong(
+            "the best point, not the last",
+            _descent(*BEGIN, STEPS, GO, KEEP, "return min(history, key=f), history"),
+            LARGE,
+        ),
+        Wrong(
+            "the start is missing",
+            _descent("x, history = init_x.copy(), []", STEPS, GO, KEEP, PAIR),
+            HISTORY,
+        ),
+        Wrong(
+            "the last is missing",
+            _descent("x, history = init_x.copy(), []", STEPS, "    history.append(x)", GO, PAIR),
+            HISTORY,
+        ),
+        Wrong("the start twice, the last not", _descent(*BEGIN, STEPS, KEEP, GO, PAIR), HISTORY),
+        Wrong(
+            "one array many times",
+            _descent(
+                "x = init_x.copy()",
+                "history = [x]",
+                STEPS,
+                "    x -= lr * numerical_gradient(f, x)",
+                KEEP,
+                PAIR,
+            ),
+            HISTORY,
+        ),
+        Wrong(
+            "the start follows",
+            _descent(
+                "x = init_x.copy()",
+                "history = [x]",
+                STEPS,
+                "    x -= lr * numerical_gradient(f, x)",
+                "    history.append(x.copy())",
+                PAIR,
+            ),
+            HISTORY,
+        ),
+        Wrong(
+            "values, not points",
+            _descent(
+                "x = init_x.copy()", "history = [f(x)]", STEPS, GO, "    history.append(f(x))", PAIR
+            ),
+            HISTORY,
+        ),
+        Wrong(
+            "gradients, not points",
+            _descent(
+                "x = init_x.copy()",
+                "history = [x.copy()]",
+                STEPS,
+                GO,
+                "    history.append(numerical_gradient(f, x))",
+                PAIR,
+            ),
+            HISTORY,
+        ),
+        Wrong(
+            "every second point",
+            _descent(*BEGIN, STEPS, GO, KEEP, "return x, history[::2]"),
+            HISTORY,
+        ),
+        Wrong(
+            "first coordinates only",
+            _descent(*BEGIN, STEPS, GO, KEEP, "return x, [point[0] for point in history]"),
+            HISTORY,
+        ),
+        Wrong("backwards", _descent(*BEGIN, STEPS, GO, KEEP, "return x, history[::-1]"), HISTORY),
+        Wrong(
+            "rounded points",
+            _descent(*BEGIN, STEPS, GO, KEEP, "return x, np.round(history, 1)"),
+            EACH,
+        ),
+        Wrong("no history", _descent(*BEGIN, STEPS, GO, KEEP, "return x"), ONE),
+        Wrong("history only", _descent(*BEGIN, STEPS, GO, KEEP, "return history"), ONE),
+        Wrong("the other way round", _descent(*BEGIN, STEPS, GO, KEEP, "return history, x"), ONE),
+        Wrong("three things", _descent(*BEGIN, STEPS, GO, KEEP, "return x, history, f(x)"), ONE),
+        Wrong("nothing returned", _descent(*BEGIN, STEPS, GO, KEEP), ONE),
+        Wrong(
+            "returns in the loop",
+            _descent(*BEGIN, STEPS, GO, KEEP, "    return x, history"),
+            HUNDRED,
+        ),
+        Wrong(
+            "walks in init_x",
+            _descent(
+                "x = init_x",
+                "history = [x.copy()]",
+                STEPS,
+                "    x -= lr * numerical_gradient(f, x)",
+                "    history.append(x.copy())",
+                PAIR,
+            ),
+            START,
+        ),
+        Wrong(
+            "puts the last point into init_x",
+            _descent(*BEGIN, STEPS, GO, KEEP, "init_x[...] = x", PAIR),
+            START,
+        ),
+        Wrong(
+            "walks in a matrix",
+            _descent(
+                "x = init_x if init_x.ndim > 1 else init_x.copy()",
+                "history = [x.copy()]",
+                STEPS,
+                "    x -= lr * numerical_gradient(f, x)",
+                "    history.append(x.copy())",
+                PAIR,
+            ),
+            MEMORY,
+        ),
+        Wrong(
+            "a history that lives on",
+            _descent(
+                "x = init_x.copy()", "history.append(x.copy())", STEPS, GO, KEEP, PAIR
+            ).replace("=100", "=100, history=[]"),
+            HISTORY,
+        ),
+        Wrong(
+            "two numbers only",
+            _descent(
+                "x = init_x.copy()",
+                "history = [x.copy()]",
+                STEPS,
+                "    g = numerical_gradient(f, x)",
+                "    x = np.array([x[0] - lr * g[0], x[1] - lr * g[1]])",
+                KEEP,
+                PAIR,
+            ),
+            ANEW,
+        ),
+        Wrong(
+            "flattens",
+            _descent(
+                *BEGIN, STEPS, GO, KEEP, "return x.ravel(), [point.ravel() for point in history]"
+            ),
+            AS_MATRIX,
+        ),
+        Wrong(
+            "one coordinate after the other",
+            _descent(
+                *BEGIN,
+                "for k in range(step_num):",
+                "    g = numerical_gradient(f, x)",
+                "    x = x - lr * g * (np.arange(x.size).reshape(x.shape) == k % x.size)",
+                KEEP,
+                PAIR,
+            ),
+            ONE,
+        ),
+        Wrong(
+            "whole numbers",
+            _descent(
+                *BEGIN, STEPS, "    x = (x - lr * numerical_gradient(f, x)).astype(int)", KEEP, PAIR
+            ),
+            ONE,
+        ),
+    ],
+}
+
+RIGHT = {
+    "numerical_diff": [
+        Right("another step", _diff("h = 1e-5", "return (f(x + h) - f(x - h)) / (2 * h)")),
+        Right("a step of 1e-3", _diff("h = 1e-3", "return (f(x + h) - f(x - h)) / (2 * h)")),
+        Right("a step of 1e-6", _diff("h = 1e-6", "return (f(x + h) - f(x - h)) / (2 * h)")),
+        Right(
+            "the root of eps",
+            _diff("h = np.sqrt(np.finfo(float).eps)", "return (f(x + h) - f(x - h)) / (2 * h)"),
+        ),
+        Right(
+            "the cube root of eps",
+            _diff("h = np.cbrt(np.finfo(float).eps)", "return (f(x + h) - f(x - h)) / (2 * h)"),
+        ),
+        Right(
+            "a step that grows with x",
+            _diff("h = 1e-5 * max(1, abs(x))", "return (f(x + h) - f(x - h)) / (2 * h)"),
+        ),
+        Right("half a step to each side", _diff(H, "return (f(x + h / 2) - f(x - h / 2)) / h")),
+        Right(
+            "the mean of forward and backward",
+            _diff(H, "return ((f(x + h) - f(x)) / h + (f(x) - f(x - h)) / h) / 2"),
+        ),
+        Right(
+            "the distance that is left after rounding",
+            _diff(H, "a, b = x + h, x - h", "return (f(a) - f(b)) / (a - b)"),
+        ),
+        Right(
+            "five points",
+            _diff(
+                "h = 1e-3",
+                "return (8 * (f(x + h) - f(x - h)) - f(x + 2 * h) + f(x - 2 * h)) / (12 * h)",
+            ),
+        ),
+        Right(
+            "two steps, extrapolated",
+            _diff(
+                "d = lambda h: (f(x + h) - f(x - h)) / (2 * h)",
+                "return (4 * d(5e-4) - d(1e-3)) / 3",
+            ),
+        ),
+        Right(
+            "a further parameter",
+            _diff("return (f(x + h) - f(x - h)) / (2 * h)").replace("x):", "x, h=1e-4):", 1),
+        ),
+        Right(
+            "np.gradient",
+            _diff("return np.gradient([float(f(x + k * 1e-4)) for k in (-1, 0, 1)], 1e-4)[1]"),
+        ),
+        Right(
+            "an array without axes", _diff(H, "return np.array((f(x + h) - f(x - h)) / (2 * h))")
+        ),
+        Right("a float", _diff(H, "return float((f(x + h) - f(x - h)) / (2 * h))")),
+        Right(
+            "f gets float64 numbers",
+            _diff("x, h = np.float64(x), 1e-4", "return (f(x + h) - f(x - h)) / (2 * h)"),
+        ),
+        Right("a lambda", "numerical_diff = lambda f, x: (f(x + 1e-4) - f(x - 1e-4)) / 2e-4"),
+    ],
+    "numerical_gradient": [
+        Right(
+            "the book's nditer",
+            _gradient(
+                H,
+                "x = x.astype(float)",
+                "g = np.zeros_like(x)",
+                "it = np.nditer(x, flags=['multi_index'], op_flags=['readwrite'])",
+                "while not it.finished:",
+                "    i = it.multi_index",
+                *MOVE,
+                BACK,
+                SLOPE,
+                "    it.iternext()",
+                RETURN,
+            ),
+        ),
+        Right(
+            "in x itself, put back",
+            _gradient(
+                H,
+                "if x.dtype.kind != 'f':",
+                "    x = x.astype(float)",
+                ZEROS,
+                INDICES,
+                *MOVE,
+                BACK,
+                SLOPE,
+                RETURN,
+            ),
+        ),
+        Right(
+            "a copy for each call",
+            _gradient(
+                H,
+                COPY,
+                ZEROS,
+                INDICES,
+                "    p, m = x.copy(), x.copy()",
+                "    p[i] += h",
+                "    m[i] -= h",
+                "    g[i] = (f(p) - f(m)) / (2 * h)",
+                RETURN,
+            ),
+        ),
+        Right(
+            "unit vectors",
+            _gradient(
+                H,
+                COPY,
+                "e = h * np.eye(x.size).reshape(-1, *x.shape)",
+                "g = [(f(x + d) - f(x - d)) / (2 * h) for d in e]",
+                "return np.array(g).reshape(x.shape)",
+            ),
+        ),
+        Right(
+            "flat places",
+            _gradient(
+                H,
+                "x = np.array(x, dtype=float, order='C')",
+                "g = np.empty(x.shape)",
+                "for k in range(x.size):",
+                "    kept = x.flat[k]",
+                "    x.flat[k] = kept + h",
+                "    a = f(x)",
+                "    x.flat[k] = kept - h",
+                "    g.flat[k] = (a - f(x)) / (2 * h)",
+                "    x.flat[k] = kept",
+                RETURN,
+            ),
+        ),
+        Right(
+            "a flat view of a copy in C order",
+            _gradient(
+                H,
+                "x = np.array(x, dtype=float, order='C')",
+                "flat, out = x.reshape(-1), []",
+                "for k in range(x.size):",
+                "    kept = flat[k]",
+                "    flat[k] = kept + h",
+                "    a = f(x)",
+                "    flat[k] = kept - h",
+                "    out.append((a - f(x)) / (2 * h))",
+                "    flat[k] = kept",
+                "return np.reshape(out, x.shape)",
+            ),
+        ),
+        Right(
+            "ndenumerate",
+            _gradient(
+                H,
+                COPY,
+                ZEROS,
+                "for i, kept in np.ndenumerate(x.copy()):",
+                *MOVE[1:],
+                BACK,
+                SLOPE,
+                RETURN,
+            ),
+        ),
+        Right(
+            "unravel_index",
+            _gradient(
+                H,
+                COPY,
+                ZEROS,
+                "for k in range(x.size):",
+                "    i = np.unravel_index(k, x.shape)",
+                *MOVE,
+                BACK,
+                SLOPE,
+                RETURN,
+            ),
+        ),
+        Right(
+            "itertools",
+            "import itertools\n\n\n"
+            + _gradient(
+                H,
+                COPY,
+                ZEROS,
+                "for i in itertools.product(*map(range, x.shape)):",
+                *MOVE,
+                BACK,
+                SLOPE,
+                RETURN,
+            ),
+        ),
+        Right(
+            "numerical_diff for each element",
+            _gradient(
+                COPY,
+                "def along(i):",
+                "    def g(v):",
+                "        y = x.copy()",
+                "        y[i] = v",
+                "        return f(y)",
+                "    return g",
+                "g = [numerical_diff(along(i), x[i]) for i in np.ndindex(x.shape)]",
+                "return np.array(g).reshape(x.shape)",
+            ),
+        ),
+        Right(
+            "a step of 1e-6",
+            _gradient("h = 1e-6", COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, RETURN),
+        ),
+        Right(
+            "a step of 1e-3",
+            _gradient("h = 1e-3", COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, RETURN),
+        ),
+        Right(
+            "the root of eps",
+            _gradient(
+                "h = np.sqrt(np.finfo(float).eps)", COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, RETURN
+            ),
+        ),
+        Right(
+            "five points",
+            _gradient(
+                "h = 1e-3",
+                COPY,
+                ZEROS,
+                INDICES,
+                "    e = np.zeros(x.shape)",
+                "    e[i] = h",
+                "    g[i] = (8 * (f(x + e) - f(x - e)) - f(x + 2 * e) + f(x - 2 * e)) / (12 * h)",
+                RETURN,
+            ),
+        ),
+        Right(
+            "a float32 result",
+            _gradient(H, COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, "return g.astype(np.float32)"),
+        ),
+        Right(
+            "Fortran order",
+            _gradient(
+                H,
+                "x = np.array(x, dtype=float, order='F')",
+                "g = np.zeros(x.shape, order='F')",
+                INDICES,
+                *MOVE,
+                BACK,
+                SLOPE,
+                RETURN,
+            ),
+        ),
+        Right(
+            "with a further parameter",
+            _gradient(COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, RETURN).replace(
+                "x):", "x, h=1e-4):", 1
+            ),
+        ),
+    ],
+    "gradient_descent": [
+        Right(
+            "in place, with copies",
+            _descent(
+                "x = init_x.copy()",
+                "history = [x.copy()]",
+                STEPS,
+                "    x -= lr * numerical_gradient(f, x)",
+                "    history.append(x.copy())",
+                PAIR,
+            ),
+        ),
+        Right(
+            "one array of points",
+            _descent(
+                "history = np.empty((step_num + 1,) + init_x.shape)",
+                "history[0] = init_x",
+                "for k in range(step_num):",
+                "    history[k + 1] = history[k] - lr * numerical_gradient(f, history[k])",
+                "return history[-1], history",
+            ),
+        ),
+        Right("stacked", _descent(*BEGIN, STEPS, GO, KEEP, "return x, np.stack(history)")),
+        Right("a tuple of points", _descent(*BEGIN, STEPS, GO, KEEP, "return x, tuple(history)")),
+        Right(
+            "a list for the pair", _descent(*BEGIN, STEPS, GO, KEEP, "return [x.copy(), history]")
+        ),
+        Right(
+            "init_x itself as the first",
+            _descent("x, history = init_x, [init_x]", STEPS, GO, KEEP, PAIR),
+        ),
+        Right(
+            "append before the step",
+            _descent(
+                "x, history = np.array(init_x, dtype=float), []",
+                STEPS,
+                "    history.append(x)",
+                GO,
+                "history.append(x)",
+                PAIR,
+            ),
+        ),
+        Right(
+            "while",
+            _descent(
+                "history = [np.copy(init_x)]",
+                "while len(history) <= step_num:",
+                "    x = history[-1]",
+                "    history.append(x + -lr * numerical_gradient(f, x))",
+                "return history[-1], history",
+            ),
+        ),
+        Right(
+            "by recursion",
+            _descent(
+                "x = np.array(init_x)",
+                "if step_num == 0:",
+                "    return x, [x]",
+                "x1 = x - lr * numerical_gradient(f, x)",
+                "last, rest = gradient_descent(f, x1, lr, step_num - 1)",
+                "return last, [x] + rest",
+            ),
+        ),
+        Right(
+            "accumulate",
+            "from itertools import accumulate\n\n\n"
+            + _descent(
+                "step = lambda x, _: x - lr * numerical_gradient(f, x)",
+                "history = list(accumulate(range(step_num), step, initial=init_x.copy()))",
+                "return history[-1], history",
+            ),
+        ),
+        Right(
+            "a gradient of its own",
+            _descent(
+                "def slope(x):",
+                "    h, e = 1e-5, np.eye(x.size).reshape(-1, *x.shape)",
+                "    d = [(f(x + h * u) - f(x - h * u)) / (2 * h) for u in e]",
+                "    return np.reshape(d, x.shape)",
+                "x, history = init_x, [init_x.copy()]",
+                STEPS,
+                "    x = x - lr * slope(x)",
+                KEEP,
+                PAIR,
+            ),
+        ),
+        Right(
+            "a forward difference of its own",
+            _descent(
+                "def slope(x):",
+                "    h, e = 1e-6, np.eye(x.size).reshape(-1, *x.shape)",
+                "    return np.reshape([(f(x + h * u) - f(x)) / h for u in e], x.shape)",
+                "x, history = init_x, [init_x.copy()]",
+                STEPS,
+                "    x = x - lr * slope(x)",
+                KEEP,
+                PAIR,
+            ),
+        ),
+        Right(
+            "points as lists",
+            _descent(*BEGIN, STEPS, GO, KEEP, "return x, [point.tolist() for point in history]"),
+        ),
+        Right(
+            "a dequeue",
+            "from collections import deque\n\n\n"
+            + _descent(
+                "x = np.array(init_x)",
+                "history = deque([x])",
+                STEPS,
+                GO,
+                KEEP,
+                "return x, list(history)",
+            ),
+        ),
+        Right(
+            "a further parameter",
+            _descent(*BEGIN, STEPS, GO, "    if verbose:", "        print(x)", KEEP, PAIR).replace(
+                "=100", "=100, verbose=False"
+            ),
+        ),
+    ],
+}

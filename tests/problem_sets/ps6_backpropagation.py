@@ -1,0 +1,1637 @@
+"""Right and wrong ways to write the tasks of `ps6_backpropagation`."""
+
+from tests.problem_sets.grading import Right, Wrong
+
+POINTS = {"ReLU": 4, "Affine": 6, "SoftmaxWithLoss": 5, "MultiLayerNet": 5, "bug_hunt": 5}
+
+# ReLU
+FORWARD = "forward in the example"
+BACKWARD = "backward in the example"
+KEPT = "`x` and `dout` are not changed"
+ZERO = "at exactly zero nothing passes"
+SIGNS = "slopes of any size and sign"
+LATEST = "the latest `forward` counts"
+TWO = "two layers, two memories"
+ALL_BATCHES = "batches of all kinds, none of them changed"
+# Affine
+COLOUR = "one colour: 54.1"
+W_KEPT = "`backward` changes neither W nor b"
+FORWARD_SIZES = "forward for all sizes"
+BACKWARD_SIZES = "backward for all sizes"
+LATER = "later changes of W and b count"
+NO_SUM = "slopes do not add up, layers share nothing"
+UNCHANGED = "nothing is changed"
+# SoftmaxWithLoss
+LOSS = "the loss of the example"
+ONE_HOT = "the same with one-hot labels"
+DOUT = "times `dout`"
+LOSS_SIZES = "the loss for all sizes and labels"
+SLOPE_SIZES = "the slope for all sizes and labels"
+LARGE = "large scores, rows of very different scale"
+AGAIN = "`dout`, and once more"
+SHARE = "the latest `forward`, and layers that share nothing"
+NOT_CHANGED = "scores and labels are not changed"
+# MultiLayerNet
+SHAPES = "names and shapes of the parameters"
+SCORES = "scores and loss of the example"
+GRADIENT = "`gradient` of the example"
+LEARNS = "it learns the colours"
+SPREAD = "weights: spread and seeds"
+DEPTHS = "scores for all sizes and depths"
+LABELS = "loss and accuracy for both kinds of labels"
+GRADIENTS = "`gradient` for all sizes, depths and labels"
+NO_MEMORY = "nothing changed, no memory, no sharing"
+# bug hunt
+ROWS = "each row of `y` sums to 1"
+PARAMS = "`params` is as it was"
+MEAN = "`da2` is the slope of a mean"
+W2 = "`W2` comes from what went into Affine 2"
+FAR = LARGE
+BLOCKS = "ReLU lets pass or blocks"
+W1 = "`W1` comes from what went into Affine 1"
+BIASES = "`dz1`, `b1` and `b2`"
+TOGETHER = "everything together, nothing changed"
+
+
+def _but(source: str, *pairs: str) -> str:
+    """Return `source` with texts replaced: old, new, old, new, ..."""
+    for old, new in zip(pairs[::2], pairs[1::2], strict=True):
+        assert old in source, old
+        source = source.replace(old, new)
+    return source
+
+
+def _body(*lines: str) -> str:
+    return "\n        ".join(lines)
+
+
+def _relu(forward: str, backward: str, head: str = "") -> str:
+    return (
+        f"class ReLU:\n{head}"
+        f"    def forward(self, x):\n        {forward}\n\n"
+        f"    def backward(self, dout):\n        {backward}\n"
+    )
+
+
+MASK = _body("self.mask = x > 0", "return np.maximum(x, 0)")
+PASS = "return dout * self.mask"
+
+AFFINE = """
+class Affine:
+    def __init__(self, W, b):
+        self.W = W
+        self.b = b
+        self.x = None
+        self.dW = None
+        self.db = None
+
+    def forward(self, x):
+        self.x = x
+        return np.dot(x, self.W) + self.b
+
+    def backward(self, dout):
+        dx = np.dot(dout, self.W.T)
+        self.dW = np.dot(self.x.T, dout)
+        self.db = np.sum(dout, axis=0)
+        return dx
+"""
+OUT = "return np.dot(x, self.W) + self.b"
+DX = "dx = np.dot(dout, self.W.T)"
+DW = "self.dW = np.dot(self.x.T, dout)"
+DB = "self.db = np.sum(dout, axis=0)"
+
+LAST = """
+class SoftmaxWithLoss:
+    def forward(self, x, t):
+        self.t = t
+        self.y = softmax(x)
+        self.loss = cross_entropy_error(self.y, self.t)
+        return self.loss
+
+    def backward(self, dout=1):
+        n = self.t.shape[0]
+        if self.t.size == self.y.size:
+            dx = (self.y - self.t) / n
+        else:
+            dx = self.y.copy()
+            dx[np.arange(n), self.t] -= 1
+            dx = dx / n
+        return dx * dout
+"""
+CROSS = "self.loss = cross_entropy_error(self.y, self.t)"
+
+NET = """
+class MultiLayerNet:
+    def __init__(self, layer_sizes, weight_init_std=0.2, seed=None):
+        rng = np.random.default_rng(seed)
+        self.params = {}
+        self.layers = []
+        self.depth = len(layer_sizes) - 1
+        for i in range(1, self.depth + 1):
+            shape = layer_sizes[i - 1], layer_sizes[i]
+            self.params["W" + str(i)] = weight_init_std * rng.standard_normal(shape)
+            self.params["b" + str(i)] = np.zeros(shape[1])
+            self.layers.append(Affine(self.params["W" + str(i)], self.params["b" + str(i)]))
+            if i < self.depth:
+                self.layers.append(ReLU())
+        self.last = SoftmaxWithLoss()
+
+    def predict(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def loss(self, x, t):
+        y = self.predict(x)
+        return self.last.forward(y, t)
+
+    def accuracy(self, x, t):
+        if t.ndim != 1:
+            t = np.argmax(t, axis=1)
+        y = np.argmax(self.predict(x), axis=1)
+        return np.sum(y == t) / float(x.shape[0])
+
+    def gradient(self, x, t):
+        self.loss(x, t)
+        dout = self.last.backward(1)
+        for layer in self.layers[::-1]:
+            dout = layer.backward(dout)
+        grads = {}
+        for i in range(1, self.depth + 1):
+            affine = self.layers[2 * i - 2]
+            grads["W" + str(i)] = affine.dW
+            grads["b" + str(i)] = affine.db
+        return grads
+"""
+WALK = "for layer in self.layers:\n            x = layer.forward(x)"
+BACK = "for layer in self.layers[::-1]:\n            dout = layer.backward(dout)"
+WITH_LOSS = "return self.last.forward(y, t)"
+
+HUNT = """
+def backpropagate(x, t, params):
+    a1 = x.dot(params["W1"]) + params["b1"]
+    z1 = np.maximum(a1, 0)
+    a2 = z1.dot(params["W2"]) + params["b2"]
+    y = softmax(a2)
+    da2 = (y - t) / len(x)
+    dz1 = da2.dot(params["W2"].T)
+    dW2 = z1.T.dot(da2)
+    db2 = np.sum(da2, axis=0)
+    da1 = np.where(a1 > 0, dz1, 0)
+    dx = da1.dot(params["W1"].T)
+    dW1 = x.T.dot(da1)
+    db1 = np.sum(da1, axis=0)
+    grads = {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
+    return {"y": y, "da2": da2, "dz1": dz1, "da1": da1} | grads
+"""
+RETURN = 'return {"y": y, "da2": da2, "dz1": dz1, "da1": da1} | grads'
+RELU_BACK = "da1 = np.where(a1 > 0, dz1, 0)"
+CUT_PAGE = """
+def backpropagate(x, t, params):
+    return page_backpropagate(x, t, {key: value.copy() for key, value in params.items()})
+"""
+
+WRONG = {
+    "ReLU": [
+        Wrong("forward hands on x", _relu(_body("self.mask = x > 0", "return x"), PASS), FORWARD),
+        Wrong("the size of x", _relu(_body("self.mask = x > 0", "return abs(x)"), PASS), FORWARD),
+        Wrong("a step", _relu(_body("self.mask = x > 0", "return self.mask * 1.0"), PASS), FORWARD),
+        Wrong(
+            "the negative half",
+            _relu(_body("self.mask = x < 0", "return np.minimum(x, 0)"), PASS),
+            FORWARD,
+        ),
+        Wrong(
+            "leaky",
+            _relu(
+                _body("self.x = x", "return np.where(x > 0, x, 0.01 * x)"),
+                "return np.where(self.x > 0, dout, 0.01 * dout)",
+            ),
+            FORWARD,
+        ),
+        Wrong(
+            "cut off at 6",
+            _relu(_body("self.mask = x > 0", "return np.clip(x, 0, 6)"), PASS),
+            ALL_BATCHES,
+        ),
+        Wrong(
+            "softplus",
+            _relu(_body("self.mask = x > 0", "return np.log1p(np.exp(x))"), PASS),
+            FORWARD,
+        ),
+        Wrong("no return", _relu("self.mask = x > 0", PASS), FORWARD),
+        Wrong(
+            "writes into x",
+            _relu(_body("self.mask = x > 0", "x[~self.mask] = 0", "return x"), PASS),
+            KEPT,
+        ),
+        Wrong(
+            "writes into dout",
+            _relu(
+                _body("self.mask = x <= 0", "out = x.copy()", "out[self.mask] = 0", "return out"),
+                _body("dout[self.mask] = 0", "dx = dout", "return dx"),
+            ),
+            KEPT,
+        ),
+        Wrong("dout scaled in place", _relu(MASK, _body("dout *= self.mask", "return dout")), KEPT),
+        Wrong(
+            "x >= 0",
+            _relu(_body("self.mask = x >= 0", "return np.maximum(x, 0)"), PASS),
+            ZERO,
+        ),
+        Wrong("flips the sign", _relu(MASK, "return np.where(self.mask, dout, -dout)"), BACKWARD),
+        Wrong("flips every sign", _relu(MASK, "return -dout * self.mask"), BACKWARD),
+        Wrong("hands dout on", _relu(MASK, "return dout"), BACKWARD),
+        Wrong("ignores dout", _relu(MASK, "return self.mask * 1.0"), BACKWARD),
+        Wrong("the mask of dout", _relu(MASK, "return dout * (dout > 0)"), BACKWARD),
+        Wrong("both masks", _relu(MASK, "return dout * self.mask * (dout > 0)"), BACKWARD),
+        Wrong("the mask turned round", _relu(MASK, "return dout * ~self.mask"), BACKWARD),
+        Wrong(
+            "x times dout",
+            _relu(
+                _body("self.x = x", "return np.maximum(x, 0)"),
+                "return dout * np.maximum(self.x, 0)",
+            ),
+            SIGNS,
+        ),
+        Wrong(
+            "a half at zero",
+            _relu(
+                _body("self.slope = (np.sign(x) + 1) / 2", "return np.maximum(x, 0)"),
+                "return dout * self.slope",
+            ),
+            ZERO,
+        ),
+        Wrong("slopes clipped", _relu(MASK, "return np.clip(dout, -9, 9) * self.mask"), SIGNS),
+        Wrong("no backward slopes", _relu(MASK, "return self.mask"), BACKWARD),
+        Wrong(
+            "the first batch for ever",
+            _relu(
+                _body("if not hasattr(self, 'mask'): self.mask = x > 0", "return np.maximum(x, 0)"),
+                PASS,
+            ),
+            LATEST,
+        ),
+        Wrong(
+            "masks of all batches together",
+            _relu(
+                _body(
+                    "old = getattr(self, 'mask', np.zeros(x.shape, bool))",
+                    "self.mask = (x > 0) | (old if old.shape == x.shape else False)",
+                    "return np.maximum(x, 0)",
+                ),
+                PASS,
+            ),
+            LATEST,
+        ),
+        Wrong(
+            "a stack of masks, the oldest first",
+            _relu(
+                _body(
+                    "self.__dict__.setdefault('masks', []).append(x > 0)", "return np.maximum(x, 0)"
+                ),
+                "return dout * self.masks[0]",
+            ),
+            LATEST,
+        ),
+        Wrong(
+            "one mask for all layers",
+            _relu(_body("ReLU.mask = x > 0", "return np.maximum(x, 0)"), PASS),
+            TWO,
+        ),
+        Wrong(
+            "forgets after backward",
+            _relu(MASK, _body("mask, self.mask = self.mask, 1", "return dout * mask")),
+            TWO,
+        ),
+        Wrong(
+            "makes integers",
+            _relu(_body("self.mask = x > 0", "return np.maximum(x, 0).astype(int)"), PASS),
+            ALL_BATCHES,
+        ),
+        Wrong(
+            "flattens a single row",
+            _relu(_body("self.mask = x > 0", "return np.squeeze(np.maximum(x, 0))"), PASS),
+            ALL_BATCHES,
+        ),
+    ],
+    "Affine": [
+        Wrong("no bias", _but(AFFINE, OUT, "return np.dot(x, self.W)"), COLOUR),
+        Wrong("bias subtracted", _but(AFFINE, OUT, "return np.dot(x, self.W) - self.b"), COLOUR),
+        Wrong(
+            "W x instead of x W", _but(AFFINE, OUT, "return np.dot(self.W, x) + self.b"), FORWARD
+        ),
+        Wrong("element by element", _but(AFFINE, OUT, "return x * self.W + self.b"), FORWARD),
+        Wrong(
+            "W turned where it is square",
+            _but(
+                AFFINE,
+                OUT,
+                "W = self.W.T if self.W.shape[0] == self.W.shape[1] else self.W\n"
+                "        return np.dot(x, W) + self.b",
+            ),
+            FORWARD_SIZES,
+        ),
+        Wrong(
+            "squeezed",
+            _but(AFFINE, OUT, OUT.replace("return ", "return np.squeeze(") + ")"),
+            COLOUR,
+        ),
+        Wrong(
+            "rounded", _but(AFFINE, OUT, OUT.replace("return ", "return np.round(") + ")"), COLOUR
+        ),
+        Wrong(
+            "an activation too many",
+            _but(AFFINE, OUT, OUT.replace("return ", "return np.maximum(0, ") + ")"),
+            FORWARD,
+        ),
+        Wrong("dx.T.dot(dout)", _but(AFFINE, DW, "self.dW = dx.T.dot(dout)"), BACKWARD),
+        Wrong(
+            "slopes stored in W and b",
+            _but(
+                AFFINE, DW, DW + "\n        self.W = self.dW", DB, DB + "\n        self.b = self.db"
+            ),
+            W_KEPT,
+        ),
+        Wrong(
+            "slopes in W and b only",
+            _but(
+                AFFINE, "self.dW = np.dot", "self.W = np.dot", "self.db = np.sum", "self.b = np.sum"
+            ),
+            W_KEPT,
+        ),
+        Wrong(
+            "learns by itself", _but(AFFINE, DB, DB + "\n        self.W -= 0.1 * self.dW"), W_KEPT
+        ),
+        Wrong(
+            "updates first",
+            _but(AFFINE, DX, DW + "\n        self.W = self.W - 0.01 * self.dW\n        " + DX),
+            W_KEPT,
+        ),
+        Wrong("dW transposed", _but(AFFINE, DW, "self.dW = np.dot(dout.T, self.x)"), BACKWARD),
+        Wrong(
+            "dW transposed where it is square",
+            _but(
+                AFFINE,
+                DW,
+                DW + "\n        if self.dW.shape[0] == self.dW.shape[1]: self.dW = self.dW.T",
+            ),
+            BACKWARD_SIZES,
+        ),
+        Wrong(
+            "x not transposed where square",
+            _but(
+                AFFINE,
+                DW,
+                "x = self.x if len(self.x) == self.x.shape[1] > 2 else self.x.T\n"
+                "        self.dW = x @ dout",
+            ),
+            BACKWARD_SIZES,
+        ),
+        Wrong(
+            "W not transposed where square",
+            _but(
+                AFFINE, DX, "dx = dout @ (self.W if len(self.W) == self.W.shape[1] else self.W.T)"
+            ),
+            BACKWARD_SIZES,
+        ),
+        Wrong("dx from x", _but(AFFINE, DX, "dx = np.dot(self.x @ self.W, self.W.T)"), BACKWARD),
+        Wrong("dx ignores dout", _but(AFFINE, DX, "dx = np.ones_like(dout) @ self.W.T"), BACKWARD),
+        Wrong(
+            "dW ignores dout", _but(AFFINE, DW, "self.dW = self.x.T @ np.ones_like(dout)"), BACKWARD
+        ),
+        Wrong("mean in db", _but(AFFINE, DB, "self.db = np.mean(dout, axis=0)"), BACKWARD),
+        Wrong("mean in dW", _but(AFFINE, DW, DW + " / len(dout)"), BACKWARD),
+        Wrong(
+            "db along the other axis", _but(AFFINE, DB, "self.db = np.sum(dout, axis=1)"), BACKWARD
+        ),
+        Wrong("db of everything", _but(AFFINE, DB, "self.db = np.sum(dout)"), BACKWARD),
+        Wrong(
+            "db with two axes",
+            _but(AFFINE, DB, "self.db = np.sum(dout, axis=0, keepdims=True)"),
+            BACKWARD,
+        ),
+        Wrong("db is dout", _but(AFFINE, DB, "self.db = dout"), BACKWARD),
+        Wrong("db of one", _but(AFFINE, DB, "self.db = np.ones_like(self.b)"), BACKWARD),
+        Wrong("no dx", _but(AFFINE, "return dx", "return self.dW"), BACKWARD),
+        Wrong(
+            "returns all three", _but(AFFINE, "return dx", "return dx, self.dW, self.db"), BACKWARD
+        ),
+        Wrong("other names", _but(AFFINE, "self.dW", "self.grad_W"), BACKWARD),
+        Wrong(
+            "copies of W and b",
+            _but(
+                AFFINE,
+                "self.W = W\n        self.b = b",
+                "self.W = W.copy()\n        self.b = b.copy()",
+            ),
+            LATER,
+        ),
+        Wrong(
+            "a turned copy for the way back",
+            _but(
+                AFFINE,
+                "self.W = W\n",
+                "self.W = W\n        self.WT = W.T.copy()\n",
+                "self.W.T)",
+                "self.WT)",
+            ),
+            LATER,
+        ),
+        Wrong(
+            "W under another name",
+            _but(
+                AFFINE,
+                "self.W = W\n",
+                "self.W = self._W = W\n",
+                OUT,
+                "return np.dot(x, self._W) + self.b",
+            ),
+            LATER,
+        ),
+        Wrong(
+            "the bias of the beginning",
+            _but(
+                AFFINE,
+                "self.b = b\n",
+                "self.b = b\n        self.first = b\n",
+                OUT,
+                "return np.dot(x, self.W) + self.first",
+            ),
+            LATER,
+        ),
+        Wrong(
+            "slopes add up",
+            _but(
+                AFFINE,
+                "self.dW = None\n        self.db = None",
+                "self.dW = np.zeros(W.shape)\n        self.db = np.zeros(b.shape)",
+                "self.dW = np.dot",
+                "self.dW += np.dot",
+            ),
+            NO_SUM,
+        ),
+        Wrong(
+            "the first x for ever",
+            _but(AFFINE, "self.x = x\n", "self.x = x if self.x is None else self.x\n"),
+            LATEST,
+        ),
+        Wrong(
+            "x of all layers",
+            _but(AFFINE, "self.x = x\n", "Affine.x = x\n", "self.x.T", "Affine.x.T"),
+            NO_SUM,
+        ),
+        Wrong(
+            "slopes of all layers",
+            _but(AFFINE, "        self.dW = None\n", "", "self.dW = np.dot", "Affine.dW = np.dot"),
+            NO_SUM,
+        ),
+        Wrong(
+            "changes x",
+            _but(
+                AFFINE,
+                DX,
+                "self.x *= 2\n        self.x /= 2\n        dout *= 0.5\n"
+                "        dout += dout\n        dout += 1e-9\n        " + DX,
+            ),
+            UNCHANGED,
+        ),
+        Wrong(
+            "adds the bias into W",
+            _but(
+                AFFINE,
+                OUT,
+                "out = np.dot(x, self.W) + self.b\n        self.W += 1e-9\n        return out",
+            ),
+            UNCHANGED,
+        ),
+        Wrong(
+            "clips x in place",
+            _but(AFFINE, "self.x = x\n", "np.clip(x, -1, 1, out=x)\n        self.x = x\n"),
+            UNCHANGED,
+        ),
+    ],
+    "SoftmaxWithLoss": [
+        Wrong("the sum over the images", _but(LAST, CROSS, CROSS + " * len(x)"), LOSS),
+        Wrong("the mean over images and classes", _but(LAST, CROSS, CROSS + " / x.shape[1]"), LOSS),
+        Wrong("no minus", _but(LAST, CROSS, CROSS.replace("= c", "= -c")), LOSS),
+        Wrong("base 2", _but(LAST, CROSS, CROSS + " / np.log(2)"), LOSS),
+        Wrong("base 10", _but(LAST, CROSS, CROSS + " / np.log(10)"), LOSS),
+        Wrong(
+            "a large constant in the logarithm",
+            _but(
+                LAST,
+                CROSS,
+                "t1 = t if t.ndim == 1 else t.argmax(axis=1)\n"
+                "        self.loss = -np.mean(np.log(self.y[np.arange(len(t)), t1] + 0.01))",
+            ),
+            LOSS,
+        ),
+        Wrong(
+            "an array of one number",
+            _but(LAST, "return self.loss", "return np.array([self.loss])"),
+            LOSS,
+        ),
+        Wrong(
+            "one loss per image",
+            _but(LAST, CROSS, "self.loss = -np.log(self.y[np.arange(len(x)), t])"),
+            LOSS,
+        ),
+        Wrong("returns y", _but(LAST, "return self.loss", "return self.y"), LOSS),
+        Wrong("takes x for probabilities", _but(LAST, "softmax(x)", "x"), LOSS),
+        Wrong("softmax twice", _but(LAST, "softmax(x)", "softmax(softmax(x))"), LOSS),
+        Wrong("sigmoid", _but(LAST, "softmax(x)", "1 / (1 + np.exp(-x))"), LOSS),
+        Wrong(
+            "squared error",
+            _but(
+                LAST,
+                CROSS,
+                "one = t if t.ndim == 2 else np.eye(x.shape[1])[t]\n"
+                "        self.loss = 0.5 * np.sum((self.y - one) ** 2) / len(x)",
+            ),
+            LOSS,
+        ),
+        Wrong(
+            "half the loss, half the slope",
+            _but(LAST, CROSS, CROSS + " / 2", "dx * dout", "dx * dout / 2"),
+            LOSS,
+        ),
+        Wrong(
+            "sum of the loss, sum of the slopes",
+            _but(LAST, CROSS, CROSS + " * len(x)", "dx * dout", "dx * dout * n"),
+            LOSS,
+        ),
+        Wrong(
+            "softmax over the batch",
+            _but(LAST, "softmax(x)", "np.exp(x - x.max()) / np.sum(np.exp(x - x.max()))"),
+            LOSS,
+        ),
+        Wrong("softmax along the images", _but(LAST, "softmax(x)", "softmax(x.T).T"), LOSS),
+        Wrong(
+            "no maximum subtracted",
+            _but(LAST, "softmax(x)", "np.exp(x) / np.sum(np.exp(x), axis=1, keepdims=True)"),
+            LARGE,
+        ),
+        Wrong(
+            "the maximum of the batch",
+            _but(
+                LAST,
+                "softmax(x)",
+                "np.exp(x - x.max()) / np.sum(np.exp(x - x.max()), axis=1, keepdims=True)",
+            ),
+            LARGE,
+        ),
+        Wrong(
+            "nan swept under the carpet",
+            _but(
+                LAST,
+                "softmax(x)",
+                "np.nan_to_num(np.exp(x) / np.sum(np.exp(x), axis=1, keepdims=True))",
+            ),
+            LARGE,
+        ),
+        Wrong(
+            "one-hot only",
+            _but(LAST, CROSS, "self.loss = -np.sum(t * np.log(self.y)) / len(x)"),
+            LOSS,
+        ),
+        Wrong(
+            "integers only",
+            _but(LAST, CROSS, "self.loss = -np.mean(np.log(self.y[np.arange(len(x)), t]))"),
+            ONE_HOT,
+        ),
+        Wrong(
+            "one-hot is what holds floats",
+            _but(
+                LAST,
+                "self.t = t\n",
+                "self.t = t.argmax(axis=1) if t.dtype == float else t\n",
+                CROSS,
+                "self.loss = -np.mean(np.log(self.y[np.arange(len(x)), self.t]))",
+            ),
+            LOSS_SIZES,
+        ),
+        Wrong("y - t, not divided by N", _but(LAST, "/ n", "/ 1"), BACKWARD),
+        Wrong("integer labels not divided by N", _but(LAST, "dx = dx / n", "pass"), BACKWARD),
+        Wrong(
+            "one-hot labels not divided by N",
+            _but(LAST, "(self.y - self.t) / n", "self.y - self.t"),
+            SLOPE_SIZES,
+        ),
+        Wrong(
+            "divided by K",
+            _but(LAST, "n = self.t.shape[0]", "n = len(self.y)", "/ n", "/ self.y.shape[1]"),
+            BACKWARD,
+        ),
+        Wrong(
+            "divided by the number of labels",
+            _but(LAST, "dx = (self.y - self.t) / n", "dx = (self.y - self.t) / self.t.size"),
+            SLOPE_SIZES,
+        ),
+        Wrong("t - y", _but(LAST, "return dx * dout", "return -dx * dout"), BACKWARD),
+        Wrong("y alone", _but(LAST, "-= 1", "-= 0"), BACKWARD),
+        Wrong(
+            "the slope of softmax once more",
+            _but(LAST, "return dx * dout", "return dx * dout * self.y * (1 - self.y)"),
+            BACKWARD,
+        ),
+        Wrong("ignores dout", _but(LAST, "return dx * dout", "return dx"), DOUT),
+        Wrong("divides by dout", _but(LAST, "return dx * dout", "return dx / dout"), DOUT),
+        Wrong("adds dout", _but(LAST, "return dx * dout", "return dx + dout - 1"), DOUT),
+        Wrong("needs dout", _but(LAST, "dout=1", "dout"), BACKWARD),
+        Wrong("another name for dout", _but(LAST, "dout", "d"), AGAIN),
+        Wrong("subtracts from y itself", _but(LAST, "self.y.copy()", "self.y"), AGAIN),
+        Wrong(
+            "one-hot subtracts from y itself",
+            _but(
+                LAST,
+                "dx = (self.y - self.t) / n",
+                "dx = self.y\n            dx -= self.t\n            dx /= n",
+            ),
+            AGAIN,
+        ),
+        Wrong(
+            "subtracts from the one-hot labels",
+            _but(
+                LAST,
+                "dx = (self.y - self.t) / n",
+                "self.t -= self.y.astype(self.t.dtype)\n            dx = -self.t / n",
+            ),
+            NOT_CHANGED,
+        ),
+        Wrong(
+            "changes the scores",
+            _but(
+                LAST,
+                "self.y = softmax(x)",
+                "x -= x.max(axis=1, keepdims=True)\n        self.y = softmax(x)",
+            ),
+            NOT_CHANGED,
+        ),
+        Wrong(
+            "softmax into the scores",
+            _but(LAST, "self.y = softmax(x)", "self.y = x\n        self.y[...] = softmax(x)"),
+            NOT_CHANGED,
+        ),
+        Wrong(
+            "the first labels for ever",
+            _but(
+                LAST,
+                "self.t = t\n",
+                "self.t = getattr(self, 't', t)\n",
+                CROSS,
+                "self.loss = cross_entropy_error(self.y, t)",
+            ),
+            SHARE,
+        ),
+        Wrong(
+            "y of all layers",
+            _but(LAST, "self.y = softmax(x)", "SoftmaxWithLoss.y = softmax(x)"),
+            SHARE,
+        ),
+    ],
+    "MultiLayerNet": [
+        Wrong(
+            "one layer too few",
+            _but(NET, "self.depth = len(layer_sizes) - 1", "self.depth = len(layer_sizes) - 2"),
+            SHAPES,
+        ),
+        Wrong("counted from 0", _but(NET, '"W" + str(i)', '"W" + str(i - 1)'), SHAPES),
+        Wrong(
+            "always four layers",
+            _but(NET, "self.depth = len(layer_sizes) - 1", "self.depth = 4"),
+            SCORES,
+        ),
+        Wrong(
+            "two layers at most",
+            _but(
+                NET,
+                "self.depth = len(layer_sizes) - 1",
+                "self.depth = min(2, len(layer_sizes) - 1)",
+            ),
+            SHAPES,
+        ),
+        Wrong(
+            "transposed weights",
+            _but(NET, "standard_normal(shape)", "standard_normal(shape[::-1])"),
+            SHAPES,
+        ),
+        Wrong(
+            "biases with two axes",
+            _but(NET, "np.zeros(shape[1])", "np.zeros((1, shape[1]))"),
+            SHAPES,
+        ),
+        Wrong("no params", _but(NET, "self.params", "self.weights"), SHAPES),
+        Wrong("a ReLU at the end", _but(NET, "if i < self.depth:", "if True:"), SCORES),
+        Wrong(
+            "no ReLU", _but(NET, "if i < self.depth:", "if False:", "2 * i - 2", "i - 1"), SCORES
+        ),
+        Wrong(
+            "one ReLU only",
+            _but(
+                NET,
+                "if i < self.depth:\n                self.layers.append(ReLU())",
+                "self.layers.append(ReLU() if i == 1 < self.depth else _Same())",
+                "class MultiLayerNet:",
+                "class _Same:\n    def forward(self, x):\n        return x\n\n"
+                "    def backward(self, dout):\n        return dout\n\n\nclass MultiLayerNet:",
+            ),
+            DEPTHS,
+        ),
+        Wrong(
+            "a single ReLU for all places",
+            _but(
+                NET,
+                "self.layers = []",
+                "self.layers = []\n        relu = ReLU()",
+                "self.layers.append(ReLU())",
+                "self.layers.append(relu)",
+            ),
+            GRADIENTS,
+        ),
+        Wrong(
+            "sigmoid",
+            _but(
+                NET,
+                "ReLU()",
+                "_Sigmoid()",
+                "class MultiLayerNet:",
+                "class _Sigmoid:\n    def forward(self, x):\n"
+                "        self.y = 1 / (1 + np.exp(-x))\n        return self.y\n\n"
+                "    def backward(self, dout):\n"
+                "        return dout * self.y * (1 - self.y)\n\n\nclass MultiLayerNet:",
+            ),
+            SCORES,
+        ),
+        Wrong(
+            "probabilities",
+            _but(
+                NET,
+                WALK + "\n        return x",
+                WALK + "\n        return softmax(x)",
+                "y = self.predict(x)\n        " + WITH_LOSS,
+                WALK + "\n        return self.last.forward(x, t)",
+            ),
+            SCORES,
+        ),
+        Wrong(
+            "softmax before softmax with loss",
+            _but(NET, WITH_LOSS, "return self.last.forward(softmax(y), t)"),
+            SCORES,
+        ),
+        Wrong("the sum as loss", _but(NET, WITH_LOSS, WITH_LOSS + " * len(x)"), SCORES),
+        Wrong(
+            "twice the loss, twice the slopes",
+            _but(
+                NET, WITH_LOSS, "return 2 * self.last.forward(y, t)", "backward(1)", "backward(2)"
+            ),
+            SCORES,
+        ),
+        Wrong(
+            "weight decay in loss and slopes",
+            _but(
+                NET,
+                WITH_LOSS,
+                "extra = sum(np.sum(value**2) for value in self.params.values())\n"
+                "        return self.last.forward(y, t) + 0.05 * extra",
+                "= affine.dW",
+                "= affine.dW + 0.1 * affine.W",
+            ),
+            SCORES,
+        ),
+        Wrong("per cent", _but(NET, "np.sum(y == t)", "100 * np.sum(y == t)"), LABELS),
+        Wrong("accuracy for integers only", _but(NET, "if t.ndim != 1:", "if False:"), LABELS),
+        Wrong("accuracy for one-hot only", _but(NET, "if t.ndim != 1:", "if True:"), LABELS),
+        Wrong(
+            "the best input of each class",
+            _but(NET, "np.argmax(self.predict(x), axis=1)", "np.argmax(self.predict(x), axis=0)"),
+            LABELS,
+        ),
+        Wrong(
+            "forward order on the way back", _but(NET, "self.layers[::-1]", "self.layers"), GRADIENT
+        ),
+        Wrong(
+            "dout not handed on",
+            _but(
+                NET, "            dout = layer.backward(dout)", "            layer.backward(dout)"
+            ),
+            GRADIENT,
+        ),
+        Wrong(
+            "starts from 1",
+            _but(NET, "dout = self.last.backward(1)", "dout = np.ones_like(self.predict(x))"),
+            GRADIENT,
+        ),
+        Wrong(
+            "starts from the loss",
+            _but(
+                NET,
+                "self.loss(x, t)\n        dout = self.last.backward(1)",
+                "dout = self.last.backward(self.loss(x, t))",
+            ),
+            GRADIENT,
+        ),
+        Wrong(
+            "slopes in the wrong order",
+            _but(NET, "self.layers[2 * i - 2]", "self.layers[2 * (self.depth - i)]"),
+            GRADIENT,
+        ),
+        Wrong(
+            "weights only", _but(NET, '            grads["b" + str(i)] = affine.db\n', ""), GRADIENT
+        ),
+        Wrong("weights instead of slopes", _but(NET, "= affine.dW", "= affine.W"), GRADIENT),
+        Wrong("names with a d", _but(NET, 'grads["W"', 'grads["dW"'), GRADIENT),
+        Wrong("a list", _but(NET, "return grads", "return list(grads.values())"), GRADIENT),
+        Wrong(
+            "no forward in gradient",
+            _but(NET, "        self.loss(x, t)\n        dout", "        dout"),
+            GRADIENT,
+        ),
+        Wrong(
+            "forward only once",
+            _but(
+                NET,
+                "        self.loss(x, t)\n        dout",
+                "        if not hasattr(self.last, 'y'): self.loss(x, t)\n        dout",
+            ),
+            NO_MEMORY,
+        ),
+        Wrong(
+            "shifted labels",
+            _but(
+                NET,
+                "self.loss(x, t)\n        dout",
+                "self.loss(x, np.roll(t, 1, axis=0))\n        dout",
+            ),
+            GRADIENT,
+        ),
+        Wrong(
+            "learns by itself",
+            _but(
+                NET,
+                "        return grads",
+                "        for key in grads:\n"
+                "            self.params[key] -= 0.1 * grads[key]\n        return grads",
+            ),
+            NO_MEMORY,
+        ),
+        Wrong(
+            "slopes put into params",
+            _but(
+                NET,
+                "        return grads",
+                "        self.params.update(grads)\n        return grads",
+            ),
+            NO_MEMORY,
+        ),
+        Wrong(
+            "layers hold copies",
+            _but(
+                NET,
+                'Affine(self.params["W" + str(i)], self.params["b" + str(i)])',
+                'Affine(self.params["W" + str(i)].copy(), self.params["b" + str(i)].copy())',
+            ),
+            SCORES,
+        ),
+        Wrong(
+            "layers hold copies of the biases",
+            _but(NET, 'self.params["b" + str(i)]))', 'self.params["b" + str(i)].copy()))'),
+            SCORES,
+        ),
+        Wrong(
+            "all networks share layers",
+            _but(
+                NET,
+                "    def __init__",
+                "    layers = []\n\n    def __init__",
+                "        self.layers = []\n",
+                "",
+            ),
+            GRADIENT,
+        ),
+        Wrong(
+            "all networks share params",
+            _but(
+                NET,
+                "    def __init__",
+                "    params = {}\n\n    def __init__",
+                "        self.params = {}\n",
+                "",
+            ),
+            SPREAD,
+        ),
+        Wrong("the seed ignored", _but(NET, "default_rng(seed)", "default_rng()"), SPREAD),
+        Wrong("one seed for all", _but(NET, "default_rng(seed)", "default_rng(7)"), SPREAD),
+        Wrong(
+            "seed 0 is no seed", _but(NET, "default_rng(seed)", "default_rng(seed or None)"), SPREAD
+        ),
+        Wrong("the deviation ignored", _but(NET, "weight_init_std * rng", "0.2 * rng"), SPREAD),
+        Wrong(
+            "He on top",
+            _but(NET, "weight_init_std * rng", "weight_init_std * (2 / shape[0]) ** 0.5 * rng"),
+            SPREAD,
+        ),
+        Wrong("weights from 0 to 1", _but(NET, "rng.standard_normal(", "rng.random("), SPREAD),
+        Wrong("all weights equal", _but(NET, "rng.standard_normal(", "np.ones("), SPREAD),
+        Wrong("biases of one", _but(NET, "np.zeros(shape[1])", "np.ones(shape[1])"), SPREAD),
+        Wrong(
+            "scales x in place",
+            _but(
+                NET,
+                "    def predict(self, x):\n",
+                "    def predict(self, x):\n        x *= 1 + 1e-12\n",
+            ),
+            NO_MEMORY,
+        ),
+        Wrong(
+            "sorts the labels",
+            _but(
+                NET,
+                "    def accuracy(self, x, t):\n",
+                "    def accuracy(self, x, t):\n        t.sort(axis=0)\n",
+            ),
+            NO_MEMORY,
+        ),
+    ],
+    "bug_hunt": [
+        Wrong(
+            "the page's own code",
+            CUT_PAGE.replace("{key: value.copy() for key, value in params.items()}", "params"),
+            PARAMS,
+        ),
+        Wrong("the page with copies of params", CUT_PAGE, ROWS),
+        Wrong(
+            "softmax over the batch",
+            _but(HUNT, "softmax(a2)", "np.exp(a2 - a2.max()) / np.sum(np.exp(a2 - a2.max()))"),
+            ROWS,
+        ),
+        Wrong("softmax along the images", _but(HUNT, "softmax(a2)", "softmax(a2.T).T"), ROWS),
+        Wrong(
+            "no maximum",
+            _but(HUNT, "softmax(a2)", "np.exp(a2) / np.sum(np.exp(a2), axis=1, keepdims=True)"),
+            FAR,
+        ),
+        Wrong(
+            "the maximum of the batch",
+            _but(
+                HUNT,
+                "softmax(a2)",
+                "np.exp(a2 - a2.max()) / np.sum(np.exp(a2 - a2.max()), axis=1, keepdims=True)",
+            ),
+            FAR,
+        ),
+        Wrong("not divided by N", _but(HUNT, "(y - t) / len(x)", "y - t"), MEAN),
+        Wrong("divided by K", _but(HUNT, "/ len(x)", "/ t.shape[1]"), MEAN),
+        Wrong("t - y", _but(HUNT, "(y - t)", "(t - y)"), MEAN),
+        Wrong(
+            "divided by N at the end",
+            _but(
+                HUNT,
+                "(y - t) / len(x)",
+                "y - t",
+                "| grads",
+                "| {k: g / len(x) for k, g in grads.items()}",
+            ),
+            MEAN,
+        ),
+        Wrong("dz1.T for W2", _but(HUNT, "z1.T.dot(da2)", "dz1.T.dot(da2)"), W2),
+        Wrong("a1 for W2", _but(HUNT, "z1.T.dot(da2)", "a1.T.dot(da2)"), W2),
+        Wrong("dx.T for W1", _but(HUNT, "x.T.dot(da1)", "dx.T.dot(da1)"), W1),
+        Wrong("dz1 for W1", _but(HUNT, "x.T.dot(da1)", "x.T.dot(dz1)"), W1),
+        Wrong(
+            "the sign flipped", _but(HUNT, RELU_BACK, "da1 = np.where(a1 > 0, dz1, -dz1)"), BLOCKS
+        ),
+        Wrong("a1 >= 0", _but(HUNT, RELU_BACK, "da1 = np.where(a1 >= 0, dz1, 0)"), BLOCKS),
+        Wrong("the mask of dz1", _but(HUNT, RELU_BACK, "da1 = np.maximum(dz1, 0)"), BLOCKS),
+        Wrong("no ReLU on the way back", _but(HUNT, RELU_BACK, "da1 = dz1"), BLOCKS),
+        Wrong(
+            "slopes written into params",
+            _but(HUNT, "    return", "    params.update(grads)\n    return"),
+            PARAMS,
+        ),
+        Wrong(
+            "slopes written into the arrays",
+            _but(HUNT, "    return", "    params['W2'][...] = dW2\n    return"),
+            PARAMS,
+        ),
+        Wrong(
+            "W2 overwritten before it is used",
+            _but(
+                HUNT,
+                '    dz1 = da2.dot(params["W2"].T)\n    dW2 = z1.T.dot(da2)',
+                '    params = params | {"W2": z1.T.dot(da2)}\n    dW2 = params["W2"]\n'
+                '    dz1 = da2.dot(params["W2"].T)',
+            ),
+            BIASES,
+        ),
+        Wrong(
+            "an update inside",
+            _but(
+                HUNT,
+                "    return",
+                "    for k in grads:\n        params[k] = params[k] - 0.1 * grads[k]\n    return",
+            ),
+            PARAMS,
+        ),
+        Wrong("parameters instead of slopes", _but(HUNT, "| grads", "| params"), W2),
+        Wrong("mean in b2", _but(HUNT, "db2 = np.sum", "db2 = np.mean"), BIASES),
+        Wrong("mean in b1", _but(HUNT, "db1 = np.sum", "db1 = np.mean"), BIASES),
+        Wrong("no bias", _but(HUNT, ' + params["b1"]', ""), TOGETHER),
+        Wrong("no ReLU", _but(HUNT, "np.maximum(a1, 0)", "a1"), W2),
+        Wrong(
+            "subtracts from the labels",
+            _but(HUNT, "da2 = (y - t) / len(x)", "t -= y\n    da2 = -t / len(x)"),
+            PARAMS,
+        ),
+        Wrong("the slopes alone", _but(HUNT, RETURN, "return grads"), ROWS),
+        Wrong("a tuple", _but(HUNT, RETURN, "return y, da2, dz1, da1, grads"), ROWS),
+    ],
+}
+
+LAYERS = """
+def backpropagate(x, t, params):
+    first, relu, last = Affine(params["W1"], params["b1"]), ReLU(), SoftmaxWithLoss()
+    second = Affine(params["W2"], params["b2"])
+    last.forward(second.forward(relu.forward(first.forward(x))), t)
+    found = {"da2": last.backward()}
+    found["dz1"] = second.backward(found["da2"])
+    found["da1"] = relu.backward(found["dz1"])
+    first.backward(found["da1"])
+    found["y"] = softmax(second.forward(relu.forward(first.forward(x))))
+    for i, layer in (1, first), (2, second):
+        found[f"W{i}"], found[f"b{i}"] = layer.dW, layer.db
+    return found
+"""
+
+HUNT_LOOPS = """
+def backpropagate(x, t, params):
+    N, H = len(x), len(params["b1"])
+    out = {key: np.zeros(value.shape) for key, value in params.items()}
+    out |= {"y": np.zeros(t.shape), "da2": np.zeros(t.shape)}
+    out |= {"dz1": np.zeros((N, H)), "da1": np.zeros((N, H))}
+    for n in range(N):
+        a1 = [
+            sum(v * w for v, w in zip(x[n], params["W1"][:, h])) + params["b1"][h]
+            for h in range(H)
+        ]
+        z1 = np.array([max(a, 0.0) for a in a1])
+        a2 = z1 @ params["W2"] + params["b2"]
+        e = np.exp(a2 - a2.max())
+        out["y"][n] = e / e.sum()
+        out["da2"][n] = (out["y"][n] - t[n]) / N
+        out["dz1"][n] = params["W2"] @ out["da2"][n]
+        out["da1"][n] = [s if a > 0 else 0.0 for a, s in zip(a1, out["dz1"][n])]
+        out["W2"] += np.outer(z1, out["da2"][n])
+        out["b2"] += out["da2"][n]
+        out["W1"] += np.outer(x[n], out["da1"][n])
+        out["b1"] += out["da1"][n]
+    return out
+"""
+
+FUNCTIONAL_NET = """
+class MultiLayerNet:
+    def __init__(self, layer_sizes, weight_init_std=0.01, seed=None):
+        random = np.random.RandomState(seed)
+        pairs = list(zip(layer_sizes, layer_sizes[1:]))
+        self.params = {}
+        for i, (d, h) in reversed(list(enumerate(pairs, start=1))):
+            self.params[f"b{i}"] = np.zeros(h)
+            self.params[f"W{i}"] = random.normal(scale=weight_init_std, size=(d, h))
+
+    def _build(self):
+        depth = len(self.params) // 2
+        layers = []
+        for i in range(1, depth + 1):
+            layers += [Affine(self.params[f"W{i}"], self.params[f"b{i}"]), ReLU()]
+        return layers[:-1]
+
+    def predict(self, x, layers=None):
+        for layer in layers or self._build():
+            x = layer.forward(x)
+        return x
+
+    def loss(self, x, t):
+        return SoftmaxWithLoss().forward(self.predict(x), t)
+
+    def accuracy(self, x, t):
+        return np.float32(np.mean([int(np.argmax(row)) == (label if t.ndim == 1 else label.argmax())
+                                   for row, label in zip(self.predict(x), t)]))
+
+    def gradient(self, x, t):
+        layers, last = self._build(), SoftmaxWithLoss()
+        last.forward(self.predict(x, layers), t)
+        dout, grads = last.backward(), {}
+        for i in range(len(layers) - 1, -1, -1):
+            dout = layers[i].backward(dout)
+            if i % 2 == 0:
+                grads[f"W{i // 2 + 1}"], grads[f"b{i // 2 + 1}"] = layers[i].dW, layers[i].db
+        return grads
+"""
+
+PROPERTY_NET = """
+class MultiLayerNet:
+    def __init__(self, layer_sizes, weight_init_std=0.2, seed=None):
+        np.random.seed(seed)
+        self.affines = [Affine(np.random.randn(d, h) * weight_init_std, np.zeros(h))
+                        for d, h in zip(layer_sizes, layer_sizes[1:])]
+        self.relus = [ReLU() for _ in self.affines[1:]]
+        self.end = SoftmaxWithLoss()
+
+    @property
+    def params(self):
+        found = {}
+        for i, affine in enumerate(self.affines):
+            found[f"W{i + 1}"], found[f"b{i + 1}"] = affine.W, affine.b
+        return found
+
+    def predict(self, x):
+        for affine, relu in zip(self.affines, self.relus):
+            x = relu.forward(affine.forward(x))
+        return self.affines[-1].forward(x)
+
+    def loss(self, x, t):
+        return self.end.forward(self.predict(x), t)
+
+    def accuracy(self, x, t):
+        return (self.predict(x).argmax(1) == (t.argmax(1) if t.ndim == 2 else t)).mean()
+
+    def gradient(self, x, t):
+        self.loss(x, t)
+        dout = self.affines[-1].backward(self.end.backward())
+        for affine, relu in zip(self.affines[-2::-1], self.relus[::-1]):
+            dout = affine.backward(relu.backward(dout))
+        grads = {}
+        for i, affine in enumerate(self.affines, start=1):
+            grads.update({f"W{i}": affine.dW, f"b{i}": affine.db})
+        return grads
+"""
+
+RIGHT = {
+    "ReLU": [
+        Right(
+            "as in the book, with copies",
+            _relu(
+                _body("self.mask = (x <= 0)", "out = x.copy()", "out[self.mask] = 0", "return out"),
+                _body("dx = dout.copy()", "dx[self.mask] = 0", "return dx"),
+            ),
+        ),
+        Right(
+            "a product with the mask",
+            _relu(_body("self.m = x > 0", "return x * self.m"), "return self.m * dout"),
+        ),
+        Right(
+            "the mean of x and |x|",
+            _relu(
+                _body("self.x = x.copy()", "return (x + np.abs(x)) / 2"),
+                "return np.heaviside(self.x, 0.0) * dout",
+            ),
+        ),
+        Right(
+            "the output as memory",
+            _relu(
+                _body("self.out = np.clip(x, 0, None)", "return self.out"),
+                "return np.where(self.out > 0, dout, 0)",
+            ),
+        ),
+        Right(
+            "loops",
+            _relu(
+                _body(
+                    "self.x = x",
+                    "return np.array([[max(v, 0) for v in row] for row in x.tolist()])",
+                ),
+                _body(
+                    "dx = np.zeros(dout.shape)",
+                    "for i in range(len(dout)):",
+                    "    for j in range(len(dout[i])):",
+                    "        if self.x[i][j] > 0:",
+                    "            dx[i, j] = dout[i, j]",
+                    "return dx",
+                ),
+            ),
+        ),
+        Right(
+            "float32",
+            _relu(
+                _body("self.mask = x > 0", "return np.maximum(x, 0).astype(np.float32)"),
+                "return (dout * self.mask).astype(np.float32)",
+            ),
+        ),
+        Right(
+            "einsum", _relu(MASK, "return np.einsum('ij,ij->ij', dout, self.mask.astype(float))")
+        ),
+        Right(
+            "callable, with a base class",
+            "class Layer:\n    def __call__(self, x):\n        return self.forward(x)\n\n\n"
+            + _relu(MASK, PASS).replace("class ReLU:", "class ReLU(Layer):"),
+        ),
+        Right("slots", _relu(MASK, PASS, "    __slots__ = ('mask',)\n\n")),
+        Right(
+            "an __init__ and a default",
+            _relu(MASK, PASS, "    def __init__(self):\n        self.mask = None\n\n"),
+        ),
+        Right(
+            "a closure",
+            _relu(
+                _body(
+                    "self.backward = lambda dout: np.where(x > 0, dout, 0.0)",
+                    "x = x.copy()",
+                    "return np.where(x > 0, x, 0)",
+                ),
+                "raise RuntimeError('forward comes first')",
+            ),
+        ),
+        Right(
+            "a masked copy",
+            _relu(
+                _body(
+                    "self.zero = np.flatnonzero(~(x > 0))",
+                    "y = np.array(x)",
+                    "y.flat[self.zero] = 0",
+                    "return y",
+                ),
+                _body("y = np.array(dout)", "y.flat[self.zero] = 0", "return y"),
+            ),
+        ),
+    ],
+    "Affine": [
+        Right("as in the book", AFFINE),
+        Right(
+            "einsum",
+            _but(
+                AFFINE,
+                OUT,
+                "return np.einsum('nd,dh->nh', x, self.W) + self.b",
+                DX,
+                "dx = np.einsum('nh,dh->nd', dout, self.W)",
+                DW,
+                "self.dW = np.einsum('nd,nh->dh', self.x, dout)",
+                DB,
+                "self.db = np.einsum('nh->h', dout)",
+            ),
+        ),
+        Right(
+            "columns",
+            _but(
+                AFFINE,
+                OUT,
+                "return (self.W.T @ x.T + self.b.reshape(-1, 1)).T",
+                DX,
+                "dx = (self.W @ dout.T).T",
+                DW,
+                "self.dW = (dout.T @ self.x).T",
+                DB,
+                "self.db = dout.T @ np.ones(len(dout))",
+            ),
+        ),
+        Right(
+            "loops over the images",
+            _but(
+                AFFINE,
+                OUT,
+                "return np.array([row @ self.W + self.b for row in x])",
+                DW,
+                "self.dW = sum(np.outer(row, back) for row, back in zip(self.x, dout))",
+                DB,
+                "self.db = sum(dout)",
+            ),
+        ),
+        Right(
+            "loops over single numbers",
+            _but(
+                AFFINE,
+                OUT,
+                "out = np.zeros((len(x), len(self.b)))\n"
+                "        for n in range(len(x)):\n            for h in range(len(self.b)):\n"
+                "                total = sum(v * w for v, w in zip(x[n], self.W[:, h]))\n"
+                "                out[n, h] = total + self.b[h]\n"
+                "        return out",
+            ),
+        ),
+        Right(
+            "the bias as a further weight",
+            _but(
+                AFFINE,
+                OUT,
+                "return np.hstack([x, np.ones((len(x), 1))]) @ np.vstack([self.W, self.b])",
+                DW,
+                "both = np.hstack([self.x, np.ones((len(dout), 1))]).T @ dout\n"
+                "        self.dW = both[:-1]",
+                DB,
+                "self.db = both[-1]",
+            ),
+        ),
+        Right("a copy of x", _but(AFFINE, "self.x = x\n", "self.x = np.array(x, dtype=float)\n")),
+        Right(
+            "float32 results",
+            _but(
+                AFFINE,
+                OUT,
+                "return (x @ self.W + self.b).astype(np.float32)",
+                "return dx",
+                "self.dW = self.dW.astype('float32')\n        return dx.astype('float32')",
+            ),
+        ),
+        Right(
+            "W and b as properties",
+            _but(AFFINE, "self.W = W\n        self.b = b", "self._params = [W, b]") + "\n"
+            "    W = property(lambda s: s._params[0], lambda s, W: s._params.__setitem__(0, W))\n"
+            "    b = property(lambda s: s._params[1], lambda s, b: s._params.__setitem__(1, b))\n",
+        ),
+        Right("asarray", _but(AFFINE, "self.W = W\n", "self.W = np.asarray(W, dtype=float)\n")),
+        Right("names of its own", _but(AFFINE, "self.x", "self.inputs")),
+        Right(
+            "tensordot and add.reduce",
+            _but(
+                AFFINE,
+                DX,
+                "dx = np.tensordot(dout, self.W, axes=(1, 1))",
+                DW,
+                "self.dW = np.tensordot(self.x, dout, axes=(0, 0))",
+                DB,
+                "self.db = np.add.reduce(dout)",
+            ),
+        ),
+        Right(
+            "slopes into arrays that are there",
+            _but(
+                AFFINE,
+                DW,
+                "self.dW = np.empty_like(self.W)\n        np.matmul(self.x.T, dout, out=self.dW)",
+            ),
+        ),
+    ],
+    "SoftmaxWithLoss": [
+        Right("as in the book, with dout", LAST),
+        Right(
+            "log-sum-exp",
+            _but(
+                LAST,
+                "self.y = softmax(x)",
+                "self.log_y = x - np.logaddexp.reduce(x, axis=1, keepdims=True)\n"
+                "        self.y = np.exp(self.log_y)",
+                CROSS,
+                "one = t if t.ndim == 2 else np.eye(x.shape[1])[t]\n"
+                "        self.loss = -np.sum(one * np.maximum(self.log_y, -1e300)) / len(x)",
+            ),
+        ),
+        Right(
+            "1e-7 added in the logarithm",
+            _but(
+                LAST,
+                CROSS,
+                "k = t if t.ndim == 1 else t.argmax(axis=1)\n"
+                "        self.loss = -np.sum(np.log(self.y[np.arange(len(x)), k] + 1e-7)) / len(x)",
+            ),
+        ),
+        Right(
+            "the logarithm alone",
+            _but(
+                LAST,
+                CROSS,
+                "k = t if t.ndim == 1 else t.argmax(axis=1)\n"
+                "        self.loss = np.mean([-np.log(self.y[n, k[n]]) for n in range(len(x))])",
+            ),
+        ),
+        Right(
+            "the slope is ready after forward",
+            """
+class SoftmaxWithLoss:
+    def forward(self, x, t):
+        e = np.exp(x - x.max(axis=1)[:, np.newaxis])
+        y = e / e.sum(axis=1)[:, np.newaxis]
+        labels = t.argmax(axis=1) if t.ndim == 2 else t
+        rows = range(x.shape[0])
+        self.slope = y.copy()
+        self.slope[rows, labels] -= 1
+        self.slope /= len(x)
+        return float(np.mean(-np.log(y[rows, labels])))
+
+    def backward(self, dout=1.0):
+        return self.slope * dout
+""",
+        ),
+        Right(
+            "loops",
+            """
+import math
+
+
+class SoftmaxWithLoss:
+    def forward(self, x, t):
+        self.rows, total = [], 0
+        for row, label in zip(x, t):
+            label = int(label) if np.ndim(label) == 0 else list(label).index(1)
+            top = max(row)
+            s = sum(math.exp(v - top) for v in row)
+            self.rows.append([math.exp(v - top) / s - (k == label) for k, v in enumerate(row)])
+            total += math.log(s) + top - row[label]
+        return total / len(x)
+
+    def backward(self, dout=1):
+        return np.array([[dout * v / len(self.rows) for v in row] for row in self.rows])
+""",
+        ),
+        Right(
+            "einsum",
+            _but(
+                LAST,
+                "dx = (self.y - self.t) / n",
+                "dx = np.einsum('nk,->nk', self.y - self.t, 1 / n)",
+            ),
+        ),
+        Right(
+            "float32", _but(LAST, "softmax(x)", "softmax(x.astype(np.float64)).astype(np.float32)")
+        ),
+        Right(
+            "columns",
+            _but(
+                LAST,
+                "softmax(x)",
+                "(np.exp(x.T - x.max(axis=1)) / np.exp(x.T - x.max(axis=1)).sum(axis=0)).T",
+            ),
+        ),
+        Right(
+            "an array without axes", _but(LAST, "return self.loss", "return np.array(self.loss)")
+        ),
+        Right(
+            "a wider dout",
+            _but(LAST, "return dx * dout", "return np.multiply(dx, np.asarray(dout, dtype=float))"),
+        ),
+        Right(
+            "labels compared",
+            _but(
+                LAST,
+                "self.t = t\n",
+                "self.t = t\n"
+                "        if t.ndim == 1:\n"
+                "            self.t = (t[:, None] == np.arange(x.shape[1])).astype(float)\n",
+            ),
+        ),
+    ],
+    "MultiLayerNet": [
+        Right("as in the book", NET),
+        Right("layers made anew, RandomState, another order of names", FUNCTIONAL_NET),
+        Right("params is a property, global random numbers", PROPERTY_NET),
+        Right(
+            "an ordered dict",
+            "from collections import OrderedDict\n\n"
+            + _but(
+                NET,
+                "self.params = {}",
+                "self.params = OrderedDict()",
+                "grads = {}",
+                "grads = OrderedDict()",
+            ),
+        ),
+        Right(
+            "float32 weights",
+            _but(
+                NET,
+                "weight_init_std * rng.standard_normal(shape)",
+                "(weight_init_std * rng.standard_normal(shape)).astype(np.float32)",
+            ),
+        ),
+        Right("another default", _but(NET, "weight_init_std=0.2", "weight_init_std=0.01")),
+        Right(
+            "He as a default",
+            _but(
+                NET,
+                "weight_init_std=0.2",
+                "weight_init_std='he'",
+                "weight_init_std * rng",
+                "(np.sqrt(2 / shape[0]) if weight_init_std == 'he' else weight_init_std) * rng",
+            ),
+        ),
+        Right(
+            "uniform with the same spread",
+            _but(NET, "rng.standard_normal(shape)", "rng.uniform(-(3**0.5), 3**0.5, shape)"),
+        ),
+        Right(
+            "small random biases",
+            _but(NET, "np.zeros(shape[1])", "weight_init_std * rng.standard_normal(shape[1])"),
+        ),
+        Right(
+            "weights handed over anew",
+            _but(
+                NET,
+                WALK,
+                "for i, affine in enumerate(self.layers[::2], start=1):\n"
+                "            affine.W, affine.b = self.params[f'W{i}'], self.params[f'b{i}']\n"
+                "        " + WALK,
+            ),
+        ),
+        Right(
+            "softmax with loss in the list",
+            _but(
+                NET,
+                "self.last = SoftmaxWithLoss()",
+                "self.layers.append(SoftmaxWithLoss())",
+                "for layer in self.layers:",
+                "for layer in self.layers[:-1]:",
+                WITH_LOSS,
+                "return self.layers[-1].forward(y, t)",
+                "dout = self.last.backward(1)",
+                "dout = self.layers[-1].backward()",
+                "self.layers[::-1]",
+                "self.layers[-2::-1]",
+            ),
+        ),
+        Right(
+            "recursion",
+            _but(
+                NET,
+                WALK + "\n        return x",
+                "def go(x, layers):\n"
+                "            return go(layers[0].forward(x), layers[1:]) if layers else x\n\n"
+                "        return go(x, self.layers)",
+            ),
+        ),
+        Right(
+            "without the layers",
+            """
+class MultiLayerNet:
+    def __init__(self, layer_sizes, weight_init_std=0.2, seed=None):
+        rng = np.random.default_rng(seed)
+        self.L = len(layer_sizes) - 1
+        self.params = {f"b{i}": np.zeros(layer_sizes[i]) for i in range(1, self.L + 1)}
+        for i in range(self.L, 0, -1):
+            self.params[f"W{i}"] = rng.normal(0, weight_init_std, layer_sizes[i - 1 : i + 1])
+
+    def _all(self, x):
+        zs = [x]
+        for i in range(1, self.L + 1):
+            a = zs[-1] @ self.params[f"W{i}"] + self.params[f"b{i}"]
+            zs.append(a if i == self.L else np.maximum(a, 0))
+        return zs
+
+    def predict(self, x):
+        return self._all(x)[-1]
+
+    def loss(self, x, t):
+        return cross_entropy_error(softmax(self.predict(x)), t)
+
+    def accuracy(self, x, t):
+        return np.mean(self.predict(x).argmax(-1) == (t if t.ndim == 1 else t.argmax(-1)))
+
+    def gradient(self, x, t):
+        zs, grads = self._all(x), {}
+        y = softmax(zs.pop())
+        d = (y - (t if t.ndim == 2 else np.eye(y.shape[1])[t])) / len(x)
+        for i in range(self.L, 0, -1):
+            grads[f"W{i}"], grads[f"b{i}"] = zs[-1].T @ d, d.sum(0)
+            d = d @ self.params[f"W{i}"].T * (zs.pop() > 0)
+        return grads
+""",
+        ),
+    ],
+    "bug_hunt": [
+        Right("the page repaired", HUNT),
+        Right("from layers", LAYERS),
+        Right("loops", HUNT_LOOPS),
+        Right(
+            "einsum",
+            _but(
+                HUNT,
+                "z1.T.dot(da2)",
+                "np.einsum('nh,nk->hk', z1, da2)",
+                "x.T.dot(da1)",
+                "np.einsum('nd,nh->dh', x, da1)",
+                'da2.dot(params["W2"].T)',
+                "np.einsum('nk,hk->nh', da2, params['W2'])",
+            ),
+        ),
+        Right(
+            "log-sum-exp",
+            _but(
+                HUNT, "softmax(a2)", "np.exp(a2 - np.logaddexp.reduce(a2, axis=1, keepdims=True))"
+            ),
+        ),
+        Right("a mask", _but(HUNT, RELU_BACK, "da1 = dz1 * (z1 > 0)")),
+        Right(
+            "float32", _but(HUNT, "| grads", "| {k: g.astype('float32') for k, g in grads.items()}")
+        ),
+        Right(
+            "further entries", _but(HUNT, "| grads", "| grads | {'dx': dx, 'a1': a1, 'loss': None}")
+        ),
+        Right(
+            "columns",
+            _but(HUNT, "z1.T.dot(da2)", "(da2.T @ z1).T", "x.T.dot(da1)", "(da1.T @ x).T"),
+        ),
+        Right(
+            "a copy of params that is overwritten",
+            "def backpropagate(x, t, params):\n"
+            "    params = {key: value.copy() for key, value in params.items()}\n"
+            "    a1 = x @ params['W1'] + params['b1']\n"
+            "    z1 = np.maximum(a1, 0)\n"
+            "    y = softmax(z1 @ params['W2'] + params['b2'])\n"
+            "    da2 = (y - t) / x.shape[0]\n"
+            "    dz1 = da2 @ params['W2'].T\n"
+            "    params['W2'], params['b2'] = z1.T @ da2, da2.sum(0)\n"
+            "    da1 = dz1.copy()\n"
+            "    da1[a1 <= 0] = 0\n"
+            "    params['W1'], params['b1'] = x.T @ da1, da1.sum(0)\n"
+            "    return dict(params, y=y, da2=da2, dz1=dz1, da1=da1)\n",
+        ),
+    ],
+}

@@ -1,0 +1,256 @@
+"""Every problem set: its shape, its release, its solution, and the checks against wrong work."""
+
+import functools
+import importlib
+import re
+
+import matplotlib.pyplot as plt
+import pytest
+from nbgrader.utils import is_grade
+
+from tests.problem_sets.grading import (
+    ROOT,
+    PlainCourse,
+    check_states,
+    execute,
+    graded_cells,
+    read,
+    scores,
+    sources,
+    stderr,
+    submission,
+)
+from utils import checks, mnist, plots
+from utils.commands.build import problem_sets
+
+NAMES = problem_sets(ROOT)
+TABLES = {name: importlib.import_module(f"tests.problem_sets.{name}") for name in NAMES}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _few_images():
+    """Load the stand-in once, a part of it, and draw nothing: no check depends on the rest."""
+    load = functools.cache(mnist.load_mnist)
+
+    def few(**flags):
+        return tuple((x[:2000].copy(), t[:2000].copy()) for x, t in load(**flags))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MNIST_DIR", "digits")
+        patch.setattr(mnist, "load_mnist", few)
+        patch.setattr(plots, "digits_figure", lambda images, titles: None)
+        patch.setattr(plots, "show", lambda figure, alt: plt.close(figure))
+        yield
+
+
+def _cases(table: str) -> list:
+    """Return (problem set, task, case) for every line of the tables WRONG or RIGHT."""
+    return [
+        pytest.param(name, task, case, id=f"{name[:3]}-{task}-{case.name}")
+        for name in NAMES
+        for task, cases in getattr(TABLES[name], table).items()
+        for case in cases
+    ]
+
+
+@functools.cache
+def _graded(name: str, task: str, case):
+    """Return the executed submission that gives this answer to one task and is right otherwise.
+
+    The test cells of the other tasks and the cells to try things in are left out: some of them
+    train a network.
+    """
+    notebook = submission(name, {task: case.source})
+    cells = graded_cells(notebook)
+    notebook.cells = [
+        cell for i, cell in cells.items() if not is_grade(cell) or i in _test_cells(task)
+    ]
+    return execute(notebook)
+
+
+def _test_cells(task: str) -> tuple[str, str]:
+    return f"test_{task}_visible", f"test_{task}_hidden"
+
+
+def _automatic(result: dict) -> dict:
+    return {grade_id: points for grade_id, points in result.items() if grade_id[:5] == "test_"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_points_and_names_are_those_of_the_curriculum(name):
+    cells = graded_cells(read("solutions", name))
+    for task, points in TABLES[name].POINTS.items():
+        parts = [cells[i].metadata.nbgrader.points for i in _test_cells(task) if i in cells]
+        assert sum(parts or [cells[task].metadata.nbgrader.points]) == points
+    graded = [cell.metadata.nbgrader for cell in cells.values() if cell.metadata.nbgrader.grade]
+    assert sum(cell.points for cell in graded) == sum(TABLES[name].POINTS.values())
+    visible = sum(cell.points for cell in graded if cell.grade_id.endswith("_visible"))
+    hidden = sum(cell.points for cell in graded if cell.grade_id.endswith("_hidden"))
+    assert 0.3 <= visible / (visible + hidden) <= 0.5
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_task_has_its_visible_and_its_hidden_test_right_below(name):
+    ids = list(graded_cells(read("solutions", name)))
+    for task in sources(read("solutions", name)):
+        at = ids.index(task)
+        assert tuple(ids[at + 1 : at + 3]) == _test_cells(task)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_solutions_are_kept_without_outputs_and_with_readable_cell_ids(name):
+    for cell in read("solutions", name).cells:
+        assert re.fullmatch(r"[a-z][a-z0-9-]*", cell.id)
+        assert not cell.get("outputs")
+        assert not cell.get("execution_count")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_release_holds_no_solution_and_no_hidden_test(name):
+    release, solution = read("assignments", name), graded_cells(read("solutions", name))
+    text = "\n".join(cell.source for cell in release.cells)
+    assert "SOLUTION" not in text
+    assert "HIDDEN TESTS" not in text
+    for grade_id, cell in graded_cells(release).items():
+        if grade_id.endswith("_hidden"):
+            assert all(line.startswith("#") for line in cell.source.splitlines())
+        elif cell.metadata.nbgrader.solution:
+            expected = "raise NotImplementedError()" if cell.cell_type == "code" else "YOUR ANSWER"
+            assert expected in cell.source
+            assert cell.source != solution[grade_id].source
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_run_all_on_the_release_says_calmly_what_is_to_be_done(name):
+    notebook = execute(read("assignments", name))
+    assert stderr(notebook) == []
+    for task in sources(notebook):
+        text = graded_cells(notebook)[f"test_{task}_visible"].outputs[0].data["text/plain"]
+        assert f"Task {task} is not written yet" in text
+        assert len(text.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_release_scores_nothing(name):
+    notebook = execute(submission(name, sources(read("assignments", name))))
+    assert stderr(notebook) == []
+    assert {points for points, _ in _automatic(scores(notebook)).values()} == {0}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_solution_scores_everything(name):
+    notebook = execute(read("solutions", name))
+    assert stderr(notebook) == []
+    for points, most in _automatic(scores(notebook)).values():
+        assert points == most
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_function_has_ten_wrong_and_four_right_ways(name):
+    tasks = set(sources(read("solutions", name)))
+    for table, least in ((TABLES[name].WRONG, 10), (TABLES[name].RIGHT, 4)):
+        assert set(table) == tasks
+        assert min(map(len, table.values())) >= least
+
+
+@pytest.mark.parametrize(("name", "task", "case"), _cases("WRONG"))
+def test_wrong_work_loses_points_on_the_right_check(name, task, case):
+    notebook = _graded(name, task, case)
+    states = {}
+    for grade_id in _test_cells(task):
+        cell = graded_cells(notebook)[grade_id]
+        assert [o.output_type for o in cell.outputs if o.get("name") != "stdout"] == [
+            "display_data",
+            "execute_result",
+        ]
+        states |= check_states(notebook, grade_id)
+    assert states[case.revealed_by] == "failed"
+    result = scores(notebook)
+    assert any(result[grade_id][0] < result[grade_id][1] for grade_id in _test_cells(task))
+
+
+@pytest.mark.parametrize(("name", "task", "case"), _cases("WRONG"))
+def test_hidden_checks_show_no_numbers(name, task, case):
+    notebook = _graded(name, task, case)
+    cell = graded_cells(notebook)[f"test_{task}_hidden"]
+    assert not any(output.output_type == "stream" for output in cell.outputs)
+    found = cell.outputs[0].data[checks.MIME]["checks"]
+    assert not any(re.search(r"\d", check["what"]) for check in found)
+
+
+@pytest.mark.parametrize(("name", "task", "case"), _cases("RIGHT"))
+def test_right_work_gets_every_point(name, task, case):
+    notebook = _graded(name, task, case)
+    for grade_id in _test_cells(task):
+        states = check_states(notebook, grade_id)
+        assert set(states.values()) == {"passed"}, states
+        points, most = scores(notebook)[grade_id]
+        assert points == most
+
+
+# Plain nbgrader, by its own commands ------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory) -> PlainCourse:
+    """A course where every problem set was handed in blank, right and wrong, and graded."""
+    course = PlainCourse(tmp_path_factory.mktemp("plain") / "a course 講義")
+    for name in NAMES:
+        task, cases = next(iter(TABLES[name].WRONG.items()))
+        course.nbgrader("generate_assignment", name)
+        course.submit(name, "blank", {})
+        course.submit(name, "right", sources(read("solutions", name)))
+        course.submit(name, "wrong", {task: cases[0].source})
+        course.nbgrader("autograde", name)
+    return course
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_plain_nbgrader_gives_the_release_nothing(name, course):
+    notebook = course.autograded(name, "blank")
+    assert stderr(notebook) == []
+    assert {points for points, _ in scores(notebook).values()} == {0}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_plain_nbgrader_gives_the_solution_everything(name, course):
+    notebook = course.autograded(name, "right")
+    assert stderr(notebook) == []
+    for points, most in _automatic(scores(notebook)).values():
+        assert points == most
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_plain_nbgrader_agrees_with_the_run_in_this_process(name, course):
+    graded = course.autograded(name, "wrong")
+    task, cases = next(iter(TABLES[name].WRONG.items()))
+    blank = sources(read("assignments", name)) | {task: cases[0].source}
+    here = execute(submission(name, blank))
+    assert _automatic(scores(graded)) == _automatic(scores(here))
+    for grade_id in _test_cells(task):
+        assert check_states(graded, grade_id) == check_states(here, grade_id) != {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_validate_is_content_with_the_solution_and_not_with_the_release(name, course):
+    notebook = f"{name}/{name}.ipynb"
+    assert "Success!" in course.nbgrader("validate", f"solutions/{notebook}")
+    assert "VALIDATION FAILED" in course.nbgrader("validate", f"assignments/{notebook}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_written_answers_wait_for_a_person(name, course):
+    cells = graded_cells(read("solutions", name)).items()
+    by_hand = {i for i, cell in cells if is_grade(cell) and cell.cell_type == "markdown"}
+    answered = course.autograded(name, "right")
+    for grade_id, cell in graded_cells(answered).items():
+        if grade_id in by_hand:
+            assert cell.source == "YOUR ANSWER HERE"
+            cell.source = "An answer."
+    waiting = {grade_id for grade_id, (points, _) in scores(answered).items() if points is None}
+    assert waiting == by_hand

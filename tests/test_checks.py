@@ -1,0 +1,515 @@
+"""The checks that test cells are made of: what passes, what fails, and what a student reads."""
+
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+from utils import checks
+
+A = np.array([[1.0, 2.0, 3.0], [6.0, 5.0, 4.0]])
+
+
+def outcome(body, hidden=False) -> checks.Check:
+    """Run one check with this body and return it."""
+    task = checks.Task("f", hidden)
+    with task.check(1, "a property", "a hint"):
+        body()
+    return task.checks[0]
+
+
+def fails(body) -> str:
+    """Return what happened in a check that must fail."""
+    check = outcome(body)
+    assert check.state == "failed"
+    return check.what
+
+
+def passes(body) -> bool:
+    return outcome(body).state == "passed"
+
+
+# Points --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.3, 0.7, 2.5])
+def test_points_are_a_plain_float_and_add_exactly(share, capsys):
+    task = checks.Task("f")
+    for _ in range(3):
+        with task.check(share, "a property", "a hint"):
+            pass
+    points = task.points()
+    assert type(points) is float
+    assert points == round(3 * share, 9)
+    assert task.earned == task.total
+
+
+def test_ten_tenths_are_one(capsys):
+    task = checks.Task("f")
+    for _ in range(10):
+        with task.check(0.1, "a property", "a hint"):
+            pass
+    assert task.points() == 1.0
+
+
+def test_only_what_passes_counts(capsys):
+    task = checks.Task("f")
+    with task.check(0.5, "one", "a hint"):
+        checks.gives(np.exp, 0.0, 1)
+    with task.check(2, "two", "a hint"):
+        checks.gives(np.exp, 0.0, 2)
+    assert task.points() == 0.5
+    assert "f: 0.5 of 2.5 points." in capsys.readouterr().out
+
+
+# What comes out of a student's code --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("no"), SystemExit(0), RecursionError(), GeneratorExit(), MemoryError()]
+)
+def test_whatever_is_raised_costs_that_check_alone(error, capsys):
+    def f(a):
+        raise error
+
+    task = checks.Task("f")
+    with task.check(1, "one", "a hint"):
+        checks.gives(f, A, A)
+    with task.check(1, "two", "a hint"):
+        checks.gives(np.positive, A, A)
+    assert task.points() == 1.0
+    assert task.checks[0].what.startswith(f"stopped with {type(error).__name__}")
+
+
+def test_the_stop_button_stops():
+    def f(a):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        outcome(lambda: checks.gives(f, A, A))
+
+
+def test_an_error_whose_message_raises_is_told_all_the_same():
+    class BadError(Exception):
+        def __str__(self):
+            raise RuntimeError
+
+    def f(a):
+        raise BadError
+
+    assert "its message cannot be shown" in fails(lambda: checks.gives(f, A, A))
+
+
+def test_an_error_names_the_line_of_the_cell_it_came_from():
+    source = "def f(a):\n    b = a.T\n    return b @ undefined_thing\n"
+    namespace = {}
+    exec(compile(source, "<cell 7>", "exec"), namespace)
+    what = fails(lambda: checks.gives(namespace["f"], A, A))
+    assert what.startswith("stopped with NameError")
+    assert what.endswith("(line 3)")
+
+
+def test_a_note_on_the_error_is_shown():
+    def f(a):
+        error = ValueError("no")
+        error.add_note("line 2: `return a @ a`")
+        raise error
+
+    assert fails(lambda: checks.gives(f, A, A)).endswith("(line 2: `return a @ a`)")
+
+
+def test_an_unwritten_task_is_one_calm_line(capsys):
+    def f(a):
+        raise NotImplementedError
+
+    task = checks.Task("f")
+    for _ in range(5):
+        with task.check(1, "a property", "a hint"):
+            checks.gives(f, A, A)
+    assert task.points() == 0.0
+    assert capsys.readouterr().out == "○ f: 0 of 5 points. Task f is not written yet.\n"
+
+
+def test_an_undefined_task_is_one_calm_line(capsys):
+    task = checks.Task("f")
+    for _ in range(5):
+        with task.check(1, "a property", "a hint"):
+            checks.gives(not_there, A, A)  # noqa: F821
+    assert task.points() == 0.0
+    said = capsys.readouterr().out
+    assert said.startswith("○ f: 0 of 5 points. `not_there` is not defined: run its cell first")
+    assert len(said.splitlines()) == 1
+
+
+def test_a_half_written_task_shows_all_lines():
+    task = checks.Task("Layer")
+    with task.check(1, "forward", "a hint"):
+        pass
+    with task.check(1, "backward", "a hint"):
+        raise NotImplementedError
+    assert "○ not written" in repr(task)
+    assert "✓ passed" in repr(task)
+
+
+def test_warnings_and_stderr_do_not_leak(capfd):
+    def f(a):
+        warnings.warn("careless", stacklevel=1)
+        print("complaint", file=sys.stderr)
+        return np.exp(a * 1000)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert outcome(lambda: f(A)).state == "passed"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_prints_show_in_visible_checks_only(capfd):
+    def f():
+        print("here")
+
+    outcome(f)
+    assert capfd.readouterr().out == "here\n"
+    outcome(f, hidden=True)
+    assert capfd.readouterr().out == ""
+
+
+# The table -----------------------------------------------------------------------------------
+
+
+def table(hidden=False) -> checks.Task:
+    task = checks.Task("f", hidden)
+    with task.check(1, "the sum of `a`", "Look at `np.sum`."):
+        checks.gives(np.sum, A, 21)
+    with task.check(0.5, "less < more", "Is it <b>bold</b>?"):
+        checks.gives(np.sum, A, 12345)
+    with task.check(0.5, "no error", "Read the last line."):
+        raise ValueError("<script>87654</script>")
+    return task
+
+
+def test_text_names_marks_points_reasons_and_hints():
+    assert repr(table()).splitlines() == [
+        "f: 1 of 2 points.",
+        "  ✓ passed           1/1  the sum of `a`",
+        "  ✗ not yet        0/0.5  less < more",
+        "                          What happened: wrong values: got 21, expected 12345",
+        "                          Hint: Is it <b>bold</b>?",
+        "  ✗ not yet        0/0.5  no error",
+        "                          What happened: stopped with ValueError: <script>87654</script>",
+        "                          Hint: Read the last line.",
+    ]
+
+
+def test_the_same_error_is_told_once():
+    task = checks.Task("f")
+    for name in ("one", "two"):
+        with task.check(1, name, "Look at `b`."):
+            raise ValueError("no")
+    assert repr(task).count("ValueError: no") == 1
+    assert repr(task).count("the same error as above") == 1
+    assert task._repr_html_().count("Look at") == 1
+    assert [check["what"] for check in task._repr_mimebundle_()[checks.MIME]["checks"]] == [
+        "stopped with ValueError: no"
+    ] * 2
+
+
+def test_html_escapes_what_students_write():
+    page = table()._repr_html_()
+    assert "<script>" not in page
+    assert "<b>" not in page
+    assert "<code>np.sum</code>" not in page  # a passed check needs no hint
+    assert "the sum of <code>a</code>" in page
+    assert page.count("<tr>") == 4
+
+
+def test_a_hidden_check_shows_no_numbers():
+    task = table(hidden=True)
+    shown = repr(task) + task._repr_html_() + str(task._repr_mimebundle_())
+    assert "12345" not in shown
+    assert "87654" not in shown
+    assert "stopped with ValueError" in shown
+    assert "Read the last line." in shown
+
+
+def test_a_hidden_check_does_not_repeat_names_that_students_chose():
+    def tells(a):
+        raise type(f"Seen{a.sum():.0f}", (ValueError,), {})
+
+    def hands_over(a):
+        return type(f"Seen{a.sum():.0f}", (), {})()
+
+    assert outcome(lambda: tells(A), hidden=True).what == "stopped with ValueError"
+    assert outcome(lambda: tells(A)).what.startswith("stopped with Seen21")
+    what = outcome(lambda: checks.finite(hands_over, A), hidden=True).what
+    assert what == "the result is no plain NumPy array or number"
+    assert fails(lambda: checks.finite(hands_over, A)) == f"{what}: it is a Seen21"
+
+
+def test_programs_find_the_same():
+    data = table()._repr_mimebundle_()[checks.MIME]
+    assert (data["task"], data["hidden"]) == ("f", False)
+    assert [check["state"] for check in data["checks"]] == ["passed", "failed", "failed"]
+    assert data["checks"][1]["points"] == 0.5
+
+
+def test_notebooks_get_all_three_forms():
+    from IPython.core.interactiveshell import InteractiveShell
+
+    data, _ = InteractiveShell().display_formatter.format(table())
+    assert set(data) == {"text/plain", "text/html", checks.MIME}
+    assert data["text/plain"] == repr(table())
+
+
+# Results that are no results --------------------------------------------------------------------
+
+
+class Liar(np.ndarray):
+    """Claims to equal everything."""
+
+    def __eq__(self, other):
+        return np.ones(self.shape, bool)
+
+    def __array_function__(self, *args, **kwargs):
+        return True
+
+
+class Everything:
+    """Claims to be whatever is asked for."""
+
+    shape, dtype, ndim = (2, 3), np.dtype(float), 2
+
+    def __array__(self, dtype=None, copy=None):
+        return A
+
+    def __eq__(self, other):
+        return True
+
+
+class Number(float):
+    """Claims to be any number."""
+
+    def __eq__(self, other):
+        return True
+
+    __hash__ = float.__hash__
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        None,
+        "text",
+        A.tolist(),
+        (A,),
+        A.view(Liar),
+        A.view(np.matrix),
+        np.ma.array(A),
+        Everything(),
+        A.astype(object),
+        A.astype(complex),
+        A.astype(str),
+    ],
+    ids=lambda result: type(result).__name__,
+)
+def test_only_plain_arrays_are_results(result):
+    fails(lambda: checks.gives(lambda a: result, A, A))
+
+
+@pytest.mark.parametrize("result", [Number(3), [3.0], np.array([3.0]), True, 3j, "3", 4])
+def test_only_plain_numbers_are_numbers(result):
+    fails(lambda: checks.gives(lambda a: result, A, 3.0))
+
+
+@pytest.mark.parametrize("result", [3, 3.0, np.float32(3), np.int64(3), np.array(3.0)])
+def test_any_kind_of_number_will_do(result):
+    assert passes(lambda: checks.gives(lambda a: result, A, 3.0))
+
+
+# Properties ------------------------------------------------------------------------------------
+
+
+def test_shapes_do_not_broadcast():
+    assert fails(lambda: checks.gives(lambda a: np.ones((1, 3)), A, np.ones((2, 3)))) == (
+        "wrong shape: got (1, 3), expected (2, 3)"
+    )
+    fails(lambda: checks.gives(lambda a: 1.0, A, np.ones((2, 3))))
+    fails(lambda: checks.gives(lambda a: np.ones(1), A, 1.0))
+
+
+def test_nan_equals_nothing():
+    nan = np.full((2, 3), np.nan)
+    assert "nan" in fails(lambda: checks.gives(lambda a: nan, A, A))
+    fails(lambda: checks.gives(lambda a: nan, A, nan))
+    fails(lambda: checks.agrees(lambda a: nan, A, A))
+    fails(lambda: checks.repeats(lambda a: nan, A, A))
+    fails(lambda: checks.row_by_row(lambda a: a * np.nan, A))
+
+
+def test_tolerance_lets_float32_pass_and_rounding_fail():
+    y = np.array([0.00493969, 0.0054592, 0.98960111])
+    assert passes(lambda: checks.gives(lambda a: a.astype(np.float32), y, y))
+    fails(lambda: checks.gives(lambda a: a.astype(np.float16), y, y))
+    fails(lambda: checks.gives(lambda a: a.round(5), y, y))
+
+
+def test_rtol_none_asks_for_what_the_dtype_can_hold():
+    y = np.array([1.0, 1e-30])
+    assert passes(lambda: checks.gives(np.copy, y, y, rtol=None))
+    assert passes(lambda: checks.gives(lambda a: a.astype(np.float32), y, y, rtol=None))
+    fails(lambda: checks.gives(lambda a: a + 1e-7, y, y, rtol=None))
+    fails(lambda: checks.gives(lambda a: a.astype(np.float16), y, y, rtol=None))
+
+
+def test_arrays_by_name():
+    grads = {"b": np.ones(2), "W": A, "loss": 3.0}
+    assert passes(lambda: checks.equal_by_name(grads, {"W": A, "b": [1, 1]}))
+    assert passes(lambda: checks.equal_by_name({"W": A + 1e-7}, {"W": A}, atol=1e-6))
+    what = fails(lambda: checks.equal_by_name(grads, {"W": A, "b": [1, 2]}))
+    assert what == "wrong values: in b got [1., 1.], expected [1, 2]"
+    assert "no 'W1'" in fails(lambda: checks.equal_by_name(grads, {"W1": A}))
+    assert "is there a `return`" in fails(lambda: checks.equal_by_name(None, {"W": A}))
+    assert fails(lambda: checks.equal_by_name({"W": None}, {"W": A})).endswith("`return`?: in W")
+    for result in (A, [A], 1.0):
+        fails(lambda result=result: checks.equal_by_name(result, {"W": A}))
+
+
+def test_a_large_difference_is_told_by_its_first_place():
+    big = np.zeros((10, 10))
+    off = big.copy()
+    off[3, 4] = 1
+    what = fails(lambda: checks.gives(lambda a: off, A, big))
+    assert (
+        what == "wrong values: 1 of 100 numbers, the first at index [3, 4]: got 1.0, expected 0.0"
+    )
+
+
+def test_floats_and_their_shape():
+    assert passes(lambda: checks.gives_floats(np.copy, A, (2, 3)))
+    assert passes(lambda: checks.gives_floats(lambda a: a.astype(np.float32), A, (2, 3)))
+    fails(lambda: checks.gives_floats(lambda a: a.astype(int), A, (2, 3)))
+    fails(lambda: checks.gives_floats(lambda a: a.T, A, (2, 3)))
+
+
+def test_finite_and_within():
+    assert passes(lambda: checks.finite(np.copy, A))
+    fails(lambda: checks.finite(lambda a: a / 0, A))
+    assert passes(lambda: checks.within(np.copy, A, 1, 6))
+    fails(lambda: checks.within(np.copy, A, 1, 5))
+    fails(lambda: checks.within(lambda a: a * np.nan, A, 1, 6))
+
+
+def test_sums_to_one():
+    assert passes(lambda: checks.sums_to_one(lambda a: a / a.sum(axis=-1, keepdims=True), A))
+    assert passes(lambda: checks.sums_to_one(lambda a: a / a.sum(axis=0), A, axis=0))
+    assert "the sums are" in fails(lambda: checks.sums_to_one(lambda a: a / a.sum(), A))
+    fails(lambda: checks.sums_to_one(lambda a: 1.0, A))
+
+
+def test_keeps_order():
+    assert passes(lambda: checks.keeps_order(np.exp, A))
+    fails(lambda: checks.keeps_order(np.negative, A))
+    fails(lambda: checks.keeps_order(np.ravel, A))
+
+
+def test_agrees_on_two_sets_of_arguments():
+    assert passes(lambda: checks.agrees(lambda a: a - a.max(), A, A + 5))
+    fails(lambda: checks.agrees(np.copy, A, A + 5))
+
+
+def test_row_by_row():
+    assert passes(lambda: checks.row_by_row(np.exp, A))
+    assert passes(lambda: checks.row_by_row(lambda a: a.sum(axis=-1), A))
+    fails(lambda: checks.row_by_row(lambda a: a / a.sum(), A))
+    fails(lambda: checks.row_by_row(np.sum, A))
+
+
+def test_repeats_reveals_memory():
+    seen = []
+
+    def remembers(a):
+        seen.append(a)
+        return a + len(seen)
+
+    assert passes(lambda: checks.repeats(np.exp, A, A + 1))
+    fails(lambda: checks.repeats(remembers, A, A + 1))
+
+
+def test_leaves_alone_looks_into_every_argument():
+    def safe(network, x, names):
+        return network["W"] @ x
+
+    def changes_a_weight(network, x, names):
+        network["W"] *= 2
+
+    def adds_a_weight(network, x, names):
+        network["b"] = 0
+
+    def changes_by_one_bit(network, x, names):
+        x[0] = np.nextafter(x[0], 9)
+
+    def pops(network, x, names):
+        names.pop()
+
+    for f, state in [
+        (safe, "passed"),
+        (changes_a_weight, "failed"),
+        (adds_a_weight, "failed"),
+        (changes_by_one_bit, "failed"),
+        (pops, "failed"),
+    ]:
+        given = ({"W": A.copy()}, np.ones(3), ["W"])
+        check = outcome(lambda f=f, given=given: checks.leaves_alone(f, given))
+        assert check.state == state, f.__name__
+        assert list(given[0]) == given[2] == ["W"]  # it worked on copies
+        np.testing.assert_array_equal(given[0]["W"], A)
+
+
+def test_helpers_hand_over_copies():
+    def spoils(a):
+        a[...] = 0
+        return a
+
+    data = A.copy()
+    for check in (checks.finite, checks.sums_to_one, checks.keeps_order, checks.row_by_row):
+        outcome(lambda check=check: check(spoils, data))
+    outcome(lambda: checks.gives(spoils, data, data))
+    outcome(lambda: checks.agrees(spoils, data, data))
+    outcome(lambda: checks.repeats(spoils, data, data))
+    np.testing.assert_array_equal(data, A)
+
+
+def loss(x):
+    return float(np.sum(x**3))
+
+
+def test_gradient_against_central_differences():
+    assert passes(lambda: checks.gradient(loss, A, 3 * A**2))
+    assert passes(lambda: checks.gradient(loss, A, (3 * A**2).astype(np.float32)))
+    assert passes(lambda: checks.gradient(lambda x: 7.0, A, 0 * A))
+    assert "relative error" in fails(lambda: checks.gradient(loss, A, 3.001 * A**2))
+    fails(lambda: checks.gradient(loss, A, -3 * A**2))
+    fails(lambda: checks.gradient(loss, A, (3 * A**2).T))
+    fails(lambda: checks.gradient(loss, A, A * np.nan))
+    fails(lambda: checks.gradient(lambda x: 7.0, A, A))
+    fails(lambda: checks.gradient(lambda x: x, A, A))
+
+
+def test_gradient_leaves_x_as_it_is():
+    def spoils(x):
+        x[...] = 0
+        return 0.0
+
+    data = A.copy()
+    assert passes(lambda: checks.gradient(spoils, data, 0 * A))
+    np.testing.assert_array_equal(data, A)
+
+
+def test_gradient_of_whole_numbers_is_taken_in_floats():
+    whole = A.astype(int)
+    assert passes(lambda: checks.gradient(loss, whole, 3 * whole**2))
+
+
+def test_expect_shows_its_detail_in_visible_checks_only():
+    assert outcome(lambda: checks.expect(False, "odd", "got 3")).what == "odd: got 3"
+    assert outcome(lambda: checks.expect(False, "odd", "got 3"), hidden=True).what == "odd"

@@ -1,0 +1,908 @@
+"""Hostile submissions, each with the score that is right.
+
+`@...@` in a case's code stands for a path, port or process of the arena.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import fixture_course as fixture
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
+
+WRONG = "def softmax(a):\n    return np.zeros(np.shape(a))"
+ALL, DOUBLE, NONE = 10.0, 3.0, 0.0  # everything right; softmax wrong; everything wrong
+MARK = "GOT-IT"  # what code prints when it got hold of what it must not
+
+
+@dataclass
+class Case:
+    """A submission.
+
+    Attributes:
+        name: what it tries.
+        score: the honest one.
+        before, after: code in cells of its own, above and below the course's.
+        answers: for the course's cells, instead of the right ones.
+        note: words of the note that a person must find; "" if none is needed.
+        stopped: whether a process of it is to be ended.
+        damage: turns the notebook into the file that is handed in.
+        status: "graded" or "unreadable".
+        limits: changed for this case.
+        errors: pattern of the names of the exceptions that end its own cells.
+    """
+
+    name: str
+    score: float = ALL
+    before: str = ""
+    after: str = ""
+    answers: dict[str, str] = field(default_factory=dict)
+    note: str = ""
+    stopped: bool | None = False
+    damage: Callable[[NotebookNode], bytes] | None = None
+    status: str = "graded"
+    limits: dict[str, Any] = field(default_factory=dict)
+    errors: str = ""
+
+    def file(self) -> bytes:
+        """Return the file that is handed in."""
+        notebook = fixture.submission(self.before, self.after, **self.answers)
+        return self.damage(notebook) if self.damage else nbformat.writes(notebook).encode()
+
+
+def softmax(body: str, **more: Any) -> dict[str, str]:
+    """Return answers with another body of softmax."""
+    lines = "\n".join(f"    {line}" for line in body.splitlines())
+    return {"softmax": f"def softmax(a):\n{lines}"} | more
+
+
+HANG = {"call_seconds": 0.6, "cell_seconds": 0.6, "submission_seconds": 15.0}
+
+# Never coming back ------------------------------------------------------------------------------
+
+LOOPS = [
+    Case("a loop at the top level", errors="CallTimeout",
+         before="while True:\n    pass", note="definitions count",
+         stopped=True, limits=HANG),
+    Case("a loop below the function in its own cell", errors="CallTimeout",
+         note="softmax", stopped=True, limits=HANG,
+         answers={"softmax": fixture.RIGHT["softmax"] + "\nwhile True: pass"}),
+    Case("a loop in the function", DOUBLE, answers=softmax("while True: pass"),
+         note="no answer within 0.6 seconds", stopped=True, limits=HANG),
+    Case("a loop in one case only", 9.0, note="double", stopped=True, limits=HANG,
+         answers={"double": "def double(x):\n    while np.ndim(x) == 0: pass\n    return 2 * x"}),
+    Case("a loop that swallows interrupts", DOUBLE, stopped=True, limits=HANG,
+         note="softmax", answers=softmax(
+             "import signal\nfor n in range(1, 60):\n    try: signal.signal(n, signal.SIG_IGN)\n"
+             "    except (OSError, ValueError): pass\nwhile True:\n    try:\n"
+             "        while True: pass\n"
+             "    except BaseException: pass")),
+    Case("a matrix power in C", DOUBLE, stopped=True, limits=HANG, note="softmax",
+         answers=softmax("m = np.ones((1500, 1500), np.int64)\n"
+                         "return np.linalg.matrix_power(m, 10**9)")),
+    Case("a regular expression that takes for ever", DOUBLE, stopped=True, limits=HANG,
+         note="softmax",
+         answers=softmax("import re\nre.match('(a*)*b', 'a' * 60)")),
+    Case("a loop in __del__", 3.0 + 3.0, stopped=True, limits=HANG, note="no answer",
+         answers=softmax("class D:\n    def __del__(self):\n        while np.min(a) < -1: pass\n"
+                         "D()\ne = np.exp(a - np.max(a, -1, keepdims=True))\n"
+                         "return e / e.sum(-1, keepdims=True)")),
+    Case("a loop in __array__", DOUBLE, answers=softmax(
+        "class A:\n    def __array__(self, *a, **k):\n        while True: pass\nreturn A()")),
+    Case("a loop in __eq__, __len__ and __getattr__", DOUBLE, stopped=None, limits=HANG,
+         answers=softmax("class A:\n    def __eq__(self, other):\n        while True: pass\n"
+                         "    __len__ = __getitem__ = __getattr__ = __float__ = __repr__ = "
+                         "__eq__\nreturn A()")),
+    Case("an endless generator instead of an array", DOUBLE,
+         answers=softmax("while True: yield 1")),
+    Case("sleeping for ever", DOUBLE, answers=softmax("import time; time.sleep(1e6)"),
+         stopped=True, limits=HANG, note="softmax"),
+    Case("endless recursion", DOUBLE, answers=softmax("return softmax(a)")),
+    Case("endless recursion without Python's limit", DOUBLE, stopped=True, note="it crashed",
+         answers=softmax("import sys; sys.setrecursionlimit(10**9)\n"
+                         "f = lambda: sorted([1], key=lambda _: f())\nreturn f()")),
+    Case("a thread that never ends", before="import threading, time\n"
+         "threading.Thread(target=lambda: [time.sleep(1) for _ in range(10**9)]).start()"),
+    Case("threads that never rest", before="import threading\ndef spin():\n    while True: pass\n"
+         "for _ in range(4): threading.Thread(target=spin, daemon=True).start()"),
+    Case("every call hangs", NONE, errors="OutOfTime", stopped=True, note="seconds are used up",
+         answers=softmax("while True: pass", double="def double(x):\n    while True: pass"),
+         limits={"call_seconds": 1.0, "cell_seconds": 1.0, "submission_seconds": 3.0}),
+    Case("many cells that hang", errors="CallTimeout CallTimeout", stopped=True, note="definitions",
+         before="while True: pass", after="while True: pass",
+         limits={"call_seconds": 1.0, "cell_seconds": 1.5, "submission_seconds": 6.0}),
+    Case("a stopped process", DOUBLE, stopped=None, limits=HANG, answers=softmax(
+        "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)")),
+]  # fmt: skip
+
+# Turning the tests' tools over --------------------------------------------------------------------
+
+PATCHES = [
+    Case("numpy.testing", DOUBLE, answers={"softmax": WRONG}, before="""
+import numpy.testing
+for name in dir(np.testing):
+    if name.startswith("assert"):
+        setattr(np.testing, name, lambda *a, **k: None)
+        setattr(numpy.testing._private.utils, name, lambda *a, **k: None)
+np.allclose = np.isclose = np.array_equal = lambda *a, **k: np.True_
+"""),
+    Case("builtins", DOUBLE, errors="ProcessEnded",
+         answers={"softmax": WRONG}, stopped=None, before="""
+import builtins
+builtins.isinstance = builtins.all = builtins.any = lambda *a: True
+builtins.abs = lambda x: 0.0
+builtins.float = lambda x=0: 4.0
+builtins.AssertionError = type("Quiet", (BaseException,), {})
+builtins.print = builtins.repr = lambda *a, **k: "4.0"
+"""),
+    Case("utils.checks", DOUBLE, answers={"softmax": WRONG}, before="""
+from utils import checks
+checks.Task.points = lambda self: 3.0
+checks.Check.__exit__ = lambda self, *a: setattr(self, "state", "passed") or True
+for name in ("gives", "equal", "plain", "expect", "sums_to_one", "leaves_alone"):
+    setattr(checks, name, lambda *a, **k: None)
+"""),
+    Case("the tests' names", DOUBLE, answers={"softmax": WRONG}, before="""
+class Anything:
+    def __getattr__(self, name): return self
+    def __call__(self, *a, **k): return self
+    def __enter__(self): return self
+    def __exit__(self, *a): return True
+    def __float__(self): return 4.0
+import sys
+np2 = np
+checks = task = Anything()
+abs = float = isinstance = lambda *a: True
+secret_softmax = hidden_expected = hidden_input = Anything()
+sys.modules["utils.checks"] = sys.modules["numpy.testing"] = checks
+"""),
+    Case("np itself", NONE, before="""
+class Fake:
+    testing = property(lambda self: self)
+    def __getattr__(self, name): return lambda *a, **k: True
+np = Fake()
+""", answers={"softmax": WRONG.replace("np.zeros(np.shape(a))", "a"), "double": "double = None"}),
+    Case("IPython's input transformers", NONE, answers={"softmax": WRONG}, before="""
+ip = get_ipython()
+ip.input_transformers_cleanup.append(lambda lines: ["4.0"])
+ip.input_transformers_post.append(lambda lines: ["4.0"])
+import ast
+class Empty(ast.NodeTransformer):
+    def visit_Assert(self, node): return ast.Pass()
+ip.ast_transformers.append(Empty())
+"""),
+    Case("IPython's display hooks", DOUBLE, answers={"softmax": WRONG}, before="""
+import sys
+ip = get_ipython()
+sys.displayhook = ip.displayhook = lambda *a: None
+ip.display_formatter.format = lambda *a, **k: ({"text/plain": "4.0"}, {})
+ip.display_pub.publish = lambda *a, **k: None
+ip.events.register("post_run_cell", lambda *a: print("4.0"))
+"""),
+    Case("showtraceback", DOUBLE, answers={"softmax": WRONG}, before="""
+ip = get_ipython()
+ip.showtraceback = ip._showtraceback = ip.showsyntaxerror = lambda *a, **k: None
+ip.set_custom_exc((BaseException,), lambda *a, **k: None)
+"""),
+    Case("run_cell", DOUBLE, answers={"softmax": WRONG}, before="""
+ip = get_ipython()
+old = ip.run_cell
+def run_cell(source, *a, **k):
+    return old("4.0" if "assert" in source else source, *a, **k)
+ip.run_cell = run_cell
+"""),
+    Case("sys.settrace", DOUBLE, answers={"softmax": WRONG}, before="""
+import sys, threading
+def trace(frame, event, arg):
+    if frame.f_code.co_name in ("assert_allclose", "check", "equal"):
+        frame.f_locals.clear()
+    frame.f_trace_opcodes = False
+    return trace
+sys.settrace(trace); threading.settrace(trace); sys.setprofile(lambda *a: None)
+"""),
+    Case("looking for the test up the stack", DOUBLE, answers=softmax("""
+import sys, gc
+frame = sys._getframe()
+while frame:
+    for space in (frame.f_globals, frame.f_locals):
+        for name in ("hidden_expected", "secret_softmax", "expected"):
+            if name in space: print("GOT-IT")
+    frame = frame.f_back
+for thing in gc.get_objects():
+    if isinstance(thing, str) and "terces = detcepxe_neddih" in thing[::-1]: print("GOT-IT")
+return np.zeros(np.shape(a))""")),
+    Case("an object that equals everything", DOUBLE, answers=softmax("""
+class Yes:
+    shape, dtype, ndim = (2,), np.dtype(float), 1
+    __eq__ = __le__ = __ge__ = __lt__ = __gt__ = lambda s, o: True
+    __sub__ = __rsub__ = __abs__ = __float__ = lambda s, *o: 0.0
+    __hash__ = None
+    def sum(self, *a, **k): return 1.0
+    def __array__(self, *a, **k): return np.zeros(2)
+    def __array_ufunc__(self, *a, **k): return np.True_
+    def __array_function__(self, *a, **k): return np.True_
+return Yes()""")),
+    Case("an array subclass that equals everything", DOUBLE, answers=softmax("""
+class Yes(np.ndarray):
+    __eq__ = lambda s, o: np.True_
+    def __array_ufunc__(self, *a, **k): return np.True_
+    def __array_function__(self, *a, **k): return np.True_
+return np.zeros(np.shape(a)).view(Yes)""")),
+    Case("a float that equals everything", 0.0 + 7.0, answers={"double": """
+class F(float):
+    __eq__ = __le__ = lambda s, o: True
+    __sub__ = __rsub__ = lambda s, o: 0.0
+def double(x):
+    return F(0)"""}),
+    Case("a dtype that lies", DOUBLE, answers=softmax(
+        "x = np.zeros(np.shape(a))\nx.dtype = [('x', float)]\nreturn x")),
+    Case("changing the arguments to fit the answer", 2.0 + 3.0, answers=softmax(
+        "a[...] = 0\nreturn np.full(np.shape(a), 1.0 / np.shape(a)[-1])")),
+    Case("another answer every time", DOUBLE, answers={"softmax": """
+count = 0
+def softmax(a):
+    global count
+    count += 1
+    return np.full(np.shape(a), count % 7 / 7)"""}),
+    Case("points in the output", DOUBLE, answers=softmax(
+        "from IPython.display import display\nprint(4.0); display(4.0)\n"
+        "display({'application/vnd.course-checks+json': {'checks': []}}, raw=True)\n"
+        "return np.zeros(np.shape(a))")),
+    Case("a table of checks of one's own", DOUBLE, answers=softmax("""
+from IPython.display import display
+display({"application/vnd.course-checks+json": {"task": "softmax", "hidden": False, "checks": [
+    {"name": "two equal numbers", "points": 99, "state": "passed", "what": "", "hint": ""}]}},
+    raw=True)
+return np.zeros(np.shape(a))""")),
+    Case("an exception that looks like a test's", DOUBLE, answers=softmax(
+        "class PropertyError(Exception):\n    what, detail = '', ''\n"
+        "raise PropertyError('passed')")),
+    Case("exceptions that end loops", DOUBLE, answers=softmax("raise StopIteration(a)")),
+    Case("atexit and finalizers", DOUBLE, answers={"softmax": WRONG}, before="""
+import atexit, os, weakref, sys
+atexit.register(lambda: os._exit(0))
+sys.excepthook = sys.unraisablehook = lambda *a: os._exit(0)
+class C: pass
+c = C(); weakref.finalize(c, lambda: os._exit(0))
+os.register_at_fork(before=lambda: os._exit(0))
+"""),
+    Case("the link's own code", DOUBLE, answers={"softmax": WRONG}, stopped=None, before="""
+import gc, types
+for thing in gc.get_objects():
+    if isinstance(thing, type) and thing.__name__ in ("StudentLink", "Link"):
+        thing.success = lambda self, value: (np.array([0.5, 0.5]), "", ())
+        thing.failure = lambda self, error: (4.0, "", ())
+"""),
+]  # fmt: skip
+
+# Leaving ------------------------------------------------------------------------------------------
+
+EXITS = [
+    Case("os._exit at the top level", errors="ProcessEnded",
+         before="import os\nos._exit(0)", stopped=True,
+         note="exit status 0"),
+    Case("os._exit below the function", errors="ProcessEnded", stopped=True, note="softmax",
+         answers={"softmax": fixture.RIGHT["softmax"] + "\nimport os\nos._exit(0)"}),
+    Case("os._exit in the function", DOUBLE, stopped=True, note="softmax",
+         answers=softmax("import os; os._exit(0)")),
+    Case("SystemExit at the top level", errors="SystemExit", before="raise SystemExit(0)"),
+    Case("SystemExit in the function", DOUBLE, answers=softmax("raise SystemExit(0)")),
+    Case("KeyboardInterrupt in the function", DOUBLE, answers=softmax("raise KeyboardInterrupt")),
+    Case("exceptions that cannot be shown", DOUBLE, answers=softmax(
+        "class E(BaseException):\n    def __str__(self): raise E()\n    __repr__ = __str__\n"
+        "raise E()")),
+    Case("SIGKILL for itself", DOUBLE, stopped=None,
+         answers=softmax("import os; os.kill(os.getpid(), 9)")),
+    Case("SIGKILL for its parent", answers=softmax(
+        "import os\ntry: os.kill(os.getppid(), 9)\nexcept OSError: pass\n"
+        "e = np.exp(a - np.max(a, -1, keepdims=True)); return e / e.sum(-1, keepdims=True)")),
+    Case("SIGKILL for its group", DOUBLE, stopped=None,
+         answers=softmax("import os; os.killpg(0, 9)")),
+    Case("SIGKILL for everything", DOUBLE, stopped=None,
+         answers=softmax("import os; os.kill(-1, 9)")),
+    Case("signals for every process there may be", DOUBLE, stopped=None, answers=softmax("""
+import os, signal
+for process in [*range(2, 3000), @victim@, @nursery@, @arena@]:
+    if process != os.getpid():
+        for number in (signal.SIGSTOP, signal.SIGTERM, signal.SIGKILL):
+            try: os.kill(process, number)
+            except OSError: pass
+os.kill(1, 9)""")),
+    Case("a segmentation fault", DOUBLE, stopped=True, note="it crashed",
+         answers=softmax("import ctypes; ctypes.string_at(0)")),
+    Case("abort", DOUBLE, stopped=True, note="softmax", answers=softmax("import os; os.abort()")),
+    Case("dying again and again", NONE, stopped=True, note="ended",
+         answers=softmax("import os; os._exit(1)",
+                         double="import os\ndef double(x):\n    os._exit(1)")),
+]  # fmt: skip
+
+# Bombs --------------------------------------------------------------------------------------------
+
+BOMBS = [
+    Case("a fork bomb", errors="CallTimeout", stopped=None, limits=HANG, before="""
+import os, time
+while True:
+    try:
+        os.fork()
+    except OSError:
+        time.sleep(0.01)
+"""),
+    Case("a fork bomb in the function", DOUBLE, stopped=None, limits=HANG, answers=softmax(
+        "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass")),
+    Case("a thread bomb", errors="RuntimeError", stopped=None, limits=HANG, before="""
+import threading, time
+while True:
+    threading.Thread(target=time.sleep, args=(99,)).start()
+"""),
+    Case("memory by NumPy", DOUBLE, stopped=None, limits={"memory": 1 << 28},
+         answers=softmax("return [np.ones(10**7) for _ in range(1000)]")),
+    Case("memory by lists", DOUBLE, stopped=None, limits={"call_seconds": 5.0, "memory": 1 << 28},
+         answers=softmax("x = [0]\nwhile True: x += x")),
+    Case("memory by shared pages", DOUBLE, stopped=None,
+         limits={"call_seconds": 5.0, "memory": 1 << 28}, answers=softmax(
+        "import mmap\nkeep = []\nwhile True:\n    m = mmap.mmap(-1, 1 << 26)\n"
+        "    m.write(bytes(1 << 26))\n"
+        "    keep.append(m)")),
+    Case("memory by many processes", errors="ProcessEnded|CallTimeout",
+         stopped=None, limits={"cell_seconds": 4.0}, before="""
+import os, time
+for _ in range(14):
+    try:
+        if os.fork() == 0: break
+    except OSError: break
+keep = [bytearray(os.urandom(1 << 20)) * 180 for _ in range(4)]
+time.sleep(30)
+"""),
+    Case("memory by files without a name", DOUBLE, stopped=None, answers=softmax(
+        "import os\nfds = []\nwhile True:\n"
+        "    fd = os.memfd_create('x'); os.write(fd, bytes(1 << 24)); fds.append(fd)")),
+    Case("memory by shared memory segments", DOUBLE, stopped=None, limits={"call_seconds": 5.0},
+         answers=softmax("from multiprocessing import shared_memory\nkeep = []\nwhile True:\n"
+                         "    s = shared_memory.SharedMemory(create=True, size=1 << 24)\n"
+                         "    s.buf[:] = bytes(1 << 24); keep.append(s)")),
+    Case("a large result", DOUBLE, stopped=None, answers=softmax("return np.zeros(60_000_000)")),
+    Case("a result of impossible size", DOUBLE, stopped=None,
+         answers=softmax("return np.broadcast_to(np.zeros(1), (10**12,))")),
+    Case("a large integer", 7.0, answers={"double": "def double(x):\n    return 10 ** 100_000"}),
+    Case("100 MB of output in one line", before="print('x' * 100_000_000)"),
+    Case("100 MB of output in many lines", limits={"cell_seconds": 30.0},
+         before="for _ in range(1000): print('\\n'.join(['y' * 99] * 1000))"),
+    Case("100 MB of output in every call",
+         limits={"call_seconds": 20.0, "submission_seconds": 100.0},
+         answers={"double": "def double(x):\n    print('z' * 100_000_000)\n    return 2 * x"}),
+    Case("output past Python", before="import os\nfor fd in (1, 2):\n    for _ in range(1000):\n"
+         "        os.write(fd, b'w' * 100_000)"),
+    Case("pictures without end", before="from IPython.display import display, Image\n"
+         "for _ in range(50): display(Image(data=b'\\x89PNG\\r\\n\\x1a\\n' + "
+         "bytes(1_000_000), format='png'))"),
+    Case("a million files", errors="OSError|ProcessEnded",
+         stopped=None, limits={"cell_seconds": 5.0}, before="""
+import os; tmp = os.environ["TMPDIR"]
+for number in range(1_000_000):
+    open(f"{tmp}/{number}" if number % 2 else str(number), "w").close()
+"""),
+    Case("a full disk", errors="OSError|ProcessEnded",
+         stopped=None, limits={"cell_seconds": 5.0}, before="""
+import os; tmp = os.environ["TMPDIR"]
+block = bytes(1 << 20)
+for number in range(100_000):
+    with open(f"{tmp}/{number}" if number % 2 else str(number), "wb") as file:
+        for _ in range(40): file.write(block)
+"""),
+    Case("a file with a hole", errors="OSError",
+         stopped=None, before="open('hole', 'wb').truncate(1 << 40)"),
+    Case("folders in folders", errors="OSError|ProcessEnded",
+         stopped=None, limits={"cell_seconds": 5.0},
+         before="import os\nwhile True:\n    os.mkdir('d'); os.chdir('d')"),
+    Case("every file descriptor", before="import os\nkeep = []\ntry:\n"
+         "    while True: keep.append(os.open('/dev/null', 0))\n"
+         "except OSError: print('no more'); [os.close(fd) for fd in keep]"),
+]  # fmt: skip
+
+# Looking around -----------------------------------------------------------------------------------
+
+READS = [
+    Case("the hidden tests", DOUBLE, answers={"softmax": WRONG}, before="""
+import os
+for top in ("/", "@course@", "@repository@", "/work", "/home", "/tmp", "/root", ".."):
+    for path, folders, files in os.walk(top):
+        folders[:] = [f for f in folders if f not in ("lib", "lib64", "site-packages")]
+        for name in files:
+            if name.endswith((".ipynb", ".db", ".csv")) or "secret" in name or "hidden" in name:
+                try: text = open(os.path.join(path, name), "rb").read()
+                except OSError: continue
+                if b"hidden_expected" in text or b"SECRET" in text: print("GOT-IT", path, name)
+"""),
+    Case("the gradebook", before="""
+import sqlite3
+for path in ("@gradebook@", "gradebook.db", "../gradebook.db"):
+    try:
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+            print("GOT-IT", db.execute("select * from student").fetchall())
+    except sqlite3.Error: pass
+"""),
+    Case("solutions and others' work", before="""
+for path in ("@solutions@", "@other@", "@repository@/utils/functions.py",
+             "@repository@/utils/grading/judge.py", "@repository@/.git/HEAD",
+             "@repository@/utils/__pycache__/functions.cpython-311.pyc"):
+    try: print("GOT-IT", open(path, "rb").read(80))
+    except OSError: pass
+"""),
+    Case("environment variables", before="""
+import ctypes, os
+if "SECRET" in str(dict(os.environ)): print("GOT-IT")
+environ = ctypes.POINTER(ctypes.c_char_p).in_dll(ctypes.CDLL(None), "environ")
+for number in range(1000):
+    if not environ or not environ[number]: break
+    if b"SECRET" in environ[number]: print("GOT-IT")
+"""),
+    Case("/proc", before="""
+import os
+for process in ("self", "1", "@victim@", "@nursery@", "@arena@", str(os.getppid())):
+    for name in ("environ", "cmdline", "maps", "mem", "root/etc/shadow", "cwd/gradebook.db"):
+        try:
+            with open(f"/proc/{process}/{name}", "rb") as file:
+                file.read(1); print("GOT-IT", process, name)
+        except OSError: pass
+try: print("GOT-IT", os.readlink("/proc/1/exe"))
+except OSError: pass
+"""),
+    Case("its own memory", DOUBLE, answers={"softmax": WRONG}, before="""
+import ctypes, gc, sys
+needles = [b"terces = detcepxe_neddih", b"FFATS-EHT-FO-TERCES"]  # backwards: not to find itself
+start = id(gc) & ~0xFFFFFF
+libc = ctypes.CDLL(None)
+import os
+r, w = os.pipe()
+page = 1 << 12
+for address in range(start - (64 << 20), start + (64 << 20), page):
+    # what is not mapped gives EFAULT
+    if libc.write(w, ctypes.c_void_p(address), ctypes.c_size_t(page)) == page:
+        data = os.read(r, page)[::-1]
+        if any(needle in data for needle in needles): print("GOT-IT")
+"""),
+    Case("the rest of the machine", before="""
+import os
+for path in ("/etc/shadow", "/etc/hostname", "/root/.ssh", "/root/.bashrc", "/var/log", "@secret@"):
+    try: print("GOT-IT", os.listdir(path) if os.path.isdir(path) else open(path).read(20))
+    except OSError: pass
+"""),
+    Case("up and out", before="""
+import os
+for way in ("chroot", "chdir"):
+    try:
+        fd = os.open("/", os.O_RDONLY)
+        os.mkdir("jail"); getattr(os, way)("jail")
+        for _ in range(20): os.chdir("..")
+        if os.path.exists("etc/shadow"): print("GOT-IT")
+    except OSError: pass
+"""),
+    Case("more privileges", before="""
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+for act in (lambda: os.setuid(0), lambda: os.setgroups([0]), lambda: os.seteuid(0)):
+    try: act(); open("/etc/shadow"); print("GOT-IT")
+    except OSError: pass
+for flags in (0x10000000, 0x20000, 0x20000000, 0x40000000):
+    if libc.unshare(flags) == 0: print("GOT-IT unshare", hex(flags))
+for args in ((b"none", b"/", b"tmpfs", 0, None), (b"/", b"/tmp", None, 4096, None)):
+    if libc.mount(*args) == 0: print("GOT-IT mount")
+if libc.ptrace(16, @victim@, 0, 0) == 0: print("GOT-IT ptrace")
+for number in (101, 310, 321, 425, 434, 438, 304, 272, 308):
+    if ctypes.CDLL(None).syscall(number, 0, 0, 0, 0, 0) >= 0: print("GOT-IT syscall", number)
+"""),
+]  # fmt: skip
+
+# Writing ------------------------------------------------------------------------------------------
+
+WRITES = [
+    Case("writing the gradebook", before="""
+import sqlite3, os
+for path in ("@gradebook@", "../gradebook.db", "../../gradebook.db", "/gradebook.db"):
+    try:
+        db = sqlite3.connect(f"file:{path}?mode=rw", uri=True)
+        db.execute("update grade set auto_score = 99")
+        db.commit(); print("GOT-IT")
+    except sqlite3.Error: pass
+    for act in (lambda: os.remove(path), lambda: os.chmod(path, 0), lambda: os.rename(path, "x"),
+                lambda: os.utime(path), lambda: os.truncate(path, 0), lambda: os.link(path, "y")):
+        try: act(); print("GOT-IT")
+        except OSError: pass
+"""),
+    Case("locking the gradebook", before="""
+import fcntl
+try:
+    file = open("@gradebook@", "rb+"); fcntl.lockf(file, fcntl.LOCK_EX); print("GOT-IT")
+except OSError: pass
+"""),
+    Case("editing sources and other submissions", before="""
+import os
+for path in ("@solutions@", "@other@", "@repository@/utils/checks.py",
+             "@repository@/nbgrader_config.py"):
+    for mode in ("a", "w", "x"):
+        try: open(path, mode).write("# changed"); print("GOT-IT", path)
+        except OSError: pass
+    for act in (os.remove, lambda p: os.chmod(p, 0o777), lambda p: os.symlink(p, p + "~"),
+                os.utime):
+        try: act(path); print("GOT-IT", path)
+        except OSError: pass
+"""),
+    Case("the Python installation", before="""
+import json, os, site, sys, sysconfig
+places = [os.__file__, json.__file__, np.__file__, sys.executable, sys.prefix + "/pyvenv.cfg",
+          os.path.dirname(os.__file__) + "/sitecustomize.py",
+          sysconfig.get_path("purelib") + "/evil.pth",
+          sysconfig.get_path("purelib") + "/usercustomize.py",
+          sysconfig.get_path("scripts") + "/nbgrader"]
+for path in places:
+    try: open(path, "a").write("import os"); print("GOT-IT", path)
+    except OSError: pass
+    try: os.chmod(path, 0o777); print("GOT-IT", path)
+    except OSError: pass
+"""),
+    Case("files that Python runs when it starts", before="""
+import os, site
+for home in (os.path.expanduser("~"), "@home@", "/root", "/home", "/etc", "/usr/lib/python3"):
+    for path in (".local/lib/python3.11/site-packages/usercustomize.py",
+                 ".ipython/profile_default/startup/00.py", ".jupyter/nbgrader_config.py",
+                 ".bashrc", "jupyter/nbgrader_config.py", "sitecustomize.py"):
+        try:
+            os.makedirs(os.path.dirname(f"{home}/{path}"), exist_ok=True)
+            open(f"{home}/{path}", "w").write("import os; os.environ['EVIL'] = '1'")
+        except OSError: pass
+"""),
+    Case("devices", before="""
+import os
+for path in ("/dev/sda", "/dev/vda", "/dev/mem", "/dev/kmsg", "/dev/tty", "/dev/ptmx"):
+    try: os.open(path, os.O_RDWR); print("GOT-IT", path)
+    except OSError: pass
+try: os.mknod("disk", 0o60660, os.makedev(254, 0)); print("GOT-IT mknod")
+except OSError: pass
+"""),
+]  # fmt: skip
+
+# Networks and later -------------------------------------------------------------------------------
+
+NETWORK = [
+    Case("a server on this machine", before="""
+import socket
+for family, address in ((socket.AF_INET, ("127.0.0.1", @port@)), (socket.AF_INET6, ("::1", @port@)),
+                        (socket.AF_UNIX, "@unix@"), (socket.AF_UNIX, "\\0@abstract@")):
+    try:
+        with socket.socket(family) as s:
+            s.settimeout(1); s.connect(address); s.send(b"hello"); print("GOT-IT", address)
+    except OSError: pass
+"""),
+    Case("names and datagrams", before="""
+import socket
+try: print("GOT-IT", socket.getaddrinfo("example.org", 80))
+except (OSError, LookupError): pass
+try:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.sendto(b"x", ("127.0.0.1", @port@)); print("GOT-IT")
+except OSError: pass
+try: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW); print("GOT-IT netlink")
+except OSError: pass
+try: socket.socket(socket.AF_PACKET, socket.SOCK_RAW); print("GOT-IT packets")
+except OSError: pass
+"""),
+    Case("pip and shell commands", before="!pip install numpy\n%pip install numpy\n!cat @secret@\n"
+         "x = !ls @course@\nif x: print('GOT-IT')"),
+    Case("a later attempt", before="""
+import os, sys, time
+try:
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            for fd in range(3, 300):
+                try: os.close(fd)
+                except OSError: pass
+            while True:
+                time.sleep(0.05)
+                try: open("@gradebook@", "ab").write(b"x")
+                except OSError: pass
+        os._exit(0)
+except OSError: pass
+"""),
+    Case("a program of its own", before="""
+import subprocess, sys
+code = "import time; time.sleep(1000)"
+try: subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+except OSError: pass
+"""),
+]  # fmt: skip
+
+# Forged messages ----------------------------------------------------------------------------------
+
+_LINK = """
+import gc, os, struct
+link = next(x for x in gc.get_objects() if type(x).__name__ == "StudentLink")
+sock, wire = link.sock, type(link).__mro__[1].send.__globals__["wire"]
+def raw(data):
+    sock.sendall(struct.pack("<Q", len(data)) + data)
+def forge(*message):
+    raw(b"".join(wire.pack(message, link.heap)))
+"""
+
+NO_FORM = [
+    {"output_type": "stream", "name": 3},
+    5,
+    {
+        "output_type": "display_data",
+        "data": {"text/html": "<script>1</script>", "text/javascript": "x", "text/plain": []},
+    },
+    {"output_type": "execute_result", "data": {"text/plain": "99"}},
+    {"output_type": "error", "ename": 5},
+]
+
+FORGERIES = [
+    Case("noise on every file descriptor", errors="ProcessEnded", stopped=None, before="""
+import os
+for fd in range(300):
+    try: os.write(fd, os.urandom(4096))
+    except OSError: pass
+""", note=""),
+    Case("an answer ahead of the question", DOUBLE, errors="ProcessEnded",
+         answers={"softmax": WRONG}, stopped=True,
+         note="fits no question", before=_LINK + """
+for _ in range(50):
+    forge("done", bytes(8), (np.array([0.5, 0.5]), "", ()))
+"""),
+    Case("two answers to each question", DOUBLE, stopped=True, note="fits no question",
+         answers={"softmax": _LINK + """
+def softmax(a):
+    for token in range(3):
+        forge("done", bytes(8), (np.array([0.5, 0.5]), "", ()))
+    return np.zeros(np.shape(a))"""}),
+    Case("a message that never ends", DOUBLE, stopped=True, limits=HANG,
+         answers={"softmax": _LINK + """
+def softmax(a):
+    sock.sendall(struct.pack("<Q", 1000) + b"x")
+    import time; time.sleep(100)"""}, note="softmax"),
+    Case("a message of 16 exabytes", DOUBLE, stopped=True, note="too long",
+         answers={"softmax": _LINK + """
+def softmax(a):
+    sock.sendall(b"\\xff" * 64)
+    import time; time.sleep(100)"""}),
+    Case("a message without form", DOUBLE, stopped=True, note="softmax",
+         answers={"softmax": _LINK + """
+def softmax(a):
+    raw(os.urandom(1000))
+    import time; time.sleep(100)"""}),
+    Case("a deeply nested message", DOUBLE, stopped=True, note="nested",
+         answers={"softmax": _LINK + """
+def softmax(a):
+    raw(bytes(8) + b"t\\1\\0\\0\\0" * 100_000 + b"N")
+    import time; time.sleep(100)"""}),
+    Case("a message with a ring in it", DOUBLE, answers=softmax("x = []\nx.append(x)\nreturn x")),
+    Case("keys that collide", DOUBLE, stopped=None, limits={"call_seconds": 5.0}, answers=softmax(
+        "return {i * (2**61 - 1): 0 for i in range(1, 2000)}")),
+    Case("questions for what was not handed over", DOUBLE, stopped=True, note="handed over",
+         answers={"softmax": _LINK + """
+def softmax(a):
+    for verb, args in (("special", (a, "__class__", (), {})), ("getattr", (a, "base")),
+                       ("setattr", (a, "x", 1))):
+        link.ask(verb, *args)"""}),
+    Case("names that were not sent", DOUBLE, stopped=True, note="did not send",
+         answers={"softmax": _LINK + """
+def softmax(a):
+    data = bytes(8) + b"t\\3\\0\\0\\0u\\4\\0\\0\\0doneb\\x08\\0\\0\\0" + bytes(8)
+    raw(data + b"t\\1\\0\\0\\0Gu\\2\\0\\0\\0osu\\6\\0\\0\\0system")
+    import time; time.sleep(100)"""}),
+    Case("a pickle", DOUBLE, stopped=True, note="softmax", answers={"softmax": _LINK + """
+import pickle
+class E:
+    def __reduce__(self): return (os.system, ("touch @course@/pickled",))
+def softmax(a):
+    raw(pickle.dumps(E()))
+    import time; time.sleep(100)"""}),
+    Case("file descriptors through the socket", DOUBLE, stopped=True, note="softmax",
+         answers={"softmax": _LINK + """
+import socket
+def softmax(a):
+    for _ in range(20):
+        socket.send_fds(sock, [b"x" * 8], [0, 1, 2])
+    import time; time.sleep(100)"""}),
+    Case("hanging up", DOUBLE, stopped=True, note="softmax", answers={"softmax": _LINK + """
+def softmax(a):
+    sock.close()
+    return a"""}),
+    Case("outputs of no form", before=_LINK + """
+import json
+text = """ + repr(json.dumps(NO_FORM)) + """
+json.dumps = lambda *a, **k: text
+"""),
+    Case("outputs that say 99 points", DOUBLE, answers={"softmax": WRONG}, before=_LINK + """
+link.extras = lambda: ('[{"output_type": "execute_result", "data": {"text/plain": "99"}}]', ())
+"""),
+    Case("other threads that talk out of turn", DOUBLE, answers={"softmax": _LINK + """
+import threading
+def talk():
+    while True:
+        try: forge("special", bytes(8), (1, "__call__", (), {}))
+        except Exception: return
+def softmax(a):
+    threading.Thread(target=talk, daemon=True).start()
+    import time; time.sleep(0.2)
+    return a"""}, stopped=None),
+]  # fmt: skip
+
+# The reference as the answer ----------------------------------------------------------------------
+
+IMPORTS = [
+    Case("importing the reference", NONE + 3.0, errors="ImportError", note="", answers={
+        "softmax": "from utils.functions import softmax"}),
+    Case("importing the reference by other ways", DOUBLE, answers={"softmax": """
+import importlib, importlib.util, sys, glob, os, marshal
+sys.meta_path[:] = [f for f in sys.meta_path if type(f).__name__ != "Masked"]
+def softmax(a):
+    return np.zeros(np.shape(a))
+for name in ("utils.functions", "utils.layers", "utils.networks", "utils.gradients"):
+    try: importlib.import_module(name); print("GOT-IT", name)
+    except (ImportError, OSError): pass
+for path in ["@repository@/utils/functions.py", "@repository@/utils/layers.py",
+             *glob.glob("@repository@/utils/__pycache__/functions*.pyc")]:
+    try:
+        spec = importlib.util.spec_from_file_location("f", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        softmax = module.softmax
+        print("GOT-IT", path)
+    except (OSError, ImportError): pass
+"""}),
+    Case("importing the grader", before="""
+import sys
+for name in ("utils.grading", "utils.grading.judge", "utils.grading.restore", "utils.commands"):
+    try: __import__(name); print("GOT-IT", name)
+    except ImportError: pass
+if any(name.startswith("utils.grading") for name in sys.modules): print("GOT-IT")
+"""),
+]  # fmt: skip
+
+# The notebook itself ------------------------------------------------------------------------------
+
+
+def cells(change: Callable[[dict[str, NotebookNode], NotebookNode], None]) -> Callable:
+    """Return damage that changes cells, given by their grade id."""
+
+    def damage(notebook: NotebookNode) -> bytes:
+        named = {
+            cell.metadata.nbgrader.grade_id: cell
+            for cell in notebook.cells
+            if "nbgrader" in cell.metadata
+        }
+        change(named, notebook)
+        return json.dumps(notebook).encode()
+
+    return damage
+
+
+def text(data: bytes) -> Callable[[NotebookNode], bytes]:
+    """Return damage that replaces everything."""
+    return lambda notebook: data
+
+
+def _marks(name: str, **marks: Any) -> Callable:
+    return cells(lambda named, notebook: named[name].metadata.nbgrader.update(marks))
+
+
+def _remove(*names: str) -> Callable:
+    return cells(lambda named, notebook: [notebook.cells.remove(named[name]) for name in names])
+
+
+def _again(name: str, source: str | None = None) -> Callable:
+    def change(named: dict[str, NotebookNode], notebook: NotebookNode) -> None:
+        twin = copy.deepcopy(named[name])
+        twin.source = twin.source if source is None else source
+        notebook.cells.append(twin)
+
+    return cells(change)
+
+
+def _move(name: str, place: int) -> Callable:
+    def change(named: dict[str, NotebookNode], notebook: NotebookNode) -> None:
+        notebook.cells.remove(named[name])
+        notebook.cells.insert(place, named[name])
+
+    return cells(change)
+
+
+def _all_marks(**marks: Any) -> Callable:
+    return cells(
+        lambda named, notebook: [cell.metadata.nbgrader.update(marks) for cell in named.values()]
+    )
+
+
+def _source(name: str, source: Any) -> Callable:
+    return cells(lambda named, notebook: named[name].update(source=source))
+
+
+def _old(cell: NotebookNode) -> dict[str, Any]:
+    """Return a cell as notebooks had them before 2014."""
+    kept = {"cell_type": cell.cell_type, "metadata": cell.metadata}
+    if cell.cell_type != "code":
+        return kept | {"source": cell.source}
+    return kept | {"input": cell.source, "language": "python", "outputs": []}
+
+
+WRITTEN = {"softmax": WRONG}
+DAMAGE = [
+    Case("a test cell deleted", DOUBLE, answers=WRITTEN, note="put back",
+         damage=_remove("test_softmax_hidden")),
+    Case("all test cells deleted", DOUBLE, answers=WRITTEN, note="put back",
+         damage=_remove("test_softmax_visible", "test_softmax_hidden", "test_double", "setup")),
+    Case("a test cell twice", DOUBLE, answers=WRITTEN, note="more than once",
+         damage=_again("test_softmax_hidden", "4.0")),
+    Case("a test cell moved up", note="moved", damage=_move("test_double", 0)),
+    Case("a test cell edited", DOUBLE, answers=WRITTEN, note="edited",
+         damage=_source("test_softmax_hidden", "4.0")),
+    Case("a test cell turned into text", DOUBLE, answers=WRITTEN, note="code again",
+         damage=cells(lambda named, _: named["test_softmax_visible"].update(cell_type="markdown"))),
+    Case("points changed", damage=_marks("test_double", points=99)),
+    Case("flags changed", DOUBLE, answers=WRITTEN,
+         damage=_all_marks(grade=False, solution=True, locked=False)),
+    Case("schema version too new", damage=_all_marks(schema_version=99)),
+    Case("schema version too old", damage=_all_marks(schema_version=0)),
+    Case("marks of no form", note="deleted", damage=_all_marks(grade_id=["x"], points={"a": 1})),
+    Case("marks removed", note="deleted",
+         damage=cells(lambda named, nb: [c.metadata.pop("nbgrader") for c in named.values()])),
+    Case("a solution cell deleted", DOUBLE, note="deleted", damage=_remove("softmax")),
+    Case("a solution cell twice, the second wrong", note="more than once",
+         damage=_again("softmax", WRONG)),
+    Case("a solution cell twice, the second not written", note="more than once",
+         damage=_again("softmax", fixture.STUBS["softmax"])),
+    Case("a solution cell twice, the first not written", note="more than once",
+         answers={"softmax": fixture.STUBS["softmax"]},
+         damage=_again("softmax", fixture.RIGHT["softmax"])),
+    Case("a solution cell moved to the end", note="moved", damage=_move("softmax", 8)),
+    Case("a solution cell marked as the test", DOUBLE, answers={"softmax": "10.0"}, note="deleted",
+         damage=_marks("softmax", grade=True, points=10, grade_id="test_softmax_hidden")),
+    Case("grade ids that nobody gave", damage=cells(lambda named, nb: nb.cells.append(new_code_cell(
+        "99.0", metadata={"nbgrader": {"grade_id": "bonus", "grade": True, "points": 99,
+                                       "solution": False, "locked": True, "schema_version": 3}})))),
+    Case("invalid JSON", NONE, status="unreadable", note="not valid JSON",
+         damage=text(b'{"cells": [}')),
+    Case("an empty file", NONE, status="unreadable", note="empty", damage=text(b"")),
+    Case("no text", NONE, status="unreadable", note="UTF-8",
+         damage=text(b"\x89PNG\r\n\x00\xff")),
+    Case("a list", NONE, status="unreadable", note="no notebook", damage=text(b"[1, 2]")),
+    Case("no cells", NONE, status="unreadable", note="no cells", damage=text(b'{"nbformat": 4}')),
+    Case("cells that are no list", NONE, status="unreadable", note="no cells",
+         damage=text(b'{"cells": {"a": 1}}')),
+    Case("JSON nested 100,000 deep", NONE, status="unreadable", note="not valid JSON",
+         damage=text(b"[" * 100_000)),
+    Case("200 MB", NONE, status="unreadable", note="MB",
+         damage=lambda nb: b'{"cells": [' + b" " * 200_000_000 + b"]}"),
+    Case("100,000 cells", NONE, status="unreadable", note="cells", damage=text(
+        b'{"cells": [' + b",".join([b'{"cell_type": "code", "source": ""}'] * 100_000) + b"]}")),
+    Case("cells of no form", damage=cells(lambda named, nb: nb.cells.extend(
+        [5, None, [], {}, {"cell_type": 7, "source": "1"},
+         {"cell_type": "code", "source": {"a": 1}},
+         {"cell_type": "code", "source": ["print(", 5, "1)"], "outputs": 5, "metadata": []},
+         {"cell_type": "widget", "source": "x", "metadata": {"nbgrader": 5}},
+         {"cell_type": "markdown", "source": "x", "attachments": {"a": 5}}]))),
+    Case("half characters", damage=cells(lambda named, nb: nb.cells.append(
+        {"cell_type": "code", "source": "x = '\ud800'", "metadata": {}}))),
+    Case("a byte order mark", damage=lambda nb: b"\xef\xbb\xbf" + nbformat.writes(nb).encode()),
+    Case("old format", damage=lambda nb: json.dumps({
+        "nbformat": 3, "nbformat_minor": 0, "metadata": {},
+        "worksheets": [{"cells": [_old(cell) for cell in nb.cells]}]}).encode()),
+    Case("a format from the future",
+         damage=cells(lambda named, nb: nb.update(nbformat=99, extra={"x": 1}))),
+    Case("another kernel", damage=cells(lambda named, nb: nb.metadata.update(
+        kernelspec={"name": "../../bash", "display_name": "x", "language": "bash"}))),
+    Case("scripts in outputs", before="""
+from IPython.display import display, HTML, Javascript
+display(HTML("<script>window.evil = 1</script><img src=x onerror=evil()>"), Javascript("evil()"))
+"""),
+]  # fmt: skip
+
+CASES = [
+    *LOOPS, *PATCHES, *EXITS, *BOMBS, *READS, *WRITES, *NETWORK, *FORGERIES, *IMPORTS, *DAMAGE,
+]  # fmt: skip

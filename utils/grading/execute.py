@@ -1,0 +1,279 @@
+"""Where nbgrader and the runner meet the judge.
+
+`grade_notebook` takes a submission's bytes and gives back the executed notebook and what became of
+it; it touches no gradebook and no file. `JudgedExecute` and `RestoreCells` do the same as steps of
+`nbgrader autograde`, in place of `Execute` and before `ClearOutput`; `nbgrader_config.py` names
+them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
+from nbgrader.api import Gradebook
+from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.utils import determine_grade, is_grade, is_locked, is_solution
+from traitlets import Bool, Dict, Float, Integer
+
+from utils.grading import restore, sandbox
+from utils.grading.nursery import NURSERY, nursery_for
+from utils.grading.restore import SourceCell, Unreadable
+from utils.grading.sandbox import Limits, Order
+from utils.grading.source import about
+
+NOTES_ID = "grading-notes"
+
+
+class NotFenced(RuntimeError):
+    """Submissions are not run, because nothing would fence them in."""
+
+
+@dataclass
+class Outcome:
+    """What became of a submission.
+
+    Attributes:
+        status: "graded" or "unreadable".
+        notes: sentences for the person who looks at it.
+        score, max_score: points of the test cells and of unanswered questions; points that a person
+            has still to give are in `max_score` only.
+        needs_manual_grade: a person has to read an answer. stopped: a process of it was ended
+        before its time. repaired: the course's cells had been changed and were put back. seconds:
+        wall time of the judge. cpu_seconds: processor time of all its processes. memory_bytes:
+        largest resident set of one of its processes. tests: for each test cell by its grade id, a
+        dict with `points`, `max_points`, `error`, `hidden` and
+            `checks`, a list of dicts with `name`, `points`, `state`, `what`, `hint`.
+    """
+
+    status: str = "graded"
+    notes: list[str] = field(default_factory=list)
+    score: float = 0.0
+    max_score: float = 0.0
+    needs_manual_grade: bool = False
+    stopped: bool = False
+    repaired: bool = False
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    memory_bytes: int = 0
+    tests: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def grade_notebook(
+    submission: bytes,
+    course: Sequence[SourceCell],
+    limits: Limits | None = None,
+    files: Mapping[str, bytes] | None = None,
+    unsafe: bool = False,
+) -> tuple[NotebookNode | None, Outcome]:
+    """Grade a submission.
+
+    Args:
+        submission: the submitted file.
+        course: the course's cells, see `restore.cells_of_gradebook`.
+        limits: what it may use.
+        files: the problem set's data files: names and contents.
+        unsafe: run it even if nothing fences it in.
+    Returns:
+        The executed notebook, None if the file is unreadable; and what became of it.
+    Raises:
+        NotFenced: nothing fences it in.
+        NurseryError: no processes can be started.
+    """
+    try:
+        notebook = restore.read_notebook(submission)
+    except Unreadable as error:
+        total = sum(cell.points for cell in course)
+        return None, Outcome(
+            "unreadable", [f"the notebook cannot be read: {error}"], max_score=total
+        )
+    notebook, notes = restore.restore(notebook, course)
+    with tempfile.TemporaryDirectory(prefix="data-") as folder:
+        for name, content in (files or {}).items():
+            Path(folder, os.path.basename(name)).write_bytes(content)
+        outcome = run_notebook(notebook, Order(limits or Limits(), fence(unsafe), folder))
+    outcome.repaired = bool(notes)
+    outcome.notes[:0] = notes
+    show_notes(notebook, outcome.notes)
+    return notebook, outcome
+
+
+def fence(unsafe: bool = False) -> str:
+    """Return the fence that stands on this machine.
+
+    Raises:
+        NotFenced: none does; not raised if `unsafe`.
+    """
+    if not sandbox.LINUX:
+        raise NotFenced(sandbox.ELSEWHERE)
+    found = NURSERY.fence()
+    if not found and not unsafe:
+        reasons = "; ".join(f"{f}: {NURSERY.why_not(f)}" for f in ("namespaces", "landlock"))
+        raise NotFenced(sandbox.NO_FENCES.format(reasons=reasons))
+    return found or "none"
+
+
+def run_notebook(notebook: NotebookNode, order: Order) -> Outcome:
+    """Run a notebook that is in order; its cells' outputs are filled in.
+
+    Args:
+        notebook: changed in place.
+        order: what the submission's process is to be like.
+    """
+    cells, places = _cells(notebook)
+    result = nursery_for(cells).judge(cells, order)
+    outcome = Outcome(
+        notes=list(result.get("notes", [])),
+        stopped=result.get("stopped", True),
+        seconds=result.get("seconds", 0.0),
+        cpu_seconds=result.get("cpu_seconds", 0.0),
+        memory_bytes=result.get("memory_bytes", 0),
+    )
+    if "error" in result:
+        outcome.notes.append(
+            f"the judge could not finish: {result['error'].strip().splitlines()[-1]}"
+        )
+    for number, place in enumerate(places):
+        cell = notebook.cells[place]
+        found = result.get("cells", {}).get(str(number))
+        if found is None:
+            found = {"outputs": [_not_run()], "points": 0.0, "checks": [], "error": "not run"}
+        cell.outputs = [NotebookNode(_node(output)) for output in found["outputs"]]
+        cell.execution_count = number + 1
+        for output in cell.outputs:
+            if "execution_count" in output:
+                output.execution_count = number + 1
+        if cells[number]["kind"] == "test":
+            outcome.tests[cells[number]["label"]] = {
+                "points": found["points"],
+                "max_points": cells[number]["points"],
+                "error": found["error"],
+                "hidden": cells[number]["hidden"],
+                "checks": found["checks"],
+            }
+    for cell in notebook.cells:
+        if is_grade(cell):
+            points, most = determine_grade(cell)
+            outcome.max_score += most
+            outcome.score += points or 0.0
+            outcome.needs_manual_grade |= points is None
+    return outcome
+
+
+def _node(value: Any) -> Any:
+    if isinstance(value, dict):
+        return NotebookNode({key: _node(item) for key, item in value.items()})
+    return value
+
+
+def _not_run() -> dict[str, Any]:
+    message = "this cell was not run: the judge was stopped"
+    return {"output_type": "error", "ename": "NotRun", "evalue": message, "traceback": [message]}
+
+
+def _cells(notebook: NotebookNode) -> tuple[list[dict], list[int]]:
+    """Return the code cells as the judge takes them, and their places in the notebook."""
+    cells, places = [], []
+    for place, cell in enumerate(notebook.cells):
+        if cell.cell_type != "code":
+            continue
+        marks = cell.metadata.get("nbgrader", {})
+        kind = "student"
+        if is_grade(cell) and not is_solution(cell):
+            kind = "test"
+        elif is_locked(cell):
+            kind = "locked"
+        label = marks.get("grade_id") or str(len(cells) + 1)
+        found = {"kind": kind, "label": label, "source": cell.source}
+        if kind != "student":
+            found |= about(label, cell.source)
+        if kind == "test":
+            hidden = restore.without_hidden_tests(cell.source) != cell.source
+            found |= {"points": float(marks.get("points", 0)), "hidden": hidden}
+        cells.append(found)
+        places.append(place)
+    return cells, places
+
+
+def show_notes(notebook: NotebookNode, notes: Sequence[str]) -> None:
+    """Put the notes at the top of a notebook, as a cell of text."""
+    notebook.cells = [cell for cell in notebook.cells if cell.get("id") != NOTES_ID]
+    if notes:
+        lines = "\n".join(f"- {_as_text(note)}" for note in notes)
+        notebook.cells.insert(
+            0, new_markdown_cell(f"**Notes from grading**\n\n{lines}", id=NOTES_ID)
+        )
+
+
+def _as_text(note: str) -> str:
+    """Return a note in which nothing is Markdown or HTML: parts of it may be a student's."""
+    text = " ".join(note.split())
+    return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+-!|~$&" else c for c in text[:1000])
+
+
+# Steps of nbgrader ------------------------------------------------------------------------------
+
+
+class RestoreCells(NbGraderPreprocessor):
+    """Puts a submitted notebook in order before any other step of nbgrader sees it."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        names = resources["nbgrader"]
+        path = os.path.join(resources["metadata"]["path"], f"{resources['metadata']['name']}.ipynb")
+        restore.read_file(path)  # raises if it is a link, or too large
+        with Gradebook(names["db_url"]) as gradebook:
+            course = restore.cells_of_gradebook(gradebook, names["assignment"], names["notebook"])
+        nb, notes = restore.restore(nb, course)
+        for note in notes:
+            self.log.warning("%s: %s", names["student"], note)
+        nb.metadata["grading"] = {"notes": notes}
+        return nb, resources
+
+
+class JudgedExecute(NbGraderPreprocessor):
+    """Runs a submission's notebook: the student's cells in a sandbox, the tests in the judge."""
+
+    call_seconds = Float(Limits.call_seconds, help="Wall time of one call from a test.").tag(
+        config=True
+    )
+    cell_seconds = Float(Limits.cell_seconds, help="Wall time of one of the student's cells.").tag(
+        config=True
+    )
+    submission_seconds = Float(
+        Limits.submission_seconds, help="Wall time of the whole submission."
+    ).tag(config=True)
+    memory = Integer(Limits.memory, help="Bytes of memory.").tag(config=True)
+    processes = Integer(Limits.processes, help="Processes and threads at once.").tag(config=True)
+    files = Integer(Limits.files, help="Files that it may make.").tag(config=True)
+    file_bytes = Integer(Limits.file_bytes, help="Bytes that these may hold.").tag(config=True)
+    output_bytes = Integer(Limits.output_bytes, help="Bytes of output kept of a cell.").tag(
+        config=True
+    )
+    problem_sets = Dict(
+        help="Limits of single problem sets: {'ps4_gradients': {'cell_seconds': 60}}."
+    ).tag(config=True)
+    unsafe = Bool(False, help="Run submissions even if nothing fences them in.").tag(config=True)
+
+    def limits(self, problem_set: str) -> Limits:
+        """Return what a submission to a problem set may use."""
+        names = [f.name for f in dataclasses.fields(Limits)]
+        values = {name: getattr(self, name) for name in names}
+        return Limits(**values | self.problem_sets.get(problem_set, {}))
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        names = resources["nbgrader"]
+        folder = os.path.abspath(resources["metadata"]["path"])
+        order = Order(self.limits(names["assignment"]), fence(self.unsafe), folder)
+        notes = list(nb.metadata.pop("grading", {}).get("notes", []))
+        outcome = run_notebook(nb, order)
+        for note in outcome.notes:
+            self.log.warning("%s: %s", names["student"], note)
+        show_notes(nb, [*notes, *outcome.notes])
+        return nb, resources

@@ -1,0 +1,408 @@
+"""What a student reads after grading: a page with points and a hint for every check.
+
+`page` makes it out of an executed notebook, and `fill` puts in what the gradebook says. Hidden
+tests are shown by the names of their checks and their hints: neither their source nor a number that
+they expect is on the page. `HideHiddenTests` does the same for the pages of `nbgrader
+generate_feedback`, see `nbgrader_config.py`.
+"""
+
+from __future__ import annotations
+
+import base64
+import builtins
+import functools
+import hashlib
+import html
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bleach.css_sanitizer import CSSSanitizer
+from bleach.sanitizer import ALLOWED_TAGS, Cleaner
+from nbconvert.filters import ansi2html, markdown2html
+from nbformat import NotebookNode
+from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.utils import is_grade, is_solution, is_task
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+
+from utils.checks import MARKS, MIME
+from utils.grading.gradebook import Mark, Marks
+from utils.grading.restore import without_hidden_tests
+
+Part = str | tuple[str, str]  # HTML, or what is put in later: ("points" or "comment", grade id)
+
+HIDDEN = "# Hidden checks ran here.\n"
+NOTES_ID = "grading-notes"  # of the cell that `execute.show_notes` puts at the top
+
+
+# Hidden tests -----------------------------------------------------------------------------------
+
+
+def hide_hidden_tests(cell: NotebookNode) -> None:
+    """Take from a test cell what a student must not see, in place; leave any other cell alone.
+
+    Of a cell with hidden tests stay: the visible part of its source, the table of its checks
+    without any number that they expect, its points, and the type of an error.
+    """
+    if cell.cell_type != "code" or not is_grade(cell) or is_solution(cell):
+        return
+    visible = without_hidden_tests(cell.source)
+    if visible == cell.source:
+        return
+    cell.source = visible if visible.strip() else HIDDEN
+    cell.outputs = [
+        kept for output in cell.outputs if (kept := _without_secrets(output)) is not None
+    ]
+
+
+def _without_secrets(output: NotebookNode) -> NotebookNode | None:
+    if output.output_type == "error":
+        known = isinstance(getattr(builtins, output.ename, None), type)
+        name = output.ename if known else "Exception"
+        said = f"{name}: a hidden check stopped here"
+        return NotebookNode(output_type="error", ename=name, evalue="", traceback=[said])
+    data = output.get("data", {})
+    if MIME in data:
+        table = dict(data[MIME], hidden=True)
+        if not data[MIME].get("hidden"):  # written for students: it may show what was expected
+            table["checks"] = [
+                check | {"what": ""} if check["state"] == "failed" else check
+                for check in table["checks"]
+            ]
+        shown = {"text/html": checks_table(table), "text/plain": _as_text(table), MIME: table}
+        return NotebookNode(output_type="display_data", data=NotebookNode(shown), metadata={})
+    if output.output_type == "execute_result" and _is_number(data.get("text/plain", "")):
+        return output
+    return None
+
+
+def _is_number(text: str) -> bool:
+    return bool(re.fullmatch(r"-?\d+(\.\d+)?", text))
+
+
+class HideHiddenTests(NbGraderPreprocessor):
+    """A step of nbgrader's `generate_feedback`: hidden tests stay hidden."""
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: dict, cell_index: int
+    ) -> tuple[NotebookNode, dict]:
+        hide_hidden_tests(cell)
+        return cell, resources
+
+
+# The page ---------------------------------------------------------------------------------------
+
+
+def page(notebook: NotebookNode) -> list[Part]:
+    """Return a student's page in parts: HTML, and places for what the gradebook says.
+
+    Args:
+        notebook: executed; it is left alone.
+    """
+    parts: list[Part] = []
+    for cell in notebook.cells:
+        parts += _cell(NotebookNode(cell))
+    joined: list[Part] = []
+    for part in parts:  # neighbours that are HTML become one
+        if joined and isinstance(part, str) and isinstance(joined[-1], str):
+            joined[-1] += part
+        else:
+            joined.append(part)
+    return joined
+
+
+def _cell(cell: NotebookNode) -> list[Part]:
+    cell = NotebookNode(cell)
+    if cell.cell_type == "code" and "outputs" in cell:
+        cell.outputs = [NotebookNode(output) for output in cell.outputs]
+        hide_hidden_tests(cell)
+    name = cell.metadata.get("nbgrader", {}).get("grade_id", "")
+    graded, answer = bool(is_grade(cell) or is_task(cell)), bool(is_solution(cell) or is_task(cell))
+    kind = "test" if graded and not answer else "answer" if answer else "plain"
+    if cell.get("id") == NOTES_ID:
+        kind = "notes"
+    parts: list[Part] = [f'<section class="{kind}"']
+    if name:
+        parts += [f' id="{html.escape(name)}" aria-label="{html.escape(name)}"']
+    parts.append(">")
+    if graded and name:
+        parts += [f'<p class="head"><code>{html.escape(name)}</code> ', ("points", name), "</p>"]
+    if cell.cell_type == "markdown":
+        source = _with_attachments(cell.source, cell.get("attachments", {}))
+        parts.append(f'<div class="text">{_markdown(source)}</div>')
+    elif cell.cell_type == "code":
+        if kind == "test":
+            parts.append(f"<details><summary>its tests</summary>{_code(cell.source)}</details>")
+        elif cell.source.strip():
+            parts.append(_code(cell.source))
+        told = kind == "test"  # the points stand above
+        parts += [
+            _output(output)
+            for output in cell.get("outputs", [])
+            if not (told and output.output_type == "execute_result")
+        ]
+    else:
+        parts.append(f"<pre>{html.escape(cell.source)}</pre>")
+    if answer:
+        parts.append(("comment", name))
+    parts.append("</section>\n")
+    return parts
+
+
+def _with_attachments(source: str, attachments: dict[str, dict[str, str]]) -> str:
+    """Put pictures that hang on a cell of text into its text."""
+    for name, bundle in attachments.items():
+        for kind, data in bundle.items():
+            if kind in PICTURES:
+                source = source.replace(f"attachment:{name}", f"data:{kind};base64,{data}")
+    return source
+
+
+@functools.lru_cache(400)
+def _markdown(source: str) -> str:
+    """Return Markdown as HTML; scripts and the like are left out."""
+    return clean(re.sub(r'<a class="anchor-link".*?</a>', "", markdown2html(source)))
+
+
+PICTURES = ("image/png", "image/jpeg", "image/gif")
+TAGS = ALLOWED_TAGS | set(
+    re.findall(
+        r"\w+",
+        "p br hr h1 h2 h3 h4 h5 h6 div span pre sub sup del img dl dt dd details summary figure "
+        "figcaption table caption thead tbody tfoot tr th td",
+    )
+)
+
+
+def _may_stay(tag: str, name: str, value: str) -> bool:
+    """Say whether an attribute may stay: nothing that runs, and no picture from elsewhere."""
+    if name == "src":
+        return tag == "img" and value.startswith(tuple(f"data:{kind};base64," for kind in PICTURES))
+    if name == "href":
+        return tag == "a" and not value.lower().lstrip().startswith("data:")
+    return name in ("title", "alt", "colspan", "rowspan", "align", "style", "scope", "start")
+
+
+_cleaner = Cleaner(
+    tags=TAGS,
+    attributes=_may_stay,
+    protocols={"http", "https", "mailto", "data"},
+    css_sanitizer=CSSSanitizer(allowed_css_properties=["text-align", "color", "font-weight"]),
+    strip=True,
+)
+
+
+def clean(text: str) -> str:
+    """Return HTML with nothing in it that runs or loads anything."""
+    text = re.sub(r"(?is)<(script|style)\b.*?(</\1\s*>|\Z)", "", text)  # not shown as text, either
+    return _cleaner.clean(text)
+
+
+_python, _formatter = PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)
+
+
+@functools.lru_cache(400)
+def _code(source: str) -> str:
+    return f"<pre class='code'>{highlight(source, _python, _formatter)}</pre>"
+
+
+def _output(output: NotebookNode) -> str:
+    if output.output_type == "stream":
+        return f'<pre class="{output.name}">{_terminal(output.text)}</pre>'
+    if output.output_type == "error":
+        return f'<pre class="error">{_terminal(chr(10).join(output.traceback))}</pre>'
+    data = output.get("data", {})
+    if MIME in data:
+        return checks_table(data[MIME])
+    for kind in PICTURES:
+        if picture := data.get(kind):
+            return _picture(kind, "".join(str(picture).split()))
+    if picture := data.get("image/svg+xml"):  # within an <img> an SVG runs nothing
+        text = "".join(picture)
+        return _picture("image/svg+xml", base64.b64encode(text.encode()).decode())
+    if text := data.get("text/html"):
+        return f'<div class="html">{clean("".join(text))}</div>'
+    if text := data.get("text/markdown") or data.get("text/latex"):
+        return f'<div class="text">{clean(markdown2html("".join(text)))}</div>'
+    return f"<pre>{_terminal(data.get('text/plain', ''))}</pre>"
+
+
+def _picture(kind: str, data: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9+/=]*", data):
+        return "<p>[a picture that cannot be shown]</p>"
+    return f'<img alt="A figure that this cell shows." src="data:{kind};base64,{data}">'
+
+
+def _terminal(text: str) -> str:
+    return ansi2html(text) if "\x1b" in text else html.escape(text)
+
+
+# Tables of checks -------------------------------------------------------------------------------
+
+
+def checks_table(table: dict[str, Any]) -> str:
+    """Return a table of checks as HTML: result, points, name, and what to do about it.
+
+    Args:
+        table: as `utils.checks` shows it under its own MIME type.
+    """
+    hidden = ", hidden checks" if table.get("hidden") else ""
+    rows = []
+    for check in table["checks"]:
+        passed = check["state"] == "passed"
+        reasons = []
+        if not passed:
+            if check["what"]:
+                reasons.append(f"What happened: {check['what']}")
+            reasons.append(f"Hint: {check['hint']}")
+        said = "<br>".join(prose(text) for text in [check["name"], *reasons])
+        points = f"{check['points'] if passed else 0:g} / {check['points']:g}"
+        mark = MARKS.get(check["state"], check["state"])
+        state = "passed" if passed else "lost"
+        rows.append(
+            f'<tr class="{state}"><td>{html.escape(mark)}</td><td>{points}</td><td>{said}</td></tr>'
+        )
+    return (
+        f'<table class="checks"><caption>{prose(str(table["task"]))}{hidden}</caption><thead><tr>'
+        '<th scope="col">result</th><th scope="col">points</th><th scope="col">check</th></tr>'
+        f"</thead><tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def _as_text(table: dict[str, Any]) -> str:
+    lines = [f"{table['task']}, hidden checks"]
+    for check in table["checks"]:
+        lines.append(f"  {MARKS.get(check['state'], check['state'])}  {check['name']}")
+        if check["state"] != "passed":
+            lines.append(f"      Hint: {check['hint']}")
+    return "\n".join(lines)
+
+
+def prose(text: str) -> str:
+    """Escape text and set what stands between backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+
+
+# With what the gradebook says -------------------------------------------------------------------
+
+
+def stamp(digest: str, marks: Marks, most: dict[str, float]) -> str:
+    """Return what identifies a page: it changes whenever anything on the page does.
+
+    Args:
+        digest: of the graded submission.
+        marks: what the gradebook says.
+        most: points that each graded cell can earn.
+    """
+    cells = [[name, m.points, m.needs_person] for name, m in sorted(marks.cells.items())]
+    known = [digest, cells, sorted(marks.comments.items()), marks.penalty, sorted(most.items())]
+    return hashlib.sha256(json.dumps(known).encode()).hexdigest()
+
+
+def is_current(path: Path, mark: str) -> bool:
+    """Return whether a page is whole and has this stamp."""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - 200))
+            return f"<!-- {mark} -->".encode() in file.read()
+    except OSError:
+        return False
+
+
+def fill(
+    parts: Sequence[Part],
+    title: str,
+    student: str,
+    status: str,
+    marks: Marks,
+    most: dict[str, float],
+    mark: str,
+) -> str:
+    """Return a student's page.
+
+    Args:
+        parts: from `page`.
+        title: the problem set's name.
+        student: whose page.
+        status: "graded" or "unreadable".
+        marks: what the gradebook says.
+        most: points that each graded cell can earn, in the notebook's order.
+        mark: from `stamp`.
+    """
+    nothing = Mark()
+    body = []
+    for part in parts:
+        if isinstance(part, str):
+            body.append(part)
+        elif part[0] == "points":
+            grade = marks.cells.get(part[1], nothing)
+            body.append(_points(grade, most.get(part[1], 0.0)))
+        elif comment := marks.comments.get(part[1], ""):
+            body.append(f'<div class="comment"><b>Comment:</b> {_markdown(comment)}</div>')
+    rows = "".join(
+        f'<tr><td><a href="#{html.escape(name)}">{html.escape(name)}</a></td>'
+        f"<td>{_points(marks.cells.get(name, nothing), points)}</td></tr>"
+        for name, points in most.items()
+    )
+    if marks.penalty:
+        rows += f"<tr><td>handed in late</td><td>−{marks.penalty:g}</td></tr>"
+    total = f"{marks.score:g} of {sum(most.values()):g} points"
+    if status != "graded":
+        total = "not graded: your file cannot be read"
+    elif marks.needs_person:
+        total += " so far; a person has still to read some of it"
+    text = "".join(body)
+    scripts = MATHJAX if "$" in text else ""
+    name = html.escape(title)
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{name}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{_style()}</style>{scripts}</head><body><main><header><h1>{name}</h1>"
+        f"<p>{html.escape(student)}: <strong>{total}</strong></p><table class='points'><thead><tr>"
+        '<th scope="col">part</th><th scope="col">points</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></header>\n{text}</main></body></html>\n<!-- {mark} -->\n"
+    )
+
+
+def _points(mark: Mark, most: float) -> str:
+    if mark.needs_person and mark.manual is None and mark.auto is None:
+        return f"to come, of {most:g}"
+    return f"{mark.points:g} / {most:g}"
+
+
+MATHJAX = (  # formulas are set if there is a network, and readable as TeX if there is none
+    '<script async src="https://cdnjs.cloudflare.com/ajax/libs/mathjax/2.7.7/MathJax.js'
+    '?config=TeX-AMS_CHTML-full,Safe"></script><script type="text/x-mathjax-config">'
+    'MathJax.Hub.Config({tex2jax:{inlineMath:[["$","$"]],processEscapes:true}})</script>'
+)
+
+
+@functools.cache
+def _style() -> str:
+    return STYLE + _formatter.get_style_defs(".code")
+
+
+STYLE = """
+body{font:16px/1.5 system-ui,sans-serif;color:#1b1b1b;background:#fff;margin:0}
+main{max-width:52rem;margin:0 auto;padding:1rem}
+section{margin:0 0 1rem}
+.answer{border-left:4px solid #0072b2;padding-left:.8rem}
+.test{border-left:4px solid #999;padding-left:.8rem}
+.notes{border:1px solid #d55e00;padding:0 .8rem}
+.head{margin:0;color:#444}
+pre{background:#f6f6f6;padding:.6rem;overflow-x:auto;white-space:pre-wrap;font-size:.85rem}
+pre.code{background:#fff;border:1px solid #ddd}
+pre.error,pre.stderr{background:#fdf0e7}
+table{border-collapse:collapse;margin:.5rem 0}
+caption{text-align:left;font-weight:600}
+th,td{text-align:left;vertical-align:top;padding:.2rem .8rem .2rem 0;border-bottom:1px solid #ddd}
+td:first-child{white-space:nowrap}
+tr.lost{background:#fdf0e7}
+.comment{background:#e8f2f9;padding:.4rem .8rem}
+img,svg{max-width:100%}
+"""

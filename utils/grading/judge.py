@@ -1,0 +1,241 @@
+"""The judge: runs a notebook's cells, the student's in their process and the test cells here.
+
+A name that a test cell uses means, in this order: what the test cells and the locked cells define;
+what it usually means (`np`, `checks`); what the student's cells define, by a stand-in. So a test's
+own tools are never the student's.
+
+The points of a test cell are its last expression, read and written here, so that nbgrader reads the
+same: nothing on stderr, a plain float, no result next to an error.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from utils.grading.cells import CellShell, Output, error_output, text_of, type_name
+from utils.grading.source import unpack_code
+from utils.grading.stand_ins import StudentError
+from utils.grading.submission import Ran, Submission
+
+CHECKS_MIME = "application/vnd.course-checks+json"  # as utils.checks has it
+
+# What a name in a test cell means if neither the test cells nor the locked cells define it.
+USUAL_NAMES = {"np": "numpy", "plt": "matplotlib.pyplot", "math": "math", "checks": "utils.checks"}
+
+
+@dataclass
+class Verdict:
+    """What became of a test cell."""
+
+    points: float
+    outputs: list[Output]
+    checks: list[dict] = field(default_factory=list)
+    error: str = ""
+    missed_names: bool = False
+
+
+class Judge:
+    """Runs a submission's cells in their order: the student's in their process, tests here.
+
+    Args:
+        shell: runs the test cells.
+        submission: runs the student's.
+        cells: dicts with `kind` ("student", "locked" or "test"), `label`, `source`; for tests and
+            locked cells what `source.about` says, for tests `points` and `hidden`.
+    """
+
+    def __init__(self, shell: CellShell, submission: Submission, cells: list[dict]) -> None:
+        self.shell, self.submission, self.cells = shell, submission, cells
+        self.own: set[str] = set(shell.user_ns)  # names that are not the student's
+        self.lent: dict[str, Any] = {}  # the student's, as the latest test cell saw them
+        self.results: dict[int, Ran | Verdict] = {}
+        submission.publish = self._publish
+
+    def _publish(self, output: Output) -> None:
+        self.shell.outputs.add(
+            {"output_type": "display_data", "data": output["data"], "metadata": {}}
+        )
+
+    def run(self) -> dict[int, Ran | Verdict]:
+        """Return what became of each cell, by its place in `cells`."""
+        needed = self._needed()
+        for index, cell in enumerate(self.cells):
+            if cell["kind"] == "test":
+                self.results[index] = self._test(cell)
+                continue
+            self.results[index] = self._student(cell)
+            if index in needed:
+                self._trusted(cell)
+        self._once_more()
+        self.submission.end("the grading is over")
+        return self.results
+
+    def _student(self, cell: dict) -> Ran:
+        """Run a student's cell; once two thirds of the time are gone, only its definitions."""
+        late = self.submission.seconds_left < self.submission.limits.submission_seconds / 3
+        if late:
+            self.submission.stop(
+                f"cell {cell['label']}: only its definitions are used, the cells took too long"
+            )
+        return self.submission.run(cell["label"], cell["source"], only_define=late)
+
+    def _needed(self) -> set[int]:
+        """Return which locked cells bind a name that a test cell uses, directly or not."""
+        wanted = {name for c in self.cells if c["kind"] == "test" for name in c["uses"]}
+        needed = set()
+        for index, cell in reversed(list(enumerate(self.cells))):
+            if cell["kind"] == "locked" and not wanted.isdisjoint(cell["binds"]):
+                needed.add(index)
+                wanted.update(cell["uses"])
+                self.own.update(cell["binds"])
+        return needed
+
+    def _trusted(self, cell: dict) -> None:
+        """Run a locked cell here, too, so that tests use the course's definitions."""
+        self.submission.hush = True
+        error: BaseException | None
+        try:
+            self._lend(cell)
+            code = unpack_code(cell["code"])
+            _, error = self.shell.run(cell["label"], cell["source"], code=code)
+        except StudentError as ended:
+            error = ended
+        finally:
+            self.submission.hush = False
+        self.shell.outputs.take()
+        if error:
+            self.submission.note(
+                f"the locked cell {cell['label']} ended in an error: {text_of(error)}"
+            )
+
+    def _lend(self, cell: dict) -> None:
+        """Put the student's names that a cell uses into its namespace."""
+        namespace = self.shell.user_ns
+        for name, value in self.lent.items():
+            if namespace.get(name, self) is value:
+                del namespace[name]
+            else:
+                self.own.add(name)  # a test cell has given the name a meaning of its own
+        self.lent = {}
+        used = set(cell["uses"]) - self.own - set(namespace) - set(vars(builtins))
+        for name in used & set(USUAL_NAMES):
+            namespace[name] = importlib.import_module(USUAL_NAMES[name])
+        used -= set(USUAL_NAMES)
+        self.lent = self.submission.get(used)
+        if not used <= {*self.lent, *cell["binds"], *cell["parameters"]}:
+            self.submission.missed_names = True
+        namespace.update(self.lent)
+
+    def _test(self, cell: dict) -> Verdict:
+        submission = self.submission
+        submission.missed_names = False
+        submission.hush = cell["hidden"]
+        value: Any = None
+        error: BaseException | None
+        try:
+            self._lend(cell)
+            code = unpack_code(cell["code"])
+            value, error = self.shell.run(cell["label"], cell["source"], cell["hidden"], code)
+        except StudentError as ended:
+            error = ended
+            self.shell.outputs.add(error_output(ended, None, cell["hidden"]))
+        finally:
+            submission.hush = False
+        verdict = self._verdict(cell, value, error, self.shell.outputs.take())
+        verdict.missed_names = submission.missed_names
+        return verdict
+
+    def _verdict(
+        self, cell: dict, value: Any, error: BaseException | None, outputs: list[Output]
+    ) -> Verdict:
+        """Read the points and write them so that nbgrader reads the same."""
+        most = float(cell["points"])
+        checks = [
+            check
+            for output in outputs
+            for check in _checks(output.get("data", {}).get(CHECKS_MIME))
+        ]
+        kept: list[Output] = []
+        for output in outputs:
+            if output["output_type"] == "stream":
+                output["name"] = "stdout"
+            if output["output_type"] not in ("execute_result", "error"):
+                kept.append(output)
+        if error is not None:
+            errors = [output for output in outputs if output["output_type"] == "error"]
+            kept.append(errors[-1] if errors else error_output(error, None, cell["hidden"]))
+            return Verdict(0.0, kept, checks, f"{type_name(error)}: {text_of(error)}")
+        points = self._points(cell, value, most)
+        kept.append(
+            {
+                "output_type": "execute_result",
+                "data": {"text/plain": repr(points)},
+                "metadata": {},
+                "execution_count": self.shell.execution_count - 1,
+            }
+        )
+        return Verdict(points, kept, checks)
+
+    def _points(self, cell: dict, value: Any, most: float) -> float:
+        kind = type(value)
+        if kind in (bool, np.bool_) and not value:
+            self.submission.note(f"test cell {cell['label']} gave False, which counts as 0 points")
+            return 0.0
+        if kind not in (int, float) and not isinstance(value, np.integer | np.floating):
+            return most  # a test cell of plain asserts, none of which failed
+        points = float(value)
+        if math.isfinite(points) and -1e-9 <= points <= most + 1e-9:
+            return min(max(points, 0.0), most)
+        self.submission.note(
+            f"test cell {cell['label']} gave {points:g} of {most:g} points; please look at the test"
+        )
+        return min(points, most) if points > 0 else 0.0
+
+    def _once_more(self) -> None:
+        """Run again what missed a name, now that all cells have run.
+
+        Students run their cells in any order: a helper may stand below what uses it.
+        """
+        students = [i for i, cell in enumerate(self.cells) if cell["kind"] != "test"]
+        missing = [i for i in students if self.results[i].error == "NameError"]
+        tests = [
+            i
+            for i, cell in enumerate(self.cells)
+            if cell["kind"] == "test"
+            and self.results[i].missed_names
+            and self.results[i].points < float(cell["points"])
+            and any(s > i for s in students) | bool(missing)
+        ]
+        while missing and self.submission.seconds_left > 0:
+            before = list(missing)
+            for index in before:
+                again = self._student(self.cells[index])
+                if again.error != "NameError":
+                    self.results[index] = again
+                    missing.remove(index)
+            if missing == before:
+                break
+        for index in tests:
+            again = self._test(self.cells[index])
+            if again.points > self.results[index].points:
+                self.results[index] = again
+                self.submission.note(
+                    f"test cell {self.cells[index]['label']} was run after all cells: "
+                    "it needs names from cells below it"
+                )
+
+
+def _checks(table: Any) -> list[dict]:
+    if not isinstance(table, dict):
+        return []
+    return [
+        dict(check, task=table.get("task"), hidden=bool(table.get("hidden")))
+        for check in table.get("checks", [])
+        if isinstance(check, dict)
+    ]

@@ -1,0 +1,239 @@
+"""Tries out what a submission could do on this machine: real attempts, from a real sandbox.
+
+Each probe is code that a submission could hold. It runs as a student's cell, behind the fence that
+stands here, and tries to do harm to throw-away things made for it. A protection holds if the
+attempt fails.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from utils.grading import fences, sandbox
+from utils.grading.nursery import NURSERY, NurseryError, start_process
+from utils.grading.sandbox import Limits, Order
+from utils.grading.submission import Submission
+
+_TOOLS = """
+import ctypes, json, os, socket, subprocess, sys, time
+found = {{}}
+def attempt(name, act):
+    try:
+        answer = act()
+        found[name] = "" if answer is None else str(answer)
+    except BaseException as error:
+        found[name] = "no: " + type(error).__name__ + ": " + str(error)
+def connect(family, address):
+    with socket.socket(family) as s:
+        s.settimeout(2)
+        s.connect(address)
+def write(path):
+    with open(path, "a") as file:
+        file.write("x")
+def fill(count, size):
+    for number in range(count):
+        with open(str(number), "wb") as file:
+            file.write(bytes(size))
+def forks():
+    children = []
+    try:
+        while len(children) < 200:
+            child = os.fork()
+            if child == 0:
+                time.sleep(30)
+                os._exit(0)
+            children.append(child)
+    finally:
+        for child in children:
+            os.kill(child, 9)
+            os.waitpid(child, 0)
+def stay():
+    if os.fork() == 0:
+        os.setsid()
+        ctypes.CDLL(None).prctl(15, {mark!r}.encode(), 0, 0, 0)  # its name, as others see it
+        while True:
+            time.sleep(1)
+"""
+
+_ATTEMPTS = """
+attempt("read", lambda: open({secret!r}).read())
+attempt("write", lambda: write({secret!r}))
+attempt("installation", lambda: os.chmod(json.__file__, os.stat(json.__file__).st_mode))
+attempt("solutions", lambda: open({solutions!r}).read()[:9])
+attempt("reference", lambda: __import__("utils.functions"))
+attempt("loopback", lambda: connect(socket.AF_INET, ("127.0.0.1", {port})))
+attempt("abstract", lambda: connect(socket.AF_UNIX, chr(0) + {abstract!r}))
+attempt("outside", lambda: connect(socket.AF_INET, ("192.0.2.1", 80)))
+attempt("signal", lambda: os.kill({victim}, 15))
+attempt("environment", lambda: os.environ[{variable!r}])
+attempt("processes", lambda: open("/proc/{victim}/cmdline").read())
+attempt("forks", forks)
+attempt("memory", lambda: len(bytearray(3 * {memory})))
+attempt("privileges", lambda: os.chown(".", os.getuid() + 1, -1))
+attempt("trace", lambda: ctypes.CDLL(None).ptrace(16, {victim}, 0, 0) and 1 / 0)
+print(json.dumps(found))
+"""
+
+# Each of these may end the process, so each has one of its own.
+_LAST_ATTEMPTS = {
+    "many": "attempt('many', lambda: fill(100_000, 1))",
+    "fill": "attempt('fill', lambda: fill(1000, 1 << 20))",
+    "lasting": "attempt('lasting', stay)",
+}
+
+
+@dataclass(frozen=True)
+class Protection:
+    """Something that a submission must not be able to do.
+
+    Attributes:
+        name: what it cannot do if this holds.
+        feature: what of the kernel sees to it.
+        holds: an attempt has failed just now.
+        reason: what became of the attempt.
+    """
+
+    name: str
+    feature: str
+    holds: bool
+    reason: str
+
+
+_NAMESPACES = {
+    "read": ("reads no other file of this machine", "mount namespace"),
+    "write": ("writes no other file of this machine", "mount namespace"),
+    "installation": ("changes nothing of the Python installation", "read-only mounts"),
+    "solutions": ("reads no solution", "mount namespace"),
+    "reference": ("imports no solution", "mount namespace"),
+    "loopback": ("reaches no server on this machine", "network namespace, seccomp"),
+    "abstract": ("reaches no program by a Unix socket", "network namespace, seccomp"),
+    "outside": ("reaches no other machine", "network namespace, seccomp"),
+    "signal": ("signals no other process", "PID namespace"),
+    "environment": ("sees nothing of the grader's environment", "a clean environment"),
+    "processes": ("sees no other process", "PID namespace, no /proc"),
+    "forks": ("starts few processes", "RLIMIT_NPROC"),
+    "memory": ("uses no more memory than it may", "RLIMIT_AS"),
+    "privileges": ("gains no privileges", "no_new_privs, no capabilities"),
+    "trace": ("traces no other process", "PID namespace, seccomp"),
+    "many": ("makes no more files than it may", "tmpfs with a limit"),
+    "fill": ("fills no disk", "tmpfs with a limit"),
+    "lasting": ("leaves no process behind", "PID namespace"),
+}
+_LANDLOCK = _NAMESPACES | {
+    "read": ("reads no other file of this machine", "Landlock"),
+    "write": ("writes no other file of this machine", "Landlock, seccomp"),
+    "installation": ("changes nothing of the Python installation", "Landlock, seccomp"),
+    "solutions": ("reads no solution", "Landlock"),
+    "reference": ("imports no solution", "Landlock"),
+    "loopback": ("reaches no server on this machine", "seccomp"),
+    "abstract": ("reaches no program by a Unix socket", "seccomp"),
+    "outside": ("reaches no other machine", "seccomp"),
+    "signal": ("signals no other process", "seccomp"),
+    "processes": ("sees no other process", "Landlock"),
+    "forks": ("starts few processes", "seccomp: none at all"),
+    "trace": ("traces no other process", "seccomp, Landlock"),
+    "many": ("makes no more files than it may", "its folder is watched"),
+    "fill": ("fills no disk", "its folder is watched"),
+    "lasting": ("leaves no process behind", "seccomp: it starts none"),
+}
+
+
+def protections() -> tuple[str, list[Protection]]:
+    """Try every protection.
+
+    Returns:
+        The fence that stands here, "" for none, and what became of each attempt, or of raising a
+        fence if none stands.
+    """
+    if not sandbox.LINUX:
+        return "", [Protection("runs behind a fence", "Linux", False, sandbox.ELSEWHERE)]
+    try:
+        fence = NURSERY.fence()
+    except NurseryError as error:
+        return "", [Protection("runs at all", "the nursery", False, str(error))]
+    if not fence:
+        return "", [
+            Protection(f"runs behind a fence of {kind}", kind, False, NURSERY.why_not(kind))
+            for kind in ("namespaces", "landlock")
+        ]
+    found = _attempts(fence)
+    names = _NAMESPACES if fence == "namespaces" else _LANDLOCK
+    return fence, [
+        Protection(name, feature, *_verdict(found.get(key, "")))
+        for key, (name, feature) in names.items()
+    ]
+
+
+def _verdict(answer: str) -> tuple[bool, str]:
+    if answer.startswith("no: "):
+        return True, answer.removeprefix("no: ")
+    return False, f"the attempt succeeded {answer}".strip()
+
+
+def _attempts(fence: str) -> dict[str, str]:
+    """Let submissions try everything; return what they say, and what is seen from outside."""
+    limits = Limits(memory=256 << 20, processes=8, files=200, file_bytes=8 << 20)
+    order = Order(limits, fence)
+    mark = f"doctor-{os.getpid()}"[:15]
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        secret = Path(folder, "secret")
+        secret.write_text("secret")
+        secret.chmod(0o666)  # it has to be the fence that keeps it shut
+        os.chmod(folder, 0o755)
+        server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        local = stack.enter_context(socket.socket(socket.AF_UNIX))
+        abstract = f"course-{mark}"
+        local.bind(f"\0{abstract}")
+        local.listen()
+        victim = subprocess.Popen(
+            [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
+        )
+        stack.callback(victim.communicate)
+        names = {
+            "secret": str(secret),
+            "solutions": str(Path(sandbox.__file__).resolve().parents[1] / "functions.py"),
+            "port": server.getsockname()[1],
+            "abstract": abstract,
+            "victim": victim.pid,
+            "memory": limits.memory,
+            "mark": mark,
+            "variable": next(iter(os.environ.keys() - fences.environment("").keys()), "?"),
+        }
+        found = _try(order, (_TOOLS + _ATTEMPTS).format(**names), "")
+        for name, code in _LAST_ATTEMPTS.items():
+            found |= _try(order, f"{_TOOLS.format(**names)}{code}\nprint(json.dumps(found))", name)
+        if secret.read_text() != "secret":
+            found["write"] = "it is written"
+        if victim.poll() is not None:
+            found["signal"] = "it has ended"
+    if any(_name(process) == mark for process in os.listdir("/proc") if process.isdigit()):
+        found["lasting"] = "it still runs"
+    elif not found.get("lasting"):
+        found["lasting"] = "no: it ended with the submission"
+    return found
+
+
+def _try(order: Order, code: str, name: str) -> dict[str, str]:
+    """Run a cell; return what it found, or that its process was ended at it."""
+    submission = Submission(lambda: start_process(NURSERY.connect(), order), order.limits)
+    ran = submission.run("probe", code)
+    submission.end("the probe is over")
+    for output in ran.outputs:
+        with contextlib.suppress(ValueError, KeyError):
+            return json.loads(output["text"])
+    return {name: f"no: {submission.why_ended}"} if submission.stopped else {}
+
+
+def _name(process: str) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{process}/comm").read_text().strip()
+    return ""

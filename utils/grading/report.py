@@ -1,0 +1,329 @@
+"""The report on a problem set: a CSV file for a spreadsheet, and a page that opens offline.
+
+Points, comments and penalties come from the gradebook, so a report written after grading by hand
+has them. Everything else comes from the autograded notebooks: which checks passed, what was wrong
+with a file, how long it took.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from utils.checks import MIME
+from utils.grading.course import Course
+from utils.grading.feedback import NOTES_ID
+from utils.grading.gradebook import Book, Marks
+
+RECORD = "grading_record"  # where an autograded notebook says what became of the submission
+RECORD_VERSION = 1
+COLUMNS = ("student", "assignment", "status", "score", "max_score", "needs_manual_grade", "notes")
+
+
+@dataclass
+class Row:
+    """One student's line.
+
+    Attributes:
+        student: the student's id.
+        status: "graded", "unreadable" or "missing".
+        score: points less the penalty; None unless graded.
+        needs_person: a person has to look at it.
+        notes: sentences, most important first.
+        points: of each graded cell by grade id; None where none are given.
+        checks: of each test cell by grade id: its checks, as `utils.checks` shows them.
+        why: why it needs a person: "written answer", "unreadable", "stopped", "repaired".
+        seconds, memory_bytes: wall time and largest memory; None unless they were measured.
+        penalty, seconds_late: points lost by being late, and how late.
+    """
+
+    student: str
+    status: str = "missing"
+    score: float | None = None
+    needs_person: bool = False
+    notes: list[str] = field(default_factory=list)
+    points: dict[str, float | None] = field(default_factory=dict)
+    checks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    why: list[str] = field(default_factory=list)
+    seconds: float | None = None
+    memory_bytes: int | None = None
+    penalty: float = 0.0
+    seconds_late: float = 0.0
+
+
+@dataclass
+class Report:
+    """A problem set's report.
+
+    Attributes:
+        problem_set: its name.
+        most: points that each graded cell can earn by grade id, in the notebook's order.
+        tests: grade ids of the test cells, in the notebook's order.
+        rows: of all students, by their id.
+        people: what the gradebook says about each student.
+    """
+
+    problem_set: str
+    most: dict[str, float]
+    tests: list[str]
+    rows: list[Row]
+    people: dict[str, dict[str, str]]
+
+    @property
+    def max_score(self) -> float:
+        """The points that can be earned in all."""
+        return sum(self.most.values())
+
+    def graded(self) -> list[Row]:
+        """Return the rows that have a score."""
+        return [row for row in self.rows if row.status == "graded"]
+
+
+# Reading ----------------------------------------------------------------------------------------
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Return what an autograded notebook says became of the submission, {} if it says nothing."""
+    return _record(_read(path))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return a notebook's JSON, {} if the file is missing or damaged."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _record(notebook: dict[str, Any]) -> dict[str, Any]:
+    record = notebook.get("metadata", {}).get(RECORD, {})
+    return record if record.get("version") == RECORD_VERSION else {}
+
+
+def read(course: Course, book: Book, problem_set: str) -> Report:
+    """Return a problem set's report.
+
+    Args:
+        course: the course.
+        book: its gradebook.
+        problem_set: its name; the gradebook has to know it.
+    """
+    cells = book.cells(problem_set)
+    people, marks = book.students(), book.marks(problem_set)
+    rows = [
+        _row(course, problem_set, name, marks.get(name))
+        for name in sorted({*course.students(), *people, *marks})
+    ]
+    return Report(
+        problem_set,
+        {cell.grade_id: cell.points for cell in cells if cell.grade or cell.task},
+        [cell.grade_id for cell in cells if cell.is_test],
+        rows,
+        people,
+    )
+
+
+def _row(course: Course, problem_set: str, student: str, marks: Marks | None) -> Row:
+    row = Row(student)
+    submitted = course.notebook("submitted", student, problem_set)
+    autograded = _read(course.notebook("autograded", student, problem_set))
+    if marks is None or not autograded:
+        row.notes.append(_what_is_there(submitted))
+        if submitted.exists():
+            row.notes[0] = f"not graded yet: run `grade {problem_set}`"
+            row.needs_person, row.why = True, ["not graded yet"]
+        return row
+    record = _record(autograded)
+    row.status = record.get("status", "graded")
+    row.notes = list(record["notes"]) if record else _notes(autograded)
+    row.points = {
+        name: None if mark.auto is None and mark.manual is None else mark.points
+        for name, mark in marks.cells.items()
+    }
+    row.needs_person = marks.needs_person
+    row.penalty, row.seconds_late = marks.penalty, marks.seconds_late
+    if row.seconds_late > 0:
+        cost = f", {row.penalty:g} points less" if row.penalty else ""
+        row.notes.append(f"{_duration(row.seconds_late)} late{cost}")
+    if record:
+        row.seconds, row.memory_bytes = record["seconds"], record["memory_bytes"]
+    if not submitted.exists():
+        row.notes.append("the submitted file is no longer there")
+    if row.status != "graded":
+        row.why.append("unreadable")
+        row.points = {}
+        return row
+    row.score = marks.score
+    row.checks = _checks(autograded)
+    if row.needs_person:
+        row.why.append("written answer")
+    if record.get("stopped"):
+        row.why.append("stopped")
+    if record.get("repaired"):
+        row.why.append("repaired")
+    return row
+
+
+def _what_is_there(submitted: Path) -> str:
+    """Say why a submission is missing: nothing there, or a file of another name."""
+    try:
+        others = sorted(path.name for path in submitted.parent.glob("*.ipynb"))
+    except OSError:
+        others = []
+    if others:
+        return f"there is no {submitted.name}, but {', '.join(others[:3])}"
+    return "nothing was handed in"
+
+
+def _notes(notebook: dict[str, Any]) -> list[str]:
+    """Return the notes of a notebook that nbgrader graded by itself."""
+    for cell in notebook.get("cells", []):
+        if cell.get("id") == NOTES_ID:
+            lines = "".join(cell["source"]).splitlines()
+            return [re.sub(r"\\(.)", r"\1", line[2:]) for line in lines if line[:2] == "- "]
+    return []
+
+
+def _checks(notebook: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Return the checks of each test cell, by its grade id."""
+    found = {}
+    for cell in notebook.get("cells", []):
+        about = cell.get("metadata", {}).get("nbgrader", {})
+        if not about.get("grade") or about.get("solution"):
+            continue
+        found[about["grade_id"]] = [
+            check | {"hidden": table.get("hidden", False)}
+            for output in cell.get("outputs", [])
+            if (table := output.get("data", {}).get(MIME))
+            for check in table["checks"]
+        ]
+    return found
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 5400:
+        return f"{max(1, round(seconds / 60))} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"
+
+
+# CSV --------------------------------------------------------------------------------------------
+
+
+def write(course: Course, report: Report) -> tuple[Path, Path]:
+    """Write a report's CSV file and page, and return where they are."""
+    from utils.grading.page import page  # it imports this module
+
+    folder = course.reports
+    folder.mkdir(parents=True, exist_ok=True)
+    files = folder / f"{report.problem_set}.csv", folder / f"{report.problem_set}.html"
+    write_text(files[0], to_csv(report))
+    write_text(files[1], page(report, course))
+    return files
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8", newline="")
+    part.replace(path)
+
+
+def to_csv(report: Report) -> str:
+    """Return the report as CSV: RFC 4180, with a byte order mark so that Excel reads UTF-8."""
+    return _csv(
+        [
+            [*COLUMNS, *report.tests],
+            *(
+                [
+                    row.student,
+                    report.problem_set,
+                    row.status,
+                    row.score,
+                    report.max_score,
+                    row.needs_person,
+                    "; ".join(row.notes),
+                    *(row.points.get(name) for name in report.tests),
+                ]
+                for row in report.rows
+            ),
+        ]
+    )
+
+
+def to_canvas(report: Report) -> str:
+    """Return scores as Canvas's gradebook imports them; Canvas asks which assignment is meant."""
+    lines: list[Sequence[Any]] = [
+        ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", report.problem_set],
+        ["    Points Possible", "", "", "", "", report.max_score],
+    ]
+    for row in report.rows:
+        person = report.people.get(row.student, {})
+        name = ", ".join(filter(None, (person.get("last_name"), person.get("first_name"))))
+        number = person.get("lms_user_id", "")
+        lines.append([name or row.student, number, "", row.student, "", row.score])
+    return _csv(lines)
+
+
+def to_moodle(report: Report) -> str:
+    """Return scores as Moodle's *Import > CSV file* takes them: map `username` to the user."""
+    lines: list[Sequence[Any]] = [
+        [
+            "username",
+            "firstname",
+            "lastname",
+            "email",
+            report.problem_set,
+            f"{report.problem_set} feedback",
+        ]
+    ]
+    for row in report.rows:
+        person = report.people.get(row.student, {})
+        names = [person.get(key, "") for key in ("first_name", "last_name", "email")]
+        said = "" if row.status == "graded" else f"{row.status}: {'; '.join(row.notes)}"
+        lines.append([row.student, *names, row.score, said])
+    return _csv(lines)
+
+
+FORMATS = {"canvas": to_canvas, "moodle": to_moodle}
+
+
+def _csv(lines: Iterable[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerows([_field(value) for value in line] for line in lines)
+    return "\ufeff" + text.getvalue()
+
+
+def _field(value: Any) -> str:
+    """Return a field's text: a spreadsheet must not take it for a formula."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value)
+    if isinstance(value, int | float):
+        return number(value)
+    text = str(value).replace("\r\n", "\n").replace("\0", "")
+    return f"'{text}" if text.lstrip(" ")[:1] in DANGEROUS and text.strip() else text
+
+
+def number(value: float) -> str:
+    """Return a number in full, without trailing zeros."""
+    text = f"{value:.6f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+# What makes a spreadsheet compute, in Japanese ones also as full-width characters.
+DANGEROUS = tuple("=+-@\t\r\n|%＝＋－＠")
+
+
+def now() -> str:
+    """Return the date and time as a report shows it."""
+    return datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")

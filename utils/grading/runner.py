@@ -1,0 +1,426 @@
+"""The runner: grades a class, and is safe to stop at any moment and to run again.
+
+Workers do the grading (see `workers.py`), this process alone writes. Of each submission it writes,
+in this order: the autograded notebook under a name of its own, with a record of what became of the
+submission; the gradebook; the notebook's right name; the student's page. After a stop in between,
+the next run finds the first and goes on from there, whatever was done of the rest. What it finds
+complete and of the same submission, tests and limits, it leaves alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbgrader.utils import parse_utc
+
+from utils.grading import execute, feedback, late, report, workers
+from utils.grading.course import Course, CourseError
+from utils.grading.gradebook import Book, Entry, Marks
+from utils.grading.report import RECORD_VERSION, read_record
+from utils.grading.restore import SourceCell, Unreadable, read_file
+from utils.grading.workers import Failure, Job, Result
+
+BATCH = 16  # submissions of one transaction
+SECONDS = 1.0  # after which a transaction does not wait to be full
+MAX_FILES, MAX_FILE_BYTES = 50, 32 << 20  # of a student's, besides the notebook
+TIMESTAMP = "timestamp.txt"
+
+
+@dataclass
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        total: submissions to grade in this run.
+        unchanged: submissions that were graded before and need nothing.
+        graded, unreadable, stopped, need_person: of this run, so far.
+        failures: submissions without an outcome.
+        notes: what else staff should know, one sentence each.
+    """
+
+    total: int = 0
+    unchanged: int = 0
+    graded: int = 0
+    unreadable: int = 0
+    stopped: int = 0
+    need_person: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def done(self) -> int:
+        """How many submissions of this run have come back."""
+        return self.graded + self.unreadable + len(self.failures)
+
+
+@dataclass
+class Submission:
+    """A submission as it lies in its folder.
+
+    Attributes:
+        student: whose.
+        digest: of the file, what lies beside it, the tests and the limits.
+        handed_in: when, as `timestamp.txt` says it.
+        unreadable: why the file cannot be read, "" if it can.
+        before: the record of the latest grading, {} if there is none.
+    """
+
+    student: str
+    digest: str
+    handed_in: datetime.datetime | None
+    unreadable: str = ""
+    before: dict[str, Any] = field(default_factory=dict)
+
+
+class Run:
+    """One run over a class.
+
+    Args:
+        course: whose submissions.
+        book: its gradebook.
+        problem_set: which.
+        force: grade what is unchanged, too.
+        unsafe: run submissions even if nothing fences them in.
+        watch: called with the progress whenever it changes.
+    """
+
+    def __init__(
+        self,
+        course: Course,
+        book: Book,
+        problem_set: str,
+        force: bool = False,
+        unsafe: bool = False,
+        watch: Callable[[Progress], None] = lambda progress: None,
+    ) -> None:
+        self.course, self.book, self.problem_set = course, book, problem_set
+        self.force, self.watch = force, watch
+        self.progress = Progress()
+        for name in book.take_in(problem_set):
+            self.progress.notes.append(
+                f"{problem_set}: cell {name} in {course.source(problem_set)} is not what the "
+                "gradebook has; graded by the gradebook, take the new one in with `nbgrader "
+                f"generate_assignment {problem_set} --force`"
+            )
+        self.cells: list[SourceCell] = book.cells(problem_set)
+        self.most = {cell.grade_id: cell.points for cell in self.cells if cell.grade or cell.task}
+        settings = execute.JudgedExecute(config=course.config)
+        self.limits = settings.limits(problem_set)
+        self.unsafe = unsafe or settings.unsafe
+        self.extensions = late.read_extensions(course.extensions)
+        self.data = {
+            name: path.read_bytes() for name, path in course.data_files(problem_set).items()
+        }
+        self.common = hashlib.sha256(
+            json.dumps([RECORD_VERSION, self._cells_as_json(), asdict(self.limits)]).encode()
+        )
+        for name, content in sorted(self.data.items()):
+            self.common.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
+
+    def _cells_as_json(self) -> list[dict[str, Any]]:
+        return [asdict(cell) for cell in self.cells]
+
+    # What there is to do ----------------------------------------------------------------------
+
+    def plan(self, students: Collection[str] | None = None) -> list[Submission]:
+        """Bring what was left half done to its end, and return the submissions to grade.
+
+        Args:
+            students: whose; everyone's by default.
+
+        Raises:
+            CourseError: a student who is named has no submission.
+        """
+        present = [
+            name
+            for name in self.course.students()
+            if os.path.lexists(self.course.notebook("submitted", name, self.problem_set))
+        ]
+        for name in students or ():
+            if name not in present:
+                path = self.course.notebook("submitted", name, self.problem_set)
+                raise CourseError(f"{name} has handed in nothing: there is no {path}")
+        self.book.settle_lateness(self.problem_set, self.extensions)
+        marks = self.book.marks(self.problem_set)
+        todo, entries = [], []
+        for name in present:
+            if students and name not in students:
+                continue
+            submission = self._look_at(name)
+            pending = self._pending(name)
+            record = read_record(pending)
+            half_done = record.get("digest") == submission.digest and not self.force
+            if half_done:
+                submission.before = record
+            else:
+                with contextlib.suppress(FileNotFoundError):
+                    pending.unlink()
+            if not half_done and (
+                self.force or submission.before.get("digest") != submission.digest
+            ):
+                todo.append(submission)
+                continue
+            if half_done or not self._agrees(submission, marks.get(name)):
+                entries.append(
+                    self._entry(submission.student, submission.before, submission.handed_in)
+                )
+            self.progress.unchanged += 1
+        for start in range(0, len(entries), BATCH):
+            self._record(entries[start : start + BATCH])
+        self.progress.total = len(todo)
+        return todo
+
+    def refresh_pages(self) -> None:
+        """Write the students' pages anew where the gradebook says something new."""
+        for name, marks in self.book.marks(self.problem_set).items():
+            path = self.course.notebook("autograded", name, self.problem_set)
+            record = read_record(path)
+            if not record:
+                continue
+            mark = feedback.stamp(record["digest"], marks, self.most)
+            if not feedback.is_current(self.course.feedback(name, self.problem_set), mark):
+                parts = feedback.page(nbformat.read(path, as_version=4))
+                self._write_page(name, record, parts, marks)
+
+    def _look_at(self, student: str) -> Submission:
+        folder = self.course.folder("submitted", student, self.problem_set)
+        before = read_record(self.course.notebook("autograded", student, self.problem_set))
+        digest, unreadable = self.common.copy(), ""
+        try:
+            digest.update(hashlib.sha256(self._read(student)).digest())
+        except Unreadable as error:
+            unreadable = str(error)
+            digest.update(unreadable.encode())
+        for name, content in sorted(self._files(student).items()):
+            digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
+        return Submission(student, digest.hexdigest(), _timestamp(folder), unreadable, before)
+
+    def _read(self, student: str) -> bytes:
+        folder = self.course.folder("submitted", student, self.problem_set)
+        if folder.is_symlink():
+            raise Unreadable("its folder is a link to another folder")
+        return read_file(folder / f"{self.problem_set}.ipynb")
+
+    def _files(self, student: str) -> dict[str, bytes]:
+        """Return what lies beside the submitted notebook, by name: small plain files only."""
+        found, size = {}, 0
+        folder = self.course.folder("submitted", student, self.problem_set)
+        for path in sorted(folder.iterdir()):
+            plain = path.is_file() and not path.is_symlink() and not path.name.startswith(".")
+            if not plain or path.suffix == ".ipynb" or path.name == TIMESTAMP:
+                continue
+            size += path.stat().st_size
+            if len(found) >= MAX_FILES or size > MAX_FILE_BYTES:
+                break
+            found[path.name] = path.read_bytes()
+        return found
+
+    def _agrees(self, submission: Submission, marks: Marks | None) -> bool:
+        """Return whether the gradebook has what the record says."""
+        if marks is None:
+            return False
+        auto = submission.before["auto"]
+        return all(name in auto and mark.auto == auto[name] for name, mark in marks.cells.items())
+
+    # Grading ----------------------------------------------------------------------------------
+
+    def grade(self, todo: list[Submission], client: Any) -> None:
+        """Grade submissions and write what becomes of them.
+
+        Args:
+            todo: from `plan`.
+            client: from `workers.workers`.
+        """
+        by_name = {submission.student: submission for submission in todo}
+        results: list[Result] = []
+        written = time.monotonic()
+        try:
+            for batch in workers.run(self._jobs(todo), client):
+                self.progress.failures += [item for item in batch if isinstance(item, Failure)]
+                results += [item for item in batch if isinstance(item, Result)]
+                if len(results) >= BATCH or time.monotonic() - written > SECONDS:
+                    self._keep(results, by_name)
+                    written = time.monotonic()
+        finally:  # Ctrl-C, too, leaves nothing undone that has come back
+            self._keep(results, by_name)
+
+    def _jobs(self, todo: list[Submission]) -> Iterator[Job]:
+        cells = self._cells_as_json()
+        for submission in todo:
+            content = b""
+            if not submission.unreadable:
+                try:
+                    content = self._read(submission.student)
+                except Unreadable as error:  # gone since we looked
+                    submission.unreadable = str(error)
+            yield Job(
+                submission.student,
+                submission.digest,
+                content,
+                self._files(submission.student) | self.data,
+                cells,
+                self.limits,
+                self.unsafe,
+                submission.unreadable,
+                submission.before,
+            )
+
+    def _keep(self, results: list[Result], submissions: dict[str, Submission]) -> None:
+        """Write a few results: notebooks, gradebook, names, pages; forget them."""
+        taken, results[:] = results[:], []
+        entries = []
+        for result in taken:
+            write(self._pending(result.student), result.notebook)
+            handed_in = submissions[result.student].handed_in
+            entries.append(self._entry(result.student, result.record, handed_in))
+        marks = self._record(entries)
+        for result in taken:
+            self._write_page(result.student, result.record, result.page, marks[result.student])
+            unreadable = result.record["status"] != "graded"
+            self.progress.unreadable += unreadable
+            self.progress.graded += not unreadable
+            self.progress.stopped += result.record["stopped"]
+            self.progress.need_person += marks[result.student].needs_person
+        self.watch(self.progress)
+
+    def _entry(
+        self, student: str, record: dict[str, Any], handed_in: datetime.datetime | None
+    ) -> Entry:
+        return Entry(student, record["auto"], record["comments"], set(record["changed"]), handed_in)
+
+    def _record(self, entries: list[Entry]) -> dict[str, Marks]:
+        """Write to the gradebook, then give the pending notebooks their names."""
+        if not entries:
+            return {}
+        marks = self.book.record(self.problem_set, entries, self.extensions)
+        for entry in entries:
+            pending = self._pending(entry.student)
+            if pending.exists():
+                self._copy_files(entry.student)
+                pending.replace(self.course.notebook("autograded", entry.student, self.problem_set))
+        return marks
+
+    def _pending(self, student: str) -> Path:
+        folder = self.course.folder("autograded", student, self.problem_set)
+        return folder / f".{self.problem_set}.pending"
+
+    def _copy_files(self, student: str) -> None:
+        """Put what lies beside the submitted notebook beside the autograded one, too."""
+        source = self.course.folder("submitted", student, self.problem_set)
+        target = self.course.folder("autograded", student, self.problem_set)
+        files = self._files(student) | self.data
+        with contextlib.suppress(OSError):
+            files[TIMESTAMP] = (source / TIMESTAMP).read_bytes()
+        keep = {*files, f"{self.problem_set}.ipynb", self._pending(student).name}
+        for path in target.iterdir():
+            if path.name not in keep and not path.is_dir():
+                path.unlink()
+        for name, content in files.items():
+            write(target / name, content)
+
+    def _write_page(
+        self, student: str, record: dict[str, Any], parts: list[feedback.Part], marks: Marks
+    ) -> None:
+        mark = feedback.stamp(record["digest"], marks, self.most)
+        text = feedback.fill(
+            parts, self.problem_set, student, record["status"], marks, self.most, mark
+        )
+        write(self.course.feedback(student, self.problem_set), text.encode())
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; the folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name[:100]}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise
+
+
+def _timestamp(folder: Path) -> datetime.datetime | None:
+    """Return when a submission was handed in, None if nothing says so."""
+    try:
+        return parse_utc((folder / TIMESTAMP).read_text(encoding="utf-8").strip())
+    except (OSError, ValueError, OverflowError):
+        return None
+
+
+@contextlib.contextmanager
+def only_one(course: Course) -> Iterator[None]:
+    """Hold a course's lock, so that two runs do not write at the same time.
+
+    Raises:
+        CourseError: another run holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # not on Windows, where nothing is graded
+        yield
+        return
+    course.run_time.mkdir(parents=True, exist_ok=True)
+    with open(course.run_time / ".grading.lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CourseError(
+                f"another run is grading in {course.run_time}; wait until it has ended"
+            ) from None
+        yield
+
+
+def grade(
+    course: Course,
+    problem_set: str,
+    students: Collection[str] | None = None,
+    count: int | None = None,
+    scheduler: str | None = None,
+    force: bool = False,
+    unsafe: bool = False,
+    watch: Callable[[Progress], None] = lambda progress: None,
+    client: Any = None,
+) -> tuple[Progress, report.Report]:
+    """Grade the submissions of a problem set and write notebooks, pages, gradebook and report.
+
+    Args:
+        course: the course.
+        problem_set: its name.
+        students: whose submissions; everyone's by default.
+        count: of local worker processes.
+        scheduler: address of a running Dask scheduler.
+        force: grade what is unchanged, too.
+        unsafe: run submissions even if nothing fences them in.
+        watch: called with the progress whenever it changes.
+        client: a Dask client whose workers are used, instead of new ones.
+
+    Raises:
+        CourseError: something is not as it has to be; the message says what to do.
+        late.ExtensionsError: the file of extensions cannot be understood.
+    """
+    with only_one(course), Book(course) as book:
+        now = Run(course, book, problem_set, force, unsafe, watch)
+        todo = now.plan(students)
+        watch(now.progress)
+        if todo and client is not None:
+            now.grade(todo, client)
+        elif todo:
+            count = min(count or workers.processors(), len(todo))
+            with workers.workers(count, scheduler) as client:
+                now.grade(todo, client)
+        now.refresh_pages()
+        found = report.read(course, book, problem_set)
+        report.write(course, found)
+    return now.progress, found

@@ -1,0 +1,99 @@
+"""What a cell's text tells before it is run: the names it uses and binds, and its code.
+
+Test cells are the same in every submission, so the grader reads them once and hands the judge what
+it found. A cell without magics is compiled here and run without IPython's help, which would take
+longer than the cell.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import functools
+import marshal
+import re
+from types import CodeType
+from typing import Any
+
+from IPython.core.inputtransformer2 import TransformerManager
+
+
+def compile_plain(label: str, source: str) -> tuple[CodeType, CodeType | None] | None:
+    """Return a cell's code if it is plain Python, None if IPython has to deal with it.
+
+    Args:
+        label: names the cell in tracebacks.
+        source: its text.
+    Returns:
+        The code of all statements but the last expression, and of this expression.
+    """
+    name = f"cell {label}"
+    try:
+        tree = ast.parse(source, name)
+        if _is_special(tree, source):
+            return None
+        last = None
+        if tree.body and isinstance(tree.body[-1], ast.Expr):
+            final = tree.body[-1]
+            if not _after(final, source).startswith(";"):  # which says: do not show it
+                last = compile(ast.Expression(tree.body.pop().value), name, "eval")
+        return compile(tree, name, "exec"), last
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None  # a magic, `await` at the top level, or a fault: IPython knows
+
+
+def _is_special(tree: ast.Module, source: str) -> bool:
+    """Return whether IPython takes a cell for more than the Python that it is."""
+    alone = len(tree.body) == 1 and isinstance(tree.body[0], ast.Expr)
+    return (alone and isinstance(tree.body[0].value, ast.Name)) or "__future__" in source
+
+
+def _after(node: ast.stmt, source: str) -> str:
+    """Return what follows a statement, from the first character that is no space."""
+    line = source.split("\n")[node.end_lineno - 1].encode()
+    return line[node.end_col_offset :].decode(errors="replace").lstrip()
+
+
+def pack_code(code: tuple[CodeType, CodeType | None] | None) -> str:
+    """Return code as text that JSON can hold, for another process of the same Python."""
+    return base64.b64encode(marshal.dumps(code)).decode() if code else ""
+
+
+def unpack_code(text: str) -> tuple[CodeType, CodeType | None] | None:
+    """Return what `pack_code` packed; only ever from a process of the grader's own."""
+    return marshal.loads(base64.b64decode(text)) if text else None
+
+
+@functools.lru_cache(4096)
+def about(label: str, source: str) -> dict[str, Any]:
+    """Return what the judge needs to know of a test cell or a locked cell.
+
+    Returns:
+        `uses`, `binds`, `parameters`: names that it reads (magics' arguments included), that it
+        binds anywhere, and of the parameters of its functions; `code`: see `pack_code`.
+    """
+    code = compile_plain(label, source)
+    text = source if code else TransformerManager().transform_cell(source)
+    found: dict[str, set[str]] = {"uses": set(), "binds": set(), "parameters": set()}
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        tree = ast.Module([], [])  # running it will tell
+    magics = "get_ipython()" in text
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(name, ast.Load()):
+                found["uses"].add(name)
+            case ast.Name(name):
+                found["uses"].add(name)
+                found["binds"].add(name)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                found["binds"].add(node.name)
+            case ast.Import() | ast.ImportFrom():
+                names = ((a.asname or a.name).partition(".")[0] for a in node.names)
+                found["binds"].update(names)
+            case ast.arg(name):
+                found["parameters"].add(name)
+            case ast.Constant(str(words)) if magics:
+                found["uses"].update(re.findall(r"[^\W\d]\w*", words))
+    return {key: sorted(names) for key, names in found.items()} | {"code": pack_code(code)}

@@ -1,0 +1,360 @@
+"""A submission, as the judge sees it: a process that is started, asked, ended and started again.
+
+When a call does not return or the process goes, the process is ended and the next question starts
+another one, in which the student's cells are run once more. So a call that never returns costs
+what depends on it, and grading goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from utils.grading.cells import Output, error_output
+from utils.grading.link import Ended, Late
+from utils.grading.sandbox import Limits
+from utils.grading.stand_ins import (
+    CallTimeout,
+    JudgeLink,
+    Lost,
+    OutOfTime,
+    ProcessEnded,
+    StudentError,
+    StudentThing,
+)
+from utils.grading.wire import WireError
+
+MAX_STARTS = 60  # processes of one submission
+
+
+class Keeper(Protocol):
+    """Watches a process and ends it: `sandbox.Process`, or something that speaks for one."""
+
+    def too_much(self) -> str:
+        """Return what the process uses too much of, "" for nothing."""
+
+    def end(self, why: str) -> dict:
+        """End the process, if it has not ended; return a report: `why`, `cpu`, `memory`."""
+
+
+@dataclass
+class Start:
+    """A process that has been started for a submission."""
+
+    link: socket.socket  # to the process
+    keeper: Keeper
+
+
+@dataclass
+class Ran:
+    """What became of a cell."""
+
+    outputs: list[Output]
+    error: str = ""  # type of the exception that ended it
+
+
+@dataclass
+class Submission:
+    """A submission's process, or the next one.
+
+    Attributes:
+        start: starts a process.
+        limits: what the submission may use.
+        notes: sentences for the person who looks at it.
+        stopped: a process was ended before its time.
+        cpu_seconds: of all its processes so far.
+        memory_bytes: largest resident set of one of them.
+        missed_names: the student's code raised a NameError, or a test found no such name.
+        hush: what the student's code shows is not passed on.
+        publish: takes what it displays during a test.
+    """
+
+    start: Callable[[], Start]
+    limits: Limits
+    notes: list[str] = field(default_factory=list)
+    stopped: bool = False
+    cpu_seconds: float = 0.0
+    memory_bytes: int = 0
+    missed_names: bool = False
+    hush: bool = False
+    publish: Callable[[Output], None] | None = None
+
+    def __post_init__(self) -> None:
+        self.ends = time.monotonic() + self.limits.submission_seconds
+        self.link: JudgeLink | None = None
+        self.keeper: Keeper | None = None
+        self.cells: list[list[str]] = []  # run so far: how ("run", "define", "skip"), label, source
+        self.starts = 0
+        self.why_ended = ""
+
+    @property
+    def seconds_left(self) -> float:
+        """How much of its time is left."""
+        return self.ends - time.monotonic()
+
+    # Processes ----------------------------------------------------------------------------------
+
+    def ready(self) -> JudgeLink:
+        """Return the link to a process in which the cells so far have been run."""
+        if self.link:
+            return self.link
+        if self.seconds_left <= 0:
+            raise OutOfTime(self._out_of_time())
+        if self.starts >= MAX_STARTS:
+            raise ProcessEnded(f"its process has ended {self.starts} times; no other is started")
+        self.starts += 1
+        started = self.start()
+        self.keeper = started.keeper
+        self.link = JudgeLink(started.link, self)
+        self.link.watch = started.keeper.too_much
+        if self.cells:
+            self._run_again()
+        return self.link
+
+    def _run_again(self) -> None:
+        """Run the cells so far in a fresh process, unseen.
+
+        A cell that ends the process, which it did not when it was run first, is cut down to its
+        definitions, and everything starts once more.
+        """
+        hush, self.hush = self.hush, True
+        try:
+            for cell in self.cells:
+                how, label, source = cell
+                if how == "skip":
+                    continue
+                try:
+                    self._ask(self.limits.cell_seconds, how, label, source)
+                except (CallTimeout, ProcessEnded):
+                    cell[0] = "define" if how == "run" else "skip"
+                    self.ready()
+                    return
+                except OutOfTime:
+                    raise
+                except StudentError:
+                    pass  # as it did the first time
+        finally:
+            self.hush = hush
+
+    def _ask(self, seconds: float, verb: str, *args: Any) -> Any:
+        """Ask the process, and end it if it takes too long or answers what it must not."""
+        link = self.link
+        if link.depth:  # within another question, and its time
+            return link.ask(verb, *args)
+        left = self.seconds_left
+        if left <= 0:
+            raise OutOfTime(self._out_of_time())
+        link.deadline = time.monotonic() + min(seconds, left)
+        try:
+            return link.ask(verb, *args)
+        except Late:
+            self.end("it was stopped")
+            if self.seconds_left <= 0:
+                raise OutOfTime(self._out_of_time()) from None
+            raise CallTimeout(f"no answer within {seconds:g} seconds: it was stopped") from None
+        except Ended as ended:
+            self.end(str(ended))
+            raise ProcessEnded(f"its process ended: {self.why_ended}") from None
+        except WireError as error:
+            self.end("it was stopped")
+            raise ProcessEnded(f"its process was stopped: {error}") from None
+
+    def _out_of_time(self) -> str:
+        return f"the submission's {self.limits.submission_seconds:g} seconds are used up"
+
+    def end(self, why: str = "") -> None:
+        """End the process and all that it started.
+
+        Args:
+            why: what the student's later questions are told; "" if the process has gone by itself.
+        """
+        if self.link:
+            self.link.close()
+            self.link = None
+            report = self.keeper.end(why)
+            self.cpu_seconds += report.get("cpu", 0.0)
+            self.memory_bytes = max(self.memory_bytes, report.get("memory", 0))
+            self.why_ended = why or report.get("why") or "it left without an answer"
+
+    def stop(self, text: str) -> None:
+        """Note that the submission was stopped."""
+        self.stopped = True
+        self.note(text)
+
+    def note(self, text: str) -> None:
+        """Add a sentence for the person who looks at this submission."""
+        if text not in self.notes and len(self.notes) < 30:
+            self.notes.append(text)
+
+    # Questions ------------------------------------------------------------------------------------
+
+    def ask(self, verb: str, thing: StudentThing, *args: Any) -> Any:
+        """Ask about a thing of the submission's.
+
+        Raises:
+            StudentError: its answer, or why there is none.
+            CannotCross: an argument cannot be handed over.
+        """
+        self.revive(thing)
+        try:
+            return self._ask(self.limits.call_seconds, verb, thing, *args)
+        except (CallTimeout, ProcessEnded, OutOfTime) as error:
+            about = thing._thing_about[2] or thing._thing_about[1]
+            if verb in ("getattr", "setattr"):
+                about += f".{args[0]}"
+            self.stop(f"`{about}`: {error}")
+            raise
+
+    def revive(self, thing: StudentThing) -> None:
+        """Make a stand-in stand for its successor if its process has ended."""
+        if thing._thing_link is self.link:
+            return
+        link = self.ready()
+        name = thing._thing_origin
+        new = self._get((name,)).get(name) if name else None
+        if not isinstance(new, StudentThing):
+            raise Lost(f"{thing!r} was lost when the submission's process ended: {self.why_ended}")
+        for slot in ("_thing_link", "_thing_number", "_thing_about"):
+            object.__setattr__(thing, slot, getattr(new, slot))
+        link.heap.adopt(new._thing_number, thing)  # and `new` may go
+
+    def names(self) -> set[str]:
+        """Return the names that the student's cells have defined."""
+        self.ready()
+        found = self._ask(self.limits.call_seconds, "names")
+        return {name for name in found if type(name) is str} if type(found) is tuple else set()
+
+    def get(self, names: set[str]) -> dict[str, Any]:
+        """Return what these names stand for in the student's cells, as far as they are defined.
+
+        The student's modules are not among them.
+        """
+        if not names:
+            return {}
+        self.ready()
+        values = self._get(tuple(sorted(names)))
+        for name, value in values.items():
+            if isinstance(value, StudentThing):
+                object.__setattr__(value, "_thing_origin", name)
+        return {
+            name: value
+            for name, value in values.items()
+            if not (isinstance(value, StudentThing) and value._thing_about[0] == "module")
+        }
+
+    def _get(self, names: tuple[str, ...]) -> dict[str, Any]:
+        try:
+            pairs = self._ask(self.limits.call_seconds, "get", names)
+        except (CallTimeout, ProcessEnded, OutOfTime) as error:
+            self.stop(f"{', '.join(names)[:200]}: {error}")
+            raise
+        values = {}
+        for pair in pairs if type(pairs) is tuple else ():
+            match pair:
+                case (str(name), value) if name in names:
+                    values[name] = value
+        return values
+
+    def run(self, label: str, source: str, only_define: bool = False) -> Ran:
+        """Run one of the student's cells.
+
+        Args:
+            label: names the cell in tracebacks and notes.
+            source: its text.
+            only_define: run only its imports, functions, classes and constants.
+        """
+        how = "define" if only_define else "run"
+        try:
+            self.ready()
+            answer = self._ask(self.limits.cell_seconds, how, label, source)
+        except (CallTimeout, ProcessEnded) as error:
+            self.cells.append(["define", label, source])
+            self.stop(f"cell {label}: {error}; of this cell only the definitions count")
+            return Ran([error_output(error, None)], error.type_name)
+        except StudentError as error:
+            if isinstance(error, OutOfTime):
+                self.stop(f"cell {label}: {error}")
+            return Ran([error_output(error, None)], error.type_name)
+        self.cells.append([how, label, source])
+        match answer:
+            case (str(outputs), str(error)):
+                return Ran(clean_outputs(outputs, self.limits.output_bytes), error[:200])
+        return Ran([])
+
+    def show(self, shown: str) -> None:
+        """Show a call's prints and displays as if they were the test cell's own."""
+        if self.hush or not shown:
+            return
+        for output in clean_outputs(shown, self.limits.output_bytes):
+            if output["output_type"] == "stream":
+                (sys.stderr if output["name"] == "stderr" else sys.stdout).write(output["text"])
+            elif self.publish and output["output_type"] != "error":
+                self.publish(output)
+
+
+# Outputs ----------------------------------------------------------------------------------------
+
+_MIMES = re.compile(r"text/(plain|html|markdown|latex)|image/(png|jpeg|gif)|application/json")
+
+
+def clean_outputs(text: str, limit: int) -> list[Output]:
+    """Return outputs that a submission reports, brought into a notebook's form.
+
+    Left out is what a notebook does not know, what a browser would run (scripts, SVG) and what
+    programs read, such as a table of checks.
+
+    Args:
+        text: the outputs as JSON.
+        limit: bytes of outputs to keep; a submission that follows the rules keeps to it.
+    """
+    try:
+        given = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    outputs: list[Output] = []
+    left = 2 * limit
+    for one in given if isinstance(given, list) else []:
+        match one:
+            case {"output_type": "stream", "name": "stdout" | "stderr" as name, "text": str(words)}:
+                words = writable(words[:left])
+                output = {"output_type": "stream", "name": name, "text": words}
+                size = len(words)
+            case {
+                "output_type": "error", "ename": str(name), "evalue": str(value),
+                "traceback": list(lines),
+            }:  # fmt: skip
+                lines = [writable(line[:2000]) for line in lines[:200] if isinstance(line, str)]
+                output = {
+                    "output_type": "error",
+                    "ename": writable(name[:200]),
+                    "evalue": writable(value[:5000]),
+                    "traceback": lines,
+                }
+                size = sum(map(len, lines))
+            case {"output_type": "display_data" | "execute_result" as kind, "data": dict(data)}:
+                kept = {
+                    mime: writable(item)
+                    for mime, item in data.items()
+                    if isinstance(item, str) and _MIMES.fullmatch(mime)
+                }
+                output = {"output_type": kind, "data": kept, "metadata": {}}
+                if kind == "execute_result":
+                    output["execution_count"] = None
+                size = sum(map(len, kept.values()))
+            case _:
+                continue
+        if size <= left:
+            outputs.append(output)
+            left -= size
+    return outputs
+
+
+def writable(text: str) -> str:
+    """Return text that can be written as UTF-8."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,146 @@
+"""A run that ends at any moment loses no recorded grade; the next run finishes the rest."""
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbgrader.api import Gradebook
+
+from tests.runner.conftest import PS1, RIGHT, Classroom
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore"),  # Dask's and SQLAlchemy's own affairs
+]
+
+STUDENTS = [f"student{number}" for number in range(12)]
+CLAIMS = RIGHT | {"written_answer": "**a.** The other way round."}
+
+
+def make(room: Classroom) -> None:
+    """Hand in a class's work, and let a person grade one of them."""
+    for number, name in enumerate(STUDENTS):
+        wrong = {"softmax": f"def softmax(a):\n    return a * 0 + {number}\n"}
+        room.submit(name, CLAIMS | (wrong if number % 3 else {}))
+    room.submit("damaged", b"{")
+
+
+def grades(room: Classroom) -> dict[str, list]:
+    """Return all that the gradebook says about the class."""
+    with Gradebook(room.course.db_url) as gradebook:
+        return {
+            submission.student_id: sorted(
+                (grade.name, grade.auto_score, grade.manual_score, grade.needs_manual_grade)
+                for notebook in submission.notebooks
+                for grade in notebook.grades
+            )
+            for submission in gradebook.assignment_submissions(PS1)
+        }
+
+
+def sound(room: Classroom) -> set[str]:
+    """Check that whatever is recorded is whole, and return the students who are."""
+    recorded = set()
+    for name, marks in grades(room).items():
+        path = room.course.notebook("autograded", name, PS1)
+        pending = path.with_name(f".{PS1}.pending")
+        assert path.exists() or pending.exists(), f"{name} has grades but no notebook"
+        nbformat.read(path if path.exists() else pending, as_version=4)
+        assert len(marks) == 5
+        recorded.add(name)
+    return recorded
+
+
+def survivors(mark: str) -> list[int]:
+    """Return processes that were started with a variable in their environment."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                if mark.encode() in (entry / "environ").read_bytes():
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+    return found
+
+
+def gone(mark: str, seconds: float = 20) -> bool:
+    """Wait until no such process is left."""
+    deadline = time.monotonic() + seconds
+    while survivors(mark) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return not survivors(mark)
+
+
+@pytest.fixture(scope="module")
+def expected(new_classroom, client) -> dict[str, list]:
+    """What an undisturbed run records."""
+    room = new_classroom()
+    room.client = client
+    make(room)
+    room.regrade()
+    return grades(room)
+
+
+def test_killed_at_random_points_and_run_again(classroom, client, expected, monkeypatch):
+    make(classroom)
+    draw = random.Random(35)
+    recorded: set[str] = set()
+    autograded = classroom.root / "grading" / "autograded"
+    for attempt in range(4):
+        mark = f"KILLED_RUN={os.getpid()}-{attempt}"
+        monkeypatch.setenv(*mark.split("="))
+        process = classroom.start("grade", PS1, "--quiet", *classroom.options)
+        # wait for the first trace of new work, then a little longer: in the middle of something
+        seen = len(list(autograded.rglob("*.ipynb")))
+        deadline = time.monotonic() + 120
+        while process.poll() is None and time.monotonic() < deadline:
+            if len(list(autograded.rglob(f".{PS1}.*"))) or (
+                len(list(autograded.rglob("*.ipynb"))) > seen
+            ):
+                time.sleep(draw.uniform(0, 0.3))
+                break
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert gone(mark), f"left behind: {survivors(mark)}"
+        now = sound(classroom)
+        assert recorded <= now, "a recorded grade is lost"
+        recorded = now
+        for name in recorded:
+            assert grades(classroom)[name] == expected[name]
+    monkeypatch.delenv("KILLED_RUN")
+    classroom.client = client
+    progress = classroom.regrade()
+    assert grades(classroom) == expected
+    assert progress.graded + progress.unreadable + progress.unchanged == len(STUDENTS) + 1
+    assert not list((classroom.root / "grading").rglob(".*.p*"))
+    assert len(classroom.rows()) == len(STUDENTS) + 1
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"]
+)
+def test_stopped_politely(classroom, client, expected, monkeypatch, number, status):
+    make(classroom)
+    mark = f"STOPPED_RUN={os.getpid()}-{number}"
+    monkeypatch.setenv(*mark.split("="))
+    process = classroom.start("grade", PS1, *classroom.options)
+    autograded = classroom.root / "grading" / "autograded"
+    deadline = time.monotonic() + 120
+    while not list(autograded.rglob("*.ipynb")) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.killpg(process.pid, number)  # as a terminal does: the workers get it, too
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == status, out + err
+    assert "goes on from here" in err
+    assert "Traceback" not in out + err
+    assert gone(mark), f"left behind: {survivors(mark)}"
+    assert sound(classroom)
+    classroom.client = client
+    assert classroom.regrade().unchanged > 0
+    assert grades(classroom) == expected

@@ -1,0 +1,141 @@
+"""Late submissions: deadlines of single students, and what a late day costs."""
+
+import datetime
+
+import pytest
+from nbgrader.api import Gradebook
+from traitlets.config import Config
+
+from tests.runner.conftest import PS1, RIGHT
+from utils.grading import late
+from utils.grading.gradebook import Book
+from utils.grading.late import ExtensionsError, LatePolicy, parse_time, read_extensions
+
+DUE = datetime.datetime(2026, 11, 30, 12)
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("2026-11-30", (2026, 11, 30, 0, 0)),
+        ("2026-11-30 23:59", (2026, 11, 30, 23, 59)),
+        ("2026-11-30 23:59 Asia/Tokyo", (2026, 11, 30, 14, 59)),
+        ("2026-11-30T23:59+01:00", (2026, 11, 30, 22, 59)),
+    ],
+)
+def test_dates_are_read_as_utc(text, utc):
+    assert parse_time(text) == datetime.datetime(*utc)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("student,problem_set\na,b\n", "there is no new_deadline"),
+        ("student,problem_set,new_deadline\na,b,\n", "line 2: a field is empty"),
+        ("student,problem_set,new_deadline\na,b,tomorrow\n", "line 2: 'tomorrow' is no date"),
+        ("student,problem_set,new_deadline\na,b\n", "line 2: a field is empty"),
+    ],
+)
+def test_a_wrong_file_gets_a_sentence_with_the_line(tmp_path, text, words):
+    file = tmp_path / "extensions.csv"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ExtensionsError, match=words):
+        read_extensions(file)
+
+
+def test_no_file_means_no_extensions(tmp_path):
+    assert read_extensions(tmp_path / "none.csv") == {}
+
+
+def test_a_file_from_a_spreadsheet_is_read(tmp_path):
+    file = tmp_path / "extensions.csv"
+    text = (
+        'student,problem_set,new_deadline\r\n"Doe, Jr.",ps1,2026-12-01\r\n山田,ps1,2026-12-02\r\n'
+    )
+    file.write_text(text, encoding="utf-8-sig", newline="")
+    assert set(read_extensions(file)) == {("Doe, Jr.", "ps1"), ("山田", "ps1")}
+
+
+@pytest.mark.parametrize(
+    ("hours", "settings", "penalty"),
+    [
+        (1, {}, None),
+        (1, {"percent_per_day": 10}, 1.0),
+        (25, {"percent_per_day": 10}, 2.0),
+        (2000, {"percent_per_day": 10}, 10),
+        (0.1, {"percent_per_day": 10, "grace_minutes": 10}, None),
+        (49, {"days_accepted": 2}, 10),
+    ],
+)
+def test_what_a_late_day_costs(hours, settings, penalty):
+    policy = LatePolicy(config=Config(LatePolicy=settings))
+    assert policy.late_submission_penalty("a", 10.0, hours * 3600) == penalty
+
+
+@pytest.fixture
+def late_class(classroom, client):
+    """Three hand in 30 hours late: one has an extension, one has half of what is needed."""
+    classroom.client = client
+    with (classroom.root / "nbgrader_config.py").open("a", encoding="utf-8") as config:
+        config.write("\nc.LatePolicy.percent_per_day = 10\n")
+    for name in ("late", "extended", "half"):
+        path = classroom.submit(name, RIGHT)
+        (path.parent / "timestamp.txt").write_text("2026-12-01 18:00:00 UTC", encoding="utf-8")
+    classroom.course.extensions.write_text(
+        "student,problem_set,new_deadline\n"
+        f"extended,{PS1},2026-12-02\nhalf,{PS1},2026-12-01 12:00\n",
+        encoding="utf-8",
+    )
+    with Gradebook(classroom.course.db_url) as gradebook:
+        gradebook.update_or_create_assignment(PS1, duedate=DUE)
+    return classroom
+
+
+def penalties(room) -> dict[str, float]:
+    with Book(room.course) as book:
+        return {name: marks.penalty for name, marks in book.marks(PS1).items()}
+
+
+EXPECTED = {"late": 2.8, "extended": 0, "half": 1.4}  # of 14 points: two days, none, one
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Dask's and SQLAlchemy's own affairs
+def test_grade_gives_the_penalties_and_a_later_extension_takes_them_back(late_class):
+    late_class.regrade()
+    assert penalties(late_class) == pytest.approx(EXPECTED)
+    rows = late_class.rows()
+    assert {name: float(row["score"]) for name, row in rows.items()} == pytest.approx(
+        {name: 14 - penalty for name, penalty in EXPECTED.items()}
+    )
+    assert rows["late"]["notes"] == "30.0 h late, 2.8 points less"
+    assert rows["extended"]["notes"] == ""
+    assert "handed in late" in late_class.feedback("late")
+    with late_class.course.extensions.open("a", encoding="utf-8") as file:
+        file.write(f"late,{PS1},2026-12-02\n")
+    progress = late_class.regrade()
+    assert (progress.graded, progress.unchanged) == (0, 3)
+    assert penalties(late_class)["late"] == 0
+    assert "handed in late" not in late_class.feedback("late")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # SQLAlchemy's own affair
+def test_nbgraders_own_step_gives_the_same_penalties(late_class):
+    late_class.regrade()
+    with Book(late_class.course) as book:
+        for notebook in book.book.notebook_submissions(PS1, PS1):
+            notebook.late_submission_penalty = None
+            notebook.assignment.extension = None
+        book.db.commit()
+    from nbgrader.preprocessors import AssignLatePenalties
+
+    for name in EXPECTED:
+        about = {
+            "notebook": PS1, "assignment": PS1, "student": name,
+            "db_url": late_class.course.db_url,
+        }  # fmt: skip
+        step = AssignLatePenalties(config=late_class.course.config)
+        step.preprocess(late_class.autograded(name), {"nbgrader": about})
+    assert penalties(late_class) == pytest.approx(EXPECTED)
+    assert late.COLUMNS == ("student", "problem_set", "new_deadline")

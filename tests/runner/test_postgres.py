@@ -1,0 +1,110 @@
+"""The gradebook in PostgreSQL: a real server, started for these tests."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from nbgrader.api import Gradebook
+
+from tests.runner.conftest import PS1, RIGHT
+from utils.grading import runner
+from utils.grading.course import find_course
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore"),  # Dask's and SQLAlchemy's own affairs
+]
+
+ON_CI = bool(os.environ.get("CI"))
+
+
+def programs() -> Path | None:
+    """Return the folder with PostgreSQL's server, the newest if there are several."""
+    if found := shutil.which("initdb"):
+        return Path(found).resolve().parent
+    return max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory) -> Iterator[str]:
+    """The address of an empty database."""
+    folder = programs()
+    if folder is None:
+        if ON_CI:
+            pytest.fail("PostgreSQL is missing; .ci/run installs it")
+        pytest.skip("needs PostgreSQL's server: apt install postgresql")
+    data = tmp_path_factory.mktemp("postgres")
+    as_user: dict = {}
+    if os.geteuid() == 0:  # the server refuses to run as root
+        user = pwd.getpwnam("postgres" if _has_user("postgres") else "nobody")
+        os.chown(data, user.pw_uid, user.pw_gid)
+        as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        for parent in data.parents:
+            if parent.stat().st_mode & 0o001 == 0:
+                parent.chmod(parent.stat().st_mode | 0o011)
+
+    def call(program: str, *arguments: str) -> None:
+        subprocess.run(
+            [folder / program, *arguments], check=True, capture_output=True, cwd=data, **as_user
+        )
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    call("initdb", "-D", f"{data}/db", "-U", "staff", "-A", "trust", "--no-sync", "-E", "UTF8")
+    server = subprocess.Popen(
+        [folder / "postgres", "-D", f"{data}/db", "-p", str(port), "-k", str(data), "-F"]
+        + ["-c", "listen_addresses=127.0.0.1"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=data,
+        **as_user,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        ready = [folder / "pg_isready", "-h", "127.0.0.1", "-p", str(port), "-q"]
+        while subprocess.run(ready).returncode and time.monotonic() < deadline:
+            assert server.poll() is None, "the server has ended"
+            time.sleep(0.1)
+        call("createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "staff", "gradebook")
+        yield f"postgresql://staff@127.0.0.1:{port}/gradebook"
+    finally:
+        server.terminate()
+        server.wait(timeout=60)
+
+
+def _has_user(name: str) -> bool:
+    return any(user.pw_name == name for user in pwd.getpwall())
+
+
+def test_grading_into_postgresql_and_reading_it_back(classroom, client, database):
+    classroom.client = client
+    for name in ("akiko", "=1+1", "山田"):
+        classroom.submit(name, RIGHT)
+    unsafe = "--unsafe" in classroom.options
+    course = find_course(classroom.root, database)
+
+    def grade() -> runner.Progress:
+        return runner.grade(course, PS1, client=client, unsafe=unsafe)[0]
+
+    assert grade().graded == 3
+    address = course.db_url
+    assert address.startswith("postgresql+psycopg://")
+    with Gradebook(address) as gradebook:
+        for name in ("akiko", "=1+1", "山田"):
+            assert gradebook.find_submission(PS1, name).score == 14
+        grade_ = gradebook.find_grade("written_answer", PS1, PS1, "山田")
+        grade_.manual_score, grade_.needs_manual_grade = 2, False
+        gradebook.db.commit()
+    progress = grade()
+    assert (progress.graded, progress.unchanged) == (0, 3)
+    assert classroom.rows()["山田"]["score"] == "16"
+    said = classroom.run("report", PS1, "--db", database)
+    assert "written" in said
+    assert classroom.rows()["akiko"]["score"] == "14"

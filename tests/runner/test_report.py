@@ -1,0 +1,236 @@
+"""The report: a CSV file that opens right in a spreadsheet, and a page that opens offline."""
+
+import csv
+import html.parser
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from utils.grading import page, report
+from utils.grading.course import find_course
+from utils.grading.report import COLUMNS, Report, Row
+
+TESTS = ["test_f_visible", "test_f_hidden"]
+NAMES = ["Doe, Jr.", "=1+1", "山田", 'the "quoted"', "+49 30", "-5", "@home", "two\nlines", "＝1"]
+
+
+def check(name: str, passed: bool, points: float = 1.0, state: str = "") -> dict:
+    state = state or ("passed" if passed else "failed")
+    return {
+        "name": name, "points": points, "state": state, "what": "" if passed else "wrong values",
+        "hint": f"Look at {name}: `axis=-1`.", "hidden": False,
+    }  # fmt: skip
+
+
+def row(student: str, *passed: bool, **fields) -> Row:
+    """Return the row of a student whose visible test cell has these checks."""
+    checks = [check(f"check {number}", good) for number, good in enumerate(passed)]
+    points = {TESTS[0]: float(sum(passed)), TESTS[1]: 0.0, "written": None}
+    known = {
+        "status": "graded", "score": float(sum(passed)), "points": points,
+        "checks": {TESTS[0]: checks}, "seconds": 0.05, "memory_bytes": 60 << 20,
+    }  # fmt: skip
+    return Row(student, **(known | fields))
+
+
+def make(*rows: Row, people: dict | None = None) -> Report:
+    return Report(
+        "ps0", {TESTS[0]: 3.0, TESTS[1]: 2.0, "written": 4.0}, TESTS, list(rows), people or {}
+    )
+
+
+@pytest.fixture
+def course(tmp_path: Path):
+    (tmp_path / "submitted").mkdir()
+    return find_course(tmp_path)
+
+
+# CSV --------------------------------------------------------------------------------------------
+
+
+def lines(text: str) -> list[list[str]]:
+    assert text.startswith("\ufeff")
+    return list(csv.reader(io.StringIO(text[1:], newline=""), strict=True))
+
+
+def test_a_csv_reader_gets_back_what_was_written():
+    text = report.to_csv(make(*(row(name, True, False) for name in NAMES)))
+    head, *body = lines(text)
+    assert head == [*COLUMNS, *TESTS]
+    assert [line[0].removeprefix("'") for line in body] == NAMES
+    assert {len(line) for line in body} == {len(head)}
+    assert text.count("\r\n") == len(NAMES) + 1
+
+
+def test_no_field_is_a_formula():
+    notes = ['=HYPERLINK("http://x")', "+1", "-1", "@SUM(A1)", "\t=1", "  =1", "|cmd", "%x"]
+    text = report.to_csv(make(*(row(name, True, notes=[note]) for name in NAMES for note in notes)))
+    for line in lines(text)[1:]:
+        for field in line:
+            assert field.lstrip(" ")[:1] not in set("=+-@\t\r|%＝")
+
+
+def test_numbers_stay_numbers():
+    (_, line) = lines(report.to_csv(make(row("a", True, True, score=2.25))))
+    assert line[3:6] == ["2.25", "9", "False"]
+    assert [report.number(value) for value in (0, -0.0, 1 / 3, 100.0, 1e7)] == [
+        "0", "0", "0.333333", "100", "10000000",
+    ]  # fmt: skip
+
+
+def test_an_unreadable_submission_has_no_points_at_all():
+    unreadable = Row("a", "unreadable", needs_person=True, notes=["the file is empty"])
+    (_, line) = lines(report.to_csv(make(unreadable)))
+    assert line == ["a", "ps0", "unreadable", "", "9", "True", "the file is empty", "", ""]
+
+
+def test_canvas_gets_its_columns_and_the_points_possible():
+    people = {"a": {"first_name": "Ada", "last_name": "Doe, Jr.", "lms_user_id": "17"}}
+    rows = row("a", True), Row("b")
+    head, possible, first, second = lines(report.to_canvas(make(*rows, people=people)))
+    assert head == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "ps0"]
+    assert possible == ["    Points Possible", "", "", "", "", "9"]
+    assert first == ["Doe, Jr., Ada", "17", "", "a", "", "1"]
+    assert second == ["b", "", "", "b", "", ""]
+
+
+def test_moodle_gets_a_user_name_a_grade_and_why_there_is_none():
+    people = {"a": {"first_name": "Ada", "last_name": "Doe", "email": "ada@example.org"}}
+    rows = row("a", True), Row("b", "unreadable", notes=["the file is empty"])
+    head, first, second = lines(report.to_moodle(make(*rows, people=people)))
+    assert head == ["username", "firstname", "lastname", "email", "ps0", "ps0 feedback"]
+    assert first == ["a", "Ada", "Doe", "ada@example.org", "1", ""]
+    assert second == ["b", "", "", "", "", "unreadable: the file is empty"]
+
+
+# Figures ----------------------------------------------------------------------------------------
+
+
+def test_pass_rate_and_separation_of_each_check():
+    # check 0 goes with the rest, check 1 against it, everyone passes check 2
+    work = [(1, 0, 1), (1, 0, 1), (1, 1, 1), (0, 1, 1), (0, 1, 1), (0, 0, 1)]
+    figures = page.check_figures(make(*(row(f"s{i}", *map(bool, w)) for i, w in enumerate(work))))
+    by_name = {figure.name: figure for figure in figures if figure.test == TESTS[0]}
+    assert [figure.share for figure in by_name.values()] == [0.5, 0.5, 1.0]
+    passed = np.array(work, dtype=float)
+    rest = passed.sum(axis=1) - passed[:, 0]
+    assert by_name["check 0"].separation == pytest.approx(np.corrcoef(passed[:, 0], rest)[0, 1])
+    assert by_name["check 2"].separation is None
+    assert {figure.tried for figure in figures} == {6}
+
+
+def test_a_test_cell_without_named_checks_counts_as_one_check():
+    figures = page.check_figures(make(row("a", True, points={TESTS[0]: 3.0, TESTS[1]: 2.0})))
+    assert [(f.name, f.share) for f in figures if f.test == TESTS[1]] == [(TESTS[1], 1.0)]
+
+
+def test_hints_are_counted_by_students_and_the_most_common_comes_first():
+    unwritten = row("d", False)
+    unwritten.checks[TESTS[0]][0]["state"] = "unwritten"
+    rows = row("a", False, True), row("b", False, False), row("c", True, False), unwritten
+    hints = page.common_hints(make(*rows, row("e", False)))
+    assert [(count, name) for count, _, _, name in hints] == [(3, "check 0"), (2, "check 1")]
+
+
+# The page ---------------------------------------------------------------------------------------
+
+
+class Reader(html.parser.HTMLParser):
+    """Collects the elements of a page, and checks that they are closed in order."""
+
+    empty = ("meta", "br", "img", "link", "input", "hr")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in self.empty:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.fixture
+def classes() -> Report:
+    rng = np.random.default_rng(0)
+    rows = [row(f"s{i}", *(rng.random(3) < 0.6)) for i in range(40)]
+    rows += [row(name, True) for name in NAMES]
+    rows.append(row("<script>alert(1)</script>", False, why=["stopped"], notes=["<b>late</b>"]))
+    rows += [Row("gone"), Row("bad", "unreadable", needs_person=True, why=["unreadable"])]
+    return make(*rows)
+
+
+def test_the_page_is_self_contained_and_escapes_what_students_chose(course, classes):
+    text = page.page(classes, course)
+    found = Reader(text)
+    tags = {tag for tag, _ in found.elements}
+    assert not tags & {"script", "link", "img", "iframe", "object", "b"}
+    for _, attributes in found.elements:
+        for name in ("src", "href", "xlink:href", "style"):
+            value = attributes.get(name) or ""
+            assert "//" not in value
+            assert not value.startswith("javascript")
+    assert "url(" not in text
+    assert "@import" not in text
+    assert "<script>alert(1)</script>" in found.text
+
+
+def test_every_chart_has_a_sentence(course, classes):
+    charts = [about for tag, about in Reader(page.page(classes, course)).elements if tag == "svg"]
+    assert len(charts) >= 2 + 3  # scores, time and memory, a bar for each check
+    for about in charts:
+        assert about["role"] == "img"
+        assert about["aria-label"].endswith(".")
+        assert len(about["aria-label"].split()) >= 5
+
+
+def test_the_page_shows_who_needs_a_person_with_links(course, classes, tmp_path):
+    for step, suffix in (("autograded", "ipynb"), ("feedback", "html"), ("submitted", "ipynb")):
+        file = tmp_path / step / "bad" / "ps0" / f"ps0.{suffix}"
+        file.parent.mkdir(parents=True)
+        file.touch()
+    text = page.page(classes, course)
+    part = text[text.index("For a person to look at (2)") : text.index("Time and memory")]
+    links = [
+        about["href"]
+        for tag, about in Reader(part[part.index("<table") : part.rindex("</section>")]).elements
+        if tag == "a"
+    ]
+    assert [(course.reports / link).resolve().exists() for link in links] == [True] * 3
+    assert "stopped" in part
+    assert "unreadable" in part
+
+
+def test_histogram_counts_everyone_and_names_the_median():
+    chart = page.histogram([0, 0.5, 9, 9, 8.75], 9)
+    found = Reader(chart)
+    bars = [about for tag, about in found.elements if tag == "rect"]
+    assert len(bars) == 9
+    heights = [float(about["height"]) for about in bars]
+    assert heights[0] / heights[8] == pytest.approx(2 / 3, abs=0.01)
+    assert "the median is 8.8 of 9 points" in found.text
+
+
+@pytest.mark.parametrize("rows", [[], [Row("a")], [row("a", True, seconds=None)]])
+def test_a_class_without_grades_has_a_report_too(course, rows):
+    few = make(*rows)
+    Reader(page.page(few, course))
+    report.to_csv(few)
+    report.to_canvas(few)
+    report.to_moodle(few)

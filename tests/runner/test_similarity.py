@@ -1,0 +1,112 @@
+"""Similarity: copies come first, whatever was done to hide them."""
+
+import re
+
+import pytest
+
+from tests.runner import invented_class
+from tests.runner.conftest import PS1, ROOT
+from utils.grading import similarity
+from utils.grading.course import CourseError, find_course
+from utils.grading.similarity import Work, features, rank
+
+RELEASED = ROOT / "assignments" / PS1 / f"{PS1}.ipynb"
+
+SOURCE = """
+def softmax(a):
+    # the usual trick
+    largest = np.max(a, axis=-1, keepdims=True)
+    e = np.exp(a - largest)
+    total = np.sum(e, axis=-1, keepdims=True)
+    return e / total
+"""
+DISGUISED = '''
+def softmax(scores):
+    """My own softmax."""
+
+    m = np.max(scores, keepdims=True,
+               axis=-1)   # largest
+    zaehler = np.exp(scores-m);  nenner=np.sum(zaehler, keepdims = True, axis = -1)
+    return (zaehler
+            / nenner)
+'''
+OTHER = """
+def softmax(a):
+    out = np.empty(a.shape)
+    for i, row in enumerate(a.reshape(-1, a.shape[-1])):
+        out.reshape(-1, a.shape[-1])[i] = np.exp(row) / sum(np.exp(row))
+    return out
+"""
+
+
+def shared(a: str, b: str) -> float:
+    """Return the share of the smaller one's features that the other has, too."""
+    first, second = (set(features(Work([text])).counts) for text in (a, b))
+    return len(first & second) / min(len(first), len(second))
+
+
+def test_names_layout_comments_and_order_of_keywords_do_not_matter():
+    assert shared(SOURCE, DISGUISED) == 1
+    assert shared(SOURCE, OTHER) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("return a * b + c * d", "return d * c + b * a"),
+        ("if a > b: return c", "if b < a: return c"),
+        ("from numpy import exp\n    return exp(1 + a)", "return np.exp(a + 1)"),
+        ("x: float = f(1.5, a)", "y = f(1.5, a)"),
+        ("%matplotlib inline\n    y = f(a, 1, 2)", "y = f(a, 1, 2)"),
+    ],
+)
+def test_the_same_said_in_another_way(one, other):
+    assert shared(f"def f(a, b, c, d):\n    {one}", f"def f(w, x, y, z):\n    {turned(other)}") == 1
+
+
+def turned(text: str) -> str:
+    """Give the four arguments other names."""
+    return re.sub(r"\b[abcd]\b", lambda match: "wxyz"["abcd".index(match[0])], text)
+
+
+def test_other_numbers_and_other_functions_matter():
+    assert shared("y = np.exp(x + 1)", "y = np.log(x + 1)") < 1
+    assert shared("y = np.exp(x + 1)", "y = np.exp(x + 2)") < 1
+    assert shared("y = (a - b) / b", "y = (a - b) / a") < 1
+
+
+def test_a_cell_that_cannot_be_read_is_compared_as_far_as_it_can():
+    broken = SOURCE + "\ndef unfinished(:\n    pass\n"
+    assert shared(SOURCE, broken) == 1
+
+
+def test_what_was_released_does_not_count():
+    work = {name: Work([SOURCE]) for name in "ab"} | {"c": Work([OTHER])}
+    assert rank(work, Work([SOURCE])) == []
+    assert [(pair.first, pair.second) for pair in rank(work, Work())] == [("a", "b")]
+
+
+def test_shared_lines_stand_side_by_side():
+    (pair,) = rank({"a": Work([SOURCE]), "b": Work([DISGUISED]), "c": Work([OTHER])}, Work())
+    lines = dict(pair.lines)
+    assert lines["e = np.exp(a - largest)"].startswith("zaehler = np.exp(scores-m)")
+    assert pair.share == 1
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_ten_copies_in_a_class_of_300_come_first(tmp_path, seed, capsys):
+    planted = invented_class.write(RELEASED, tmp_path / "submitted", 300, 10, seed)
+    pairs = similarity.compare(find_course(tmp_path), PS1)
+    assert {(pair.first, pair.second) for pair in pairs[:10]} == set(planted)
+    assert pairs[9].evidence > 1.5 * pairs[10].evidence
+    page = similarity.page(PS1, pairs)
+    assert "not a verdict" in page
+    assert "<script" not in page
+    similarity.print_pairs(pairs[:10])
+    assert "not a verdict" in capsys.readouterr().out
+
+
+def test_a_class_of_one_gets_a_sentence(tmp_path):
+    invented_class.write(RELEASED, tmp_path / "submitted", 1)
+    with pytest.raises(CourseError, match="no two submissions"):
+        similarity.compare(find_course(tmp_path), PS1)

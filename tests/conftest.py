@@ -1,6 +1,7 @@
 """Fixtures that more than one test file uses."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -10,6 +11,16 @@ from hypothesis import settings
 # The same examples on every run and every machine, however slow: no test of ours is a lottery.
 settings.register_profile("course", derandomize=True, deadline=None, database=None)
 settings.load_profile("course")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -31,3 +42,23 @@ def mnist_dir() -> Path:
         if folder and any(Path(folder).glob("train-images-idx3-ubyte*")):
             return Path(folder).resolve()
     pytest.skip("needs the real MNIST: set MNIST_DIR to a folder with its four files")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """The one Chromium of all tests, without a window.
+
+    Without it the tests that need it are skipped; on a CI machine they fail.
+    """
+    if CHROMIUM is None:
+        reason = "needs Chromium: on Debian and Ubuntu, apt-get install chromium"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        as_root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS + as_root)
+        yield browser
+        browser.close()

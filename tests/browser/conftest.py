@@ -1,4 +1,4 @@
-"""Lectures in a real browser: one JupyterLab and one Chromium for all tests.
+"""Lectures in a real browser: one JupyterLab for all tests.
 
 A test gets a `Lecture`: an open notebook whose cells have all been run. The course's own files are
 never touched, for JupyterLab works on a copy of `lectures/` in a temporary folder. Screenshots go
@@ -27,15 +27,6 @@ from pathlib import Path
 import nbformat
 import pytest
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PATIENCE = 20_000  # milliseconds until a page counts as broken
 SECONDS_TO_RUN = 180  # of a whole lecture, with every other test running beside it
 
@@ -47,23 +38,6 @@ def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = Path(folder).resolve() if folder else tmp_path_factory.mktemp("screenshots")
     path.mkdir(parents=True, exist_ok=True)
     return path
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Chromium without a window; without it the tests are skipped, on a CI machine they fail."""
-    if CHROMIUM is None:
-        reason = "needs Chromium: on Debian and Ubuntu, apt-get install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        as_root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS + as_root)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,6 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.runner.conftest import PS1, QUICK, RIGHT, ROOT, Classroom
 from utils.grading.simulated_class import Student, write_submission
 
@@ -77,7 +76,7 @@ def staff(tmp_path: Path) -> Path:
     return folder
 
 
-def test_from_release_to_export(staff: Path, tmp_path: Path):
+def test_from_release_to_export(staff: Path, tmp_path: Path, browser):
     student, name = tmp_path / "student", getpass.getuser()
     nbgrader(staff, "generate_assignment", PS1)
     nbgrader(staff, "release_assignment", PS1)
@@ -95,7 +94,7 @@ def test_from_release_to_export(staff: Path, tmp_path: Path):
         assert submission.needs_manual_grade
     assert 2 <= automatic < 6  # the judge is not deceived
 
-    grade_by_hand(staff, name, points="3.5", comment="Say why, too.")
+    grade_by_hand(browser, staff, name, points="3.5", comment="Say why, too.")
 
     nbgrader(staff, "generate_feedback", PS1)
     nbgrader(staff, "release_feedback", PS1)
@@ -120,13 +119,9 @@ def test_from_release_to_export(staff: Path, tmp_path: Path):
     assert room.rows()[name]["needs_manual_grade"] == "False"
 
 
-def grade_by_hand(staff: Path, name: str, points: str, comment: str) -> None:
+def grade_by_hand(browser, staff: Path, name: str, points: str, comment: str) -> None:
     """Grade the written answer in the formgrader, as a person does in a browser."""
-    if CHROMIUM is None:
-        if os.environ.get("CI"):
-            pytest.fail("Chromium is missing; .ci/run installs it")
-        pytest.skip("needs Chromium: apt-get install chromium")
-    from playwright.sync_api import expect, sync_playwright
+    from playwright.sync_api import expect
 
     token = secrets.token_hex()
     with socket.socket() as probe:
@@ -150,29 +145,21 @@ def grade_by_hand(staff: Path, name: str, points: str, comment: str) -> None:
                 break
             except (urllib.error.URLError, TimeoutError):
                 time.sleep(0.2)
-        with sync_playwright() as playwright:
-            as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS + as_root)
-            page = browser.new_page()
-            page.set_default_timeout(60_000)
-            expect.set_options(timeout=60_000)
-            page.goto(f"{home}/login?token={token}")
-            page.goto(f"{home}/formgrader/gradebook/{PS1}/{PS1}")
-            page.get_by_role("link", name="Submission #1").click()
-            score = page.locator("input#written_answer")
-            expect(page.locator("input#test_softmax_hidden")).to_have_count(1)
-            with page.expect_response(
-                lambda r: "/api/grade/" in r.url and r.request.method == "PUT"
-            ):
-                score.fill(points)
-                score.press("Tab")
-            field = page.locator("textarea#written_answer-comment")
-            with page.expect_response(
-                lambda r: "/api/comment/" in r.url and r.request.method == "PUT"
-            ):
-                field.fill(comment)
-                field.press("Tab")
-            browser.close()
+        page = browser.new_context().new_page()
+        page.set_default_timeout(60_000)
+        page.goto(f"{home}/login?token={token}")
+        page.goto(f"{home}/formgrader/gradebook/{PS1}/{PS1}")
+        page.get_by_role("link", name="Submission #1").click()
+        score = page.locator("input#written_answer")
+        expect(page.locator("input#test_softmax_hidden")).to_have_count(1, timeout=60_000)
+        with page.expect_response(lambda r: "/api/grade/" in r.url and r.request.method == "PUT"):
+            score.fill(points)
+            score.press("Tab")
+        field = page.locator("textarea#written_answer-comment")
+        with page.expect_response(lambda r: "/api/comment/" in r.url and r.request.method == "PUT"):
+            field.fill(comment)
+            field.press("Tab")
+        page.context.close()
     finally:
         server.terminate()
         server.wait(timeout=60)

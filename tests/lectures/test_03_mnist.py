@@ -1,17 +1,11 @@
 """What lecture 03 says in words and no cell of it asserts."""
 
-from pathlib import Path
-
-import nbformat
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.lectures.appended import run_with
 from utils import mnist
-from utils.lecture_outputs import environment, execute
-
-ROOT = Path(__file__).resolve().parents[2]
-LECTURE = ROOT / "lectures" / "03_mnist.ipynb"
 
 # Appended to the lecture: every position of the flags, and what their figure says of it.
 EVERY_FLAG = """
@@ -47,12 +41,7 @@ for change in (-100, -40, -1, 0, 1, 20, 40, 100):
 
 @pytest.mark.slow
 def test_both_figures_say_what_is_true_at_every_position(tmp_path):
-    notebook = nbformat.read(LECTURE, as_version=4)
-    for code in (EVERY_FLAG, EVERY_CHANGE):
-        notebook.cells.append(nbformat.v4.new_code_cell(code))
-    copy = tmp_path / LECTURE.name
-    nbformat.write(notebook, copy)
-    execute(copy, environment(ROOT, tmp_path, stand_in=True), any_data=True)
+    run_with("03_mnist", EVERY_FLAG, EVERY_CHANGE, folder=tmp_path)
 
 
 class Bytes:

@@ -1,22 +1,17 @@
 """What lecture 05 says in words and no cell of it asserts."""
 
 import math
-from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
 
+from tests.lectures.appended import run_with
 from utils.functions import (
     binary_cross_entropy,
     cross_entropy_error,
     softmax,
     sum_squared_error,
 )
-from utils.lecture_outputs import environment, execute
-
-ROOT = Path(__file__).resolve().parents[2]
-LECTURE = ROOT / "lectures" / "05_loss_functions.ipynb"
 
 # Appended to the lecture: every position of both of its figures with controls.
 EVERY_POSITION = """
@@ -56,12 +51,7 @@ assert first_ten.tolist() == flips.tolist()
 
 @pytest.mark.slow
 def test_both_figures_say_what_is_true_at_every_position(tmp_path):
-    notebook = nbformat.read(LECTURE, as_version=4)
-    for code in (EVERY_POSITION, EVERY_COIN):
-        notebook.cells.append(nbformat.v4.new_code_cell(code))
-    copy = tmp_path / LECTURE.name
-    nbformat.write(notebook, copy)
-    execute(copy, environment(ROOT, tmp_path, stand_in=True), any_data=True)
+    run_with("05_loss_functions", EVERY_POSITION, EVERY_COIN, folder=tmp_path)
 
 
 @pytest.mark.parametrize("classes", [2, 3, 10, 100])

@@ -183,17 +183,25 @@ def _say_once(line: str) -> None:
         print(line, flush=True)
 
 
+def given_folder(given: str) -> Path | None:
+    """Return the folder that a value of `$MNIST_DIR` names, None if there is none."""
+    return next((folder for folder in _candidates(given) if os.path.isdir(folder)), None)
+
+
+def _candidates(given: str) -> list[Path]:
+    course = Path(__file__).resolve().parent.parent
+    return [base / os.path.expanduser(given) for base in (Path.cwd(), course)]
+
+
 def _find_files(given: str) -> dict[str, Path]:
     """Return the paths of the four files in `$MNIST_DIR`, under whichever of their usual names."""
     todo = (
         "Set it to a folder with MNIST's four files, gzipped or not; to digits for the stand-in; "
         "or unset it."
     )
-    course = Path(__file__).resolve().parent.parent
-    folders = [base / os.path.expanduser(given) for base in (Path.cwd(), course)]
-    folder = next((folder for folder in folders if os.path.isdir(folder)), None)
+    folder = given_folder(given)
     if folder is None:
-        tried = " or ".join(dict.fromkeys(map(str, folders)))
+        tried = " or ".join(dict.fromkeys(map(str, _candidates(given))))
         raise MnistError(f"MNIST_DIR is {given}, but {tried} is not a folder to read from. {todo}")
     paths = {}
     for name in CHECKSUMS:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import base64
+import builtins
 import contextlib
 import importlib
 import io
@@ -30,7 +31,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 from traitlets.config import Config
 
-from utils.grading.source import compile_plain
+from utils.grading.source import compile_plain, is_definition
 
 Output = dict[str, Any]
 
@@ -372,31 +373,8 @@ class CellShell(InteractiveShell):
         source = self.transform_cell(source)
         name = self.compile.cache(source, self.execution_count)
         tree = ast.parse(source, name)
-        tree.body = [statement for statement in tree.body if _defines(statement)]
+        tree.body = [statement for statement in tree.body if is_definition(statement)]
         exec(compile(tree, name, "exec"), self.user_ns)
-
-
-def _defines(statement: ast.stmt) -> bool:
-    definitions = (
-        ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom
-    )
-    if isinstance(statement, definitions):
-        return True
-    if isinstance(statement, ast.Assign) and all(
-        isinstance(target, ast.Name) for target in statement.targets
-    ):
-        return isinstance(statement.value, ast.Lambda | ast.Name | ast.Attribute) or _constant(
-            statement.value
-        )
-    return False
-
-
-def _constant(node: ast.expr) -> bool:
-    try:
-        ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return False
-    return True
 
 
 def error_output(error: BaseException, trace: TracebackType | None, hidden: bool = False) -> Output:
@@ -407,7 +385,10 @@ def error_output(error: BaseException, trace: TracebackType | None, hidden: bool
         trace: where.
         hidden: say no more than its type: the text may tell what a hidden test expects.
     """
-    name, message = type_name(error), "" if hidden else text_of(error)
+    name, message = type_name(error), text_of(error)
+    if hidden:  # a type can be named after what it was given
+        known = (base for base in type(error).__mro__ if hasattr(builtins, base.__name__))
+        name, message = next(known).__name__, ""
     lines = []
     if not hidden:
         try:

@@ -26,7 +26,6 @@ import errno
 import functools
 import os
 import platform
-import resource
 import signal
 import socket
 import struct
@@ -36,6 +35,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import utils
+
+with contextlib.suppress(ImportError):  # elsewhere than on Linux and macOS
+    import resource
 
 if TYPE_CHECKING:
     from utils.grading.sandbox import Order

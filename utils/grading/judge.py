@@ -4,6 +4,9 @@ A name that a test cell uses means, in this order: what the test cells and the l
 what it usually means (`np`, `checks`); what the student's cells define, by a stand-in. So a test's
 own tools are never the student's.
 
+Hidden tests run when all cells have: what is shown of a notebook comes from processes that have not
+met their inputs. Each finds the names as they were where it stands.
+
 The points of a test cell are its last expression, read and written here, so that nbgrader reads the
 same: nothing on stderr, a plain float, no result next to an error.
 """
@@ -18,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from utils.grading.cells import CellShell, Output, error_output, text_of, type_name
-from utils.grading.source import unpack_code
+from utils.grading.cells import CellShell, Output, error_output, text_of
+from utils.grading.source import defined, unpack_code
 from utils.grading.stand_ins import StudentError
 from utils.grading.submission import Ran, Submission
 
@@ -27,6 +30,25 @@ CHECKS_MIME = "application/vnd.course-checks+json"  # as utils.checks has it
 
 # What a name in a test cell means if neither the test cells nor the locked cells define it.
 USUAL_NAMES = {"np": "numpy", "plt": "matplotlib.pyplot", "math": "math", "checks": "utils.checks"}
+
+
+@dataclass
+class Place:
+    """Where a test cell stands among the cells.
+
+    Attributes:
+        cells: how many of the student's cells have run.
+        namespace: what the names mean there.
+        lent: those names that stand for the student's things.
+        missed: some name that the test uses means nothing there.
+        error: why that could not be found out.
+    """
+
+    cells: int
+    namespace: dict[str, Any] = field(default_factory=dict)
+    lent: dict[str, Any] = field(default_factory=dict)
+    missed: bool = False
+    error: StudentError | None = None
 
 
 @dataclass
@@ -65,16 +87,31 @@ class Judge:
     def run(self) -> dict[int, Ran | Verdict]:
         """Return what became of each cell, by its place in `cells`."""
         needed = self._needed()
+        waiting: dict[int, Place] = {}
         for index, cell in enumerate(self.cells):
             if cell["kind"] == "test":
-                self.results[index] = self._test(cell)
+                place = self._place(cell)
+                if cell["hidden"] and not self._is_used_below(index):
+                    waiting[index] = place
+                else:
+                    self.results[index] = self._test(cell, place)
                 continue
             self.results[index] = self._student(cell)
             if index in needed:
                 self._trusted(cell)
-        self._once_more()
+        self._once_more(waiting)
+        self._hidden(waiting)
         self.submission.end("the grading is over")
         return self.results
+
+    def _is_used_below(self, index: int) -> bool:
+        """Return whether a test that students have needs a name that this hidden one binds."""
+        binds = set(self.cells[index]["binds"]) - set(USUAL_NAMES)
+        return any(
+            binds & (set(cell["uses"]) - set(cell["binds"]))
+            for cell in self.cells[index + 1 :]
+            if cell["kind"] == "test" and not cell["hidden"]
+        )
 
     def _student(self, cell: dict) -> Ran:
         """Run a student's cell; once two thirds of the time are gone, only its definitions."""
@@ -132,14 +169,32 @@ class Judge:
             self.submission.missed_names = True
         namespace.update(self.lent)
 
-    def _test(self, cell: dict) -> Verdict:
-        submission = self.submission
-        submission.missed_names = False
+    def _place(self, cell: dict) -> Place:
+        """Return where a test cell stands if all cells so far are those above it."""
+        self.submission.missed_names = False
+        place = Place(len(self.submission.cells))
+        try:
+            self._lend(cell)
+        except StudentError as error:
+            place.error = error
+        place.namespace = dict(self.shell.user_ns)
+        place.lent = self.lent
+        place.missed = self.submission.missed_names
+        return place
+
+    def _test(self, cell: dict, place: Place) -> Verdict:
+        """Run a test cell where it stands."""
+        submission, namespace = self.submission, self.shell.user_ns
+        submission.missed_names = place.missed
         submission.hush = cell["hidden"]
         value: Any = None
         error: BaseException | None
         try:
-            self._lend(cell)
+            if place.error:
+                raise place.error
+            namespace.clear()
+            namespace.update(place.namespace)
+            self.lent = place.lent
             code = unpack_code(cell["code"])
             value, error = self.shell.run(cell["label"], cell["source"], cell["hidden"], code)
         except StudentError as ended:
@@ -164,13 +219,15 @@ class Judge:
         kept: list[Output] = []
         for output in outputs:
             if output["output_type"] == "stream":
+                if cell["hidden"] and output["name"] == "stderr":  # a student's warning, say
+                    continue
                 output["name"] = "stdout"
             if output["output_type"] not in ("execute_result", "error"):
                 kept.append(output)
         if error is not None:
             errors = [output for output in outputs if output["output_type"] == "error"]
             kept.append(errors[-1] if errors else error_output(error, None, cell["hidden"]))
-            return Verdict(0.0, kept, checks, f"{type_name(error)}: {text_of(error)}")
+            return Verdict(0.0, kept, checks, f"{kept[-1]['ename']}: {kept[-1]['evalue']}")
         points = self._points(cell, value, most)
         kept.append(
             {
@@ -197,20 +254,20 @@ class Judge:
         )
         return min(points, most) if points > 0 else 0.0
 
-    def _once_more(self) -> None:
+    def _once_more(self, waiting: dict[int, Place]) -> None:
         """Run again what missed a name, now that all cells have run.
 
         Students run their cells in any order: a helper may stand below what uses it.
+
+        Args:
+            waiting: hidden tests that have not run; those that miss names get a new place.
         """
         students = [i for i, cell in enumerate(self.cells) if cell["kind"] != "test"]
         missing = [i for i in students if self.results[i].error == "NameError"]
         tests = [
             i
             for i, cell in enumerate(self.cells)
-            if cell["kind"] == "test"
-            and self.results[i].missed_names
-            and self.results[i].points < float(cell["points"])
-            and any(s > i for s in students) | bool(missing)
+            if cell["kind"] == "test" and (missing or any(s > i for s in students))
         ]
         while missing and self.submission.seconds_left > 0:
             before = list(missing)
@@ -222,13 +279,51 @@ class Judge:
             if missing == before:
                 break
         for index in tests:
-            again = self._test(self.cells[index])
-            if again.points > self.results[index].points:
-                self.results[index] = again
-                self.submission.note(
-                    f"test cell {self.cells[index]['label']} was run after all cells: "
-                    "it needs names from cells below it"
-                )
+            cell = self.cells[index]
+            if index in waiting:
+                if waiting[index].missed:
+                    waiting[index] = self._place(cell)
+                continue
+            first = self.results[index]
+            if first.missed_names and first.points < float(cell["points"]):
+                again = self._test(cell, self._place(cell))
+                if again.points > first.points:
+                    self.results[index] = again
+                    self.submission.note(
+                        f"test cell {cell['label']} was run after all cells: "
+                        "it needs names from cells below it"
+                    )
+
+    def _hidden(self, waiting: dict[int, Place]) -> None:
+        """Run the hidden tests that have waited.
+
+        Where one does not get all of its points, and the student's cells below it may have changed
+        what it tests, it runs again in a process in which only the cells above it have.
+        """
+        bound: dict[str, Any] = {}  # by hidden tests, for those after them
+        again = []
+        for index, place in waiting.items():
+            cell = self.cells[index]
+            place.namespace = bound | place.namespace
+            self.results[index] = self._test(cell, place)
+            bound |= {n: v for n, v in self.shell.user_ns.items() if n in cell["binds"]}
+            if self.results[index].points < float(cell["points"]) and self._is_changed_below(index):
+                again.append(index)
+        for index in reversed(again):  # each time fewer cells
+            self.submission.rewind(waiting[index].cells)
+            verdict = self._test(self.cells[index], waiting[index])
+            if verdict.points > self.results[index].points:
+                self.results[index] = verdict
+
+    def _is_changed_below(self, index: int) -> bool:
+        """Return whether the student's cells below may change what those above have defined."""
+        students = [
+            (place, defined(cell["source"]))
+            for place, cell in enumerate(self.cells)
+            if cell["kind"] == "student"
+        ]
+        above = {name for place, names in students if place < index for name in names or ()}
+        return any(names is None or names & above for place, names in students if place > index)
 
 
 def _checks(table: Any) -> list[dict]:

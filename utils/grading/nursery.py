@@ -16,7 +16,6 @@ import importlib
 import json
 import os
 import re
-import resource
 import select
 import signal
 import socket
@@ -36,6 +35,10 @@ from utils.grading.judge import Judge
 from utils.grading.sandbox import Limits, Order, Process
 from utils.grading.stand_ins import StudentError
 from utils.grading.submission import Start, Submission
+from utils.mnist import given_folder
+
+with contextlib.suppress(ImportError):  # elsewhere than on Linux and macOS
+    import resource
 
 _length = struct.Struct("<Q")
 _JUDGE, _STUDENT = b"J", b"S"
@@ -388,6 +391,9 @@ def _clean_environment() -> dict[str, str]:
     """Return what the nursery may know of the environment; submissions can read all of it."""
     keep = ("HOME", "PATH", "TZ", "LD_LIBRARY_PATH", "MPLCONFIGDIR", "XDG_CACHE_HOME", "MNIST_DIR")
     found = {name: os.environ[name] for name in keep if name in os.environ}
+    given = found.get("MNIST_DIR", "").strip()
+    if given and (folder := given_folder(given)):
+        found["MNIST_DIR"] = str(folder)  # not relative: the nursery runs in another folder
     return found | {
         "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",

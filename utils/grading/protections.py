@@ -55,6 +55,10 @@ def forks():
         for child in children:
             os.kill(child, 9)
             os.waitpid(child, 0)
+def trace(process):
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.ptrace(16, process, 0, 0):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 def stay():
     if os.fork() == 0:
         os.setsid()
@@ -78,7 +82,7 @@ attempt("processes", lambda: open("/proc/{victim}/cmdline").read())
 attempt("forks", forks)
 attempt("memory", lambda: len(bytearray(3 * {memory})))
 attempt("privileges", lambda: os.chown(".", os.getuid() + 1, -1))
-attempt("trace", lambda: ctypes.CDLL(None).ptrace(16, {victim}, 0, 0) and 1 / 0)
+attempt("trace", lambda: trace({victim}))
 print(json.dumps(found))
 """
 

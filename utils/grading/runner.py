@@ -27,8 +27,8 @@ from utils.grading import execute, feedback, late, report, workers
 from utils.grading.course import Course, CourseError
 from utils.grading.gradebook import Book, Entry, Marks
 from utils.grading.report import RECORD_VERSION, read_record
-from utils.grading.restore import SourceCell, Unreadable, read_file
-from utils.grading.workers import Failure, Job, Result
+from utils.grading.restore import SourceCell, Unreadable, cells_to_json, read_file
+from utils.grading.workers import Failure, Job, Result, Terms
 
 BATCH = 16  # submissions of one transaction
 SECONDS = 1.0  # after which a transaction does not wait to be full
@@ -115,20 +115,17 @@ class Run:
         self.cells: list[SourceCell] = book.cells(problem_set)
         self.most = {cell.grade_id: cell.points for cell in self.cells if cell.grade or cell.task}
         settings = execute.JudgedExecute(config=course.config)
-        self.limits = settings.limits(problem_set)
-        self.unsafe = unsafe or settings.unsafe
         self.extensions = late.read_extensions(course.extensions)
-        self.data = {
-            name: path.read_bytes() for name, path in course.data_files(problem_set).items()
-        }
-        self.common = hashlib.sha256(
-            json.dumps([RECORD_VERSION, self._cells_as_json(), asdict(self.limits)]).encode()
+        self.terms = Terms(
+            self.cells,
+            settings.limits(problem_set),
+            {name: path.read_bytes() for name, path in course.data_files(problem_set).items()},
+            unsafe or settings.unsafe,
         )
-        for name, content in sorted(self.data.items()):
+        known = [RECORD_VERSION, cells_to_json(self.cells), asdict(self.terms.limits)]
+        self.common = hashlib.sha256(json.dumps(known).encode())
+        for name, content in sorted(self.terms.files.items()):
             self.common.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
-
-    def _cells_as_json(self) -> list[dict[str, Any]]:
-        return [asdict(cell) for cell in self.cells]
 
     # What there is to do ----------------------------------------------------------------------
 
@@ -245,7 +242,7 @@ class Run:
         results: list[Result] = []
         written = time.monotonic()
         try:
-            for batch in workers.run(self._jobs(todo), client):
+            for batch in workers.run(self.terms, self._jobs(todo), len(todo), client):
                 self.progress.failures += [item for item in batch if isinstance(item, Failure)]
                 results += [item for item in batch if isinstance(item, Result)]
                 if len(results) >= BATCH or time.monotonic() - written > SECONDS:
@@ -255,7 +252,6 @@ class Run:
             self._keep(results, by_name)
 
     def _jobs(self, todo: list[Submission]) -> Iterator[Job]:
-        cells = self._cells_as_json()
         for submission in todo:
             content = b""
             if not submission.unreadable:
@@ -267,10 +263,7 @@ class Run:
                 submission.student,
                 submission.digest,
                 content,
-                self._files(submission.student) | self.data,
-                cells,
-                self.limits,
-                self.unsafe,
+                self._files(submission.student),
                 submission.unreadable,
                 submission.before,
             )
@@ -318,7 +311,7 @@ class Run:
         """Put what lies beside the submitted notebook beside the autograded one, too."""
         source = self.course.folder("submitted", student, self.problem_set)
         target = self.course.folder("autograded", student, self.problem_set)
-        files = self._files(student) | self.data
+        files = self._files(student) | self.terms.files
         with contextlib.suppress(OSError):
             files[TIMESTAMP] = (source / TIMESTAMP).read_bytes()
         keep = {*files, f"{self.problem_set}.ipynb", self._pending(student).name}

@@ -39,7 +39,8 @@ class Limits:
     """What a submission may use.
 
     Attributes:
-        call_seconds: wall time of one call from a test.
+        call_seconds: wall time of one call from a test; what has not answered once is given half
+            of it the next time, and so on, but at least a second.
         cell_seconds: wall time of one of the student's cells.
         submission_seconds: wall time of the whole submission.
         memory: bytes of one process, and of all together.

@@ -97,3 +97,49 @@ def about(label: str, source: str) -> dict[str, Any]:
             case ast.Constant(str(words)) if magics:
                 found["uses"].update(re.findall(r"[^\W\d]\w*", words))
     return {key: sorted(names) for key, names in found.items()} | {"code": pack_code(code)}
+
+
+def defined(source: str) -> set[str] | None:
+    """Return the names that a cell defines, or None if it may do more than define."""
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    names: set[str] = set()
+    for statement in body:
+        match statement:
+            case ast.Expr(ast.Constant()):
+                continue
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                names.add(statement.name)
+            case ast.Import() | ast.ImportFrom():
+                names.update((a.asname or a.name).partition(".")[0] for a in statement.names)
+            case ast.Assign() if is_definition(statement):
+                names.update(target.id for target in statement.targets)
+            case _:
+                return None
+    return names
+
+
+def is_definition(statement: ast.stmt) -> bool:
+    """Return whether a statement only imports, or defines a function, a class or a constant."""
+    definitions = (
+        ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom
+    )
+    if isinstance(statement, definitions):
+        return True
+    if isinstance(statement, ast.Assign) and all(
+        isinstance(target, ast.Name) for target in statement.targets
+    ):
+        return isinstance(statement.value, ast.Lambda | ast.Name | ast.Attribute) or _constant(
+            statement.value
+        )
+    return False
+
+
+def _constant(node: ast.expr) -> bool:
+    try:
+        ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return False
+    return True

@@ -1,16 +1,23 @@
-"""Workers: they take a submission's bytes and give back what became of it.
+"""Workers: they take submissions' bytes and give back what became of them.
 
 A task shares no file and no gradebook with anyone, so it may run in any process on any machine that
 has the course installed. Dask hands the tasks out, and once more if a worker dies.
+
+A task holds several submissions, since Dask costs as much as a quarter of grading one. A worker
+begins none of them after a second and hands the rest back, so that nobody waits behind an endless
+loop; and a task that kills its workers is divided, to find the submission that did it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
+import math
 import os
 import queue
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,35 +32,48 @@ from utils.grading.report import RECORD, RECORD_VERSION
 from utils.grading.restore import SourceCell
 from utils.grading.sandbox import Limits
 
-IN_FLIGHT = 3  # tasks for every worker: enough that none waits, few enough to hold in memory
+IN_FLIGHT = 2  # tasks for every worker: enough that none waits, few enough to hold in memory
+MANY = 8  # submissions of a task
+SECONDS = 1.0  # after which a task begins no further submission
 TRIES = 3  # of a task whose worker dies
 CONNECT = 15  # seconds to reach a scheduler
 PATIENCE = 60  # seconds without any worker
 
 
 @dataclass(frozen=True)
+class Terms:
+    """What all submissions of a run have in common.
+
+    Attributes:
+        cells: the course's cells.
+        limits: what a submission may use.
+        files: names and contents of what was handed out beside the notebook.
+        unsafe: run submissions even if nothing fences them in.
+    """
+
+    cells: list[SourceCell]
+    limits: Limits
+    files: dict[str, bytes] = field(default_factory=dict)
+    unsafe: bool = False
+
+
+@dataclass(frozen=True)
 class Job:
-    """All that a worker needs to know about a submission.
+    """One submission.
 
     Attributes:
         student: whose.
-        digest: of all the rest.
-        submission: the submitted file.
-        files: names and contents of the files beside it.
-        cells: the course's cells.
-        limits: what the submission may use.
-        unsafe: run it even if nothing fences it in.
+        digest: of all that its grading depends on.
+        notebook: the submitted file.
+        files: names and contents of the student's files beside it.
         unreadable: why the file was not even read, "" if it was.
         before: the record of the latest grading, {} if there is none.
     """
 
     student: str
     digest: str
-    submission: bytes
-    files: dict[str, bytes]
-    cells: list[dict[str, Any]]
-    limits: Limits
-    unsafe: bool = False
+    notebook: bytes
+    files: dict[str, bytes] = field(default_factory=dict)
     unreadable: str = ""
     before: dict[str, Any] = field(default_factory=dict)
 
@@ -87,21 +107,38 @@ class Failure:
 # In a worker ------------------------------------------------------------------------------------
 
 
-def work(job: Job) -> Result:
-    """Grade one submission; touches no gradebook and no file.
+def work(terms: Terms, jobs: Sequence[Job]) -> list[Result]:
+    """Grade submissions, the first of them at least; touches no gradebook and no file.
+
+    Returns:
+        A result for each of the first jobs, as many as were begun within `SECONDS`.
 
     Raises:
         execute.NotFenced: nothing fences submissions in on this machine.
     """
-    course = [SourceCell(**cell) for cell in job.cells]
+    ends = time.monotonic() + SECONDS
+    results = [grade(terms, jobs[0])]
+    for job in jobs[1:]:
+        if time.monotonic() > ends:
+            break
+        results.append(grade(terms, job))
+    return results
+
+
+def grade(terms: Terms, job: Job) -> Result:
+    """Grade one submission.
+
+    Raises:
+        execute.NotFenced: nothing fences submissions in on this machine.
+    """
     if job.unreadable:
-        notebook, outcome = None, _unreadable(course, job.unreadable)
+        notebook, outcome = None, _unreadable(terms.cells, job.unreadable)
     else:
         notebook, outcome = execute.grade_notebook(
-            job.submission, course, job.limits, job.files, job.unsafe
+            job.notebook, terms.cells, terms.limits, job.files | terms.files, terms.unsafe
         )
     if notebook is None:
-        notebook = new_notebook(cells=[cell.new() for cell in course])
+        notebook = new_notebook(cells=[cell.new() for cell in terms.cells])
         execute.show_notes(notebook, outcome.notes)
     readable = outcome.status == "graded"
     record = {
@@ -191,6 +228,9 @@ def workers(count: int, scheduler: str | None = None) -> Iterator[Any]:
         "distributed.worker.multiprocessing-method": "forkserver",
         "distributed.scheduler.http.routes": [],  # Dask's web pages are for nobody here
         "distributed.worker.http.routes": [],
+        "distributed.worker.profile.enabled": False,  # nor its figures
+        "distributed.admin.system-monitor.interval": "10s",
+        "distributed.admin.tick.interval": "1s",
         "distributed.admin.tick.limit": "1h",  # a long pause of this process is nobody's concern
     }
     with (
@@ -204,6 +244,7 @@ def workers(count: int, scheduler: str | None = None) -> Iterator[Any]:
             dashboard_address="127.0.0.1:0",
             memory_limit=0,
             silence_logs=50,
+            preload=["utils.grading.warm"],
             security=Security.temporary(),
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
@@ -218,36 +259,47 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
-def run(jobs: Iterable[Job], client: Any) -> Iterator[list[Result | Failure]]:
+def run(
+    terms: Terms, jobs: Iterable[Job], count: int, client: Any
+) -> Iterator[list[Result | Failure]]:
     """Yield what comes back from the workers, in the order in which it comes, in batches.
 
     Args:
-        jobs: taken one by one, so that few are in memory at a time.
+        terms: of all jobs.
+        jobs: taken as workers get to them, so that few are in memory at a time.
+        count: how many there are.
         client: from `workers`.
 
     Raises:
         CourseError: no worker can run submissions, or none is left.
     """
     finished: queue.SimpleQueue = queue.SimpleQueue()
-    waiting: dict[str, tuple[Any, Job]] = {}
+    waiting: dict[str, tuple[Any, list[Job]]] = {}
+    again: deque[list[Job]] = deque()  # what came back without an outcome
     jobs = iter(jobs)
-    more, room, counted = True, 0, 0.0
+    number, counted = 1, -math.inf
     try:
         while True:
             if time.monotonic() - counted > 2:  # workers come and go
-                room, counted = IN_FLIGHT * max(1, len(client.nthreads())), time.monotonic()
-            while more and len(waiting) < room:
-                job = next(jobs, None)
-                if job is None:
-                    more = False
+                number, counted = max(1, len(client.nthreads())), time.monotonic()
+            while len(waiting) < IN_FLIGHT * number:
+                size = min(MANY, max(1, count // (IN_FLIGHT * number)))  # small ones at the end
+                lot = again.popleft() if again else list(itertools.islice(jobs, size))
+                if not lot:
                     break
-                future = client.submit(work, job, pure=False, retries=TRIES - 1)
-                waiting[future.key] = future, job
+                count -= len(lot)
+                future = client.submit(work, terms, lot, pure=False, retries=TRIES - 1)
+                waiting[future.key] = future, lot
                 future.add_done_callback(finished.put)
             if not waiting:
                 return
-            keys = [future.key for future in _some(finished, client)]
-            yield [_outcome(*waiting.pop(key)) for key in keys]
+            for future in _some(finished, client):
+                _, lot = waiting.pop(future.key)
+                outcomes, rest = _outcomes(future, lot)
+                again += rest
+                count += sum(map(len, rest))
+                if outcomes:
+                    yield outcomes
     finally:
         for future, _ in waiting.values():
             future.cancel()
@@ -273,16 +325,19 @@ def _some(finished: queue.SimpleQueue, client: Any) -> list[Any]:
     return found
 
 
-def _outcome(future: Any, job: Job) -> Result | Failure:
-    if future.status == "finished":
-        result = future.result()
-        future.release()
-        return result
+def _outcomes(future: Any, lot: list[Job]) -> tuple[list[Result | Failure], list[list[Job]]]:
+    """Return what became of a task's submissions, and in new lots those that are still to do."""
     error = future.exception() if future.status == "error" else None
+    results = future.result() if future.status == "finished" else []
     future.release()
+    if results:
+        rest = lot[len(results) :]
+        return results, [rest] if rest else []
     if isinstance(error, execute.NotFenced):
         raise CourseError(str(error))
+    if len(lot) > 1:
+        return [], [[job] for job in lot]
     why = f"{type(error).__name__}: {error}" if error else "its task was cancelled"
     if type(error).__name__ == "KilledWorker":
         why = "its worker died again and again; is the machine short of memory?"
-    return Failure(job.student, why)
+    return [Failure(lot[0].student, why)], []

@@ -100,7 +100,9 @@ def test_the_path_is_that_of_scikit_learn(optimizer, momentum):
 def test_the_history_has_a_loss_per_step_and_accuracies_per_epoch(batch_size, epochs):
     net = small_net()
     history = quiet(net, X, T, X_TEST, T_TEST, epochs=epochs, batch_size=batch_size)
-    assert len(history.loss) == epochs * int(np.ceil(23 / batch_size))
+    assert history.steps_per_epoch == int(np.ceil(23 / batch_size))
+    assert history.epochs == epochs
+    assert len(history.loss) == epochs * history.steps_per_epoch
     assert history.epoch == list(range(epochs + 1))
     assert len(history.train_accuracy) == len(history.test_accuracy) == epochs + 1
     assert history.train_accuracy[0] == pytest.approx(small_net().accuracy(X, T))
@@ -216,6 +218,7 @@ def test_on_step_sees_the_history_after_each_step_and_may_stop():
     assert lengths == list(range(1, 8))
     assert len(history.loss) == 7
     assert history.epoch == [0, 1]
+    assert (history.epochs, history.steps_per_epoch) == (3, 5), "what was asked for, not done"
     assert history.stopped
     seven = small_net()
     steps = iter(range(7))

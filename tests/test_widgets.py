@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import ipywidgets
@@ -10,13 +11,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
 from utils import widgets
 from utils.functions import accuracy, softmax
 from utils.mnist import load_mnist
-from utils.networks import predict
+from utils.networks import TwoLayerNet, predict
+from utils.training import SGD, History, train
 from utils.weights import load_weights
-from utils.widgets import DrawingPad, LiveFigure, as_mnist, choice, slider
+from utils.widgets import DrawingPad, LiveFigure, TrainingDashboard, as_mnist, choice, slider
 
 # Figures with controls ------------------------------------------------------------------------
 
@@ -120,6 +123,291 @@ def test_a_control_starts_where_it_should(make):
     assert make("n", [True, False], False).value == "False"
     with pytest.raises(ValueError, match="'n' cannot start at 7"):
         make("n", [1, 2, 3], 7)
+
+
+# Training to watch -----------------------------------------------------------------------------
+
+X = np.random.default_rng(0).normal(size=(40, 4))
+T = X[:, :3].argmax(axis=1)
+PATIENCE = 60  # seconds until a thread counts as stuck
+
+
+class Gate:
+    """A training run whose steps wait for the test: `let_pass(n)`, or `open` for all of them."""
+
+    def __init__(self, **options):
+        self.options = {"epochs": 3, "batch_size": 10, **options}  # 12 steps of 4 an epoch
+        self.steps = threading.Semaphore(0)
+        self.at_the_gate = threading.Semaphore(0)
+        self.open = False
+        self.nets = []
+
+    def run(self, watch, hidden=5, lr=0.1):
+        net = TwoLayerNet(4, hidden, 3, seed=0)
+        self.nets.append(net)
+
+        def on_step(history):
+            stop = watch(history)
+            self.at_the_gate.release()
+            if not self.open:
+                assert self.steps.acquire(timeout=PATIENCE)
+            return stop or watch(history)
+
+        return train(
+            net, X, T, X, T, optimizer=SGD(lr), progress=False, on_step=on_step, **self.options
+        )
+
+    def wait_for_a_step(self):
+        assert self.at_the_gate.acquire(timeout=PATIENCE)
+
+    def let_all_pass(self):
+        self.open = True
+        self.steps.release(100)
+
+
+def draw_history(history):
+    """Draw a history with a sentence of its number of steps."""
+    figure = Figure(figsize=(2, 1))
+    figure.subplots().plot(history.loss)
+    return figure, f"The loss of {len(history.loss)} steps of training."
+
+
+def board(run, draw=draw_history, **controls):
+    controls = controls or {"hidden": slider("hidden units", [5, 8]), "lr": slider("rate", [0.1])}
+    return TrainingDashboard(run, draw, "a test", **controls)
+
+
+def ended(dashboard):
+    """Wait for the end of a run; return its last sentence, without markup."""
+    dashboard.thread.join(PATIENCE)
+    assert not dashboard.thread.is_alive()
+    return said(dashboard)
+
+
+def said(dashboard):
+    return dashboard.sentence.value.partition(">")[2].removesuffix("</p>")
+
+
+def test_nothing_runs_before_start_and_there_is_an_empty_picture():
+    gate = Gate()
+    dashboard = board(gate.run)
+    assert gate.nets == []
+    assert dashboard.thread is dashboard.history is None
+    assert said(dashboard) == "Nothing runs yet: choose, then press Start training."
+    assert "The loss of 0 steps" in dashboard.figure.value
+    assert 'value="0"' in dashboard.progress.value
+    dashboard.stop.click()
+    assert said(dashboard).startswith("Nothing runs, so there is nothing to stop")
+
+
+def test_a_whole_run_is_that_of_train_and_says_so():
+    gate = Gate()
+    gate.open = True
+    dashboard = board(gate.run)
+    dashboard.controls["hidden"].value = "8"
+    dashboard.start.click()
+    end = ended(dashboard)
+    assert end.startswith("Finished: 12 of 12 steps with hidden units 8, rate 0.1 in ")
+    same = TwoLayerNet(4, 8, 3, seed=0)
+    history = train(same, X, T, X, T, epochs=3, batch_size=10, optimizer=SGD(0.1), progress=False)
+    assert dashboard.history == history
+    np.testing.assert_array_equal(gate.nets[0].params["W1"], same.params["W1"])
+    rate = f"{history.train_accuracy[-1]:.2%}"
+    assert end.endswith(f"Accuracy after epoch 3: training {rate}, test {rate}.")
+    assert 'max="12" value="12"' in dashboard.progress.value
+    assert f"step 12 of 12, epoch 3 of 3, loss {np.mean(history.loss):.4f}." in (
+        dashboard.progress.value
+    )
+    assert "The loss of 12 steps" in dashboard.figure.value
+    assert plt.get_fignums() == []
+
+
+def test_numbers_move_and_controls_rest_while_training_runs():
+    gate = Gate()
+    dashboard = board(gate.run)
+    dashboard.PAUSE, dashboard.SHARE = 0, np.inf  # a picture at each step
+    dashboard.start.click()
+    seen = []
+    for _ in range(3):
+        gate.wait_for_a_step()
+        seen.append(dashboard.progress.value)
+        assert all(control.disabled for control in dashboard.controls.values())
+        assert said(dashboard) == "Training with hidden units 5, rate 0.1."
+        gate.steps.release()
+    assert [f"step {n} of 12, epoch 1 of 3" in page for n, page in enumerate(seen, 1)] == [True] * 3
+    assert "Accuracy before training" in seen[0]
+    gate.let_all_pass()
+    ended(dashboard)
+    assert not any(control.disabled for control in dashboard.controls.values())
+
+
+def test_stop_ends_the_run_early_and_it_can_be_started_again():
+    gate = Gate()
+    dashboard = board(gate.run)
+    dashboard.start.click()
+    gate.wait_for_a_step()
+    gate.steps.release(6)
+    for _ in range(6):
+        gate.wait_for_a_step()
+    dashboard.stop.click()
+    assert said(dashboard) == "Stopping after this step."
+    gate.let_all_pass()
+    end = ended(dashboard)
+    assert end.startswith("Stopped, because you pressed Stop: 7 of 12 steps with ")
+    assert "Accuracy after epoch 1:" in end
+    assert dashboard.history.stopped
+    assert len(dashboard.history.loss) == 7
+    dashboard.start.click()
+    assert ended(dashboard).startswith("Finished: 12 of 12 steps")
+
+
+def test_stop_before_the_first_epoch_is_over():
+    gate = Gate()
+    dashboard = board(gate.run)
+    dashboard.start.click()
+    gate.wait_for_a_step()
+    dashboard.stop.click()
+    gate.let_all_pass()
+    end = ended(dashboard)
+    assert end.startswith("Stopped within the first epoch, because you pressed Stop: 1 of 12 steps")
+    assert "Accuracy" not in end
+
+
+def test_a_second_start_changes_nothing():
+    gate = Gate()
+    dashboard = board(gate.run)
+    dashboard.start.click()
+    gate.wait_for_a_step()
+    thread = dashboard.thread
+    dashboard.start.click()
+    assert said(dashboard) == "This run is still under way: press Stop before you start another."
+    assert dashboard.thread is thread
+    gate.let_all_pass()
+    assert ended(dashboard).startswith("Finished: 12 of 12 steps")
+    assert len(gate.nets) == 1
+
+
+def test_one_run_at_a_time():
+    gates = [Gate(), Gate()]
+    first, second = (board(gate.run) for gate in gates)
+    first.start.click()
+    gates[0].wait_for_a_step()
+    second.start.click()
+    gates[1].wait_for_a_step()
+    first.stop.click()
+    assert said(first).startswith("Nothing runs")
+    gates[0].let_all_pass()
+    assert "because another dashboard was started: 1 of 12 steps" in ended(first)
+    third = board(Gate().run)
+    gates[1].let_all_pass()
+    assert "because a dashboard was made anew: 1 of 12 steps" in ended(second)
+    assert said(third).startswith("Nothing runs yet")
+
+
+def test_a_run_that_has_to_go_leaves_the_next_one_alone():
+    gates = [Gate(), Gate()]
+    first, second = (board(gate.run) for gate in gates)
+    first.start.click()
+    gates[0].wait_for_a_step()
+    old = first.thread
+    second.start.click()
+    first.start.click()  # before its first run has noticed
+    gates[0].wait_for_a_step()
+    assert first.thread is not old
+    gates[0].let_all_pass()
+    gates[1].let_all_pass()
+    old.join(PATIENCE)
+    assert ended(first).startswith("Finished: 12 of 12 steps")
+    ended(second)
+    assert len(first.history.loss) == 12
+
+
+def test_closing_ends_the_run():
+    gate = Gate()
+    dashboard = board(gate.run)
+    dashboard.start.click()
+    gate.wait_for_a_step()
+    dashboard.close()
+    gate.let_all_pass()
+    assert "because the dashboard was closed: 1 of 12 steps" in ended(dashboard)
+    again = board(Gate(epochs=0).run)
+    again.start.click()
+    assert ended(again).startswith("Finished: 0 of 0 steps")
+
+
+def no_history(watch, rate):
+    return "done"
+
+
+def not_watched(watch, rate):
+    return train(TwoLayerNet(4, 5, 3), X, T, epochs=1, progress=False)
+
+
+def failing(watch, rate):
+    raise ZeroDivisionError("at <step> 1")
+
+
+@pytest.mark.parametrize(
+    ("run", "sentence"),
+    [
+        (failing, "Training failed with ZeroDivisionError: at &lt;step&gt; 1"),
+        (no_history, "must return the History of `train`, not &#x27;done&#x27;"),
+        (not_watched, "must hand on_step=watch to `train`"),
+    ],
+)
+def test_what_goes_wrong_is_said_in_place_and_can_be_tried_again(run, sentence):
+    dashboard = board(run, rate=slider("rate", [1, 2]))
+    for _ in range(2):
+        dashboard.start.click()
+        assert sentence in ended(dashboard)
+        assert not dashboard.controls["rate"].disabled
+
+
+def test_a_loss_of_nan_is_said_with_what_to_do(capsys):
+    gate = Gate()
+    gate.open = True
+    dashboard = board(gate.run, lr=choice("rate", [1e308]))
+    dashboard.start.click()
+    end = ended(dashboard)
+    assert end.startswith("The loss became ")
+    assert end.endswith(": try a smaller learning rate.")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_picture_that_fails_is_said_too():
+    def draw(history):
+        assert not history.loss, "cannot draw a loss"
+        return draw_history(history)
+
+    dashboard = board(Gate().run, draw)
+    dashboard.start.click()
+    assert ended(dashboard).startswith("Training failed with AssertionError: cannot draw a loss")
+    with pytest.raises(ValueError, match="must be a full sentence"):
+        board(Gate().run, lambda history: (Figure(), "no"))
+
+
+def test_a_run_may_stop_itself():
+    def run(watch, hidden, lr):
+        net = TwoLayerNet(4, hidden, 3)
+        watch_once = lambda history: watch(history) or len(history.loss) == 3  # noqa: E731
+        return train(net, X, T, batch_size=10, progress=False, on_step=watch_once)
+
+    dashboard = board(run)
+    dashboard.start.click()
+    assert ended(dashboard).startswith("Stopped within the first epoch, by `run` itself: 3 of 40")
+
+
+def test_without_test_images_only_the_training_accuracy_is_said():
+    def run(watch, hidden, lr):
+        net = TwoLayerNet(4, hidden, 3)
+        return train(net, X, T, epochs=1, progress=False, on_step=watch)
+
+    dashboard = board(run)
+    dashboard.start.click()
+    end = ended(dashboard)
+    assert "Accuracy after epoch 1: training " in end
+    assert "test" not in end
+    assert isinstance(dashboard.history, History)
 
 
 # The drawing pad ------------------------------------------------------------------------------

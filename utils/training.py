@@ -67,6 +67,9 @@ class History:
             one for each entry of `epoch`.
         test_accuracy: on the test images, likewise; empty without test images.
         stopped: True if training ended before its last epoch.
+        epochs: how many epochs were asked for.
+        steps_per_epoch: mini-batches in an epoch; `epoch[i]` was measured after
+            `epoch[i] * steps_per_epoch` steps.
     """
 
     loss: list[float] = field(default_factory=list)
@@ -74,6 +77,8 @@ class History:
     train_accuracy: list[float] = field(default_factory=list)
     test_accuracy: list[float] = field(default_factory=list)
     stopped: bool = False
+    epochs: int = 0
+    steps_per_epoch: int = 0
 
 
 def train(
@@ -122,9 +127,9 @@ def train(
         raise ValueError(f"needs epochs >= 0 and batch_size >= 1, not {epochs=}, {batch_size=}")
     optimizer = SGD() if optimizer is None else optimizer
     rng = np.random.default_rng(seed)
-    history = History()
+    history = History(epochs=epochs, steps_per_epoch=math.ceil(len(x_train) / batch_size))
     bar = tqdm(
-        total=epochs * math.ceil(len(x_train) / batch_size),
+        total=epochs * history.steps_per_epoch,
         disable=not progress,
         unit="step",
         file=sys.stdout,

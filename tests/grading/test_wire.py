@@ -385,6 +385,15 @@ def test_long_messages_and_large_dicts_are_refused(monkeypatch):
             cross(value, Heap(1), Heap(0))
 
 
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_a_tidy_side_forgets_arrays_of_any_size(size):
+    judge, student = Heap(0), Heap(1)
+    unpack(b"".join(pack(np.ones(size), judge)), student)
+    assert len(judge.things) == len(student.things) == 1
+    unpack(b"".join(pack(None, judge, tidy=True)), student)
+    assert len(judge.things) == len(student.things) == 0
+
+
 def test_a_failed_message_leaves_nothing_behind():
     heap, peer = Heap(0), Heap(1)
     tuples = ()

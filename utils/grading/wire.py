@@ -228,6 +228,7 @@ class Encoder:
             if thing.kind != KIND_OTHER:
                 digest = _digest(parts)
                 if not always and digest == thing.digest:
+                    del parts  # of a large array it is a view, which would count as a use
                     if tidy and sys.getrefcount(thing.value) <= 2:
                         unused.append(number)
                     return

@@ -236,11 +236,10 @@ def environment(home: str, mnist: str = "", cache: str = "") -> dict[str, str]:
 
 def set_environment(home: str) -> None:
     """Replace this process's environment, and go to its working folder."""
-    data = data_folders()
-    if home == HOME:
-        given = environment(home, _MNIST if _MNIST in data.values() else "")
+    if home == HOME:  # in namespaces: the folders are no longer where `data_folders` looks
+        given = environment(home, _MNIST if os.path.isdir(_MNIST) else "")
     else:
-        places = {target: source for source, target in data.items()}
+        places = {target: source for source, target in data_folders().items()}
         mnist = places.pop(_MNIST, "")
         given = environment(home, mnist, *(os.path.dirname(cache) for cache in places.values()))
     os.environ.clear()

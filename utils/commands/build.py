@@ -17,9 +17,8 @@ from pathlib import Path
 
 from traitlets.config import Config, PyFileConfigLoader
 
-from utils.lecture_outputs import LectureError, build_lectures
+from utils.commands import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 CONFIG = "nbgrader_config.py"
 
 
@@ -31,6 +30,8 @@ def main(argv: list[str]) -> int:
         "--remeasure", action="store_true", help="also replace the figures of measured times"
     )
     asked = parser.parse_args(argv)
+    from utils.lecture_outputs import LectureError, build_lectures  # slow to import
+
     try:
         if not asked.names:
             _report("assignments", build_assignments(ROOT))

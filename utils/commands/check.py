@@ -8,7 +8,6 @@ course's tests, even if your copy of a test cell was changed or deleted. Nothing
 from __future__ import annotations
 
 import _thread
-import argparse
 import ast
 import asyncio
 import builtins
@@ -27,7 +26,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from utils.commands import ROOT, new_parser
+
 SECONDS = 30  # of one cell
 WIDTH = 26  # of what stands before a check's name and its hint
 
@@ -66,12 +66,7 @@ class Outcome:
 
 def main(argv: list[str]) -> int:
     """Print every check; return 0 if all passed, 1 if not, 2 if there is nothing to check."""
-    parser = argparse.ArgumentParser(
-        prog="python3 -m utils check",
-        description=__doc__.partition("\n")[0],
-        epilog=__doc__.partition("\n")[2],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("check", __doc__)
     parser.add_argument("file", metavar="FILE", type=Path, help="your notebook")
     asked = parser.parse_args(argv)
     for stream in (sys.stdout, sys.stderr):

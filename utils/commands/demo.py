@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from utils.commands.build import CONFIG, ROOT, load_config, release
+from utils.commands import ROOT
+from utils.commands.build import CONFIG, load_config, release
 from utils.commands.grade import start_early
 
 if TYPE_CHECKING:  # they take a second to import

@@ -8,15 +8,14 @@ import shutil
 import sys
 from collections.abc import Iterator
 from importlib import metadata
-from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from utils.commands import ROOT
 from utils.grading.protections import protections
 from utils.mnist import MnistError, cache_folder, data_source
 from utils.weights import load_weights, weights_file
 
-ROOT = Path(__file__).resolve().parents[2]
 Finding = tuple[bool, str, str]  # is it as it should be, what, and what was found or is to be done
 
 

@@ -19,6 +19,9 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from utils.commands import add_course, new_parser, no_rubbish
+from utils.grading.sandbox import ELSEWHERE, LINUX
+
 if TYPE_CHECKING:  # they take a second to import, and --help needs none of it
     from utils.grading.report import Report
     from utils.grading.runner import Progress
@@ -32,14 +35,17 @@ class Terminated(KeyboardInterrupt):
 
 def main(argv: list[str]) -> int:
     """Grade; return 0 when every submission has an outcome."""
+    started = time.monotonic()
     asked = parse(argv)
     if not asked.scheduler:
+        if not LINUX:
+            print(ELSEWHERE, file=sys.stderr)
+            return 1
         start_early()
-    from utils.grading.course import CourseError, find_course
-    from utils.grading.late import ExtensionsError
-    from utils.grading.runner import grade
-
-    started = time.monotonic()
+    with no_rubbish():
+        from utils.grading.course import CourseError, find_course
+        from utils.grading.late import ExtensionsError
+        from utils.grading.runner import grade
     try:
         with _ends_when_asked(), Bar(asked.quiet) as bar:
             course = find_course(asked.course, asked.db)
@@ -76,22 +82,13 @@ def main(argv: list[str]) -> int:
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """Return what was asked for on the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python3 -m utils grade",
-        description=__doc__.partition("\n")[0],
-        epilog=__doc__.partition("\n")[2],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("problem_set", metavar="PS", help="for instance ps1_output_layer")
+    parser = new_parser("grade", __doc__)
+    add_course(parser)
     parser.add_argument("--students", metavar="A,B", type=_names, help="only theirs")
     parser.add_argument("--jobs", metavar="N", type=_positive, help="worker processes here")
     parser.add_argument(
         "--scheduler", metavar="ADDRESS", help="a running Dask scheduler, such as tcp://host:8786"
     )
-    parser.add_argument(
-        "--db", metavar="URL", help="the gradebook, such as postgresql://user@host/gradebook"
-    )
-    parser.add_argument("--course", metavar="DIR", help="a course folder elsewhere")
     parser.add_argument("--force", action="store_true", help="grade what is unchanged, too")
     parser.add_argument(
         "--unsafe", action="store_true", help="run submissions although nothing fences them in"
@@ -119,8 +116,7 @@ def start_early() -> None:
     if "forkserver" in multiprocessing.get_all_start_methods():
         from multiprocessing import forkserver
 
-        modules = ["utils.grading.workers", "distributed.nanny", "distributed.worker"]
-        multiprocessing.set_forkserver_preload(modules)
+        multiprocessing.set_forkserver_preload(["utils.grading.warm"])
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for this process alone
         try:
             forkserver.ensure_running()

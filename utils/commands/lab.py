@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from utils.commands import ROOT
 
 
 def main(argv: list[str]) -> int:

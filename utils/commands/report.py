@@ -12,13 +12,16 @@ import argparse
 import sys
 from pathlib import Path
 
+from utils.commands import add_course, new_parser, no_rubbish
+
 
 def main(argv: list[str]) -> int:
     """Write what is asked for, say where it is, and return 0."""
     asked = parse(argv)
-    from utils.grading import report, similarity
-    from utils.grading.course import CourseError, find_course
-    from utils.grading.gradebook import Book
+    with no_rubbish():
+        from utils.grading import report, similarity
+        from utils.grading.course import CourseError, find_course
+        from utils.grading.gradebook import Book
 
     try:
         course = find_course(asked.course, asked.db)
@@ -51,15 +54,8 @@ def main(argv: list[str]) -> int:
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """Return what was asked for on the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python3 -m utils report",
-        description=__doc__.partition("\n")[0],
-        epilog=__doc__.partition("\n")[2],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("problem_set", metavar="PS", help="for instance ps1_output_layer")
+    parser = new_parser("report", __doc__)
+    add_course(parser)
     parser.add_argument("--format", choices=("canvas", "moodle"), help="scores for a system")
     parser.add_argument("--similarity", action="store_true", help="pairs that are alike")
-    parser.add_argument("--db", metavar="URL", help="the gradebook's address")
-    parser.add_argument("--course", metavar="DIR", help="a course folder elsewhere")
     return parser.parse_args(argv)

@@ -17,7 +17,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from traitlets.config import Config
 
-from utils.commands.build import CONFIG, ROOT, load_config
+from utils.commands import ROOT
+from utils.commands.build import CONFIG, load_config
 
 RUN_TIME = "grading"
 STEPS = ("submitted", "autograded", "feedback")

@@ -31,6 +31,11 @@ _HIDDEN = re.compile(
 )
 
 
+# How a file is opened: no link is followed, no pipe is waited for. Windows knows neither.
+_FLAGS = ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT")
+_PLAIN_FILE = os.O_RDONLY | sum(getattr(os, name, 0) for name in _FLAGS)
+
+
 class Unreadable(ValueError):
     """A submitted file that is no notebook; the message says why."""
 
@@ -178,7 +183,7 @@ def read_file(path: str | Path) -> bytes:
         Unreadable: it is missing, a link, a folder or too large.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = os.open(path, _PLAIN_FILE)
     except FileNotFoundError:
         raise Unreadable("there is no such file") from None
     except OSError as error:

@@ -56,8 +56,10 @@ c.Execute.error_on_timeout = {
 }
 
 # --- The judge (utils/grading): tests run where the student's code is not -------------------------
-# `RestoreCells` goes first, `JudgedExecute` takes the place of `Execute`; the rest is nbgrader's.
+# `SubmissionExporter` reads what was handed in, `RestoreCells` goes first, `JudgedExecute` takes
+# the place of `Execute`; the rest is nbgrader's.
 # nbgrader's `validate` uses `Execute` all the same.
+c.Autograde.exporter_class = "utils.grading.execute.SubmissionExporter"
 c.Autograde.sanitize_preprocessors = [
     "utils.grading.execute.RestoreCells",
     "nbgrader.preprocessors.ClearOutput",

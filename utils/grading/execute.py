@@ -1,9 +1,9 @@
 """Where nbgrader and the runner meet the judge.
 
 `grade_notebook` takes a submission's bytes and gives back the executed notebook and what became of
-it; it touches no gradebook and no file. `JudgedExecute` and `RestoreCells` do the same as steps of
-`nbgrader autograde`, in place of `Execute` and before `ClearOutput`; `nbgrader_config.py` names
-them.
+it; it touches no gradebook and no file. `SubmissionExporter`, `RestoreCells` and
+`JudgedExecute` do the same as parts of `nbgrader autograde`: in place of nbconvert's reader, before
+`ClearOutput`, and in place of `Execute`; `nbgrader_config.py` names them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 from nbgrader.api import Gradebook
@@ -221,13 +222,42 @@ def _as_text(note: str) -> str:
 # Steps of nbgrader ------------------------------------------------------------------------------
 
 
+class SubmissionExporter(NotebookExporter):
+    """Reads what was handed in, which may be anything, and writes notebooks.
+
+    Raises:
+        Unreadable: the file is no notebook.
+    """
+
+    def from_filename(
+        self, filename: str, resources: dict | None = None, **kw: Any
+    ) -> tuple[str, dict]:
+        try:
+            restore.read_file(filename)
+            for path in Path(filename).parent.rglob("*"):
+                if path.is_symlink():  # nbgrader has copied what it leads to, whatever that is
+                    raise Unreadable(f"beside it lies {path.name}, a link to another file")
+            return super().from_filename(filename, resources, **kw)
+        except Unreadable as error:
+            raise Unreadable(
+                f"{filename} cannot be read: {error}. The others are graded all the same; "
+                "ask this student for the notebook again."
+            ) from None
+
+    def from_file(
+        self, file_stream: Any, resources: dict | None = None, **kw: Any
+    ) -> tuple[str, dict]:
+        if getattr(self.parent, "_sanitizing", True):  # the first of nbgrader's two steps
+            notebook = restore.read_notebook(file_stream.buffer.read())
+            return self.from_notebook_node(notebook, resources, **kw)
+        return super().from_file(file_stream, resources, **kw)
+
+
 class RestoreCells(NbGraderPreprocessor):
     """Puts a submitted notebook in order before any other step of nbgrader sees it."""
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         names = resources["nbgrader"]
-        path = os.path.join(resources["metadata"]["path"], f"{resources['metadata']['name']}.ipynb")
-        restore.read_file(path)  # raises if it is a link, or too large
         with Gradebook(names["db_url"]) as gradebook:
             course = restore.cells_of_gradebook(gradebook, names["assignment"], names["notebook"])
         nb, notes = restore.restore(nb, course)

@@ -190,7 +190,7 @@ def read_file(path: str | Path) -> bytes:
         if os.path.islink(path):
             raise Unreadable("it is a link to another file, not a notebook") from None
         raise Unreadable(f"it cannot be opened ({error.strerror})") from None
-    with open(fd, "rb") as file:
+    try:
         about = os.fstat(fd)
         if stat.S_ISDIR(about.st_mode):
             raise Unreadable("it is a folder, not a notebook")
@@ -198,7 +198,10 @@ def read_file(path: str | Path) -> bytes:
             raise Unreadable("it is no ordinary file")
         if about.st_size > MAX_FILE:
             raise Unreadable(_too_large(about.st_size))
-        return file.read(MAX_FILE + 1)
+        with open(fd, "rb", closefd=False) as file:  # a folder cannot be opened so
+            return file.read(MAX_FILE + 1)
+    finally:
+        os.close(fd)
 
 
 def _too_large(size: int) -> str:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from utils.functions import minibatch_indices
@@ -148,7 +149,11 @@ def train(
         return history
 
     try:
-        with bar, np.errstate(over="ignore", invalid="ignore"):  # a loss of nan is told below
+        # One thread for NumPy's products: those of a mini-batch are too small to share, and where
+        # other programs keep the processors busy, threads that wait for each other cost tenfold.
+        one_thread = threadpool_limits(1, user_api="blas")
+        # An overflow needs no warning: a loss of nan is told below.
+        with bar, one_thread, np.errstate(over="ignore", invalid="ignore"):
             measure(0)
             for epoch in range(1, epochs + 1):
                 for batch in minibatch_indices(len(x_train), batch_size, rng):

@@ -297,6 +297,7 @@ class CellShell(InteractiveShell):
         source: str,
         hidden: bool = False,
         code: tuple[CodeType, CodeType | None] | None = None,
+        show: bool = True,
     ) -> tuple[Any, Any]:
         """Run a cell.
 
@@ -305,6 +306,8 @@ class CellShell(InteractiveShell):
             source: its text; magics are fine.
             hidden: an error tells no more than its type.
             code: the cell's, if it has been compiled before.
+            show: the value of its last expression is one of the outputs, too; cells with magics
+                show it always.
         Returns:
             The value of its last expression, and the exception that ended it; `outputs` has the
             rest.
@@ -318,7 +321,7 @@ class CellShell(InteractiveShell):
             if code is None and self._is_as_made():
                 code = compile_plain(label, source)
             if code:
-                return self._run_plain(source, *code)
+                return self._run_plain(source, *code, show)
             result = self.run_cell(source, store_history=True)
         finally:
             sys.stdout, sys.stderr, sys.stdin = streams
@@ -339,7 +342,7 @@ class CellShell(InteractiveShell):
         return self._changes() == self.as_made
 
     def _run_plain(
-        self, source: str, code: CodeType, last: CodeType | None
+        self, source: str, code: CodeType, last: CodeType | None, show: bool
     ) -> tuple[Any, BaseException | None]:
         """Run a cell without magics, as IPython would."""
         name, lines = self.compile.label, source.splitlines(keepends=True)
@@ -352,8 +355,9 @@ class CellShell(InteractiveShell):
                 exec(code, self.user_ns)
                 if last:
                     value = eval(last, self.user_ns)
-                    self.displayhook.plain = True
-                    sys.displayhook(value)
+                    if show:
+                        self.displayhook.plain = True
+                        sys.displayhook(value)
         except BaseException as caught:
             error = caught
             self.showtraceback()

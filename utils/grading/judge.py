@@ -196,7 +196,9 @@ class Judge:
             namespace.update(place.namespace)
             self.lent = place.lent
             code = unpack_code(cell["code"])
-            value, error = self.shell.run(cell["label"], cell["source"], cell["hidden"], code)
+            value, error = self.shell.run(
+                cell["label"], cell["source"], cell["hidden"], code, show=False
+            )
         except StudentError as ended:
             error = ended
             self.shell.outputs.add(error_output(ended, None, cell["hidden"]))

@@ -255,7 +255,7 @@ def _run_job(
     results = Judge(shell, submission, cells).run()
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return {
-        "cells": {index: dataclasses.asdict(result) for index, result in results.items()},
+        "cells": {index: vars(result) for index, result in results.items()},
         "notes": submission.notes,
         "stopped": submission.stopped,
         "seconds": time.monotonic() - begun,

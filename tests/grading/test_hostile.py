@@ -27,11 +27,13 @@ _load("fixture_course")
 hostile = _load("hostile")
 
 # What another user changes: who owns what, who may signal whom. The rest is the same for all.
-FOR_OTHERS = [*hostile.EXITS, *hostile.BOMBS, *hostile.READS, *hostile.WRITES, *hostile.NETWORK]
+OTHERS = [*hostile.EXITS, *hostile.BOMBS, *hostile.READS, *hostile.WRITES, *hostile.NETWORK]
+FOR_OTHERS = OTHERS if os.name == "posix" and os.geteuid() == 0 else []
 ARENAS = {
     ("namespaces", "root"): hostile.CASES,
     ("landlock", "root"): hostile.CASES,
-    ("namespaces", "ordinary"): FOR_OTHERS if os.name == "posix" and os.geteuid() == 0 else [],
+    ("namespaces", "ordinary"): FOR_OTHERS,
+    ("landlock", "ordinary"): FOR_OTHERS,
 }
 
 

@@ -66,15 +66,22 @@ def img(fig: Figure, alt: str) -> str:
     Raises:
         ValueError: `alt` is not a sentence.
     """
-    page = _img(base64.b64encode(png(fig)).decode(), alt, *_size(fig))
+    quickly = png(fig, compress_level=1)  # it only goes to the browser on the same machine
+    page = _img(base64.b64encode(quickly).decode(), alt, *_size(fig))
     plt.close(fig)
     return page
 
 
-def png(fig: Figure) -> bytes:
-    """Return the figure as PNG; the same figure gives the same bytes."""
+def png(fig: Figure, compress_level: int = 6) -> bytes:
+    """Return the figure as PNG; the same figure gives the same bytes.
+
+    Args:
+        fig: the figure.
+        compress_level: from 0, quick and large, to 9.
+    """
     drawn = io.BytesIO()
-    fig.savefig(drawn, format="png", metadata={"Software": None})
+    options = {"compress_level": compress_level}
+    fig.savefig(drawn, format="png", metadata={"Software": None}, pil_kwargs=options)
     return drawn.getvalue()
 
 

@@ -211,7 +211,7 @@ class TrainingDashboard(ipywidgets.VBox):
         >>> dashboard = TrainingDashboard(run, draw, "digits", lr=slider("lr", [0.1, 1]))
     """
 
-    PAUSE = 0.4  # seconds from one picture to the next, at least
+    PAUSE = 0.2  # seconds from one look at the numbers to the next, at least
     SHARE = 0.2  # of the time may go into drawing
 
     _lock: ClassVar = threading.RLock()  # Start, Stop and the end of a run: one after the other
@@ -286,17 +286,20 @@ class TrainingDashboard(ipywidgets.VBox):
 
     def _go_through(self, run: _Run, values: dict) -> None:
         """Train, and say how it ended."""
-        next_picture = began = time.monotonic()
+        next_numbers = next_picture = began = time.monotonic()
         watched = False
 
         def watch(history: History) -> bool:
-            nonlocal next_picture, watched
+            nonlocal next_numbers, next_picture, watched
             watched = True
             before = time.monotonic()
-            if before >= next_picture:
-                self._follow(run, history)
+            if before >= next_numbers:
+                picture = before >= next_picture
+                self._follow(run, history, picture=picture)
                 after = time.monotonic()
-                next_picture = after + max(self.PAUSE, (after - before) / self.SHARE)
+                next_numbers = after + self.PAUSE
+                if picture:
+                    next_picture = after + (after - before) / self.SHARE
             return bool(run.stop_because)
 
         try:
@@ -317,11 +320,11 @@ class TrainingDashboard(ipywidgets.VBox):
                     control.disabled = False
                 self._say(end)
 
-    def _follow(self, run: _Run, history: History) -> None:
+    def _follow(self, run: _Run, history: History, *, picture: bool = True) -> None:
         """Show how far this run has come, unless another one has been started since."""
         if run is self._run:
             self.history = history
-            self._show(history)
+            self._show(history, picture)
 
     def _end(self, history: History, stop_because: str, seconds: float) -> str:
         """Return the last sentence of a run."""
@@ -342,8 +345,8 @@ class TrainingDashboard(ipywidgets.VBox):
     def _say(self, sentence: str) -> None:
         self.sentence.value = _spoken(sentence)
 
-    def _show(self, history: History) -> None:
-        """Show how far a run has come: bar, numbers, curves."""
+    def _show(self, history: History, picture: bool = True) -> None:
+        """Show how far a run has come: bar, numbers and, which takes time, curves."""
         done, total = len(history.loss), history.epochs * history.steps_per_epoch
         numbers = "no step yet"
         if done:
@@ -353,11 +356,12 @@ class TrainingDashboard(ipywidgets.VBox):
                 f"step {done:,} of {total:,}, epoch {epoch} of {history.epochs}, "
                 f"loss {recent:.4f}. {_accuracies(history)}"
             )
+        curves = img(*self._draw(history)) if picture else self.figure.value
         self.progress.value = (
             f'<progress aria-label="Steps of training done" max="{max(1, total)}" value="{done}" '
             f'style="width: 100%; height: 1.2em"></progress><p style="margin: 0">{numbers}</p>'
         )
-        self.figure.value = img(*self._draw(history))
+        self.figure.value = curves
 
 
 @dataclass(eq=False)

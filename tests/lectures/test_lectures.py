@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 LECTURES = sorted((ROOT / "lectures").glob("[0-9]*.ipynb"))
 SLIDE_TYPES = {"slide", "subslide", "fragment", "notes", "skip", ""}
 QUICK_CHECK = re.compile(r"^quiz\.(choice|number|shape)\(", re.MULTILINE)
-WIDGETS = re.compile(r"^(?:\w+ = )?(?:LiveFigure|DrawingPad)\(", re.MULTILINE)
+WIDGETS = re.compile(r"^(?:\w+ = )?(?:LiveFigure|DrawingPad|TrainingDashboard)\(", re.MULTILINE)
 SOLUTION = re.compile(r"<details><summary>Solution</summary>(.*?)</details>", re.DOTALL)
 FENCED = re.compile(r"```python\n(.*?)```", re.DOTALL)
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:,\d{3})+(?!\d)|(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")

@@ -1,0 +1,151 @@
+"""The training dashboard in a browser: start, watch, stop, start again, by mouse and by keyboard.
+
+No test here asserts a time: how long a run takes is the machine's business.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+A_WHOLE_RUN = 600_000  # milliseconds; a quiet machine takes a few seconds
+PICTURE = "board => board.querySelector('img').src"
+
+
+@pytest.fixture(scope="module")
+def lecture(open_lecture):
+    """The lecture with the dashboard."""
+    return open_lecture("08_training")
+
+
+@pytest.fixture
+def board(lecture):
+    """The dashboard, at rest."""
+    board = lecture.cell("dashboard").locator(".training-dashboard")
+    board.locator("img").wait_for()
+    stop = board.get_by_role("button", name="Stop")
+    if board.locator("progress").count() and "Training with" in said(board):
+        stop.click()
+    lecture.wait_until(lambda: not is_running(board))
+    return board
+
+
+def said(board) -> str:
+    return board.get_by_role("status").text_content()
+
+
+def is_running(board) -> bool:
+    return said(board).startswith(("Training with", "Stopping"))
+
+
+def steps(board) -> int:
+    """Return how many steps the progress bar shows."""
+    return int(board.get_by_role("progressbar").get_attribute("value"))
+
+
+def wait_for_steps(lecture, board, more_than: int) -> None:
+    lecture.wait_until(lambda: more_than < steps(board) < 60_000)
+
+
+def choose_the_longest_run(board) -> None:
+    """Batches of 10: sixty thousand steps."""
+    board.get_by_role("button", name="10", exact=True).click()
+    board.locator(".widget-toggle-button.mod-active", has_text=re.compile("^10$")).wait_for()
+
+
+def test_run_all_starts_no_training(lecture, board):
+    assert said(board).startswith("Nothing runs yet")
+    assert steps(board) == 0
+    assert board.get_by_text("no step yet").is_visible()
+
+
+def test_every_part_has_a_name(board):
+    for name in ("hidden units", "learning rate"):
+        assert board.get_by_text(name, exact=True).count() == 1
+    assert board.get_by_text("batch size", exact=True).is_visible()
+    assert board.get_by_role("progressbar", name="Steps of training done").count() == 1
+    for name in ("Start training", "Stop"):
+        assert board.get_by_role("button", name=name).is_enabled()
+    assert len(board.locator("img").get_attribute("alt").split()) > 5
+
+
+def test_a_run_is_started_watched_and_stopped_early(lecture, board):
+    choose_the_longest_run(board)
+    empty = board.evaluate(PICTURE)
+    board.get_by_role("button", name="Start training").click()
+    lecture.wait_until(lambda: said(board).startswith("Training with hidden units 50"))
+    wait_for_steps(lecture, board, 0)
+    first, picture = steps(board), board.evaluate(PICTURE)
+    wait_for_steps(lecture, board, first)
+    lecture.wait_until(lambda: board.evaluate(PICTURE) not in (empty, picture))
+    board.get_by_role("button", name="Start training").click()
+    lecture.wait_until(lambda: "still under way" in said(board))
+    lecture.screenshot("dashboard_running", of=board)
+    board.get_by_role("button", name="Stop").click()
+    lecture.wait_until(lambda: said(board).startswith("Stopped"))
+    assert "because you pressed Stop" in said(board)
+    stopped_at = steps(board)
+    assert first < stopped_at < 60_000
+    lecture.screenshot("dashboard_stopped", of=board)
+    board.get_by_role("button", name="Stop").click()
+    lecture.wait_until(lambda: said(board).startswith("Nothing runs"))
+    assert steps(board) == stopped_at, "it went on in secret"
+
+
+def test_other_cells_run_while_training_runs(lecture, board):
+    choose_the_longest_run(board)
+    board.get_by_role("button", name="Start training").click()
+    wait_for_steps(lecture, board, 0)
+    done = steps(board)
+    figure = lecture.live_figures()["live-figure-before-training"]
+    before = figure.get_by_role("status").text_content()
+    lecture.controls(figure)[0]()
+    lecture.wait_until(lambda: figure.get_by_role("status").text_content() != before)
+    figure.get_by_role("button", name="Reset").click()
+    board.scroll_into_view_if_needed()
+    wait_for_steps(lecture, board, done)
+    board.get_by_role("button", name="Stop").click()
+    lecture.wait_until(lambda: said(board).startswith("Stopped"))
+
+
+def test_all_of_it_by_keyboard(lecture, board):
+    keyboard = lecture.page.keyboard
+    choose_the_longest_run(board)
+    board.locator(".noUi-handle").first.focus()
+    before = board.locator(".noUi-handle").first.get_attribute("aria-valuetext")
+    keyboard.press("ArrowLeft")
+    handle = board.locator(".noUi-handle").first
+    lecture.wait_until(lambda: handle.get_attribute("aria-valuetext") != before)
+    reached = []
+    for _ in range(8):  # sliders, toggles, both buttons
+        keyboard.press("Tab")
+        reached.append(lecture.page.evaluate("() => document.activeElement.textContent.trim()"))
+        if reached[-1] == "Start training":
+            break
+    assert reached[-1] == "Start training", reached
+    keyboard.press("Enter")
+    wait_for_steps(lecture, board, 0)
+    keyboard.press("Tab")
+    assert lecture.page.evaluate("() => document.activeElement.textContent.trim()") == "Stop"
+    keyboard.press("Enter")
+    lecture.wait_until(lambda: said(board).startswith("Stopped"))
+
+
+def test_a_whole_run_comes_to_its_end(lecture, board):
+    board.get_by_role("button", name="1000", exact=True).click()
+    board.locator(".widget-toggle-button.mod-active", has_text="1000").wait_for()
+    board.get_by_role("button", name="Start training").click()
+    board.get_by_text(re.compile("^Finished: 600 of 600 steps")).wait_for(timeout=A_WHOLE_RUN)
+    assert steps(board) == 600
+    assert board.get_by_text("step 600 of 600, epoch 10 of 10").is_visible()
+    rates = [float(rate) for rate in re.findall(r"([\d.]+)%", said(board))]
+    assert len(rates) == 2
+    assert min(rates) > 50
+    assert "After 600 of 600 steps" in board.locator("img").get_attribute("alt")
+    lecture.screenshot("dashboard_finished", of=board)
+    # what a thread prints or raises does not turn up in the notebook
+    cell = lecture.cell("dashboard")
+    assert cell.locator(".jp-OutputArea-output").count() == 1

@@ -335,6 +335,14 @@ def test_a_course_that_is_not_there_gets_a_sentence(tmp_path):
         find_course(tmp_path / "nowhere")
 
 
+def test_a_folder_that_cannot_be_written_gets_a_sentence(classroom):
+    classroom.submit("akiko", RIGHT)
+    (classroom.root / "grading" / "autograded").write_text("a file where a folder should be")
+    said = classroom.grade("--quiet", status=1)
+    assert "autograded" in said
+    assert "again" in said
+
+
 def test_two_runs_at_once_are_refused(again):
     import fcntl
 

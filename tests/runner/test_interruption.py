@@ -3,7 +3,9 @@
 import os
 import random
 import signal
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -11,6 +13,8 @@ import pytest
 from nbgrader.api import Gradebook
 
 from tests.runner.conftest import PS1, RIGHT, Classroom
+from utils.grading import scratch
+from utils.grading.gradebook import Book
 
 pytestmark = [
     pytest.mark.slow,
@@ -144,3 +148,85 @@ def test_stopped_politely(classroom, client, expected, monkeypatch, number, stat
     classroom.client = client
     assert classroom.regrade().unchanged > 0
     assert grades(classroom) == expected
+
+
+def test_a_notebook_is_on_the_disk_before_its_grade_is_recorded(classroom, client, monkeypatch):
+    for name in ("akiko", "ben"):
+        classroom.submit(name, RIGHT)
+    classroom.client = client
+    settled: set[tuple[int, int]] = set()
+    sync, record = os.fsync, Book.record
+
+    def noted_sync(file: int) -> None:
+        sync(file)
+        about = os.fstat(file)
+        settled.add((about.st_dev, about.st_ino))
+
+    def checked_record(book: Book, problem_set: str, entries, extensions):
+        for entry in entries:
+            folder = classroom.course.folder("autograded", entry.student, PS1)
+            for path in (folder / f".{PS1}.pending", folder, folder.parent):
+                about = path.stat()
+                assert (about.st_dev, about.st_ino) in settled, f"{path} may be lost"
+        return record(book, problem_set, entries, extensions)
+
+    monkeypatch.setattr(os, "fsync", noted_sync)
+    monkeypatch.setattr(Book, "record", checked_record)
+    assert classroom.regrade().graded == 2
+
+
+def test_sqlite_waits_for_the_disk(classroom, client):
+    classroom.submit("akiko", RIGHT)
+    classroom.client = client
+    classroom.regrade()
+    with Book(classroom.course) as book, book.db.bind.connect() as connection:
+        full = 2
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() >= full
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder whose name leaves room for those of sockets."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def test_the_next_run_removes_what_a_killed_one_left(classroom, short_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(short_path))
+    mark = f"LEFT_RUN={os.getpid()}"
+    monkeypatch.setenv(*mark.split("="))
+    make(classroom)
+    process = classroom.start("grade", PS1, "--quiet", *classroom.options)
+    deadline = time.monotonic() + 120
+    while not list(short_path.glob("grading-*/*")) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+    assert gone(mark)
+    assert list(short_path.iterdir()), "a killed run leaves its folder"
+    for folder in short_path.iterdir():
+        os.utime(folder, (0, 0))
+    classroom.grade("--quiet")
+    assert not list(short_path.iterdir())
+
+
+def test_a_long_name_of_the_temporary_folder_is_no_trouble(classroom, tmp_path, monkeypatch):
+    long = tmp_path / ("long" * 20)
+    long.mkdir()
+    monkeypatch.setenv("TMPDIR", str(long))
+    classroom.submit("akiko", RIGHT)
+    classroom.grade("--quiet")
+
+
+def test_folders_in_use_and_new_ones_are_left_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(scratch, "_where", lambda: str(tmp_path))
+    for name in ("grading-old", "grading-used", "grading-new", "others-old"):
+        (tmp_path / name).mkdir()
+        if not name.endswith("new"):
+            os.utime(tmp_path / name, (0, 0))
+    lock = scratch._lock(tmp_path / "grading-used")
+    scratch.remove_left()
+    os.close(lock)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "grading-used", "grading-new", "others-old",
+    }  # fmt: skip

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from utils.commands import ROOT
 from utils.commands.build import CONFIG, load_config, release
 from utils.commands.grade import start_early
+from utils.grading.scratch import scratch
 
 if TYPE_CHECKING:  # they take a second to import
     from utils.grading.course import Course
@@ -40,7 +41,8 @@ def main(argv: list[str]) -> int:
     started = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="course-demo-"))
     try:
-        return run(folder, started)
+        with scratch():
+            return run(folder, started)
     except KeyboardInterrupt:
         shutil.rmtree(folder, ignore_errors=True)
         print("\ninterrupted; the temporary course is deleted", file=sys.stderr)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from utils.commands import add_course, new_parser, no_rubbish
 from utils.grading.sandbox import ELSEWHERE, LINUX
+from utils.grading.scratch import scratch
 
 if TYPE_CHECKING:  # they take a second to import, and --help needs none of it
     from utils.grading.report import Report
@@ -37,17 +38,30 @@ def main(argv: list[str]) -> int:
     """Grade; return 0 when every submission has an outcome."""
     started = time.monotonic()
     asked = parse(argv)
+    if not LINUX and not asked.scheduler:
+        print(ELSEWHERE, file=sys.stderr)
+        return 1
+    try:
+        with scratch(), _ends_when_asked():
+            return run(asked, started)
+    except KeyboardInterrupt as end:
+        print(
+            f"\nstopped; what is graded is recorded, `grade {asked.problem_set}` goes on from here",
+            file=sys.stderr,
+        )
+        return 143 if isinstance(end, Terminated) else 130
+
+
+def run(asked: argparse.Namespace, started: float) -> int:
+    """Grade as asked for on the command line."""
     if not asked.scheduler:
-        if not LINUX:
-            print(ELSEWHERE, file=sys.stderr)
-            return 1
         start_early()
     with no_rubbish():
         from utils.grading.course import CourseError, find_course
         from utils.grading.late import ExtensionsError
         from utils.grading.runner import grade
     try:
-        with _ends_when_asked(), Bar(asked.quiet) as bar:
+        with Bar(asked.quiet) as bar:
             course = find_course(asked.course, asked.db)
             progress, report = grade(
                 course,
@@ -62,12 +76,13 @@ def main(argv: list[str]) -> int:
     except (CourseError, ExtensionsError) as error:
         print(error, file=sys.stderr)
         return 1
-    except KeyboardInterrupt as end:
+    except OSError as error:  # a full disk, a folder that may not be written
         print(
-            f"\nstopped; what is graded is recorded, `grade {asked.problem_set}` goes on from here",
+            f"{error}; what is graded is recorded, mend this and run `grade {asked.problem_set}` "
+            "again",
             file=sys.stderr,
         )
-        return 143 if isinstance(end, Terminated) else 130
+        return 1
     for note in progress.notes:
         print(note, file=sys.stderr)
     for failure in progress.failures:

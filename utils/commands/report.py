@@ -44,7 +44,7 @@ def main(argv: list[str]) -> int:
             similarity.print_pairs(pairs[:10])
         if not written:
             written += report.write(course, found)
-    except CourseError as error:
+    except (CourseError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     for path in written:

@@ -7,15 +7,16 @@ either all of it is in the gradebook or nothing is.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import datetime
 import io
 import logging
 import os
+import shutil
 import sys
-import tempfile
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -222,7 +223,7 @@ class Book:
         config.CourseDirectory.db_url = self.course.db_url
         config.CourseDirectory.course_id = self.course.course_id
         log = io.StringIO()
-        with tempfile.TemporaryDirectory(prefix="release-") as folder:
+        with self._release_folder() as folder:
             config.CourseDirectory.release_directory = folder
             converter = GenerateAssignment(coursedir=CourseDirectory(config=config), config=config)
             converter.log = logging.Logger("nbgrader")
@@ -237,6 +238,17 @@ class Book:
                     f"`nbgrader generate_assignment {problem_set}` says more"
                 ) from None
         self.db.expire_all()
+
+    @contextlib.contextmanager
+    def _release_folder(self) -> Iterator[str]:
+        """Yield an empty folder; one that a run has left which was killed is removed."""
+        folder = self.course.run_time / ".release"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        try:
+            yield str(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def cells(self, problem_set: str) -> list[restore.SourceCell]:
         """Return the course's cells of a problem set, in the order of its source notebook."""

@@ -12,6 +12,7 @@ import datetime
 import io
 import json
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -194,13 +195,18 @@ def _notes(notebook: dict[str, Any]) -> list[str]:
 
 def _checks(notebook: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """Return the checks of each test cell, by its grade id."""
+
+    def shared(value: Any) -> Any:  # names and hints are the same for all students
+        return sys.intern(value) if type(value) is str else value
+
     found = {}
     for cell in notebook.get("cells", []):
         about = cell.get("metadata", {}).get("nbgrader", {})
         if not about.get("grade") or about.get("solution"):
             continue
         found[about["grade_id"]] = [
-            check | {"hidden": table.get("hidden", False)}
+            {shared(key): shared(value) for key, value in check.items()}
+            | {"hidden": table.get("hidden", False)}
             for output in cell.get("outputs", [])
             if (table := output.get("data", {}).get(MIME))
             for check in table["checks"]

@@ -199,7 +199,7 @@ def read_file(path: str | Path) -> bytes:
         if about.st_size > MAX_FILE:
             raise Unreadable(_too_large(about.st_size))
         with open(fd, "rb", closefd=False) as file:  # a folder cannot be opened so
-            return file.read(MAX_FILE + 1)
+            return file.read(min(about.st_size, MAX_FILE) + 1)  # it may grow while it is read
     finally:
         os.close(fd)
 

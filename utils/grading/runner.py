@@ -2,9 +2,10 @@
 
 Workers do the grading (see `workers.py`), this process alone writes. Of each submission it writes,
 in this order: the autograded notebook under a name of its own, with a record of what became of the
-submission; the gradebook; the notebook's right name; the student's page. After a stop in between,
-the next run finds the first and goes on from there, whatever was done of the rest. What it finds
-complete and of the same submission, tests and limits, it leaves alone.
+submission; the gradebook; the notebook's right name; the student's page. The first is on the disk
+before the second begins, so not even a power cut leaves a grade without its notebook. After a stop
+in between, the next run finds the first and goes on from there, whatever was done of the rest. What
+it finds complete and of the same submission, tests and limits, it leaves alone.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -271,11 +273,11 @@ class Run:
     def _keep(self, results: list[Result], submissions: dict[str, Submission]) -> None:
         """Write a few results: notebooks, gradebook, names, pages; forget them."""
         taken, results[:] = results[:], []
-        entries = []
-        for result in taken:
-            write(self._pending(result.student), result.notebook)
-            handed_in = submissions[result.student].handed_in
-            entries.append(self._entry(result.student, result.record, handed_in))
+        self._write_pending(taken)
+        entries = [
+            self._entry(result.student, result.record, submissions[result.student].handed_in)
+            for result in taken
+        ]
         marks = self._record(entries)
         for result in taken:
             self._write_page(result.student, result.record, result.page, marks[result.student])
@@ -285,6 +287,20 @@ class Run:
             self.progress.stopped += result.record["stopped"]
             self.progress.need_person += marks[result.student].needs_person
         self.watch(self.progress)
+
+    def _write_pending(self, results: list[Result]) -> None:
+        """Have the notebooks on the disk, together: one at a time, a disk takes its time for each.
+
+        Raises:
+            OSError: one could not be written.
+        """
+        with ThreadPoolExecutor(BATCH) as pool:
+            writes = [
+                pool.submit(write, self._pending(result.student), result.notebook, durable=True)
+                for result in results
+            ]
+        for one in writes:
+            one.result()
 
     def _entry(
         self, student: str, record: dict[str, Any], handed_in: datetime.datetime | None
@@ -331,17 +347,37 @@ class Run:
         write(self.course.feedback(student, self.problem_set), text.encode())
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all; the folder is made."""
+def write(path: Path, content: bytes, durable: bool = False) -> None:
+    """Write a file whole or not at all; the folder is made.
+
+    Args:
+        path: the file.
+        content: what it is to hold.
+        durable: return only when all of it, and its name, is on the disk.
+    """
+    folders = [path.parent]
+    while not folders[-1].exists():
+        folders.append(folders[-1].parent)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name[:100]}.part")
     try:
-        part.write_bytes(content)
+        with part.open("wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         part.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
             part.unlink()
         raise
+    if durable and os.name != "nt":  # Windows has no such thing for folders
+        for folder in folders:
+            fd = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
 
 
 def _timestamp(folder: Path) -> datetime.datetime | None:

@@ -16,6 +16,8 @@ import itertools
 import math
 import os
 import queue
+import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -230,26 +232,49 @@ def workers(count: int, scheduler: str | None = None) -> Iterator[Any]:
         "distributed.worker.http.routes": [],
         "distributed.worker.profile.enabled": False,  # nor its figures
         "distributed.admin.system-monitor.interval": "10s",
+        "distributed.admin.low-level-log-length": 0,  # of messages, submissions and all
         "distributed.admin.tick.interval": "1s",
         "distributed.admin.tick.limit": "1h",  # a long pause of this process is nobody's concern
     }
-    with (
-        dask.config.set(settings),
-        # On a machine with other users, nobody else may hand tasks to our workers.
-        LocalCluster(
-            n_workers=count,
-            threads_per_worker=1,
-            processes=True,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            memory_limit=0,
-            silence_logs=50,
-            preload=["utils.grading.warm"],
-            security=Security.temporary(),
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
-        yield client
+    with dask.config.set(settings):
+        with _uninterrupted():
+            cluster = LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                memory_limit=0,
+                silence_logs=50,
+                preload=["utils.grading.warm"],
+                # On a machine with other users, nobody else may hand tasks to our workers.
+                security=Security.temporary(),
+            )
+        with cluster, Client(cluster, set_as_default=False) as client:
+            yield client
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put off the first Ctrl-C or SIGTERM: Dask cannot be stopped in the middle of its start."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    put_off: list[int] = []
+
+    def later(number: int, frame: Any) -> None:
+        put_off.append(number)
+        if len(put_off) > 1:
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, later) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for number in put_off:
+        signal.raise_signal(number)
 
 
 def processors() -> int:

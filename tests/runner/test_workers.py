@@ -1,0 +1,118 @@
+"""Tasks of several submissions: nobody is lost, waits behind a slow one, falls with a bad one."""
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from utils.grading import execute, workers
+from utils.grading.course import CourseError
+from utils.grading.sandbox import Limits
+from utils.grading.workers import Failure, Job, Result, Terms
+
+TERMS = Terms([], Limits())
+JOBS = [Job(f"student{number:02}", "", b"") for number in range(30)]
+
+
+class KilledWorker(Exception):
+    """Named as Dask's own: a task's workers died several times."""
+
+
+@dataclass
+class Future:
+    """A task that is done."""
+
+    key: int
+    value: list[Result] | None = None
+    error: Exception | None = None
+
+    @property
+    def status(self) -> str:
+        return "error" if self.error else "finished"
+
+    def result(self) -> list[Result]:
+        return self.value
+
+    def exception(self) -> Exception | None:
+        return self.error
+
+    def add_done_callback(self, call: Any) -> None:
+        call(self)
+
+    def release(self) -> None:
+        pass
+
+    cancel = release
+
+
+@dataclass
+class Client:
+    """Two workers that do at once what they are asked, and remember how much that was."""
+
+    lots: list[int] = field(default_factory=list)
+
+    def nthreads(self) -> dict[str, int]:
+        return {"one": 1, "two": 1}
+
+    def submit(self, work: Any, terms: Terms, lot: list[Job], **_: Any) -> Future:
+        self.lots.append(len(lot))
+        try:
+            return Future(len(self.lots), work(terms, lot))
+        except Exception as error:
+            return Future(len(self.lots), error=error)
+
+
+def run(client: Client, monkeypatch, grade: Any) -> dict[str, Result | Failure]:
+    """Return what became of everyone's submission when one is graded like this."""
+    monkeypatch.setattr(workers, "grade", grade)
+    found = [one for batch in workers.run(TERMS, iter(JOBS), len(JOBS), client) for one in batch]
+    assert sorted(one.student for one in found) == [job.student for job in JOBS]
+    return {one.student: one for one in found}
+
+
+def right(terms: Terms, job: Job) -> Result:
+    return Result(job.student, "", b"", [], {})
+
+
+def test_everyone_comes_back_once_from_tasks_that_grow_small_at_the_end(monkeypatch):
+    client = Client()
+    run(client, monkeypatch, right)
+    assert max(client.lots) > 4
+    assert client.lots[-1] == 1
+    assert sum(client.lots) == len(JOBS)
+
+
+def test_what_a_slow_task_has_not_begun_goes_to_others(monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+
+    def slow(terms: Terms, job: Job) -> Result:
+        clock.now += 20 if job.student == "student02" else 0.01
+        return right(terms, job)
+
+    monkeypatch.setattr(workers.time, "monotonic", lambda: clock.now)
+    client = Client()
+    results = run(client, monkeypatch, slow)
+    assert all(isinstance(one, Result) for one in results.values())
+    assert sum(client.lots) > len(JOBS)
+
+
+def test_a_submission_that_kills_its_worker_is_found_among_its_neighbours(monkeypatch):
+    def deadly(terms: Terms, job: Job) -> Result:
+        if job.student == "student02":
+            raise KilledWorker
+        return right(terms, job)
+
+    results = run(Client(), monkeypatch, deadly)
+    failed = {name: one.why for name, one in results.items() if isinstance(one, Failure)}
+    assert failed == {
+        "student02": "its worker died again and again; is the machine short of memory?"
+    }
+
+
+def test_a_machine_without_fences_ends_the_run(monkeypatch):
+    def refused(terms: Terms, job: Job) -> Result:
+        raise execute.NotFenced("nothing fences submissions in")
+
+    with pytest.raises(CourseError, match="nothing fences"):
+        run(Client(), monkeypatch, refused)

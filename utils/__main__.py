@@ -36,6 +36,7 @@ COMMANDS = {
     "report": "write a problem set's report, scores for Canvas or Moodle, similar submissions",
     "test": "run every test; arguments go to pytest",
     "build": "write assignments/ and the outputs of lectures/ anew",
+    "bench": "tables of speed, size and memory against what people would use instead",
     "weights": "train the network of the inference lectures and write its weights",
     "doctor": "say what is installed, which data is here, and what protects the grader",
 }

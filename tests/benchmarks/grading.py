@@ -1,82 +1,86 @@
-"""Grading against nbgrader: throughput, what the cells alone take, growth, memory, `check`.
+"""Grading: `grade` and `check` against nbgrader and Otter-Grader, on `ps1_output_layer`.
 
-    python -m tests.benchmarks.grading [--rounds N] [--submissions N] [--large N] [NAME ...]
-
-Every figure is a ratio of two things measured in turn in one run, the median of several rounds with
-its spread. Both sides run the same submissions to `ps1_output_layer` on the same two processors,
-from the start of their command to its end, with bytecode compiled.
+Everybody grades the same invented class on the same two processors, from the start of the command
+to the end of the last process that it has started, with bytecode compiled. `nbgrader autograde` is
+nbgrader as it comes, and has to give the same scores. `otter run` grades one submission a call;
+two calls run at a time, and its tests are the problem set's test cells, all or nothing each.
 """
 
 from __future__ import annotations
 
-import argparse
 import copy
+import json
 import os
+import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 from nbgrader.api import Gradebook
+from nbgrader.preprocessors import Execute
 
+from tests.benchmarks.measuring import (
+    Figure,
+    Goal,
+    Size,
+    Table,
+    at_least,
+    at_most,
+    compare,
+    figures,
+    in_turn,
+    profiled,
+    say,
+    seconds,
+)
+from tests.benchmarks.peers import INSTALL
 from tests.problem_sets.grading import PLAIN, execute
 from tests.runner import invented_class
+from utils.commands.bench import OTTER, executable
 from utils.commands.build import CONFIG, ROOT
+from utils.grading import execute as judged
 from utils.grading.course import find_course
 from utils.grading.gradebook import Book
+from utils.grading.nursery import NURSERY
 from utils.grading.restore import cells_of_notebook, restore
+from utils.grading.sandbox import Limits, Order
 
 NAME = invented_class.NAME
+CLASS, LARGE = 60, 1000  # submissions
 PROCESSORS = 2
 START = "import sys; from utils.commands.{} import main; sys.exit(main(sys.argv[1:]))"
+OURS, NBGRADER, OTTER_RUN = "grade", "nbgrader autograde", "otter run"
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A ratio of two things measured in turn.
-
-    Attributes:
-        what: what is compared, the first with the second.
-        ratios: of each round.
-        first, second: medians, with their unit.
-        goal: what the ratio has to be, such as "at least 15".
-    """
-
-    what: str
-    ratios: Sequence[float]
-    first: str
-    second: str
-    goal: str
-
-    def __str__(self) -> str:
-        low, middle, high = min(self.ratios), statistics.median(self.ratios), max(self.ratios)
-        spread = f"{middle:6.2f} ({low:.2f} to {high:.2f})"
-        return f"{self.what:58} {self.first:>16} {self.second:>16}  {spread:24} {self.goal}"
-
-
-# Measuring --------------------------------------------------------------------------------------
+# Measuring commands -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Wall time, processor time of all processes, and largest memory of the command's own."""
+    """What a command took.
 
-    seconds: float
+    Attributes:
+        wall, cpu: seconds; processor time is that of all its processes.
+        memory, largest: the most that its first process, and any of its processes, had, in bytes.
+    """
+
+    wall: float
     cpu: float
-    megabytes: float
+    memory: float
+    largest: float
 
 
-def run(command: Sequence[str], folder: Path) -> Cost:
+def run(command: Sequence[str | Path], folder: Path) -> Cost:
     """Run a command on two processors, and wait for everything that it started."""
     read, write = os.pipe()
     os.set_inheritable(write, True)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     meter = subprocess.Popen(
         [sys.executable, "-P", "-c", METER, str(write), *command],
         cwd=folder,
@@ -84,10 +88,7 @@ def run(command: Sequence[str], folder: Path) -> Cost:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        env={
-            **os.environ,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        },
+        env={**os.environ, "PATH": path},
     )
     os.close(write)
     with os.fdopen(read) as answer:
@@ -104,18 +105,19 @@ import ctypes, os, resource, subprocess, sys, time
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:{PROCESSORS}])
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+unit = 1 if sys.platform == "darwin" else 1024
 start = time.perf_counter()
 child = subprocess.Popen(sys.argv[2:])
-status = memory = None
 while True:
     try:
         pid, code, used = os.wait4(-1, 0)
     except ChildProcessError:
         break
     if pid == child.pid:
-        wall, status, memory = time.perf_counter() - start, code, used.ru_maxrss / 1024
+        wall, status, memory = time.perf_counter() - start, code, used.ru_maxrss * unit
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
-os.write(int(sys.argv[1]), f"{{wall}} {{used.ru_utime + used.ru_stime}} {{memory}}".encode())
+cpu, largest = used.ru_utime + used.ru_stime, used.ru_maxrss * unit
+os.write(int(sys.argv[1]), f"{{wall}} {{cpu}} {{memory}} {{largest}}".encode())
 os._exit(os.waitstatus_to_exitcode(status) & 255)
 """
 
@@ -134,10 +136,15 @@ def make_course(folder: Path, size: int, plain: bool = False) -> Path:
     return folder
 
 
+def submissions(folder: Path) -> list[Path]:
+    """Return the notebooks of a course's class."""
+    return sorted((folder / "grading" / "submitted").glob(f"*/*/{NAME}.ipynb"))
+
+
 def grade(folder: Path) -> Cost:
     """Measure `grade` on all submissions of a course."""
     command = [sys.executable, "-P", "-c", START.format("grade"), NAME, "--quiet", "--force"]
-    return run([*command, "--jobs", str(PROCESSORS), "--course", str(folder)], folder)
+    return run([*command, "--jobs", str(PROCESSORS), "--course", folder], folder)
 
 
 def autograde(folder: Path) -> Cost:
@@ -151,134 +158,319 @@ def scores(folder: Path) -> dict[str, float]:
         return {one.student_id: one.score for one in book.assignment_submissions(NAME)}
 
 
+# Otter-Grader -----------------------------------------------------------------------------------
+
+
+OTTER_TEST = """
+from otter.test_files import test_case
+
+OK_FORMAT = False
+name = {name!r}
+points = {points}
+
+
+@test_case()
+def test(env):
+    names = dict(env)
+    exec({source!r}, names)
+    assert names["task"].points() == {points}
+"""
+
+
+def write_autograder(folder: Path, otter: str) -> Path:
+    """Let Otter make the file from which it grades, out of the test cells of the problem set."""
+    (folder / "tests").mkdir()
+    source = nbformat.read(ROOT / "solutions" / NAME / f"{NAME}.ipynb", as_version=4)
+    for cell in source.cells:
+        told = cell.metadata.get("nbgrader", {})
+        if told.get("grade") and cell.cell_type == "code":
+            name = told["grade_id"]
+            text = OTTER_TEST.format(name=name, points=told["points"], source=cell.source)
+            (folder / "tests" / f"{name}.py").write_text(text, encoding="utf-8")
+    file = folder / "autograder.zip"
+    command = [otter, "generate", "-t", "tests", "-o", file, "--no-environment"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return file
+
+
+# Two calls at a time, each with a folder of its own.
+OTTER_CLASS = """
+import subprocess, sys
+from concurrent.futures import ThreadPoolExecutor
+
+def grade(arguments):
+    subprocess.run([sys.argv[1], "run", "-a", sys.argv[2], "-o", *arguments], check=True)
+
+with ThreadPoolExecutor(int(sys.argv[3])) as pool:
+    list(pool.map(grade, zip(sys.argv[4::2], sys.argv[5::2])))
+"""
+
+
+def otter_run(folder: Path, otter: str, autograder: Path, notebooks: Sequence[Path]) -> Cost:
+    """Measure `otter run` on notebooks, two at a time; every one must get a result."""
+    arguments: list[Path] = []
+    for number, notebook in enumerate(notebooks):
+        out = folder / f"out{number}"
+        out.mkdir(exist_ok=True)
+        (out / "results.json").unlink(missing_ok=True)
+        arguments += [out, notebook]
+    start = [sys.executable, "-c", OTTER_CLASS, otter, autograder, str(PROCESSORS)]
+    cost = run([*start, *arguments], folder)
+    for out in arguments[::2]:
+        tests = json.loads((out / "results.json").read_text(encoding="utf-8"))["tests"]
+        if not any("score" in test for test in tests):
+            raise RuntimeError(f"otter run gave no score: {tests}")
+    return cost
+
+
 # What is compared -------------------------------------------------------------------------------
 
 
-def throughput(folder: Path, rounds: int, submissions: int, large: int) -> list[Figure]:
-    """Compare `grade` with `nbgrader autograde`: time for a class, processor time, same scores."""
-    ours = make_course(folder / "ours", submissions)
-    theirs = make_course(folder / "theirs", submissions, plain=True)
-    one = make_course(folder / "one", 1)
-    grade(one)  # compiles bytecode
-    pairs = [(grade(ours), autograde(theirs)) for _ in range(rounds)]
-    if scores(ours) != scores(theirs):
-        different = {n: (s, scores(theirs)[n]) for n, s in scores(ours).items()}
-        raise AssertionError({n: s for n, s in different.items() if s[0] != s[1]})
-    wall = [(a.seconds / submissions, b.seconds / submissions) for a, b in pairs]
-    cpu = [(a.cpu / submissions, b.cpu / submissions) for a, b in pairs]
-    return [
-        _figure(
-            f"nbgrader autograde / grade, {submissions} submissions", wall, "at least 15", True
-        ),
-        _figure("the same, processor time", cpu, "", True),
-    ]
+def throughput(folder: Path, size: Size) -> Iterator[Table]:
+    """Compare `grade` with `nbgrader autograde` and `otter run`: time, processor time, memory."""
+    count = size.of(CLASS, least=2)
+    ours, theirs = make_course(folder / "ours", count), make_course(folder / "theirs", count, True)
+    grade(make_course(folder / "one", 1))  # compiles bytecode
+    calls = {OURS: lambda: grade(ours), NBGRADER: lambda: autograde(theirs)}
+    notes = []
+    otter = executable(OTTER, "otter")
+    if otter:
+        autograder = write_autograder(folder, otter)
+        calls[OTTER_RUN] = lambda: otter_run(folder, otter, autograder, submissions(ours))
+    else:
+        notes.append(f"Skipped: {OTTER.what}, for it is not installed; {INSTALL}.")
+    costs: dict[str, list[Cost]] = {name: [] for name in calls}
+
+    def measured(name: str) -> Callable[[], float]:
+        def call() -> float:
+            costs[name].append(calls[name]())
+            return costs[name][-1].wall
+
+        return call
+
+    in_turn({name: measured(name) for name in calls}, size.rounds_or(3), warm_up=False)
+    same_scores(ours, theirs)
+    rows = []
+    for name in list(calls)[1:]:
+        for field, what, unit, share, goal in (
+            ("wall", "time", "ms", count, at_least(15) if name == NBGRADER else None),
+            ("cpu", "processor time", "ms", count, None),
+            ("largest", "memory of the largest process", "MB", 1, None),
+        ):
+            took = {n: [getattr(c, field) / share for c in costs[n]] for n in (name, OURS)}
+            row = compare(took, name, OURS, unit, goal)
+            rows.append(Figure(f"{name}, {what}", OURS, row.pairs, unit, goal))
+    notes.append("Times are those of one submission; grade and nbgrader autograde agree on all.")
+    yield figures(f"A class of {count}", rows, notes)
 
 
-def cells_alone(folder: Path, rounds: int, submissions: int, large: int) -> list[Figure]:
+def same_scores(ours: Path, theirs: Path) -> None:
+    """Make sure that both sides gave every student the same score."""
+    a, b = scores(ours), scores(theirs)
+    different = {name: (a.get(name), b.get(name)) for name in a | b if a.get(name) != b.get(name)}
+    if different:
+        raise AssertionError(f"grade and nbgrader autograde differ: {different}")
+
+
+def cells_alone(folder: Path, size: Size) -> Iterator[Table]:
     """Compare `grade` with the time that the cells take in one warm process, start-up apart."""
-    course = make_course(folder / "cells", submissions)
-    one = make_course(folder / "cells-one", 1)
+    count = size.of(CLASS, least=3)
+    course, one = make_course(folder / "cells", count), make_course(folder / "cells-one", 1)
     source, released = (
         nbformat.read(ROOT / place / NAME / f"{NAME}.ipynb", as_version=4)
         for place in ("solutions", "assignments")
     )
     cells = cells_of_notebook(source, released)
     notebooks = [
-        restore(nbformat.read(path, as_version=4), cells)[0]
-        for path in sorted((course / "grading" / "submitted").glob(f"*/*/{NAME}.ipynb"))
-    ]
-    execute(copy.deepcopy(notebooks[0]))
-    grade(one)
-    whole, net = [], []
-    for _ in range(rounds):
-        took = grade(course).seconds
-        start = grade(one).seconds
-        before = time.perf_counter()
-        for notebook in notebooks:
-            execute(notebook)
-        alone = time.perf_counter() - before
-        whole.append((took / submissions, alone / submissions))
-        net.append(((took - start) / (submissions - 1), alone / submissions))
-    return [
-        _figure(f"grade / the cells alone, {submissions} submissions", whole, "at most 3"),
-        _figure("the same, start-up of grade apart", net, "at most 3"),
+        restore(nbformat.read(path, as_version=4), cells)[0] for path in submissions(course)
     ]
 
+    def alone() -> float:
+        return seconds(lambda: [execute(notebook) for notebook in notebooks])
 
-def growth(folder: Path, rounds: int, submissions: int, large: int) -> list[Figure]:
+    calls = {
+        "all": lambda: grade(course).wall,
+        "one": lambda: grade(one).wall,
+        "alone": alone,
+    }
+    took = in_turn(calls, size.rounds_or(3))
+    each = [seconds / count for seconds in took["alone"]]
+    whole = [seconds / count for seconds in took["all"]]
+    further = [(a - b) / (count - 1) for a, b in zip(took["all"], took["one"], strict=True)]
+    yield figures(
+        f"grade and the cells alone, {count} submissions",
+        [
+            _pairs("a submission, start-up included", "its cells alone", whole, each, at_most(3)),
+            _pairs("a further submission", "its cells alone", further, each, at_most(3)),
+        ],
+        ["The cells alone: in one warm process, without fences, notebooks in memory."],
+    )
+
+
+def growth(folder: Path, size: Size) -> Iterator[Table]:
     """Compare a large class with one of 30: time for a further submission, memory."""
-    sizes = {size: make_course(folder / f"class{size}", size) for size in (1, 30, 130, large)}
-    grade(sizes[1])
-    further, memory, each = [], [], []
-    for _ in range(rounds):
-        one, few, more, many = (grade(sizes[size]) for size in sizes)
-        early = (more.seconds - few.seconds) / 100  # the 31st to the 130th
-        late = (many.seconds - more.seconds) / (large - 130)
-        further.append((late, early))
-        each.append((many.cpu / large, few.cpu / 30))
-        memory.append((many.megabytes, few.megabytes))
-        del one
-    return [
-        _figure(f"a further submission: up to {large} / 31 to 130", further, "at most 1.15"),
-        _figure(f"processor time each, {large} / 30", each, "at most 1.15"),
-        _figure(f"memory of the main process, {large} / 30", memory, "about 1", unit="MB"),
-    ]
+    large = size.of(LARGE)
+    few, more = max(3, min(30, large // 10)), max(6, min(130, large // 4))
+    sizes = {count: make_course(folder / f"class{count}", count) for count in (few, more, large)}
+    costs: dict[int, list[Cost]] = {count: [] for count in sizes}
+    for number in range(1, size.rounds_or(3) + 1):
+        for count, course in sizes.items():
+            say(f"round {number}: {count} submissions")
+            costs[count].append(grade(course))
+    say("")
+    early = [_further(a, b, more - few) for a, b in zip(costs[few], costs[more], strict=True)]
+    late = [_further(a, b, large - more) for a, b in zip(costs[more], costs[large], strict=True)]
+    flat = at_most(1.15)
+    cpu = {count: [cost.cpu / count for cost in costs[count]] for count in (few, large)}
+    memory = {count: [cost.memory for cost in costs[count]] for count in (few, large)}
+    yield figures(
+        f"grade on {few} to {large:,} submissions",
+        [
+            _pairs(f"one of the {more + 1}st to {large:,}th", f"up to {more}", late, early, flat),
+            _pairs(f"processor time each of {large:,}", f"of {few}", cpu[large], cpu[few], flat),
+            _pairs(
+                f"memory of the main process, {large:,}",
+                f"{few}",
+                memory[large],
+                memory[few],
+                flat,
+                "MB",
+            ),
+        ],
+    )
 
 
-def check(folder: Path, rounds: int, submissions: int, large: int) -> list[Figure]:
-    """Compare a student's own `check` with `nbgrader validate`, on a right notebook."""
-    source = nbformat.read(ROOT / "assignments" / NAME / f"{NAME}.ipynb", as_version=4)
-    right = invented_class.RIGHT
-    for cell in source.cells:
-        cell.source = right.get(cell.metadata.get("nbgrader", {}).get("grade_id"), cell.source)
-    file = folder / f"{NAME}.ipynb"
-    nbformat.write(source, file)
-    ours = [sys.executable, "-m", "utils", "check", str(file)]
-    theirs = [sys.executable, "-m", "nbgrader", "validate", str(file)]
-    run(ours, ROOT)
-    pairs = [(run(theirs, ROOT).seconds, run(ours, ROOT).seconds) for _ in range(max(rounds, 5))]
-    return [_figure("nbgrader validate / check", pairs, "at least 5")]
+def _further(few: Cost, many: Cost, count: int) -> float:
+    return (many.wall - few.wall) / count
 
 
-def _figure(
-    what: str,
-    pairs: Sequence[tuple[float, float]],
-    goal: str,
-    turned: bool = False,
+def _pairs(
+    first: str,
+    second: str,
+    one: Sequence[float],
+    other: Sequence[float],
+    goal: Goal | None,
     unit: str = "ms",
 ) -> Figure:
-    """Return the figure of pairs; `turned` ones are given as (ours, theirs) and shown reversed."""
-    pairs = [(b, a) for a, b in pairs] if turned else pairs
-    first, second = (statistics.median(column) for column in zip(*pairs, strict=True))
-    scale = 1000 if unit == "ms" else 1
-    shown = [f"{value * scale:.1f} {unit}" for value in (first, second)]
-    return Figure(what, [a / b for a, b in pairs], *shown, goal)
+    return Figure(first, second, list(zip(one, other, strict=True)), unit, goal)
 
 
-BENCHMARKS: dict[str, Callable[[Path, int, int, int], list[Figure]]] = {
-    "throughput": throughput,
-    "cells_alone": cells_alone,
-    "growth": growth,
-    "check": check,
+def judge(folder: Path, size: Size) -> Iterator[Table]:
+    """Compare the judge with nbgrader's own `Execute`: the step that runs a submission."""
+    count = size.of(10, least=2)
+    source = nbformat.read(ROOT / "solutions" / NAME / f"{NAME}.ipynb", as_version=4)
+    notebook, _ = restore(source, cells_of_notebook(source))
+    fence = judged.fence()
+
+    def by_judge() -> None:
+        judged.run_notebook(copy.deepcopy(notebook), Order(Limits(), fence))
+
+    def by_nbgrader() -> None:
+        Execute().preprocess(copy.deepcopy(notebook), {"metadata": {"path": str(folder)}})
+
+    wall: dict[str, list[float]] = {"judge": [], "Execute": []}
+
+    def measured(name: str, call: Callable[[], None], start: float = 0.0) -> Callable[[], float]:
+        def run() -> float:
+            before, begun = _cpu(), time.perf_counter()
+            for _ in range(count):
+                call()
+            wall[name].append((time.perf_counter() - begun) / count)
+            NURSERY.close()  # its processes are counted when it has ended
+            return (_cpu() - before - start) / count
+
+        return run
+
+    before = _cpu()
+    NURSERY.connect()
+    NURSERY.close()
+    start = _cpu() - before
+    calls = {
+        "Execute": measured("Execute", by_nbgrader),
+        "judge": measured("judge", by_judge, start),
+    }
+    rounds = size.rounds_or(3)
+    took = in_turn(calls, rounds)
+    wall = {name: times[-rounds:] for name, times in wall.items()}  # without the warming up
+    cpu = _pairs(
+        "nbgrader's Execute, processor time",
+        "the judge",
+        took["Execute"],
+        took["judge"],
+        at_least(15),
+    )
+    time_ = _pairs("nbgrader's Execute, time", "the judge", wall["Execute"], wall["judge"], None)
+    yield figures(
+        "A submission's cells, run by the judge and by nbgrader",
+        [cpu, time_],
+        [f"Starting the judge, once for a class, takes {start * 1000:.0f} ms of processor time."],
+    )
+
+
+def _cpu() -> float:
+    """Return the processor time of this process and of its children that have ended."""
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(part.ru_utime + part.ru_stime for part in used)
+
+
+def check(folder: Path, size: Size) -> Iterator[Table]:
+    """Compare a student's own `check` with `nbgrader validate`, on a right notebook."""
+    file = right_notebook(folder)
+    calls = {
+        "nbgrader validate": lambda: (
+            run([sys.executable, "-m", "nbgrader", "validate", file], ROOT).wall
+        ),
+        "check": lambda: run([sys.executable, "-m", "utils", "check", file], ROOT).wall,
+    }
+    took = in_turn(calls, size.rounds_or(7))
+    row = compare(took, "nbgrader validate", "check", "ms", at_least(5))
+    yield figures("A student's own check, from start to answer", [row])
+
+
+def right_notebook(folder: Path) -> Path:
+    """Write the problem set with right answers."""
+    notebook = nbformat.read(ROOT / "assignments" / NAME / f"{NAME}.ipynb", as_version=4)
+    for cell in notebook.cells:
+        grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
+        cell.source = invented_class.RIGHT.get(grade_id, cell.source)
+    file = folder / f"{NAME}.ipynb"
+    nbformat.write(notebook, file)
+    return file
+
+
+def _in_a_folder(
+    part: Callable[[Path, Size], Iterator[Table]],
+) -> Callable[[Size], Iterator[Table]]:
+    def measure(size: Size) -> Iterator[Table]:
+        with tempfile.TemporaryDirectory(prefix="bench-grading-") as folder:
+            yield from part(Path(folder).resolve(), size)
+
+    return measure
+
+
+PARTS = {
+    part.__name__: _in_a_folder(part) for part in (judge, check, throughput, cells_alone, growth)
 }
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run the benchmarks that are named, all by default, and print a line for every figure."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], metavar="NAME")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--submissions", type=int, default=60)
-    parser.add_argument("--large", type=int, default=1000)
-    asked = parser.parse_args(argv)
-    warnings.simplefilter("ignore")  # SQLAlchemy's own affair
-    for name in asked.names or BENCHMARKS:
-        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-            sizes = asked.rounds, asked.submissions, asked.large
-            for figure in BENCHMARKS[name](Path(folder), *sizes):
-                print(figure, flush=True)
-    return 0
+def profile() -> Iterator[Table]:
+    """Yield where the time goes of the main process of `grade`, and of judging in one process."""
+    from utils.grading.runner import grade as grade_class
 
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    with tempfile.TemporaryDirectory(prefix="bench-grading-") as folder:
+        course = find_course(make_course(Path(folder).resolve(), CLASS))
+        yield profiled(
+            f"the main process of grade, {CLASS} submissions",
+            lambda: grade_class(course, NAME, count=PROCESSORS),
+            rows=16,
+        )
+    source = nbformat.read(ROOT / "solutions" / NAME / f"{NAME}.ipynb", as_version=4)
+    notebook, _ = restore(source, cells_of_notebook(source))
+    order = Order(Limits(), judged.fence())
+    judged.run_notebook(copy.deepcopy(notebook), order)
+    yield profiled(
+        "the judge's side of 20 submissions",
+        lambda: [judged.run_notebook(copy.deepcopy(notebook), order) for _ in range(20)],
+        rows=16,
+    )
+    NURSERY.close()

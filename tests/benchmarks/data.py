@@ -1,0 +1,229 @@
+"""Data: how long `load_mnist` takes and how much memory, against two other formats.
+
+Everybody returns the same arrays, float32 images in 0..1 and int64 labels, from files on this disk:
+
+- ours: MNIST's four IDX files as the cache keeps them, every byte checked by SHA-256; and the same
+  gzipped, as `MNIST_DIR` may hold them;
+- the manner of the book: one pickle of a dictionary of uint8 arrays, then scaled;
+- torchvision's format: the four IDX files, unpacked, read whole into tensors, then scaled.
+  torchvision itself is not needed: its reader is rewritten here in a few lines on PyTorch.
+
+Warm: the files are in the system's cache. Cold: they have just been thrown out of it.
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import hashlib
+import json
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from tests.benchmarks.measuring import (
+    ROOT,
+    Figure,
+    Size,
+    Table,
+    at_most,
+    compare,
+    figures,
+    in_turn,
+    profiled,
+    seconds,
+    threads,
+)
+from tests.benchmarks.peers import torch
+from utils.mnist import SHAPES, cache_folder, data_source, load_mnist
+
+OURS, GZIPPED = "ours", "ours, gzipped"
+PICKLE, IDX = "the book's pickle", "torchvision's format"
+HASH = "SHA-256 alone"
+BOUND = 1.3  # times the arrays that are returned
+
+Arrays = tuple[np.ndarray, ...]
+
+
+def load_ours(folder: Path, where: str = "idx") -> Arrays:
+    """Return x_train, t_train, x_test, t_test as the course loads them."""
+    if data_source() == "MNIST":
+        os.environ["MNIST_DIR"] = str(folder / where)
+    (x_train, t_train), (x_test, t_test) = load_mnist()
+    return x_train, t_train, x_test, t_test
+
+
+def load_pickle(folder: Path) -> Arrays:
+    """Return the same from a pickle of uint8 arrays."""
+    with open(folder / "mnist.pkl", "rb") as file:
+        dataset = pickle.load(file)
+    for key in ("train_img", "test_img"):
+        dataset[key] = dataset[key].astype(np.float32)
+        dataset[key] /= 255.0
+    for key in ("train_label", "test_label"):
+        dataset[key] = dataset[key].astype(np.int64)
+    return tuple(dataset.values())
+
+
+def load_idx(folder: Path) -> tuple:
+    """Return the same as tensors, from IDX files that are read whole."""
+    found = []
+    for name, shape in SHAPES.items():
+        data = (folder / "idx" / name).read_bytes()
+        header = 4 + 4 * len(shape)
+        tensor = torch.module.frombuffer(data, dtype=torch.module.uint8, offset=header).view(*shape)
+        found.append(
+            tensor.view(len(tensor), -1).float().div_(255) if len(shape) > 1 else tensor.long()
+        )
+    return tuple(found)
+
+
+def hash_files(folder: Path) -> Arrays:
+    """Compute what `load_mnist` checks, of bytes that are in memory."""
+    for data in _bytes(folder):
+        hashlib.sha256(data).digest()
+    return ()
+
+
+@functools.cache
+def _bytes(folder: Path) -> list[bytes]:
+    return [(folder / "idx" / name).read_bytes() for name in SHAPES]
+
+
+LOADERS: dict[str, Callable[[Path], tuple]] = {
+    OURS: load_ours,
+    GZIPPED: functools.partial(load_ours, where="gz"),
+    PICKLE: load_pickle,
+    IDX: load_idx,
+}
+
+
+def prepare(folder: Path) -> None:
+    """Write the data of this machine into a folder, in every format."""
+    (x_train, t_train), (x_test, t_test) = load_mnist(normalize=False)
+    arrays = x_train, t_train, x_test, t_test
+    keys = "train_img", "train_label", "test_img", "test_label"
+    (folder / "idx").mkdir()
+    (folder / "gz").mkdir()
+    for (name, shape), array in zip(SHAPES.items(), arrays, strict=True):
+        header = bytes((0, 0, 8, len(shape))) + np.array(shape, ">u4").tobytes()
+        data = header + array.astype(np.uint8).tobytes()
+        (folder / "idx" / name).write_bytes(data)
+        (folder / "gz" / f"{name}.gz").write_bytes(gzip.compress(data, 6))
+    dataset = {k: a.astype(np.uint8) for k, a in zip(keys, arrays, strict=True)}
+    with open(folder / "mnist.pkl", "wb") as file:
+        pickle.dump(dataset, file, protocol=-1)
+    os.sync()  # what is not yet on the disk cannot be thrown out of memory
+
+
+def throw_out(folder: Path) -> None:
+    """Throw a folder's files out of the system's cache."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with open(path, "rb") as file:
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def loading(size: Size) -> Iterator[Table]:
+    """Yield times warm and cold, and the peak of memory."""
+    before = os.environ.get("MNIST_DIR")
+    cache_folder().mkdir(parents=True, exist_ok=True)  # on the disk where the data lie
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=cache_folder()) as name:
+        folder = Path(name)
+        prepare(folder)
+        try:
+            with threads(1):
+                yield from _measure(folder, size)
+        finally:
+            if before is None:
+                os.environ.pop("MNIST_DIR", None)
+            else:
+                os.environ["MNIST_DIR"] = before
+
+
+def _measure(folder: Path, size: Size) -> Iterator[Table]:
+    there = {name: load for name, load in LOADERS.items() if name != IDX or torch.module}
+    if data_source() != "MNIST":  # its stand-in has one format of its own
+        del there[GZIPPED]
+    expected = load_ours(folder)
+    for name, load in there.items():
+        for one, other in zip(load(folder), expected, strict=True):
+            np.testing.assert_allclose(np.asarray(one), other, rtol=1e-6, err_msg=name)
+    del expected, one, other
+    rounds = size.rounds_or(7)
+
+    def timed(load: Callable[[Path], tuple]) -> Callable[[], float]:
+        return lambda: seconds(lambda: load(folder))
+
+    def timed_cold(load: Callable[[Path], tuple]) -> Callable[[], float]:
+        def run() -> float:
+            throw_out(folder)
+            return seconds(lambda: load(folder))
+
+        return run
+
+    took = in_turn({n: timed(load) for n, load in (there | {HASH: hash_files}).items()}, rounds)
+    yield figures("Warm", [*_rows(took), compare(took, HASH, OURS, "ms")], torch.notes())
+    if hasattr(os, "posix_fadvise"):
+        cold = in_turn({name: timed_cold(load) for name, load in there.items()}, rounds)
+        yield figures("Cold", _rows(cold))
+    if Path("/proc/self/status").exists():
+        yield figures(
+            "Peak of memory while loading, over what is returned",
+            list(_memory(folder, list(there), min(rounds, 3))),
+            ["Each in a process of its own, whose memory before loading is subtracted."],
+        )
+
+
+def _rows(took: dict[str, list[float]]) -> list[Figure]:
+    return [compare(took, name, OURS, "ms") for name in took if name not in (OURS, HASH)]
+
+
+def _memory(folder: Path, names: list[str], rounds: int) -> Iterator[Figure]:
+    """Yield each loader's peak of memory over the size of what it returns, both in bytes."""
+    for name in names:
+        command = [sys.executable, "-W", "ignore", "-m", "tests.benchmarks.data", folder, name]
+        pairs = []
+        for _ in range(rounds):
+            run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+            if run.returncode:
+                raise RuntimeError(f"{name}: {run.stderr[-2000:]}")
+            pairs.append(json.loads(run.stdout.splitlines()[-1]))
+        goal = at_most(BOUND) if name in (OURS, GZIPPED) else None
+        yield Figure(name, "the arrays", pairs, "MB", goal)
+
+
+def peak_of(name: str, folder: Path) -> tuple[int, int]:
+    """Return by how many bytes loading raised this process's peak, and how many came back."""
+    load = LOADERS[name]
+    if name == IDX:  # what the first use of a library costs is not the format's
+        torch.module.zeros(10, dtype=torch.module.uint8).float().div_(255)
+    before = _memory_now("VmRSS")
+    arrays = load(folder)
+    return _memory_now("VmHWM") - before, sum(array.nbytes for array in arrays)
+
+
+def _memory_now(field: str) -> int:
+    """Return this process's memory in bytes: VmRSS, what it has now, or VmHWM, the most so far."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    (line,) = (line for line in lines if line.startswith(f"{field}:"))
+    return int(line.split()[1]) * 1024
+
+
+PARTS = {"loading": loading}
+
+
+def profile() -> Iterator[Table]:
+    """Yield where the time of loading goes."""
+    load_mnist()
+    yield profiled("load_mnist, as the data lie on this machine", load_mnist)
+
+
+if __name__ == "__main__":
+    print(json.dumps(peak_of(sys.argv[2], Path(sys.argv[1]))))

@@ -1,0 +1,322 @@
+"""Training: `TwoLayerNet` 784-50-10 in mini-batches of 100, through `training.train`.
+
+Ours is the course's network in float32. The others have the same layers, images, batch size and
+learning rate, and, as ours does, keep the loss of every step:
+
+- the manner of the book: float64, rows drawn with replacement, one-hot labels, layer objects, the
+  loss from a second forward pass after the step (written for this benchmark);
+- PyTorch eager, data in memory as tensors, shuffled indices;
+- scikit-learn: `MLPClassifier.partial_fit` on each mini-batch;
+- the limit: the five matrix products of a step alone, in float32.
+
+What is timed are steps: neither setting up nor measuring accuracy counts for anybody.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from sklearn.neural_network import MLPClassifier
+
+from tests.benchmarks.measuring import (
+    Size,
+    Table,
+    at_least,
+    at_most,
+    compare,
+    figures,
+    in_turn,
+    profiled,
+    seconds,
+    threads,
+)
+from tests.benchmarks.peers import torch
+from utils.functions import accuracy, softmax, to_one_hot
+from utils.mnist import load_mnist
+from utils.networks import TwoLayerNet
+from utils.training import SGD, History, train
+
+SIZES, BATCH, RATE = (784, 50, 10), 100, 0.5
+OURS, BOOK, TORCH, SKLEARN = "ours", "the book's manner", "PyTorch", "scikit-learn"
+PRODUCTS = "five products alone"
+GOALS = {BOOK: 1.7, TORCH: 1.0, SKLEARN: 1.0}  # times as long as ours
+STEPS, GOAL = 10_000, 0.97
+
+
+class Ours:
+    """The course's network, and its training."""
+
+    def __init__(self, x: np.ndarray, t: np.ndarray) -> None:
+        self.x, self.t = x, t
+        self.net = TwoLayerNet(*SIZES, weight_init_std="xavier", seed=0, dtype=np.float32)
+
+    def steps(self, count: int) -> float:
+        """Train; return the seconds between the end of the first step and that of the last."""
+        ends: list[float] = []
+
+        def on_step(_: History) -> bool:
+            ends.append(time.perf_counter())
+            return len(ends) > count
+
+        train(
+            self.net,
+            self.x,
+            self.t,
+            epochs=count // (len(self.x) // BATCH) + 2,
+            batch_size=BATCH,
+            optimizer=SGD(RATE),
+            progress=False,
+            on_step=on_step,
+        )
+        return ends[-1] - ends[0]
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        return self.net.predict(x)
+
+
+class BookAffine:
+    """x W + b, whose backward pass always computes the gradient of x, too."""
+
+    def __init__(self, W: np.ndarray, b: np.ndarray) -> None:
+        self.W, self.b = W, b
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        self.x = x
+        return np.dot(x, self.W) + self.b
+
+    def backward(self, dout: np.ndarray) -> np.ndarray:
+        dx = np.dot(dout, self.W.T)
+        self.dW = np.dot(self.x.T, dout)
+        self.db = np.sum(dout, axis=0)
+        return dx
+
+
+class BookSigmoid:
+    """The plain formula."""
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        self.out = 1 / (1 + np.exp(-x))
+        return self.out
+
+    def backward(self, dout: np.ndarray) -> np.ndarray:
+        return dout * (1.0 - self.out) * self.out
+
+
+class BookSoftmaxWithLoss:
+    """Softmax, then the cross-entropy with one-hot labels."""
+
+    def forward(self, x: np.ndarray, t: np.ndarray) -> float:
+        self.t = t
+        self.y = softmax(x)
+        return -np.sum(t * np.log(self.y + 1e-7)) / len(t)
+
+    def backward(self) -> np.ndarray:
+        return (self.y - self.t) / len(self.t)
+
+
+class Book:
+    """Training as books write it: float64, one-hot labels, rows at random."""
+
+    def __init__(self, x: np.ndarray, t: np.ndarray) -> None:
+        self.x, self.t = x.astype(np.float64), to_one_hot(t)
+        rng = np.random.default_rng(0)
+        self.rng, self.losses, self.params = rng, [], {}
+        for i, (n_in, n_out) in enumerate(zip(SIZES, SIZES[1:], strict=False), start=1):
+            self.params[f"W{i}"] = rng.standard_normal((n_in, n_out)) / np.sqrt(n_in)
+            self.params[f"b{i}"] = np.zeros(n_out)
+        first, second = (BookAffine(self.params[f"W{i}"], self.params[f"b{i}"]) for i in (1, 2))
+        self.layers, self.last = [first, BookSigmoid(), second], BookSoftmaxWithLoss()
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def loss(self, x: np.ndarray, t: np.ndarray) -> float:
+        return self.last.forward(self.predict(x), t)
+
+    def gradient(self, x: np.ndarray, t: np.ndarray) -> dict[str, np.ndarray]:
+        self.loss(x, t)
+        dout = self.last.backward()
+        for layer in reversed(self.layers):
+            dout = layer.backward(dout)
+        first, _, second = self.layers
+        return {"W1": first.dW, "b1": first.db, "W2": second.dW, "b2": second.db}
+
+    def steps(self, count: int) -> float:
+        """Train; return seconds."""
+
+        def run() -> None:
+            for _ in range(count):
+                rows = self.rng.choice(len(self.x), BATCH)
+                x, t = self.x[rows], self.t[rows]
+                grads = self.gradient(x, t)
+                for key, gradient in grads.items():
+                    self.params[key] -= RATE * gradient
+                self.losses.append(self.loss(x, t))
+
+        return seconds(run)
+
+
+class Torch:
+    """PyTorch eager: the same layers, the data in memory as tensors."""
+
+    def __init__(self, x: np.ndarray, t: np.ndarray) -> None:
+        nn, optim = torch.module.nn, torch.module.optim
+        self.x, self.t = torch.module.from_numpy(x), torch.module.from_numpy(t)
+        torch.module.manual_seed(0)
+        first, second = nn.Linear(*SIZES[:2]), nn.Linear(*SIZES[1:])
+        self.net = nn.Sequential(first, nn.Sigmoid(), second)
+        self.criterion = nn.CrossEntropyLoss()
+        self.optimizer = optim.SGD(self.net.parameters(), lr=RATE)
+        self.losses: list[float] = []
+
+    def steps(self, count: int) -> float:
+        """Train; return seconds."""
+
+        def run() -> None:
+            for batch in _batches(len(self.x), count, torch.module.randperm):
+                self.optimizer.zero_grad()
+                loss = self.criterion(self.net(self.x[batch]), self.t[batch])
+                loss.backward()
+                self.optimizer.step()
+                self.losses.append(loss.item())
+
+        return seconds(run)
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        with torch.module.inference_mode():
+            return self.net(torch.module.from_numpy(x)).numpy()
+
+
+class Sklearn:
+    """scikit-learn's network with plain SGD, one `partial_fit` for each mini-batch."""
+
+    def __init__(self, x: np.ndarray, t: np.ndarray) -> None:
+        self.x, self.t = x, t
+        self.net = MLPClassifier(
+            SIZES[1:-1],
+            activation="logistic",
+            solver="sgd",
+            alpha=0,
+            batch_size=BATCH,
+            learning_rate_init=RATE,
+            momentum=0,
+            random_state=0,
+        )
+        self.rng = np.random.default_rng(0)
+        self.net.partial_fit(x[:BATCH], t[:BATCH], classes=np.arange(SIZES[-1]))
+
+    def steps(self, count: int) -> float:
+        """Train; return seconds."""
+
+        def run() -> None:
+            for batch in _batches(len(self.x), count, self.rng.permutation):
+                self.net.partial_fit(self.x[batch], self.t[batch])
+
+        return seconds(run)
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        return self.net.predict_proba(x)
+
+
+class Products:
+    """The five matrix products of a step in float32, and nothing else."""
+
+    def __init__(self, x: np.ndarray, t: np.ndarray) -> None:
+        rng = np.random.default_rng(0)
+        D, H, K = SIZES
+
+        def random(*shape: int) -> np.ndarray:
+            return rng.random(shape, dtype=np.float32)
+
+        self.x, self.W1, self.W2 = x[:BATCH].copy(), random(D, H), random(H, K)
+        self.hidden, self.da, self.dy = random(BATCH, H), random(BATCH, H), random(BATCH, K)
+
+    def steps(self, count: int) -> float:
+        """Multiply; return seconds."""
+        x, hidden, da, dy, W1, W2 = self.x, self.hidden, self.da, self.dy, self.W1, self.W2
+
+        def run() -> None:
+            for _ in range(count):
+                x @ W1  # (N, D) @ (D, H), forward
+                hidden @ W2  # (N, H) @ (H, K)
+                hidden.T @ dy  # (H, N) @ (N, K), backward
+                dy @ W2.T  # (N, K) @ (K, H)
+                x.T @ da  # (D, N) @ (N, H)
+
+        return seconds(run)
+
+
+CONTENDERS = {OURS: Ours, BOOK: Book, TORCH: Torch, SKLEARN: Sklearn, PRODUCTS: Products}
+
+
+def _batches(n: int, count: int, permutation: Callable) -> Iterator:
+    """Yield `count` mini-batches of indices, shuffled anew in every epoch."""
+    while True:
+        order = permutation(n)
+        for start in range(0, n - BATCH + 1, BATCH):
+            if count == 0:
+                return
+            count -= 1
+            yield order[start : start + BATCH]
+
+
+def steps(size: Size) -> Iterator[Table]:
+    """Yield the time of a step, with one thread and with as many as there are processors."""
+    (x, t), _ = load_mnist()
+    for count in dict.fromkeys((1, os.cpu_count() or 1)):
+        with threads(count):
+            yield _speed(x, t, count, size)
+
+
+def reached(size: Size) -> Iterator[Table]:
+    """Yield everybody's accuracy after 10,000 steps."""
+    (x, t), (x_test, t_test) = load_mnist()
+    rows = []
+    for name, kind in there().items():
+        if name == PRODUCTS:
+            continue
+        with threads(1):
+            contender = kind(x, t)
+            contender.steps(size.of(STEPS))
+            rate = accuracy(contender.predict(x_test), t_test)
+        goal = f"at least {GOAL}: {'met' if rate >= GOAL else f'missed by {GOAL - rate:.4f}'}"
+        rows.append([name, f"{rate:.4f}", goal if name == OURS else ""])
+    title = f"Accuracy on 10,000 test images after {size.of(STEPS):,} steps of learning rate {RATE}"
+    yield Table(title, rows, ("who", "accuracy", "goal"))
+
+
+def there() -> dict[str, type]:
+    """Return the contenders that are installed."""
+    return {name: kind for name, kind in CONTENDERS.items() if name != TORCH or torch.module}
+
+
+def _speed(x: np.ndarray, t: np.ndarray, count: int, size: Size) -> Table:
+    """Return the table of the time of a step with so many threads."""
+    steps = size.of(500, least=10)  # within one epoch: at its end ours measures accuracy
+
+    def step(contender) -> Callable[[], float]:
+        return lambda: contender.steps(steps) / steps
+
+    took = in_turn({name: step(kind(x, t)) for name, kind in there().items()}, size.rounds_or(9))
+    rows = [
+        compare(took, name, OURS, "µs", at_least(GOALS[name])) for name in GOALS if name in took
+    ]
+    rows.append(compare(took, OURS, PRODUCTS, "µs", at_most(2.0)))
+    return figures(f"A step, {count} thread{'s' * (count > 1)}", rows, torch.notes())
+
+
+PARTS = {"steps": steps, "accuracy": reached}
+
+
+def profile() -> Iterator[Table]:
+    """Yield where the time of our training goes."""
+    (x, t), _ = load_mnist()
+    with threads(1):
+        ours = Ours(x, t)
+        ours.steps(100)
+        yield profiled("2,000 steps of training, one thread", lambda: ours.steps(2000), rows=16)

@@ -241,6 +241,22 @@ def test_numbers_move_and_controls_rest_while_training_runs():
     assert not any(control.disabled for control in dashboard.controls.values())
 
 
+def test_pictures_wait_where_drawing_would_take_too_much_of_the_time():
+    gate = Gate()
+    dashboard = board(gate.run)
+    dashboard.PAUSE, dashboard.SHARE = 0, 1e-9
+    dashboard.start.click()
+    for _ in range(3):
+        gate.wait_for_a_step()
+        gate.steps.release()
+    gate.wait_for_a_step()
+    assert "The loss of 1 steps" in dashboard.figure.value
+    assert "step 1 of 12" not in dashboard.progress.value
+    gate.let_all_pass()
+    ended(dashboard)
+    assert "The loss of 12 steps" in dashboard.figure.value
+
+
 def test_stop_ends_the_run_early_and_it_can_be_started_again():
     gate = Gate()
     dashboard = board(gate.run)

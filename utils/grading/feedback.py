@@ -179,11 +179,14 @@ TAGS = ALLOWED_TAGS | set(
 
 
 def _may_stay(tag: str, name: str, value: str) -> bool:
-    """Say whether an attribute may stay: nothing that runs, and no picture from elsewhere."""
+    """Say whether an attribute may stay.
+
+    Nothing that runs, no picture from elsewhere, no link to a file that lies beside the notebook.
+    """
     if name == "src":
         return tag == "img" and value.startswith(tuple(f"data:{kind};base64," for kind in PICTURES))
     if name == "href":
-        return tag == "a" and not value.lower().lstrip().startswith("data:")
+        return tag == "a" and value.startswith(("http://", "https://", "mailto:", "#"))
     return name in ("title", "alt", "colspan", "rowspan", "align", "style", "scope", "start")
 
 
@@ -384,25 +387,36 @@ MATHJAX = (  # formulas are set if there is a network, and readable as TeX if th
 
 @functools.cache
 def _style() -> str:
-    return STYLE + _formatter.get_style_defs(".code")
+    dark = HtmlFormatter(style="native").get_style_defs(".code")
+    code = _formatter.get_style_defs(".code")
+    return f"{COLOURS}{STYLE}{code}\n@media (prefers-color-scheme:dark){{{dark}}}"
 
 
+# Of all pages, for screens that are light or dark.
+COLOURS = """
+:root{color-scheme:light dark;--ink:#1b1b1b;--soft:#444;--paper:#fff;--shade:#f4f4f4;--line:#ddd;
+--lost:#fdf0e7;--said:#e8f2f9;--link:#0b5a8a}
+@media (prefers-color-scheme:dark){:root{--ink:#e8e8e8;--soft:#b9b9b9;--paper:#17191c;
+--shade:#23262a;--line:#45484d;--lost:#3d2a1e;--said:#1c3040;--link:#7cc4f0}}
+body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);margin:0}
+a{color:var(--link)}
+"""
 STYLE = """
-body{font:16px/1.5 system-ui,sans-serif;color:#1b1b1b;background:#fff;margin:0}
 main{max-width:52rem;margin:0 auto;padding:1rem}
 section{margin:0 0 1rem}
 .answer{border-left:4px solid #0072b2;padding-left:.8rem}
 .test{border-left:4px solid #999;padding-left:.8rem}
 .notes{border:1px solid #d55e00;padding:0 .8rem}
-.head{margin:0;color:#444}
-pre{background:#f6f6f6;padding:.6rem;overflow-x:auto;white-space:pre-wrap;font-size:.85rem}
-pre.code{background:#fff;border:1px solid #ddd}
-pre.error,pre.stderr{background:#fdf0e7}
+.head{margin:0;color:var(--soft)}
+pre{background:var(--shade);padding:.6rem;overflow-x:auto;white-space:pre-wrap;font-size:.85rem}
+pre.code{background:var(--paper);border:1px solid var(--line)}
+pre.error,pre.stderr{background:var(--lost)}
 table{border-collapse:collapse;margin:.5rem 0}
 caption{text-align:left;font-weight:600}
-th,td{text-align:left;vertical-align:top;padding:.2rem .8rem .2rem 0;border-bottom:1px solid #ddd}
+th,td{text-align:left;vertical-align:top;padding:.2rem .8rem .2rem 0}
+th,td{border-bottom:1px solid var(--line)}
 td:first-child{white-space:nowrap}
-tr.lost{background:#fdf0e7}
-.comment{background:#e8f2f9;padding:.4rem .8rem}
+tr.lost{background:var(--lost)}
+.comment{background:var(--said);padding:.4rem .8rem}
 img,svg{max-width:100%}
 """

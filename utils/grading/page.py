@@ -19,7 +19,7 @@ from urllib.parse import quote
 import numpy as np
 
 from utils.grading.course import Course
-from utils.grading.feedback import prose
+from utils.grading.feedback import COLOURS, prose
 from utils.grading.report import Report, Row, now, number
 
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#767676"  # told apart by the colour-blind, too
@@ -138,7 +138,7 @@ def page(report: Report, course: Course) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"<title>{title}</title>\n<style>{COLOURS}{STYLE}</style>\n</head>\n<body>\n<main>\n"
         f"<h1>{title}</h1>\n{''.join(sections)}</main>\n</body>\n</html>\n"
     )
 
@@ -202,13 +202,8 @@ def _checks(report: Report) -> str:
         f"below {WEAK} (⚠) it does not tell strong from weak work, so have a look at the check. "
         "There is none (–) where all or nobody passed.</p>"
     )
-    head = "".join(
-        f'<th scope="col">{name}</th>' for name in ("check", "points", "passed", "", "separation")
-    )
-    return _section(
-        "Checks",
-        f"{text}<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>",
-    )
+    heads = ("check", "points", "passed", "", "separation")
+    return _section("Checks", text + _table(heads, rows))
 
 
 def _bar(figure: CheckFigures) -> str:
@@ -217,7 +212,7 @@ def _bar(figure: CheckFigures) -> str:
     return (
         f'<svg role="img" aria-label="{_text(alt)}" width="{width}" height="12">'
         f"<title>{_text(alt)}</title>"
-        f'<rect width="{width}" height="12" fill="#e6e6e6"/>'
+        f'<rect width="{width}" height="12" style="fill:var(--line)"/>'
         f'<rect width="{width * figure.share:.1f}" height="12" fill="{BLUE}"/></svg>'
     )
 
@@ -232,7 +227,7 @@ def _hints(report: Report) -> str:
         for count, hint, test, name in hints[:MANY]
     ]
     rest = len(hints) - MANY
-    more = f"<p>{rest} more are rarer.</p>" if rest > 0 else ""
+    more = f"<p>{rest} more, each seen by fewer students.</p>" if rest > 0 else ""
     return _section(
         "Most common hints", _table(("students", "hint", "check", "test cell"), rows) + more
     )
@@ -241,7 +236,7 @@ def _hints(report: Report) -> str:
 def _people(report: Report, course: Course) -> str:
     rows = [
         f"<tr><td>{_text(row.student)}</td><td>{_text(', '.join(row.why))}</td>"
-        f"<td>{_text('; '.join(row.notes))}</td><td>{_links(row, report, course)}</td></tr>"
+        f"<td>{prose('; '.join(row.notes))}</td><td>{_links(row, report, course)}</td></tr>"
         for row in sorted(report.rows, key=lambda row: (row.why == ["written answer"], row.student))
         if row.why
     ]
@@ -265,9 +260,8 @@ def _costs(report: Report) -> str:
     slowest = max(measured, key=lambda row: row.seconds)
     largest = max(measured, key=lambda row: row.memory_bytes)
     text = (
-        f"<p>A submission took {_seconds(statistics.median(r.seconds for r in measured))} in the "
-        f"middle of the class and {_seconds(slowest.seconds)} at most ({_text(slowest.student)}); "
-        f"the most memory was {_memory(largest.memory_bytes)} ({_text(largest.student)}).</p>"
+        f"<p>The slowest submission took {_seconds(slowest.seconds)} ({_text(slowest.student)}); "
+        f"the largest used {_memory(largest.memory_bytes)} ({_text(largest.student)}).</p>"
     )
     return _section("Time and memory", text + scatter(measured))
 
@@ -309,8 +303,14 @@ def _section(title: str, content: str) -> str:
     return f"<section>\n<h2>{title}</h2>\n{content}\n</section>\n"
 
 
+NUMBERS = ("points", "passed", "separation", "students", "score", "time", "memory")
+
+
 def _table(heads: Sequence[str], rows: Sequence[str]) -> str:
-    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    """Return a table; numbers and what stands above them are set to the right."""
+    head = "".join(
+        f'<th scope="col"{" class=n" if name in NUMBERS else ""}>{name}</th>' for name in heads
+    )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
@@ -349,27 +349,28 @@ def histogram(scores: Sequence[float], most: float) -> str:
         f"Scores of {len(scores)} students: the median is {median:.1f} of {number(most)} points, "
         f"and the highest bar, {number(low)} to {number(high)} points, stands for {highest}."
     )
-    left, bottom, tall, wide = 40, 30, 180, 640
+    left, top, tall, wide = 40, 20, 180, 640
     step = wide / bins
     parts = []
     for index, count in enumerate(counts):
         height = tall * count / highest
-        x, y = left + index * step, 10 + tall - height
+        x, y = left + index * step, top + tall - height
         parts.append(
             f'<rect x="{x + 1:.1f}" y="{y:.1f}" width="{step - 2:.1f}" height="{height:.1f}" '
             f'fill="{BLUE}"/>'
         )
         if count:
             parts.append(_label(x + step / 2, y - 2, str(count)))
-        parts.append(_label(x, tall + 24, number(index * width)))
-    parts.append(_label(left + wide, tall + 24, number(most)))
+        parts.append(_label(x, top + tall + 14, number(index * width)))
+    parts.append(_label(left + wide, top + tall + 14, number(most)))
     middle = left + wide * min(median, most) / (bins * width)
     parts.append(
-        f'<line x1="{middle:.1f}" x2="{middle:.1f}" y1="10" y2="{tall + 10}" stroke="{ORANGE}" '
+        f'<line x1="{middle:.1f}" x2="{middle:.1f}" y1="{top}" y2="{top + tall}" '
+        f'stroke="{ORANGE}" '
         'stroke-width="2" stroke-dasharray="5 3"/>'
     )
-    parts.append(_label(left + wide / 2, tall + 42, "points (dashed: the median)"))
-    return _svg(left + wide + 20, tall + bottom + 20, "Distribution of scores", alt, parts)
+    parts.append(_label(left + wide / 2, top + tall + 32, "points (dashed: the median)"))
+    return _svg(left + wide + 20, top + tall + 40, "Distribution of scores", alt, parts)
 
 
 def scatter(rows: Sequence[Row]) -> str:
@@ -410,7 +411,9 @@ def _logarithmic(
     values: Sequence[float], start: float, end: float
 ) -> tuple[Callable[[float], float], list[tuple[float, float]]]:
     """Return a logarithmic axis: where a value lies, and its ticks with their places."""
-    low, high = math.log10(min(values)) - 0.1, math.log10(max(values)) + 0.1
+    low, high = math.log10(min(values)), math.log10(max(values))
+    margin = max(0.1, 0.4 - (high - low) / 2)  # wide enough for two ticks
+    low, high = low - margin, high + margin
 
     def place(value: float) -> float:
         return start + (end - start) * (math.log10(value) - low) / (high - low)
@@ -434,20 +437,20 @@ def _svg(width: float, height: float, title: str, alt: str, parts: Sequence[str]
 
 
 STYLE = """
-body{font:16px/1.5 system-ui,sans-serif;color:#1b1b1b;background:#fff;margin:0}
 main{max-width:64rem;margin:0 auto;padding:1rem}
 h2{margin-top:2rem;border-bottom:2px solid #0072b2}
 .tiles{display:flex;flex-wrap:wrap;gap:.6rem;margin:0}
-.tiles div{border:1px solid #ccc;padding:.4rem .8rem}
-.tiles dt{font-size:.85rem;color:#444}
+.tiles div{border:1px solid var(--line);padding:.4rem .8rem}
+.tiles dt{font-size:.85rem;color:var(--soft)}
 .tiles dd{margin:0;font-size:1.3rem;font-weight:600}
 table{border-collapse:collapse;width:100%}
-th,td{text-align:left;vertical-align:top;padding:.25rem .6rem .25rem 0;border-bottom:1px solid #ddd}
+th,td{text-align:left;vertical-align:top;padding:.25rem .6rem .25rem 0}
+th,td{border-bottom:1px solid var(--line)}
 th[scope=rowgroup]{padding-top:.8rem}
 .n{text-align:right;white-space:nowrap}
 figure{margin:0}
-figcaption{color:#444}
+figcaption{color:var(--soft)}
 svg{max-width:100%;height:auto}
-svg text{font:12px system-ui,sans-serif;fill:#1b1b1b}
+svg text{font:12px system-ui,sans-serif;fill:var(--ink)}
 @media print{section{break-inside:avoid-page}}
 """

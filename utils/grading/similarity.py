@@ -29,6 +29,7 @@ from scipy.sparse import csr_array
 
 from utils.grading import report, restore
 from utils.grading.course import Course, CourseError
+from utils.grading.feedback import COLOURS
 
 SMALLEST = 5  # nodes of a syntax tree that is a feature
 WORDS = 4  # of a run of words that is a feature
@@ -450,17 +451,16 @@ def page(problem_set: str, pairs: Sequence[Pair]) -> str:
     )
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>{title}</title><style>{STYLE}</style></head><body><main><h1>{title}</h1>"
+        f"<title>{title}</title><style>{COLOURS}{STYLE}</style></head><body><main><h1>{title}</h1>"
         f"<p><strong>{VERDICT}</strong></p>{explained}{''.join(parts)}</main></body></html>\n"
     )
 
 
 STYLE = """
-body{font:16px/1.5 system-ui,sans-serif;color:#1b1b1b;background:#fff;margin:0}
 main{max-width:72rem;margin:0 auto;padding:1rem}
 summary{cursor:pointer;font-weight:600;padding:.3rem 0}
 table{border-collapse:collapse;width:100%;table-layout:fixed}
-caption{text-align:left;color:#444}
-th,td{text-align:left;vertical-align:top;padding:.1rem .5rem;border:1px solid #ddd}
+caption{text-align:left;color:var(--soft)}
+th,td{text-align:left;vertical-align:top;padding:.1rem .5rem;border:1px solid var(--line)}
 pre{margin:0;white-space:pre-wrap;font-size:.85rem}
 """

@@ -2,9 +2,11 @@
 
 import os
 import pwd
+import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 from nbgrader.api import Gradebook
 
-from tests.runner.conftest import PS1, RIGHT
+from tests.runner.conftest import PS1, RIGHT, ROOT, Classroom
 from utils.grading import runner
 from utils.grading.course import find_course
 
@@ -108,3 +110,22 @@ def test_grading_into_postgresql_and_reading_it_back(classroom, client, database
     said = classroom.run("report", PS1, "--db", database)
     assert "written" in said
     assert classroom.rows()["akiko"]["score"] == "14"
+
+
+def test_with_the_two_lines_of_the_readme_nbgraders_commands_find_it(
+    classroom: Classroom, database: str
+):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = re.findall(r'^    (c\.CourseDirectory\.\w+ = ".*")$', text, re.MULTILINE)
+    assert len(lines) == 2
+    address = database.replace("postgresql:", "postgresql+psycopg:")
+    with (classroom.root / "nbgrader_config.py").open("a", encoding="utf-8") as config:
+        config.write(
+            "\n" + re.sub(r"postgresql\+psycopg://[^\"]*", address, "\n".join(lines)) + "\n"
+        )
+    classroom.submit("noor", RIGHT)
+    classroom.grade("--quiet")
+    command = [sys.executable, "-m", "nbgrader", "export", "--to", "grades.csv"]
+    subprocess.run(command, cwd=classroom.root, check=True, capture_output=True)
+    exported = (classroom.root / "grades.csv").read_text(encoding="utf-8")
+    assert re.search(r"^ps1_output_layer,.*,noor,.*,14\.0,18\.0", exported, re.MULTILINE), exported

@@ -252,17 +252,17 @@ def _html(text: str) -> str:
 
 def call(f: Callable, *args: Any, **kwargs: Any) -> Any:
     """Call f on copies of its arguments, so that the caller's arrays stay as they are."""
-    return f(*_copy(args), **_copy(kwargs))
+    return f(*copied(args), **copied(kwargs))
 
 
-def _copy(value: Any) -> Any:
+def copied(value: Any) -> Any:
     """Copy arrays, and the tuples, lists and dicts that hold them; hand on anything else."""
     if type(value) is np.ndarray:
         return value.copy()
     if type(value) in (tuple, list):
-        return type(value)(_copy(item) for item in value)
+        return type(value)(copied(item) for item in value)
     if type(value) is dict:
-        return {key: _copy(item) for key, item in value.items()}
+        return {key: copied(item) for key, item in value.items()}
     return value
 
 
@@ -419,27 +419,28 @@ def row_by_row(
 
 def repeats(f: Callable, args: Any, between: Any) -> None:
     """Check that a second call gives what the first gave, with a call on other data in between."""
-    first = _copy(plain(call(f, *_tuple(args))))
+    first = copied(plain(call(f, *_tuple(args))))
     call(f, *_tuple(between))
     equal(call(f, *_tuple(args)), first)
 
 
 def leaves_alone(f: Callable, args: Any) -> None:
     """Check that f changes none of its arguments by a single bit."""
-    given = _copy(_tuple(args))
+    given = copied(_tuple(args))
     f(*given)
-    expect(_same_bits(given, _tuple(args)), "an argument was changed")
+    expect(same_bits(given, _tuple(args)), "an argument was changed")
 
 
-def _same_bits(a: Any, b: Any) -> bool:
+def same_bits(a: Any, b: Any) -> bool:
+    """Return whether two values are equal in types, shapes and every bit of their arrays."""
     if type(a) is not type(b):
         return False
     if type(a) is np.ndarray:
         return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
     if type(a) in (tuple, list):
-        return len(a) == len(b) and all(map(_same_bits, a, b))
+        return len(a) == len(b) and all(map(same_bits, a, b))
     if type(a) is dict:
-        return list(a) == list(b) and all(_same_bits(a[key], b[key]) for key in a)
+        return list(a) == list(b) and all(same_bits(a[key], b[key]) for key in a)
     return a is b or type(a) in (bool, int, float, str) and a == b
 
 
@@ -470,3 +471,49 @@ def gradient(f: Callable, x: np.ndarray, slope: Any, threshold: float = 1e-5) ->
         size += numerical**2
     error = off**0.5 / max(size**0.5 + float(np.linalg.norm(got.astype(np.float64))), 1e-12)
     expect(error < threshold, "the gradient is not the slope", f"relative error {error:.1e}")
+
+
+# Properties of a network: its weights and biases are arrays in the dict `params` ----------------
+
+
+def with_params(net: Any, params: dict[str, np.ndarray]) -> Any:
+    """Give a network these parameters, by changes in place as training makes them; return it."""
+    own = net.params
+    for name, value in params.items():
+        own[name] += value - own[name]
+    return net
+
+
+def label_kinds(t: np.ndarray, num_classes: int) -> tuple[np.ndarray, ...]:
+    """Return integer labels (N,) in all ways a loss takes them: integers, one-hot rows (N, K)."""
+    rows = np.eye(num_classes)[t]
+    return t, t.astype(np.uint8), rows, rows.astype(int)
+
+
+def normal(weights: Any, std: float) -> None:
+    """Check that weights (D, H) are normal random numbers about 0, a few thousand at least.
+
+    Args:
+        weights: of a new layer with D inputs and H units.
+        std: the standard deviation they should have; theirs may be 20 % off.
+    """
+    w = plain(weights).astype(np.float64)
+    expect(0.8 * std < w.std() < 1.2 * std, "the standard deviation is off")
+    expect(abs(w.mean()) < 0.1 * std, "the mean is not near zero")
+    least = min(w.std(axis=0).min(), w.std(axis=1).min())
+    expect(least > 0.4 * std, "several units have the same weights")
+    fourth = np.mean((w / w.std()) ** 4)  # 3 if normal, 1.8 if uniform
+    expect(2.5 < fourth < 3.5, "the numbers are not from a normal distribution")
+
+
+def seeded(make: Callable[[int | None], Any], names: tuple[str, ...]) -> None:
+    """Check that `make(seed)` makes a network whose parameters of these names follow the seed."""
+    nets = [make(seed).params for seed in (0, 0, 1, 1, None, None)]
+    for name in names:
+        zero, zero_again, one, one_again, none, none_again = (
+            plain(params[name]).tolist() for params in nets
+        )
+        same = zero == zero_again and one == one_again
+        expect(same, "one seed gave two sets of weights")
+        expect(zero != one, "two seeds gave the same weights")
+        expect(none != none_again, "without a seed the same weights came twice")

@@ -19,7 +19,6 @@ EXAMPLE_LOSS = "the loss of the example"
 EXAMPLE_ACCURACY = "the accuracy of the example"
 EXAMPLE_GRADIENT = "`gradient` of the example"
 EXAMPLE_NUMERICAL = "`numerical_gradient` of the example"
-LEARNS = "it learns to read digits"
 SPREAD = "weights spread about `weight_init_std`"
 SEEDS = "seeds"
 SIZES = "probabilities for all sizes"
@@ -281,6 +280,16 @@ WRONG = {
         ),
         Wrong("weights from 0 to 1", _but("rng.standard_normal(", "rng.random("), SPREAD),
         Wrong("weights from -1 to 1", _but("rng.standard_normal(", "rng.uniform(-1, 1, "), SPREAD),
+        Wrong(
+            "small random biases",
+            _but("np.zeros(hidden_size)", "weight_init_std * rng.standard_normal(hidden_size)"),
+            SPREAD,
+        ),
+        Wrong(
+            "uniform with the same spread",
+            _but("rng.standard_normal(", "rng.uniform(-(3**0.5), 3**0.5, "),
+            SPREAD,
+        ),
         Wrong("weights all zero", _but("rng.standard_normal(", "np.zeros("), SPREAD),
         Wrong("weights all equal", _but("rng.standard_normal(", "np.ones("), SPREAD),
         Wrong(
@@ -533,7 +542,9 @@ WRONG = {
             TWO_WAYS,
         ),
         Wrong(
-            "too slow to train", _with("gradient", "return self.numerical_gradient(x, t)"), LEARNS
+            "the slow one twice",
+            _with("gradient", "return self.numerical_gradient(x, t)"),
+            TWO_WAYS,
         ),
         Wrong("not divided by N", _but(DY, "dy = y - t"), EXAMPLE_GRADIENT),
         Wrong(
@@ -911,14 +922,6 @@ RIGHT = {
                 "y = softmax(sigmoid(x @ self.params['W1'] + self.params['b1'])"
                 " @ self.params['W2'] + self.params['b2'])\n",
             ),
-        ),
-        Right(
-            "small random biases",
-            _but("np.zeros(hidden_size)", "weight_init_std * rng.standard_normal(hidden_size)"),
-        ),
-        Right(
-            "uniform with the same spread",
-            _but("rng.standard_normal(", "rng.uniform(-(3**0.5), 3**0.5, "),
         ),
         Right(
             "1e-7 added in the logarithm",

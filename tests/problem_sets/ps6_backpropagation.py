@@ -692,6 +692,16 @@ WRONG = {
     ],
     "MultiLayerNet": [
         Wrong(
+            "small random biases",
+            _but(NET, "np.zeros(shape[1])", "weight_init_std * rng.standard_normal(shape[1])"),
+            SPREAD,
+        ),
+        Wrong(
+            "uniform with the same spread",
+            _but(NET, "rng.standard_normal(shape)", "rng.uniform(-(3**0.5), 3**0.5, shape)"),
+            SPREAD,
+        ),
+        Wrong(
             "one layer too few",
             _but(NET, "self.depth = len(layer_sizes) - 1", "self.depth = len(layer_sizes) - 2"),
             SHAPES,
@@ -1502,14 +1512,6 @@ class SoftmaxWithLoss:
                 "weight_init_std * rng",
                 "(np.sqrt(2 / shape[0]) if weight_init_std == 'he' else weight_init_std) * rng",
             ),
-        ),
-        Right(
-            "uniform with the same spread",
-            _but(NET, "rng.standard_normal(shape)", "rng.uniform(-(3**0.5), 3**0.5, shape)"),
-        ),
-        Right(
-            "small random biases",
-            _but(NET, "np.zeros(shape[1])", "weight_init_std * rng.standard_normal(shape[1])"),
         ),
         Right(
             "weights handed over anew",

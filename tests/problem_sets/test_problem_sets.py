@@ -1,7 +1,6 @@
 """Every problem set: its shape, its release, its solution, and the checks against wrong work."""
 
 import functools
-import importlib
 import re
 
 import matplotlib.pyplot as plt
@@ -9,7 +8,6 @@ import pytest
 from nbgrader.utils import is_grade
 
 from tests.problem_sets.grading import (
-    ROOT,
     PlainCourse,
     check_states,
     execute,
@@ -20,11 +18,8 @@ from tests.problem_sets.grading import (
     stderr,
     submission,
 )
+from tests.problem_sets.tables import NAMES, TABLES, cells_of, graded_here
 from utils import checks, mnist, plots
-from utils.commands.build import problem_sets
-
-NAMES = problem_sets(ROOT)
-TABLES = {name: importlib.import_module(f"tests.problem_sets.{name}") for name in NAMES}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -53,25 +48,6 @@ def _cases(table: str) -> list:
     ]
 
 
-@functools.cache
-def _graded(name: str, task: str, case):
-    """Return the executed submission that gives this answer to one task and is right otherwise.
-
-    The test cells of the other tasks and the cells to try things in are left out: some of them
-    train a network.
-    """
-    notebook = submission(name, {task: case.source})
-    cells = graded_cells(notebook)
-    notebook.cells = [
-        cell for i, cell in cells.items() if not is_grade(cell) or i in _test_cells(task)
-    ]
-    return execute(notebook)
-
-
-def _test_cells(task: str) -> tuple[str, str]:
-    return f"test_{task}_visible", f"test_{task}_hidden"
-
-
 def _automatic(result: dict) -> dict:
     return {grade_id: points for grade_id, points in result.items() if grade_id[:5] == "test_"}
 
@@ -80,7 +56,7 @@ def _automatic(result: dict) -> dict:
 def test_points_and_names_are_those_of_the_curriculum(name):
     cells = graded_cells(read("solutions", name))
     for task, points in TABLES[name].POINTS.items():
-        parts = [cells[i].metadata.nbgrader.points for i in _test_cells(task) if i in cells]
+        parts = [cells[i].metadata.nbgrader.points for i in cells_of(task) if i in cells]
         assert sum(parts or [cells[task].metadata.nbgrader.points]) == points
     graded = [cell.metadata.nbgrader for cell in cells.values() if cell.metadata.nbgrader.grade]
     assert sum(cell.points for cell in graded) == sum(TABLES[name].POINTS.values())
@@ -94,7 +70,7 @@ def test_every_task_has_its_visible_and_its_hidden_test_right_below(name):
     ids = list(graded_cells(read("solutions", name)))
     for task in sources(read("solutions", name)):
         at = ids.index(task)
-        assert tuple(ids[at + 1 : at + 3]) == _test_cells(task)
+        assert tuple(ids[at + 1 : at + 3]) == cells_of(task)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -155,9 +131,9 @@ def test_each_function_has_ten_wrong_and_four_right_ways(name):
 
 @pytest.mark.parametrize(("name", "task", "case"), _cases("WRONG"))
 def test_wrong_work_loses_points_on_the_right_check(name, task, case):
-    notebook = _graded(name, task, case)
+    notebook = graded_here(name, task, case)
     states = {}
-    for grade_id in _test_cells(task):
+    for grade_id in cells_of(task):
         cell = graded_cells(notebook)[grade_id]
         assert [o.output_type for o in cell.outputs if o.get("name") != "stdout"] == [
             "display_data",
@@ -166,12 +142,12 @@ def test_wrong_work_loses_points_on_the_right_check(name, task, case):
         states |= check_states(notebook, grade_id)
     assert states[case.revealed_by] == "failed"
     result = scores(notebook)
-    assert any(result[grade_id][0] < result[grade_id][1] for grade_id in _test_cells(task))
+    assert any(result[grade_id][0] < result[grade_id][1] for grade_id in cells_of(task))
 
 
 @pytest.mark.parametrize(("name", "task", "case"), _cases("WRONG"))
 def test_hidden_checks_show_no_numbers(name, task, case):
-    notebook = _graded(name, task, case)
+    notebook = graded_here(name, task, case)
     cell = graded_cells(notebook)[f"test_{task}_hidden"]
     assert not any(output.output_type == "stream" for output in cell.outputs)
     found = cell.outputs[0].data[checks.MIME]["checks"]
@@ -180,8 +156,8 @@ def test_hidden_checks_show_no_numbers(name, task, case):
 
 @pytest.mark.parametrize(("name", "task", "case"), _cases("RIGHT"))
 def test_right_work_gets_every_point(name, task, case):
-    notebook = _graded(name, task, case)
-    for grade_id in _test_cells(task):
+    notebook = graded_here(name, task, case)
+    for grade_id in cells_of(task):
         states = check_states(notebook, grade_id)
         assert set(states.values()) == {"passed"}, states
         points, most = scores(notebook)[grade_id]
@@ -230,7 +206,7 @@ def test_plain_nbgrader_agrees_with_the_run_in_this_process(name, course):
     blank = sources(read("assignments", name)) | {task: cases[0].source}
     here = execute(submission(name, blank))
     assert _automatic(scores(graded)) == _automatic(scores(here))
-    for grade_id in _test_cells(task):
+    for grade_id in cells_of(task):
         assert check_states(graded, grade_id) == check_states(here, grade_id) != {}
 
 

@@ -1,0 +1,96 @@
+"""The tables of wrong and right work through the real grading path: handed in, restored, judged.
+
+Tasks that do not build on each other share a submission: the first one holds the first case of each
+of them, and so on. What a case is worth depends neither on its neighbours nor on whether it runs in
+this process or behind the fences.
+"""
+
+from itertools import zip_longest
+
+import pytest
+
+from tests.problem_sets.grading import (
+    Wrong,
+    check_states,
+    fill,
+    graded_cells,
+    read,
+    scores,
+    sources,
+)
+from tests.problem_sets.tables import IDLE, NAMES, TABLES, cells_of, graded_here
+from utils.grading import sandbox
+from utils.grading.execute import run_notebook
+from utils.grading.nursery import NURSERY
+from utils.grading.restore import cells_of_notebook, restore
+from utils.grading.sandbox import Limits, Order
+
+pytestmark = pytest.mark.slow
+
+BUILDS_ON = {
+    "gradient_descent": ("numerical_gradient",),
+    "MultiLayerNet": ("ReLU", "Affine", "SoftmaxWithLoss"),
+}
+
+# These get fewer points from the judge: what they hand to a test's function cannot cross.
+ONLY_HERE = ("f gets a matrix type",)
+
+
+@pytest.fixture(scope="module")
+def order():
+    """What a submission may use, and the fence that stands here; MNIST is its stand-in."""
+    if not sandbox.LINUX:
+        pytest.skip("submissions are graded on Linux")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MNIST_DIR", "digits")
+        NURSERY.close()
+        if not (fence := NURSERY.fence()):
+            pytest.skip(f"no fence stands here: {NURSERY.why_not('namespaces')}")
+        yield Order(Limits(), fence)
+    NURSERY.close()
+
+
+def _submissions() -> list:
+    """Return (problem set, cases by task) for every submission that has to be graded."""
+    found = []
+    for name in NAMES:
+        table = TABLES[name]
+        first = [task for task in table.WRONG if task not in BUILDS_ON]
+        for tasks in (first, *([task] for task in table.WRONG if task in BUILDS_ON)):
+            columns = ([*table.WRONG[task], *table.RIGHT[task]] for task in tasks)
+            for number, row in enumerate(zip_longest(*columns), start=1):
+                cases = dict(zip(tasks, row, strict=True))
+                found.append(pytest.param(name, cases, id=f"{name[:3]}-{tasks[0]}-{number}"))
+    return found
+
+
+@pytest.mark.parametrize(("name", "cases"), _submissions())
+def test_the_judge_finds_the_same_as_the_tables(name, cases, order):
+    solution = read("solutions", name)
+    needed = {earlier for task in cases for earlier in BUILDS_ON.get(task, ())}
+    answers = {task: source for task, source in sources(solution).items() if task in needed}
+    for task, case in cases.items():
+        answers[task] = case.source if case else sources(solution)[task]
+    handed_in = fill(read("assignments", name), answers)
+    notebook, notes = restore(handed_in, cells_of_notebook(solution))
+    assert notes == []
+    notebook.cells = [cell for i, cell in graded_cells(notebook).items() if i not in IDLE]
+    run_notebook(notebook, order)
+
+    points = scores(notebook)
+    for task, case in cases.items():
+        if case is None:  # the other tasks have more cases than this one
+            continue
+        here, states, lost = graded_here(name, task, case), {}, False
+        for grade_id in cells_of(task):
+            states |= check_states(notebook, grade_id)
+            lost |= points[grade_id][0] < points[grade_id][1]
+            if case.name not in ONLY_HERE:
+                assert check_states(notebook, grade_id) == check_states(here, grade_id), case.name
+                assert points[grade_id] == scores(here)[grade_id], case.name
+        if isinstance(case, Wrong):
+            assert states[case.revealed_by] == "failed", case.name
+            assert lost, case.name
+        else:
+            assert set(states.values()) == {"passed"}, case.name
+            assert not lost, case.name

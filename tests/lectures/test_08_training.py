@@ -48,6 +48,19 @@ for losses in ([2.3, float("inf")], [2.3, float("nan")], [1e30, 2.3]):
     show(fig, sentence)
 """
 
+# Slopes in the place of weights: the loss climbs, and the accuracy does not move.
+SLOPES_FOR_WEIGHTS = """
+lost, pays, answers = TwoLayerNet(784, 50, 10, seed=0), [], set()
+for start in (0, 100, 200, 300):
+    batch = slice(start, start + 100)
+    lost.params.update(lost.gradient(x_train[batch], t_train[batch]))
+    pays.append(lost.loss(x_test, t_test))
+    answers |= set(lost.predict(x_test).argmax(axis=1))
+assert np.log(10) < pays[0]
+assert pays == sorted(pays)
+assert len(answers) == 1
+"""
+
 # "Try" of the dashboard: what each of its questions expects.
 EVERY_TRY = """
 def early(epochs, **options):
@@ -74,7 +87,7 @@ assert plus.loss(x, t) > before
 
 @pytest.mark.slow
 def test_figures_and_runs_say_what_is_true(tmp_path):
-    run_with("08_training", EVERY_START, EVERY_RUN, folder=tmp_path)
+    run_with("08_training", EVERY_START, EVERY_RUN, SLOPES_FOR_WEIGHTS, folder=tmp_path)
 
 
 @pytest.mark.slow

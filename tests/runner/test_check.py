@@ -41,8 +41,8 @@ def names_and_hints() -> list[tuple[str, str]]:
     found = []
     for cell in nbformat.read(RELEASED, as_version=4).cells:
         for line in cell.source.splitlines():
-            if line.startswith("with task.check("):
-                name, hint = eval(f"[{line[16:].rstrip(':').rstrip(')')}]")[1:]
+            if line.startswith("    with check("):
+                name, hint = eval(f"[{line[15:].rstrip(':').rstrip(')')}]")[1:]
                 found.append((name, hint))
     assert len(found) == 8
     return found

@@ -104,8 +104,8 @@ def test_of_the_real_problem_set_nothing_hidden_is_shown(answers):
         if one.cell_type == "code":
             visible |= set(without_hidden_tests(one.source).splitlines())
             lines |= set(one.source.splitlines())
-    secrets = {line.strip() for line in lines - visible if not line.startswith("with task.check")}
-    secrets = {line for line in secrets if len(line) > 12}
+    secrets = {line.strip() for line in lines - visible}
+    secrets = {line for line in secrets if len(line) > 12 and not line.startswith("with check(")}
     assert len(secrets) > 20
     text = Reader(filled(execute(notebook))).text
     assert [line for line in secrets if line in text] == []

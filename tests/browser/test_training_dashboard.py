@@ -134,6 +134,32 @@ def test_all_of_it_by_keyboard(lecture, board):
     lecture.wait_until(lambda: said(board).startswith("Stopped"))
 
 
+def test_an_interrupted_kernel_leaves_the_run_and_its_stop_button_alone(lecture, board):
+    choose_the_longest_run(board)
+    board.get_by_role("button", name="Start training").click()
+    wait_for_steps(lecture, board, 0)
+    lecture.page.evaluate("() => window.jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    wait_for_steps(lecture, board, steps(board))
+    wait_for_steps(lecture, board, steps(board))
+    board.get_by_role("button", name="Stop").click()
+    lecture.wait_until(lambda: said(board).startswith("Stopped"))
+
+
+def test_running_the_cell_again_ends_the_run_and_gives_a_dashboard_at_rest(lecture, board):
+    choose_the_longest_run(board)
+    board.get_by_role("button", name="Start training").click()
+    wait_for_steps(lecture, board, 0)
+    lecture.cell("dashboard").locator(".jp-InputArea-editor").click()
+    lecture.page.keyboard.press("Control+Enter")
+    lecture.wait_until(lambda: board.count() == 1 and said(board).startswith("Nothing runs yet"))
+    assert steps(board) == 0
+    choose_the_longest_run(board)
+    board.get_by_role("button", name="Start training").click()
+    wait_for_steps(lecture, board, 0)
+    board.get_by_role("button", name="Stop").click()
+    lecture.wait_until(lambda: said(board).startswith("Stopped"))
+
+
 def test_a_whole_run_comes_to_its_end(lecture, board):
     board.get_by_role("button", name="1000", exact=True).click()
     board.locator(".widget-toggle-button.mod-active", has_text="1000").wait_for()

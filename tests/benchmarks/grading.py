@@ -8,6 +8,7 @@ two calls run at a time, and its tests are the problem set's test cells, all or 
 
 from __future__ import annotations
 
+import ast
 import copy
 import json
 import os
@@ -16,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -52,6 +54,7 @@ from utils.grading.restore import cells_of_notebook, restore
 from utils.grading.sandbox import Limits, Order
 
 NAME = invented_class.NAME
+AUTO_SCORE = 14  # points of its test cells; nobody has read the written answers
 CLASS, LARGE = 60, 1000  # submissions
 PROCESSORS = 2
 START = "import sys; from utils.commands.{} import main; sys.exit(main(sys.argv[1:]))"
@@ -170,10 +173,9 @@ points = {points}
 
 
 @test_case()
-def test(env):
-    names = dict(env)
-    exec({source!r}, names)
-    assert names["task"].points() == {points}
+def test({function}):
+{before}
+    assert {last} == {points}
 """
 
 
@@ -185,7 +187,15 @@ def write_autograder(folder: Path, otter: str) -> Path:
         told = cell.metadata.get("nbgrader", {})
         if told.get("grade") and cell.cell_type == "code":
             name = told["grade_id"]
-            text = OTTER_TEST.format(name=name, points=told["points"], source=cell.source)
+            last = ast.parse(cell.source).body[-1]  # the points
+            before = "\n".join(cell.source.splitlines()[: last.lineno - 1])
+            text = OTTER_TEST.format(
+                name=name,
+                points=told["points"],
+                function=next(one for one in invented_class.RIGHT if one in name),
+                before=textwrap.indent(before, "    "),
+                last=ast.unparse(last),
+            )
             (folder / "tests" / f"{name}.py").write_text(text, encoding="utf-8")
     file = folder / "autograder.zip"
     command = [otter, "generate", "-t", "tests", "-o", file, "--no-environment"]
@@ -250,6 +260,8 @@ def throughput(folder: Path, size: Size) -> Iterator[Table]:
 
     in_turn({name: measured(name) for name in calls}, size.rounds_or(3), warm_up=False)
     same_scores(ours, theirs)
+    if otter:
+        same_full_marks(folder, ours)
     rows = []
     for name in list(calls)[1:]:
         for field, what, unit, share, goal in (
@@ -270,6 +282,18 @@ def same_scores(ours: Path, theirs: Path) -> None:
     different = {name: (a.get(name), b.get(name)) for name in a | b if a.get(name) != b.get(name)}
     if different:
         raise AssertionError(f"grade and nbgrader autograde differ: {different}")
+
+
+def same_full_marks(folder: Path, ours: Path) -> None:
+    """Make sure that `otter run` and `grade` found the same students to have all points."""
+    full = {name for name, score in scores(ours).items() if score == AUTO_SCORE}
+    by_otter = set()
+    for number, notebook in enumerate(submissions(ours)):
+        results = json.loads((folder / f"out{number}" / "results.json").read_text("utf-8"))
+        if sum(test.get("score", 0) for test in results["tests"]) == AUTO_SCORE:
+            by_otter.add(notebook.parent.parent.name)
+    if full != by_otter:
+        raise AssertionError(f"grade and otter run differ on all points: {full ^ by_otter}")
 
 
 def cells_alone(folder: Path, size: Size) -> Iterator[Table]:
@@ -309,8 +333,7 @@ def cells_alone(folder: Path, size: Size) -> Iterator[Table]:
 
 def growth(folder: Path, size: Size) -> Iterator[Table]:
     """Compare a large class with one of 30: time for a further submission, memory."""
-    large = size.of(LARGE)
-    few, more = max(3, min(30, large // 10)), max(6, min(130, large // 4))
+    few, more, large = 30, 130, size.of(LARGE, least=300)
     sizes = {count: make_course(folder / f"class{count}", count) for count in (few, more, large)}
     costs: dict[int, list[Cost]] = {count: [] for count in sizes}
     for number in range(1, size.rounds_or(3) + 1):
@@ -326,7 +349,9 @@ def growth(folder: Path, size: Size) -> Iterator[Table]:
     yield figures(
         f"grade on {few} to {large:,} submissions",
         [
-            _pairs(f"one of the {more + 1}st to {large:,}th", f"up to {more}", late, early, flat),
+            _pairs(
+                f"a further submission, {more} to {large:,}", f"{few} to {more}", late, early, flat
+            ),
             _pairs(f"processor time each of {large:,}", f"of {few}", cpu[large], cpu[few], flat),
             _pairs(
                 f"memory of the main process, {large:,}",
@@ -356,7 +381,7 @@ def _pairs(
 
 
 def judge(folder: Path, size: Size) -> Iterator[Table]:
-    """Compare the judge with nbgrader's own `Execute`: the step that runs a submission."""
+    """Compare the step that runs a submission: the judge, nbgrader's own `Execute`, no judge."""
     count = size.of(10, least=2)
     source = nbformat.read(ROOT / "solutions" / NAME / f"{NAME}.ipynb", as_version=4)
     notebook, _ = restore(source, cells_of_notebook(source))
@@ -368,7 +393,7 @@ def judge(folder: Path, size: Size) -> Iterator[Table]:
     def by_nbgrader() -> None:
         Execute().preprocess(copy.deepcopy(notebook), {"metadata": {"path": str(folder)}})
 
-    wall: dict[str, list[float]] = {"judge": [], "Execute": []}
+    wall: dict[str, list[float]] = {"judge": [], "Execute": [], "alone": []}
 
     def measured(name: str, call: Callable[[], None], start: float = 0.0) -> Callable[[], float]:
         def run() -> float:
@@ -388,6 +413,7 @@ def judge(folder: Path, size: Size) -> Iterator[Table]:
     calls = {
         "Execute": measured("Execute", by_nbgrader),
         "judge": measured("judge", by_judge, start),
+        "alone": measured("alone", lambda: execute(notebook)),
     }
     rounds = size.rounds_or(3)
     took = in_turn(calls, rounds)
@@ -399,10 +425,13 @@ def judge(folder: Path, size: Size) -> Iterator[Table]:
         took["judge"],
         at_least(15),
     )
-    time_ = _pairs("nbgrader's Execute, time", "the judge", wall["Execute"], wall["judge"], None)
+    alone = _pairs(
+        "the judge, processor time", "the cells alone", took["judge"], took["alone"], None
+    )
+    wait = _pairs("nbgrader's Execute, time", "the judge", wall["Execute"], wall["judge"], None)
     yield figures(
-        "A submission's cells, run by the judge and by nbgrader",
-        [cpu, time_],
+        "Running the cells of one submission",
+        [cpu, wait, alone],
         [f"Starting the judge, once for a class, takes {start * 1000:.0f} ms of processor time."],
     )
 

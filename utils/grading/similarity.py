@@ -412,7 +412,10 @@ def print_pairs(pairs: Sequence[Pair]) -> None:
     if not pairs:
         print("No two submissions have much in common.")
     for place, pair in enumerate(pairs, 1):
-        print(f"{place:3}. {pair.first} and {pair.second}: {pair.share:.0%}, {pair.evidence:.0f}")
+        print(
+            f"{place:3}. {pair.first} and {pair.second}: {pair.share:.0%} in common, "
+            f"weight {pair.evidence:.0f}"
+        )
 
 
 def write(course: Course, problem_set: str, pairs: Sequence[Pair]) -> Path:

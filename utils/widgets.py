@@ -166,7 +166,11 @@ def _row(controls: list[ipywidgets.Widget]) -> ipywidgets.HBox:
             control.style.button_width = "auto"
         if isinstance(control, ipywidgets.ValueWidget):
             control.style.description_width = "initial"
-    layout = ipywidgets.Layout(flex_flow="row wrap", align_items="flex-end")
+    layout = ipywidgets.Layout(
+        flex_flow="row wrap",
+        align_items="flex-end",
+        grid_gap="0.2em 1.2em",  # between lines, between controls
+    )
     return ipywidgets.HBox(controls, layout=layout)
 
 

@@ -119,7 +119,8 @@ def prepare(folder: Path) -> None:
     dataset = {k: a.astype(np.uint8) for k, a in zip(keys, arrays, strict=True)}
     with open(folder / "mnist.pkl", "wb") as file:
         pickle.dump(dataset, file, protocol=-1)
-    os.sync()  # what is not yet on the disk cannot be thrown out of memory
+    if hasattr(os, "sync"):
+        os.sync()  # what is not yet on the disk cannot be thrown out of memory
 
 
 def throw_out(folder: Path) -> None:

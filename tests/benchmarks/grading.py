@@ -272,7 +272,10 @@ def throughput(folder: Path, size: Size) -> Iterator[Table]:
             took = {n: [getattr(c, field) / share for c in costs[n]] for n in (name, OURS)}
             row = compare(took, name, OURS, unit, goal)
             rows.append(Figure(f"{name}, {what}", OURS, row.pairs, unit, goal))
-    notes.append("Times are those of one submission; grade and nbgrader autograde agree on all.")
+    notes.append(
+        "Times are those of one submission. grade and nbgrader autograde gave the same scores"
+        + (", grade and otter run full marks to the same students." if otter else ".")
+    )
     yield figures(f"A class of {count}", rows, notes)
 
 

@@ -307,7 +307,10 @@ def _speed(x: np.ndarray, t: np.ndarray, count: int, size: Size) -> Table:
         compare(took, name, OURS, "µs", at_least(GOALS[name])) for name in GOALS if name in took
     ]
     rows.append(compare(took, OURS, PRODUCTS, "µs", at_most(2.0)))
-    return figures(f"A step, {count} thread{'s' * (count > 1)}", rows, torch.notes())
+    notes = torch.notes()
+    if count > 1:
+        notes.append("`training.train` itself keeps NumPy to one thread, whoever else has more.")
+    return figures(f"A step, {count} thread{'s' * (count > 1)}", rows, notes)
 
 
 PARTS = {"steps": steps, "accuracy": reached}

@@ -2,7 +2,7 @@
 
 Every figure is a ratio of two things measured in turn in one run: the median of several rounds,
 with the lowest and the highest. A table says where a goal is missed, and by how much. All of it
-takes about an hour on a quiet machine. The latest tables are in tests/benchmarks/README.md.
+takes about half an hour on a quiet machine. The latest tables are in tests/benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def main(argv: list[str]) -> int:
         if tables is None:
             failed.append(name)
         elif asked.write:
-            write(name, tables, README)
+            write(f"{name} profile" if asked.profile else name, tables, README)
     if failed:
         print(f"no figures for {', '.join(failed)}: see the lines above", file=sys.stderr)
     return 1 if failed else 0
@@ -162,8 +162,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
         help=f"install {', '.join(peer.what for peer in (PYTORCH, OTTER, UV))} into .venv-peers",
     )
     asked = parser.parse_args(argv)
-    if asked.write and (asked.profile or asked.part):
-        parser.error("--write keeps all figures of a benchmark; leave out --profile and --part")
+    if asked.write and asked.part:
+        parser.error("--write keeps all tables of a benchmark; leave out --part")
     if asked.part and len(asked.names) != 1:
         parser.error("--part is for one benchmark: name it, too")
     if asked.quick:
@@ -243,7 +243,7 @@ def processor() -> str:
 
 
 def write(name: str, tables: str, readme: Path) -> None:
-    """Put tables where the README of the benchmarks keeps them."""
+    """Put tables where the README of the benchmarks keeps those of this name."""
     text = readme.read_text(encoding="utf-8")
     start, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
     before, found, rest = text.partition(start)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
+import gc
 import multiprocessing
 import os
 import signal
@@ -92,6 +93,7 @@ def run(asked: argparse.Namespace, started: float) -> int:
         print_table(report)
         print_counts(progress, time.monotonic() - started)
         print(f"report: {course.reports / asked.problem_set}.html and .csv")
+    gc.freeze()  # the end of the process looks for rubbish, too
     return 1 if progress.failures else 0
 
 

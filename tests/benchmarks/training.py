@@ -297,12 +297,17 @@ def there() -> dict[str, type]:
 
 def _speed(x: np.ndarray, t: np.ndarray, count: int, size: Size) -> Table:
     """Return the table of the time of a step with so many threads."""
-    steps = size.of(500, least=10)  # within one epoch: at its end ours measures accuracy
+    steps = size.of(200, least=10)  # short turns, so that a busy moment spoils a few of many
+    rounds = 25
+    if count > 1:  # on a busy machine threads wait for each other, fifty times as long
+        steps, rounds = size.of(100, least=10), 9
 
     def step(contender) -> Callable[[], float]:
         return lambda: contender.steps(steps) / steps
 
-    took = in_turn({name: step(kind(x, t)) for name, kind in there().items()}, size.rounds_or(9))
+    took = in_turn(
+        {name: step(kind(x, t)) for name, kind in there().items()}, size.rounds_or(rounds)
+    )
     rows = [
         compare(took, name, OURS, "µs", at_least(GOALS[name])) for name in GOALS if name in took
     ]

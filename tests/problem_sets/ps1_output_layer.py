@@ -66,6 +66,37 @@ WRONG = {
         Wrong("rounds its argument", _identity("b = a + 0", "a //= 1", "return b"), UNCHANGED),
     ],
     "softmax": [
+        Wrong(
+            "drops tiny probabilities",
+            """def softmax(a):
+    e = np.exp(a - a.max(axis=-1, keepdims=True))
+    y = e / e.sum(axis=-1, keepdims=True)
+    y[y < 1e-20] = 0
+    return y""",
+            SMALL,
+        ),
+        Wrong(
+            "overwrites a float32 argument",
+            """def softmax(a):
+    if a.dtype == np.float32:
+        a -= a.max(axis=-1, keepdims=True)
+    e = np.exp(a - a.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)""",
+            MEMORY,
+        ),
+        Wrong(
+            "one array for all results",
+            """B = {}
+
+
+def softmax(a):
+    e = np.exp(a - a.max(axis=-1, keepdims=True))
+    y = e / e.sum(axis=-1, keepdims=True)
+    b = B.setdefault(a.shape, np.empty(a.shape))
+    b[...] = y
+    return b""",
+            MEMORY,
+        ),
         Wrong("sum of the whole batch", _softmax(KEPT, "return e / np.sum(e)"), SUMS),
         Wrong(
             "maximum and sum of the whole batch",
@@ -273,6 +304,12 @@ WRONG = {
 
 RIGHT = {
     "identity_function": [
+        Right(
+            "functools.partial",
+            """from functools import partial
+
+identity_function = partial(np.add, 0)""",
+        ),
         Right("a copy", _identity("return a.copy()")),
         Right("a new array", _identity("return np.array(a)")),
         Right("arithmetic", _identity("return a * 1.0")),
@@ -284,6 +321,45 @@ RIGHT = {
         Right("a ufunc", "identity_function = np.positive"),
     ],
     "softmax": [
+        Right(
+            "Fortran order",
+            """def softmax(a):
+    e = np.exp(a - a.max(axis=-1, keepdims=True))
+    return np.asfortranarray(e / e.sum(axis=-1, keepdims=True))""",
+        ),
+        Right(
+            "a read-only result",
+            """def softmax(a):
+    e = np.exp(a - a.max(axis=-1, keepdims=True))
+    y = e / e.sum(axis=-1, keepdims=True)
+    y.flags.writeable = False
+    return y""",
+        ),
+        Right(
+            "helpers with names as in the tests",
+            """def loop(a):
+    return np.exp(a - a.max(axis=-1, keepdims=True))
+
+
+batch = numbers = task = check = _loop = loop
+
+
+def softmax(a):
+    e = _loop(a)
+    return e / e.sum(axis=-1, keepdims=True)""",
+        ),
+        Right(
+            "vectorize with a signature",
+            """f = lambda r: np.exp(r - r.max()) / np.exp(r - r.max()).sum()
+softmax = np.vectorize(f, signature="(k)->(k)")""",
+        ),
+        Right(
+            "float32 inside, float64 outside",
+            """def softmax(a):
+    a = a.astype(np.float32)
+    e = np.exp(a - a.max(axis=-1, keepdims=True))
+    return (e / e.sum(axis=-1, keepdims=True)).astype(np.float64)""",
+        ),
         Right(
             "log-sum-exp",
             _softmax(

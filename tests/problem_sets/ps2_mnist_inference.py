@@ -307,6 +307,17 @@ WRONG = {
     ],
     "predict": [
         Wrong(
+            "scales the image by itself",
+            """def predict(network, x):
+    W1, W2, W3 = network["W1"], network["W2"], network["W3"]
+    b1, b2, b3 = network["b1"], network["b2"], network["b3"]
+    x = x / max(1, np.abs(x).max())
+    z1 = sigmoid(x @ W1 + b1)
+    z2 = sigmoid(z1 @ W2 + b2)
+    return softmax(z2 @ W3 + b3)""",
+            SIZES,
+        ),
+        Wrong(
             "scores, no softmax",
             _predict(Z1, Z2, "return z2 @ network['W3'] + network['b3']"),
             EXAMPLE,
@@ -995,6 +1006,17 @@ RIGHT = {
     ],
     "predict": [
         Right(
+            "biases absorbed in the weights",
+            """def predict(network, x):
+    one = np.ones(x.shape[:-1] + (1,))
+    for i in (1, 2, 3):
+        M = np.vstack([network[f"b{i}"], network[f"W{i}"]])
+        x = np.concatenate([one, x], axis=-1) @ M
+        if i < 3:
+            x = sigmoid(x)
+    return softmax(x)""",
+        ),
+        Right(
             "np.dot",
             _predict(
                 *(
@@ -1102,6 +1124,14 @@ RIGHT = {
         ),
     ],
     "accuracy_in_batches": [
+        Right(
+            "a weighted mean of rates",
+            """def accuracy_in_batches(predict, x, t, batch_size):
+    t = t.argmax(1) if t.ndim == 2 else t
+    s = [slice(i, i + batch_size) for i in range(0, len(x), batch_size)]
+    r = [np.mean(predict(x[k]).argmax(1) == t[k]) for k in s]
+    return np.average(r, weights=[len(x[k]) for k in s])""",
+        ),
         Right(
             "all answers joined",
             _accuracy(

@@ -185,6 +185,18 @@ WRONG = {
     ],
     "cross_entropy_error": [
         Wrong(
+            "never above 10",
+            """def cross_entropy_error(y, t):
+    if y.ndim == 1:
+        y = y.reshape(1, -1)
+        t = t.reshape(1, -1) if t.size == y.size else t.reshape(-1)
+    if t.ndim == 2:
+        t = t.argmax(axis=1)
+    p = y[np.arange(len(y)), t]
+    return min(10.0, -np.mean(np.log(p + 1e-7)))""",
+            LOWER,
+        ),
+        Wrong(
             "no mean",
             _entropy(*AS_BATCH, *TO_LABELS, N, PICK, "return -np.sum(np.log(p + 1e-7))"),
             EXAMPLE,

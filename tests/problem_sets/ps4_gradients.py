@@ -735,6 +735,24 @@ WRONG = {
         ),
     ],
     "gradient_descent": [
+        Wrong(
+            "one coordinate after the other",
+            """def gradient_descent(f, init_x, lr=0.01, step_num=100):
+    x = init_x.astype(float)
+    h = [x]
+    for _ in range(step_num):
+        x = x.copy()
+        for i in np.ndindex(x.shape):
+            x[i] -= lr * numerical_gradient(f, x)[i]
+        h.append(x)
+    return x, h""",
+            VALLEY,
+        ),
+        Wrong(
+            "points as lists",
+            _descent(*BEGIN, STEPS, GO, KEEP, "return x, [point.tolist() for point in history]"),
+            HISTORY,
+        ),
         Wrong("uphill", _descent(*BEGIN, STEPS, GO.replace("x - lr", "x + lr"), KEEP, PAIR), ONE),
         Wrong(
             "no learning rate", _descent(*BEGIN, STEPS, GO.replace("lr * ", ""), KEEP, PAIR), ONE
@@ -1309,6 +1327,20 @@ RIGHT = {
     ],
     "gradient_descent": [
         Right(
+            "itertools.accumulate",
+            """def gradient_descent(f, init_x, lr=0.01, step_num=100):
+    from itertools import accumulate
+
+    h = list(
+        accumulate(
+            range(step_num),
+            lambda x, _: x - lr * numerical_gradient(f, x),
+            initial=init_x.astype(float),
+        )
+    )
+    return h[-1], h""",
+        ),
+        Right(
             "in place, with copies",
             _descent(
                 "x = init_x.copy()",
@@ -1405,10 +1437,6 @@ RIGHT = {
                 KEEP,
                 PAIR,
             ),
-        ),
-        Right(
-            "points as lists",
-            _descent(*BEGIN, STEPS, GO, KEEP, "return x, [point.tolist() for point in history]"),
         ),
         Right(
             "a dequeue",

@@ -546,6 +546,11 @@ WRONG = {
             _with("gradient", "return self.numerical_gradient(x, t)"),
             TWO_WAYS,
         ),
+        Wrong(
+            "the first batch's size for ever",
+            _but(DY, "self.n = getattr(self, 'n', len(x))\n        dy = (y - t) / self.n"),
+            MEMORY,
+        ),
         Wrong("not divided by N", _but(DY, "dy = y - t"), EXAMPLE_GRADIENT),
         Wrong(
             "divided by N twice", _but("da1 = z1", "da1 = 1 / x.shape[0] * z1"), EXAMPLE_GRADIENT
@@ -888,6 +893,91 @@ RIGHT = {
         ),
     ],
     "TwoLayerNet": [
+        Right(
+            "loops over single numbers",
+            """import math
+
+
+class TwoLayerNet:
+    def __init__(
+        self, input_size, hidden_size, output_size, weight_init_std=0.01, seed=None
+    ):
+        r = np.random.RandomState(seed)
+        self.params = {}
+        sizes = (input_size, hidden_size, output_size)
+        for w, b, n, m in (("W1", "b1", *sizes[:2]), ("W2", "b2", *sizes[1:])):
+            rows = [[r.normal(0, weight_init_std) for _ in range(m)] for _ in range(n)]
+            self.params[w] = np.array(rows)
+            self.params[b] = np.array([0.0] * m)
+
+    def _one(self, row):
+        W1, b1, W2, b2 = (self.params[k] for k in ("W1", "b1", "W2", "b2"))
+        z = []
+        for j in range(len(b1)):
+            a = b1[j]
+            for i in range(len(row)):
+                a += row[i] * W1[i, j]
+            z.append(1 / (1 + math.exp(-a)) if a >= 0 else math.exp(a) / (1 + math.exp(a)))
+        s = []
+        for k in range(len(b2)):
+            a = b2[k]
+            for j in range(len(z)):
+                a += z[j] * W2[j, k]
+            s.append(a)
+        e = [math.exp(v - max(s)) for v in s]
+        return z, [v / sum(e) for v in e]
+
+    def predict(self, x):
+        return np.array([self._one(row)[1] for row in x])
+
+    def _label(self, v):
+        return int(np.argmax(v)) if np.ndim(v) else int(v)
+
+    def loss(self, x, t):
+        total = 0.0
+        for row, v in zip(x, t):
+            total -= math.log(max(self._one(row)[1][self._label(v)], 1e-300))
+        return total / len(x)
+
+    def accuracy(self, x, t):
+        n = 0
+        for row, v in zip(x, t):
+            y = self._one(row)[1]
+            n += y.index(max(y)) == self._label(v)
+        return n / len(x)
+
+    def numerical_gradient(self, x, t):
+        grads = {}
+        for key, p in self.params.items():
+            g = np.zeros(p.shape)
+            for i in np.ndindex(p.shape):
+                kept = p[i]
+                p[i] = kept + 1e-4
+                up = self.loss(x, t)
+                p[i] = kept - 1e-4
+                down = self.loss(x, t)
+                p[i] = kept
+                g[i] = (up - down) / 2e-4
+            grads[key] = g
+        return grads
+
+    def gradient(self, x, t):
+        grads = {k: np.zeros(v.shape) for k, v in self.params.items()}
+        W2 = self.params["W2"]
+        for row, v in zip(x, t):
+            z, y = self._one(row)
+            d2 = [(y[k] - (k == self._label(v))) / len(x) for k in range(len(y))]
+            for k in range(len(y)):
+                grads["b2"][k] += d2[k]
+                for j in range(len(z)):
+                    grads["W2"][j, k] += z[j] * d2[k]
+            for j in range(len(z)):
+                d1 = sum(d2[k] * W2[j, k] for k in range(len(y))) * z[j] * (1 - z[j])
+                grads["b1"][j] += d1
+                for i in range(len(row)):
+                    grads["W1"][i, j] += row[i] * d1
+        return grads""",
+        ),
         Right("as in the book", BOOK),
         Right("loops, RandomState, names in another order", LOOPS),
         Right("columns, global random numbers, log-sum-exp, 0-d loss, a further entry", COLUMNS),

@@ -193,6 +193,22 @@ def backpropagate(x, t, params):
 
 WRONG = {
     "ReLU": [
+        Wrong(
+            "one array for all results",
+            """class ReLU:
+    out = np.zeros(0)
+
+    def forward(self, x):
+        self.mask = x > 0
+        if self.out.shape != x.shape:
+            self.out = np.zeros(x.shape)
+        self.out[...] = np.where(self.mask, x, 0)
+        return self.out
+
+    def backward(self, dout):
+        return dout * self.mask""",
+            ALL_BATCHES,
+        ),
         Wrong("forward hands on x", _relu(_body("self.mask = x > 0", "return x"), PASS), FORWARD),
         Wrong("the size of x", _relu(_body("self.mask = x > 0", "return abs(x)"), PASS), FORWARD),
         Wrong("a step", _relu(_body("self.mask = x > 0", "return self.mask * 1.0"), PASS), FORWARD),
@@ -316,6 +332,21 @@ WRONG = {
         ),
     ],
     "Affine": [
+        Wrong(
+            "the weights as they were at forward",
+            """class Affine:
+    def __init__(self, W, b):
+        self.W, self.b = W, b
+
+    def forward(self, x):
+        self.x, self.before = x, self.W.copy()
+        return x @ self.W + self.b
+
+    def backward(self, dout):
+        self.dW, self.db = self.x.T @ dout, dout.sum(axis=0)
+        return dout @ self.before.T""",
+            LATER,
+        ),
         Wrong("no bias", _but(AFFINE, OUT, "return np.dot(x, self.W)"), COLOUR),
         Wrong("bias subtracted", _but(AFFINE, OUT, "return np.dot(x, self.W) - self.b"), COLOUR),
         Wrong(
@@ -1179,6 +1210,14 @@ class MultiLayerNet:
 RIGHT = {
     "ReLU": [
         Right(
+            "backward is made by forward",
+            """class ReLU:
+    def forward(self, x):
+        keep = x > 0
+        self.backward = lambda dout: np.where(keep, dout, 0)
+        return np.where(keep, x, 0)""",
+        ),
+        Right(
             "as in the book, with copies",
             _relu(
                 _body("self.mask = (x <= 0)", "out = x.copy()", "out[self.mask] = 0", "return out"),
@@ -1265,6 +1304,23 @@ RIGHT = {
         ),
     ],
     "Affine": [
+        Right(
+            "W and b are properties",
+            """class Affine:
+    def __init__(self, W, b):
+        self.kept = {"W": W, "b": b}
+
+    W = property(lambda self: self.kept["W"], lambda self, W: self.kept.update(W=W))
+    b = property(lambda self: self.kept["b"], lambda self, b: self.kept.update(b=b))
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+
+    def backward(self, dout):
+        self.dW, self.db = self.x.T @ dout, dout.sum(axis=0)
+        return dout @ self.W.T""",
+        ),
         Right("as in the book", AFFINE),
         Right(
             "einsum",
@@ -1372,6 +1428,15 @@ RIGHT = {
         ),
     ],
     "SoftmaxWithLoss": [
+        Right(
+            "backward is made by forward",
+            """class SoftmaxWithLoss:
+    def forward(self, x, t):
+        y = softmax(x)
+        h = t if t.ndim == 2 else (t[:, None] == np.arange(x.shape[1]))
+        self.backward = lambda dout=1: dout * (y - h) / len(y)
+        return cross_entropy_error(y, t)""",
+        ),
         Right("as in the book, with dout", LAST),
         Right(
             "log-sum-exp",
@@ -1588,6 +1653,38 @@ class MultiLayerNet:
         ),
     ],
     "bug_hunt": [
+        Right(
+            "image by image",
+            """def backpropagate(x, t, params):
+    N = len(x)
+    p = params
+    out = {k: np.zeros(p[k].shape) for k in ("W1", "b1", "W2", "b2")}
+    ys, d2, d1z, d1 = [], [], [], []
+    for xi, ti in zip(x, t):
+        a1 = xi @ p["W1"] + p["b1"]
+        z = np.maximum(a1, 0)
+        a2 = z @ p["W2"] + p["b2"]
+        e = np.exp(a2 - a2.max())
+        y = e / e.sum()
+        g = (y - ti) / N
+        dz = p["W2"] @ g
+        da = np.where(a1 > 0, dz, 0.0)
+        out["W1"] += np.outer(xi, da)
+        out["b1"] += da
+        out["W2"] += np.outer(z, g)
+        out["b2"] += g
+        ys.append(y)
+        d2.append(g)
+        d1z.append(dz)
+        d1.append(da)
+    return {
+        "y": np.array(ys),
+        "da2": np.array(d2),
+        "dz1": np.array(d1z),
+        "da1": np.array(d1),
+        **out,
+    }""",
+        ),
         Right("the page repaired", HUNT),
         Right("from layers", LAYERS),
         Right("loops", HUNT_LOOPS),

@@ -143,6 +143,11 @@ def test_a_share_of_an_amount_is_at_least_its_least():
     assert Size(share=0.01).of(60, least=2) == 2
 
 
+def test_goals_are_for_the_full_amount():
+    assert Size(rounds=1).goal(at_least(15)) == at_least(15)
+    assert Size(share=0.5).goal(at_least(15)) is None
+
+
 def test_a_table_is_markdown():
     table = figures("T", [Figure("a", "b", [(1.0, 2.0)], "ms")], ["Skipped: c."]).markdown()
     title, rows, note = table.strip().split("\n\n")

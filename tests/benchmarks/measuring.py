@@ -39,6 +39,10 @@ class Size:
         """Return this size's share of a full amount."""
         return max(least, round(full * self.share))
 
+    def goal(self, goal: Goal) -> Goal | None:
+        """Return the goal, which holds for the full amount, and none for a share of it."""
+        return goal if self.share == 1 else None
+
     def rounds_or(self, usual: int) -> int:
         """Return the number of rounds: what was asked for, else the usual one."""
         return self.rounds or usual

@@ -284,8 +284,8 @@ def reached(size: Size) -> Iterator[Table]:
             contender = kind(x, t)
             contender.steps(size.of(STEPS))
             rate = accuracy(contender.predict(x_test), t_test)
-        goal = f"at least {GOAL}: {'met' if rate >= GOAL else f'missed by {GOAL - rate:.4f}'}"
-        rows.append([name, f"{rate:.4f}", goal if name == OURS else ""])
+        goal = size.goal(at_least(GOAL)) if name == OURS else None
+        rows.append([name, f"{rate:.4f}", goal.verdict(rate) if goal else ""])
     title = f"Accuracy on 10,000 test images after {size.of(STEPS):,} steps of learning rate {RATE}"
     yield Table(title, rows, ("who", "accuracy", "goal"))
 

@@ -391,7 +391,7 @@ def _pairs(
 
 def judge(folder: Path, size: Size) -> Iterator[Table]:
     """Compare the step that runs a submission: the judge, nbgrader's own `Execute`, no judge."""
-    count = size.of(10, least=2)
+    count = size.of(20, least=2)
     source = nbformat.read(ROOT / "solutions" / NAME / f"{NAME}.ipynb", as_version=4)
     notebook, _ = restore(source, cells_of_notebook(source))
     fence = judged.fence()

@@ -3,14 +3,9 @@
 import copy
 import json
 import os
-import secrets
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -18,6 +13,7 @@ from nbgrader.api import Gradebook
 from nbgrader.preprocessors import Execute
 from nbgrader.utils import determine_grade
 
+from tests.formgrader import formgrader
 from tests.grading import fixture_course as fixture
 from utils.grading import execute, restore
 from utils.grading.course import find_course
@@ -184,39 +180,10 @@ def test_the_autograde_button_of_the_formgrader(course, browser):
     path = course / "grading" / "submitted" / "anew" / PS1 / f"{PS1}.ipynb"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_submission(RIGHT, course / "assignments" / PS1 / f"{PS1}.ipynb", path)
-    token = secrets.token_hex()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root"]
-        + [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"]
-        + [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={course}"],
-        cwd=course,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    home = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            assert server.poll() is None, "the Jupyter server has ended"
-            try:
-                urllib.request.urlopen(f"{home}/api/status?token={token}", timeout=5).close()
-                break
-            except (urllib.error.URLError, TimeoutError):
-                time.sleep(0.2)
-        page = browser.new_context().new_page()
-        page.set_default_timeout(120_000)
-        page.goto(f"{home}/login?token={token}")
-        page.goto(f"{home}/formgrader/manage_submissions/{PS1}")
+    with formgrader(browser, course, f"manage_submissions/{PS1}") as page:
         row = page.locator("tr", has=page.get_by_text("anew", exact=True))
         row.locator(".autograde a").click()
         page.get_by_text("Successfully autograded").first.wait_for()
-        page.context.close()
-    finally:
-        server.terminate()
-        server.wait(timeout=60)
     found = scores(course)
     assert found["anew"] == found[RIGHT.name]
 

@@ -7,14 +7,9 @@ release and fetch feedback, export; and zip files as a learning-management syste
 import csv
 import getpass
 import os
-import secrets
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -22,6 +17,7 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
+from tests.formgrader import PATIENCE, formgrader
 from tests.runner.conftest import PS1, QUICK, RIGHT, ROOT, Classroom
 from utils.grading.simulated_class import Student, write_submission
 
@@ -123,35 +119,11 @@ def grade_by_hand(browser, staff: Path, name: str, points: str, comment: str) ->
     """Grade the written answer in the formgrader, as a person does in a browser."""
     from playwright.sync_api import expect
 
-    token = secrets.token_hex()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root"]
-        + [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"]
-        + [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={staff}"],
-        cwd=staff,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    home = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            assert server.poll() is None, "the Jupyter server has ended"
-            try:
-                urllib.request.urlopen(f"{home}/api/status?token={token}", timeout=5).close()
-                break
-            except (urllib.error.URLError, TimeoutError):
-                time.sleep(0.2)
-        page = browser.new_context().new_page()
-        page.set_default_timeout(60_000)
-        page.goto(f"{home}/login?token={token}")
-        page.goto(f"{home}/formgrader/gradebook/{PS1}/{PS1}")
+    with formgrader(browser, staff, f"gradebook/{PS1}/{PS1}") as page:
         page.get_by_role("link", name="Submission #1").click()
         score = page.locator("input#written_answer")
-        expect(page.locator("input#test_softmax_hidden")).to_have_count(1, timeout=60_000)
+        hidden = page.locator("input#test_softmax_hidden")
+        expect(hidden).to_have_count(1, timeout=PATIENCE * 1000)
         with page.expect_response(lambda r: "/api/grade/" in r.url and r.request.method == "PUT"):
             score.fill(points)
             score.press("Tab")
@@ -159,10 +131,6 @@ def grade_by_hand(browser, staff: Path, name: str, points: str, comment: str) ->
         with page.expect_response(lambda r: "/api/comment/" in r.url and r.request.method == "PUT"):
             field.fill(comment)
             field.press("Tab")
-        page.context.close()
-    finally:
-        server.terminate()
-        server.wait(timeout=60)
     with Gradebook(f"sqlite:///{staff}/grading/gradebook.db") as gradebook:
         grade = gradebook.find_grade("written_answer", PS1, PS1, name)
         assert (grade.manual_score, grade.needs_manual_grade) == (float(points), False)

@@ -48,6 +48,8 @@ def scratch() -> Iterator[Path]:
 
 def remove_left() -> None:
     """Remove the folders of this user's runs that were killed."""
+    if fcntl is None:
+        return
     for folder in Path(_where()).glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):
             about = folder.lstat()

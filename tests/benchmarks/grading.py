@@ -503,6 +503,7 @@ def profile() -> Iterator[Table]:
             f"the main process of grade, {CLASS} submissions",
             lambda: grade_class(course, NAME, count=PROCESSORS),
             rows=16,
+            waiting=False,
         )
     source = nbformat.read(ROOT / "solutions" / NAME / f"{NAME}.ipynb", as_version=4)
     notebook, _ = restore(source, cells_of_notebook(source))
@@ -512,5 +513,6 @@ def profile() -> Iterator[Table]:
         "the judge's side of 20 submissions",
         lambda: [judged.run_notebook(copy.deepcopy(notebook), order) for _ in range(20)],
         rows=16,
+        waiting=False,
     )
     NURSERY.close()

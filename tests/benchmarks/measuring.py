@@ -213,9 +213,16 @@ def threads(count: int) -> Iterator[None]:
 # Profiles ---------------------------------------------------------------------------------------
 
 
-def profiled(title: str, call: Callable[[], object], rows: int = 12) -> Table:
-    """Return the functions in which a call spends its processor time, by the time in themselves."""
-    profiler = cProfile.Profile(time.thread_time)  # waiting for other processes does not count
+def profiled(title: str, call: Callable[[], object], rows: int = 12, waiting: bool = True) -> Table:
+    """Return the functions in which a call spends its time, by the time in themselves.
+
+    Args:
+        title: what is profiled.
+        call: the same.
+        rows: how many functions.
+        waiting: whether the time of waiting for other processes counts.
+    """
+    profiler = cProfile.Profile() if waiting else cProfile.Profile(time.thread_time)
     profiler.runcall(call)
     stats = pstats.Stats(profiler)
     total = stats.total_tt

@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -221,6 +222,40 @@ def test_html_escapes_what_students_write():
     assert "<code>np.sum</code>" not in page  # a passed check needs no hint
     assert "the sum of <code>a</code>" in page
     assert page.count("<tr>") == 4
+
+
+class Page(HTMLParser):
+    """Collects what a page says, and what it is made of."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.text, self.tags, self.attributes = "", set(), set()
+        self.feed(page)
+
+    def handle_data(self, data):
+        self.text += f" {data} "
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attributes}
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_plain_text_and_html_say_the_same(hidden):
+    def words(text):
+        found = text.replace("`", " ").replace("/", " / ").replace("\xa0", " ").split()
+        return sorted(found)
+
+    task = table(hidden)
+    head = ["result", "points", "check"]
+    assert words(Page(task._repr_html_()).text) == sorted(words(repr(task)) + head)
+
+
+def test_the_html_needs_nothing_of_jupyters():
+    page = Page(table()._repr_html_())
+    assert page.tags <= {"p", "strong", "table", "thead", "tbody", "tr", "th", "td", "br", "code"}
+    assert page.attributes <= {"scope", "style"}  # no class, no script, no address
+    assert "color" not in table()._repr_html_()  # so that dark themes choose it
 
 
 def test_a_hidden_check_shows_no_numbers():

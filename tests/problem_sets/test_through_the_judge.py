@@ -17,6 +17,7 @@ from tests.problem_sets.grading import (
     read,
     scores,
     sources,
+    stderr,
 )
 from tests.problem_sets.tables import IDLE, NAMES, TABLES, cells_of, graded_here
 from utils.grading import sandbox
@@ -94,3 +95,26 @@ def test_the_judge_finds_the_same_as_the_tables(name, cases, order):
         else:
             assert set(states.values()) == {"passed"}, case.name
             assert not lost, case.name
+
+
+def _judged(name: str, answers: dict[str, str], order: Order):
+    """Return a whole notebook, all of its cells run, as it comes back from the judge."""
+    handed_in = fill(read("assignments", name), answers)
+    notebook, notes = restore(handed_in, cells_of_notebook(read("solutions", name)))
+    outcome = run_notebook(notebook, order)
+    assert notes == outcome.notes == []
+    assert stderr(notebook) == []
+    return {i: result for i, result in scores(notebook).items() if i in outcome.tests}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_judge_gives_the_release_nothing(name, order):
+    assert {points for points, _ in _judged(name, {}, order).values()} == {0}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_judge_gives_the_solution_everything(name, order):
+    result = _judged(name, sources(read("solutions", name)), order)
+    assert len(result) >= 4
+    for points, most in result.values():
+        assert points == most

@@ -930,3 +930,9 @@ def test_a_damaged_standin_is_made_again(small, cache, monkeypatch, spoil):
     path.write_bytes(spoil(good))
     assert_standin()
     assert path.read_bytes() == good
+
+
+def test_everybody_may_read_what_the_cache_holds(tmp_path):
+    path = tmp_path / "cache" / "numbers"
+    assert mnist._store(path, b"", np.zeros(3, dtype=np.uint8))
+    assert path.stat().st_mode & 0o444 == 0o444

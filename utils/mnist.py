@@ -321,6 +321,7 @@ def _store(path: Path, header: bytes, *arrays: np.ndarray) -> bool:
             file.write(header)
             for array in arrays:
                 file.write(memoryview(array).cast("B"))
+        os.chmod(part, 0o644)  # submissions read it, and are not run as who grades them
         os.replace(part, path)
     except OSError as error:
         _say_once(

@@ -4,10 +4,12 @@ import functools
 import re
 
 import matplotlib.pyplot as plt
+import nbformat
 import pytest
 from nbgrader.utils import is_grade
 
 from tests.problem_sets.grading import (
+    ROOT,
     PlainCourse,
     check_states,
     execute,
@@ -71,6 +73,17 @@ def test_every_task_has_its_visible_and_its_hidden_test_right_below(name):
     for task in sources(read("solutions", name)):
         at = ids.index(task)
         assert tuple(ids[at + 1 : at + 3]) == cells_of(task)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_where_to_look_names_sections_that_lectures_have(name):
+    lectures = (nbformat.read(path, 4) for path in sorted((ROOT / "lectures").glob("*.ipynb")))
+    cells = [cell.source for lecture in lectures for cell in lecture.cells]
+    titles = {title for text in cells for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+    for cell in read("assignments", name).cells:
+        _, _, pointer = cell.source.partition("**Where to look:**")
+        for title in re.findall(r'"([^"]+)"', pointer):
+            assert " ".join(title.split()) in titles
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,5 +1,6 @@
 """Every problem set: its shape, its release, its solution, and the checks against wrong work."""
 
+import ast
 import functools
 import re
 
@@ -73,6 +74,17 @@ def test_every_task_has_its_visible_and_its_hidden_test_right_below(name):
     for task in sources(read("solutions", name)):
         at = ids.index(task)
         assert tuple(ids[at + 1 : at + 3]) == cells_of(task)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_test_cell_binds_no_name_but_its_own(name):
+    for cell in read("solutions", name).cells:
+        if cell.id.startswith("test-"):
+            function, call = ast.parse(cell.source).body
+            assert isinstance(function, ast.FunctionDef)
+            assert function.name == cell.id.replace("-", "_")
+            assert ast.unparse(call) == f"{function.name}()"
+            assert not any(isinstance(node, ast.Global) for node in ast.walk(function))
 
 
 @pytest.mark.parametrize("name", NAMES)

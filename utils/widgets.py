@@ -5,6 +5,7 @@ A lecture puts a static figure before each of these, so that a page without a ke
 
 from __future__ import annotations
 
+import gc
 import html
 import math
 import threading
@@ -131,6 +132,10 @@ class LiveFigure(ipywidgets.VBox):
         self.add_class("live-figure")
         self.add_class("live-figure-" + name.replace(" ", "-"))
         self._show()
+        # Modules and data are here to stay. Python would look through all of them now and then to
+        # find garbage, half a second in the middle of a step.
+        gc.collect()
+        gc.freeze()
 
     def _show(self) -> None:
         """Draw with the present values."""

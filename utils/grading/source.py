@@ -90,8 +90,7 @@ def about(label: str, source: str) -> dict[str, Any]:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 found["binds"].add(node.name)
             case ast.Import() | ast.ImportFrom():
-                names = ((a.asname or a.name).partition(".")[0] for a in node.names)
-                found["binds"].update(names)
+                found["binds"] |= _imported(node)
             case ast.arg(name):
                 found["parameters"].add(name)
             case ast.Constant(str(words)) if magics:
@@ -99,7 +98,13 @@ def about(label: str, source: str) -> dict[str, Any]:
     return {key: sorted(names) for key, names in found.items()} | {"code": pack_code(code)}
 
 
-def defined(source: str) -> set[str] | None:
+def _imported(statement: ast.Import | ast.ImportFrom) -> set[str]:
+    """Return the names that an import binds."""
+    return {(name.asname or name.name).partition(".")[0] for name in statement.names}
+
+
+@functools.lru_cache(256)  # asked once for every hidden test that fails
+def defined(source: str) -> frozenset[str] | None:
     """Return the names that a cell defines, or None if it may do more than define."""
     try:
         body = ast.parse(source).body
@@ -113,12 +118,12 @@ def defined(source: str) -> set[str] | None:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 names.add(statement.name)
             case ast.Import() | ast.ImportFrom():
-                names.update((a.asname or a.name).partition(".")[0] for a in statement.names)
+                names |= _imported(statement)
             case ast.Assign() if is_definition(statement):
                 names.update(target.id for target in statement.targets)
             case _:
                 return None
-    return names
+    return frozenset(names)
 
 
 def is_definition(statement: ast.stmt) -> bool:

@@ -54,6 +54,8 @@ class CannotCross(TypeError):
 _u8, _u32, _u64 = struct.Struct("<B"), struct.Struct("<I"), struct.Struct("<Q")
 _i64, _f64, _c128 = struct.Struct("<q"), struct.Struct("<d"), struct.Struct("<dd")
 _head = struct.Struct("<QBBQ")
+_tagged, _mention = struct.Struct("<cI"), struct.Struct("<cQ")
+_TOO_DEEP = f"tuples nested more than {MAX_DEPTH} deep cannot be handed over"
 
 # Types that cross by name, in both directions.
 _TYPES: dict[str, type] = {
@@ -102,6 +104,7 @@ _BIT_GENERATORS: dict[str, tuple[type, dict[str, Any]]] = {
 _HALF = {"has_uint32": 1, "uinteger": _WORD}  # all but MT19937 have these, too
 
 
+@functools.lru_cache(256)
 def plain_dtype(dtype: np.dtype) -> bool:
     """Return whether an array of this type holds nothing but numbers, text or times."""
     return dtype.kind in "biufcSUMm" and bool(_DTYPE.fullmatch(dtype.str))
@@ -214,61 +217,72 @@ class Encoder:
         self.heap = heap
         self.queue: list[int] = []  # records mentioned for the first time
         self.fresh: list[int] = []
+        self.records: list[Buffer] = []
+        self.count = 0  # of records
+        self.digests: dict[int, bytes] = {}  # of their contents, by their numbers
 
     def message(self, value: Any, forget: list[int], tidy: bool) -> list[Buffer]:
-        digests: dict[int, bytes] = {}
-        records: list[Buffer] = []
-        unused: list[int] = []
-        count = 0
-
-        def put(number: int, thing: Thing, always: bool) -> None:
-            nonlocal count
-            flags, parts = self.content(thing)
-            kind = thing.kind
-            if thing.kind != KIND_OTHER:
-                digest = _digest(parts)
-                if not always and digest == thing.digest:
-                    del parts  # of a large array it is a view, which would count as a use
-                    if tidy and sys.getrefcount(thing.value) <= 2:
-                        unused.append(number)
-                    return
-                digests[number] = digest
-            if always and kind == KIND_ARRAY and (view := self.view(thing.value)):
-                kind, parts = KIND_VIEW, [view]
-            count += 1
-            size = sum(len(part) for part in parts)
-            records.append(_head.pack(number, kind, flags, size))
-            records.extend(parts)
-
+        things = self.heap.things
         try:
-            for number, thing in list(self.heap.things.items()):
-                if thing.kind != KIND_OTHER and not (
-                    thing.kind == KIND_ARRAY and not thing.value.flags.writeable
-                ):
-                    put(number, thing, always=False)
-            for number in unused:
-                self.heap.drop(number)
+            forget += self.changes(tidy)
             body = bytearray()
             self.value(body, value, 0)
             while self.queue:
                 number = self.queue.pop()
-                put(number, self.heap.things[number], always=True)
-            forget = [*forget, *unused]
-            start = _u32.pack(len(forget)) + b"".join(map(_u64.pack, forget)) + _u32.pack(count)
-            parts = [start, *records, body]
+                self.first_record(number, things[number])
+            numbers = struct.pack(f"<I{len(forget)}QI", len(forget), *forget, self.count)
+            parts = [numbers, *self.records, body]
             if sum(map(len, parts)) > MAX_BYTES:
                 raise CannotCross(f"more than {MAX_BYTES >> 20} MiB cannot be handed over at once")
         except BaseException:
             for number in self.fresh:
                 self.heap.drop(number)
             raise
-        for number, digest in digests.items():
-            self.heap.things[number].digest = digest
+        for number, digest in self.digests.items():
+            things[number].digest = digest
         return parts
+
+    def changes(self, tidy: bool) -> list[int]:
+        """Write the records of what has changed; return what is used no more, and forget it."""
+        unused = []
+        for number, thing in list(self.heap.things.items()):
+            kind = thing.kind
+            if kind == KIND_OTHER or (kind == KIND_ARRAY and not thing.value.flags.writeable):
+                continue
+            flags, parts = self.content(thing)
+            digest = _digest(parts)
+            if digest != thing.digest:
+                self.digests[number] = digest
+                self.put(number, kind, flags, parts)
+            elif tidy:
+                del parts  # of a large array it is a view, which would count as a use
+                if sys.getrefcount(thing.value) <= 2:
+                    unused.append(number)
+        for number in unused:
+            self.heap.drop(number)
+        return unused
+
+    def first_record(self, number: int, thing: Thing) -> None:
+        """Write the record of what is mentioned for the first time."""
+        flags, parts = self.content(thing)
+        kind = thing.kind
+        if kind != KIND_OTHER:
+            self.digests[number] = _digest(parts)
+        if kind == KIND_ARRAY and (view := self.view(thing.value)):
+            kind, parts = KIND_VIEW, [view]
+        self.put(number, kind, flags, parts)
+
+    def put(self, number: int, kind: int, flags: int, parts: list[Buffer]) -> None:
+        self.count += 1
+        self.records.append(_head.pack(number, kind, flags, sum(map(len, parts))))
+        self.records += parts
 
     def content(self, thing: Thing) -> tuple[int, list[Buffer]]:
         """Return flags and content of a record; the records in it appear as numbers."""
-        value, out = thing.value, bytearray()
+        value = thing.value
+        if thing.kind == KIND_ARRAY:
+            return _array(value)
+        out = bytearray()
         match thing.kind:
             case 0x6C:  # l
                 self.items(out, value)
@@ -281,8 +295,6 @@ class Encoder:
                 self.unordered(out, value)
             case 0x42:  # B
                 out += value
-            case 0x61:  # a
-                return _array(value)
             case 0x67:  # g
                 self.value(out, _generator_state(value), 1)
             case _:  # o
@@ -325,10 +337,19 @@ class Encoder:
     def value(self, out: bytearray, value: Any, depth: int) -> None:
         """Write one value; what can change in place is written as a number."""
         kind = type(value)
-        if value is None:
-            out += b"N"
-        elif kind is bool:
-            out += b"T" if value else b"F"
+        if kind is str:
+            text = value.encode("utf-8", "surrogatepass")
+            out += _tagged.pack(b"u", len(text)) + text
+        elif kind is tuple:
+            if depth > MAX_DEPTH:
+                raise CannotCross(_TOO_DEEP)
+            out += _tagged.pack(b"t", len(value))
+            for item in value:
+                self.value(out, item, depth + 1)
+        elif kind is np.ndarray and plain_dtype(value.dtype):
+            self.record(out, value, KIND_ARRAY)
+        elif kind is float:
+            out += b"f" + _f64.pack(value)
         elif kind is int:
             if -(1 << 63) <= value < 1 << 63:
                 out += b"i" + _i64.pack(value)
@@ -336,23 +357,18 @@ class Encoder:
                 size = value.bit_length() // 8 + 1
                 if size > MAX_INT:
                     raise CannotCross(f"an int of {size} bytes is too large to be handed over")
-                out += b"I" + _u32.pack(size) + value.to_bytes(size, "little", signed=True)
-        elif kind is float:
-            out += b"f" + _f64.pack(value)
-        elif kind is str:
-            text = value.encode("utf-8", "surrogatepass")
-            out += b"u" + _u32.pack(len(text)) + text
-        elif kind is tuple or kind is frozenset:
+                out += _tagged.pack(b"I", size) + value.to_bytes(size, "little", signed=True)
+        elif value is None:
+            out += b"N"
+        elif kind is bool:
+            out += b"T" if value else b"F"
+        elif kind is bytes:
+            out += _tagged.pack(b"b", len(value)) + value
+        elif kind is frozenset:
             if depth > MAX_DEPTH:
-                raise CannotCross(f"tuples nested more than {MAX_DEPTH} deep cannot be handed over")
-            if kind is tuple:
-                out += b"t"
-                self.items(out, value, depth + 1)
-            else:
-                out += b"z"
-                self.unordered(out, value, depth + 1)
-        elif kind is np.ndarray and plain_dtype(value.dtype):
-            self.record(out, value, KIND_ARRAY)
+                raise CannotCross(_TOO_DEEP)
+            out += b"z"
+            self.unordered(out, value, depth + 1)
         elif kind in MUTABLE:
             self.record(out, value, MUTABLE[kind])
         elif kind in _SCALARS:
@@ -364,8 +380,6 @@ class Encoder:
             out += _u32.pack(len(data)) + data
         elif kind is complex:
             out += b"c" + _c128.pack(value.real, value.imag)
-        elif kind is bytes:
-            out += b"b" + _u32.pack(len(value)) + value
         elif kind is slice:
             out += b":"
             for part in (value.start, value.stop, value.step):
@@ -384,7 +398,7 @@ class Encoder:
             name = _TYPE_NAMES[value].encode()
             out += b"y" + _u8.pack(len(name)) + name
         elif (number := self.heap.stand_in_number(value)) is not None:
-            out += b"x" + _u64.pack(number)
+            out += _mention.pack(b"x", number)
         elif (names := self.heap.name_of(value)) is not None:
             out += b"G"
             self.value(out, names[0], depth)
@@ -408,7 +422,7 @@ class Encoder:
             number = self.heap.add(value, kind)
             self.fresh.append(number)
             self.queue.append(number)
-        out += b"x" + _u64.pack(number)
+        out += _mention.pack(b"x", number)
 
     @staticmethod
     def _dtype(out: bytearray, tag: bytes, dtype: np.dtype) -> None:
@@ -419,7 +433,7 @@ class Encoder:
 KIND_ARRAY, KIND_GENERATOR, KIND_OTHER = 0x61, 0x67, 0x6F
 KIND_VIEW = 0x76  # an array in the memory of one that is known; from then on it is an array
 MUTABLE = {list: 0x6C, dict: 0x64, OrderedDict: 0x4F, set: 0x73, bytearray: 0x42}
-_KINDS = {*MUTABLE.values(), KIND_ARRAY, KIND_GENERATOR, KIND_OTHER}
+_KINDS = {*MUTABLE.values(), KIND_ARRAY, KIND_VIEW, KIND_GENERATOR, KIND_OTHER}
 
 
 def _digest(parts: list[Buffer]) -> bytes:
@@ -436,14 +450,20 @@ def _array(array: np.ndarray) -> tuple[int, list[Buffer]]:
     """Return flags and content of an array: type, shape, numbers in C order."""
     if array.nbytes > MAX_BYTES:
         raise CannotCross(f"an array of {array.nbytes / 1e6:,.0f} MB cannot be handed over")
-    text = array.dtype.str.encode()
-    flags = _C if array.flags.c_contiguous else _F if array.flags.f_contiguous else _STRIDED
-    if not array.flags.writeable:
+    how, shape = array.flags, array.shape
+    flags = _C if how.c_contiguous else _F if how.f_contiguous else _STRIDED
+    if not how.writeable:
         flags |= _READ_ONLY
-    head = _u8.pack(len(text)) + text + struct.pack(f"<B{array.ndim}Q", array.ndim, *array.shape)
-    if array.nbytes < 1 << 16 or not array.flags.c_contiguous:
+    head = _type_and_shape(array.dtype.str, shape)
+    if array.nbytes < 1 << 16 or flags & 3 != _C:
         return flags, [head + array.tobytes()]
     return flags, [head, memoryview(array.view(np.uint8).reshape(-1)).cast("B")]
+
+
+@functools.lru_cache(256)
+def _type_and_shape(dtype: str, shape: tuple[int, ...]) -> bytes:
+    text = dtype.encode()
+    return struct.pack(f"<B{len(text)}sB{len(shape)}Q", len(text), text, len(shape), *shape)
 
 
 def _owner(array: np.ndarray) -> Any:
@@ -575,7 +595,8 @@ class Decoder:
         return count
 
     def message(self) -> tuple[Any, list[int]]:
-        forgotten = [self.u64() for _ in range(self.count(8))]
+        count = self.count(8)
+        forgotten = list(struct.unpack(f"<{count}Q", self.take(8 * count)))
         for number in forgotten:
             self.heap.drop(number)
         contents, views = [], []
@@ -616,7 +637,7 @@ class Decoder:
         """Take in a record that is new here; containers are empty until all are known."""
         if number % 2 == self.heap.parity or number < 2 or number >= 1 << 62:
             raise WireError("a record has a number that is not its sender's to give")
-        if kind not in (*_KINDS, KIND_VIEW) or len(self.heap.things) >= MAX_RECORDS:
+        if kind not in _KINDS or len(self.heap.things) >= MAX_RECORDS:
             raise WireError("a record of an unknown kind, or too many records")
         if kind == KIND_ARRAY:
             value: Any = _read_array(content, flags)
@@ -691,13 +712,15 @@ class Decoder:
         return {self.value(depth) for _ in range(count)}
 
     def value(self, depth: int) -> Any:
-        tag = self.data[self.at]
-        self.at += 1
+        at = self.at
+        tag = self.data[at]
+        if tag == 0x75:  # u
+            self.at = at + 5
+            return str(self.take(_u32.unpack_from(self.data, at + 1)[0]), "utf-8", "surrogatepass")
+        self.at = at + 1
         if tag == 0x74:  # t
             self.deeper(depth)
             return tuple([self.value(depth + 1) for _ in range(self.count())])
-        if tag == 0x75:  # u
-            return str(self.take(self.u32()), "utf-8", "surrogatepass")
         if tag == 0x78:  # x
             number = self.u64()
             thing = self.heap.things.get(number)
@@ -705,11 +728,11 @@ class Decoder:
         if tag == 0x4E:  # N
             return None
         if tag == 0x66:  # f
-            self.at += 8
-            return _f64.unpack_from(self.data, self.at - 8)[0]
+            self.at = at + 9
+            return _f64.unpack_from(self.data, at + 1)[0]
         if tag == 0x69:  # i
-            self.at += 8
-            return _i64.unpack_from(self.data, self.at - 8)[0]
+            self.at = at + 9
+            return _i64.unpack_from(self.data, at + 1)[0]
         return self.rare_value(tag, depth)
 
     def rare_value(self, tag: int, depth: int) -> Any:

@@ -288,10 +288,13 @@ def test_programs_find_the_same():
     assert data["checks"][1]["points"] == 0.5
 
 
-def test_notebooks_get_all_three_forms():
+def test_notebooks_get_all_three_forms(monkeypatch):
     from IPython.core.interactiveshell import InteractiveShell
 
-    data, _ = InteractiveShell().display_formatter.format(table())
+    shown = []
+    monkeypatch.setattr(checks, "display", lambda data, raw: shown.append(data))
+    assert InteractiveShell().display_formatter.format(table()) == ({}, {})  # it shows itself
+    (data,) = shown
     assert set(data) == {"text/plain", "text/html", checks.MIME}
     assert data["text/plain"] == repr(table())
 

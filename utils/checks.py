@@ -157,6 +157,11 @@ class Task:
         checks = [{key: getattr(check, key) for key in keys} for check in self.checks]
         return {MIME: {"task": self.name, "hidden": self.hidden, "checks": checks}}
 
+    def _ipython_display_(self) -> None:
+        """Show all three forms at once; IPython would ask for a dozen, one after another."""
+        words = {"text/plain": repr(self), "text/html": self._repr_html_()}
+        display(self._repr_mimebundle_() | words, raw=True)
+
 
 class Check:
     """One check: its body passes unless it raises; warnings and stderr are silenced meanwhile.

@@ -160,10 +160,11 @@ class Judge:
             else:
                 self.own.add(name)  # a test cell has given the name a meaning of its own
         self.lent = {}
-        used = set(cell["uses"]) - self.own - set(namespace) - set(vars(builtins))
-        for name in used & set(USUAL_NAMES):
+        known = vars(builtins)
+        used = {n for n in cell["uses"] if not (n in self.own or n in namespace or n in known)}
+        for name in used & USUAL_NAMES.keys():
             namespace[name] = importlib.import_module(USUAL_NAMES[name])
-        used -= set(USUAL_NAMES)
+        used -= USUAL_NAMES.keys()
         self.lent = self.submission.get(used)
         if not used <= {*self.lent, *cell["binds"], *cell["parameters"]}:
             self.submission.missed_names = True

@@ -24,12 +24,21 @@ class Masked:
 
 def forget_staff_modules() -> None:
     """Take the rooms that students must not use out of the interpreter's table."""
-    for name in list(sys.modules):
-        package, _, room = name.partition(".")
-        if package == "utils" and room.partition(".")[0] in MASKED:
-            del sys.modules[name]
     package = sys.modules.get("utils")
     for room in MASKED:
+        _forget(f"utils.{room}")
         if hasattr(package, room):
             delattr(package, room)
     sys.meta_path.insert(0, Masked())
+
+
+def _forget(name: str) -> None:
+    """Forget a module and what lies in it.
+
+    To go through all of the table instead would touch every name in it, and so copy, in a process
+    that has just been forked, a good part of its memory.
+    """
+    module = sys.modules.pop(name, None)
+    for part in list(vars(module)) if module else ():
+        if f"{name}.{part}" in sys.modules:
+            _forget(f"{name}.{part}")

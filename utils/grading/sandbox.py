@@ -6,7 +6,6 @@ The fences themselves are in `fences`.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 import select
@@ -60,7 +59,7 @@ class Limits:
     output_bytes: int = 1 << 20
 
     def __post_init__(self) -> None:
-        for name, value in dataclasses.asdict(self).items():
+        for name, value in vars(self).items():
             if type(value) not in (int, float) or not value > 0:
                 raise ValueError(f"limit {name} is {value!r}; it must be a number above 0")
 

@@ -15,6 +15,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from types import FrameType
@@ -55,8 +56,7 @@ def main(argv: list[str]) -> int:
 
 def run(asked: argparse.Namespace, started: float) -> int:
     """Grade as asked for on the command line."""
-    if not asked.scheduler:
-        start_early()
+    environment = {} if asked.scheduler else start_early()
     with no_rubbish():
         from utils.grading.course import CourseError, find_course
         from utils.grading.late import ExtensionsError
@@ -73,6 +73,7 @@ def run(asked: argparse.Namespace, started: float) -> int:
                 force=asked.force,
                 unsafe=asked.unsafe,
                 watch=bar.show,
+                environment=environment,
             )
     except (CourseError, ExtensionsError) as error:
         print(error, file=sys.stderr)
@@ -128,17 +129,25 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def start_early() -> None:
-    """Start the process from which workers are forked: it imports while this one does."""
-    if "forkserver" in multiprocessing.get_all_start_methods():
-        from multiprocessing import forkserver
+def start_early() -> dict[str, str]:
+    """Start the processes from which workers and submissions are forked: they import meanwhile.
 
-        multiprocessing.set_forkserver_preload(["utils.grading.warm"])
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for this process alone
-        try:
-            forkserver.ensure_running()
-        finally:
-            signal.signal(signal.SIGINT, before)
+    Returns:
+        What workers need in their environment.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return {}
+    from multiprocessing import forkserver
+
+    multiprocessing.set_forkserver_preload(["utils.grading.warm"])
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for this process alone
+    try:
+        forkserver.ensure_running()
+        with no_rubbish():
+            from utils.grading.nursery import NURSERY
+        return NURSERY.open(os.path.join(tempfile.gettempdir(), "nursery"))
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager

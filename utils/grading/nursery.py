@@ -4,6 +4,9 @@ It imports NumPy, Matplotlib and IPython once, a second's work that nbgrader doe
 submission, and then only forks. It starts with a clean environment and never reads a job, so
 nothing secret is in the memory that a submission's process inherits: the judge's job goes past it,
 through a socket of its own.
+
+A run with several workers starts one nursery, from which each worker has its own forked: see
+`Nursery.open`.
 """
 
 from __future__ import annotations
@@ -29,6 +32,8 @@ import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
+
 from utils.grading import fences, sandbox, student
 from utils.grading.cells import CellShell, make_shell
 from utils.grading.judge import Judge
@@ -42,6 +47,8 @@ with contextlib.suppress(ImportError):  # elsewhere than on Linux and macOS
 
 _length = struct.Struct("<Q")
 _JUDGE, _STUDENT = b"J", b"S"
+_READY = b"R"
+SHARED = "GRADING_NURSERY"  # names in the environment the socket of a nursery to be forked from
 
 # What most submissions import, apart from NumPy, Matplotlib and IPython.
 PRELOAD = ("numpy.testing", "utils.checks", "utils.mnist", "utils.colours", "utils.weights")
@@ -125,17 +132,16 @@ def _read_order(message: dict) -> Order:
 # In the nursery ---------------------------------------------------------------------------------
 
 
-def main(control: int, plots: bool) -> None:
-    """Fork judges and submissions' processes until the other end of `control` closes.
+def main(control: int, plots: bool, door: int) -> NoReturn:
+    """Make ready to fork, then `_serve`.
 
     Args:
         control: number of a socket.
         plots: whether submissions will want Matplotlib. Processes without it are forked in half
             the time.
+        door: number of a listening socket, on which other nurseries are asked for; -1 for none.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    commands = socket.socket(fileno=control)
-    requests, asked = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     shell = make_shell(plots)
     _warm_up(shell, plots)
     fences.note_address_space()
@@ -144,14 +150,42 @@ def main(control: int, plots: bool) -> None:
     fences.call_filter("namespaces", 0)
     gc.collect()
     gc.freeze()
+    gc.enable()
+    fences.use_large_pages()
+    doors = [socket.socket(fileno=door)] if door >= 0 else []
+    _serve(socket.socket(fileno=control), doors, folder, shell)
+
+
+def _serve(
+    commands: socket.socket, doors: list[socket.socket], folder: str, shell: CellShell
+) -> NoReturn:
+    """Fork judges and submissions' processes until the other end of `commands` closes.
+
+    Args:
+        commands: where judges are asked for.
+        doors: whoever connects to one of these gets a nursery of their own, forked from this one.
+        folder: where `fences.make_root` has made the submissions' file system; "" if that is not
+            this nursery's to remove.
+        shell: for all that are forked.
+    """
+    requests, asked = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with contextlib.suppress(ConnectionError):  # whoever asked may have gone; the loop finds out
-        commands.send(folder.encode())
+        commands.send(_READY + folder.encode())
     while True:
-        ready, _, _ = select.select([commands, asked], [], [], 10)
+        ready, _, _ = select.select([commands, asked, *doors], [], [], 10)
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         for sock in ready:
+            if sock in doors:
+                visitor, _ = sock.accept()
+                with visitor:
+                    if os.fork() == 0:
+                        fences.die_with_parent()
+                        for mine in (commands, requests, asked, *doors):
+                            mine.close()
+                        _serve(visitor, [], "", shell)
+                continue
             try:
                 what, fds, _, _ = socket.recv_fds(sock, 16, 2)
             except ConnectionError:
@@ -181,9 +215,10 @@ def _end_all(folder: str) -> NoReturn:
                 os.kill(int(child), signal.SIGKILL)
         while True:
             os.waitpid(-1, 0)
-    fences.leave_root()
-    with contextlib.suppress(OSError):
-        os.rmdir(folder)
+    if folder:
+        fences.leave_root()
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
     os._exit(0)
 
 
@@ -195,10 +230,65 @@ def _warm_up(shell: CellShell, plots: bool) -> None:
     if plots:
         shell.run("warm-up", "import matplotlib.pyplot as plt\nplt.plot([0, 1]); plt.title('x')")
     shell.run("warm-up", "print(1); 1 / 0")
-    shell.run("warm-up", "from utils import checks\nchecks.Task('x').points()")
+    _practise(shell)
     shell.reset(new_session=True)
     shell.execution_count = 1
     shell.outputs.start()
+
+
+_ANSWER = """
+import numpy as np
+def double(x):
+    return 2.0 * x
+def fail(x):
+    raise ValueError(x)
+"""
+_TEST = """
+task = checks.Task("double")
+with task.check(1, "values", "Twice as much."):
+    checks.gives(double, np.array([1.0, 2.0]), [2.0, 4.0])
+with task.check(1, "rows", "The last axis."):
+    checks.row_by_row(double, np.array([[1.0, 2.0], [3.0, 4.0]]))
+with task.check(1, "floats", "Twice as much."):
+    checks.gives_floats(double, 3, ())
+    checks.finite(double, np.ones((2, 2), dtype=np.float32))
+with task.check(1, "an argument", "Leave it alone."):
+    checks.leaves_alone(double, np.ones(3))
+with task.check(1, "a failure", "It raises."):
+    checks.gives(fail, 1.0, 2.0)
+task.points()
+"""
+
+
+def _practise(shell: CellShell, times: int = 12) -> None:
+    """Let both sides talk in this process, about what most tests ask.
+
+    Python quickens code that has run some times, and keeps that within the code. What is quick here
+    is quick in all that are forked, and need not be written, and so copied, by any of them.
+    """
+    ours, theirs = socket.socketpair()
+    submission = Submission(lambda: Start(ours, _NoKeeper()), Limits())
+    there = threading.Thread(target=student.StudentLink(theirs, shell).serve)
+    there.start()
+    submission.run("warm-up", _ANSWER)
+    names = {"np": np, "checks": importlib.import_module("utils.checks")}
+    names |= submission.get({"double", "fail"})
+    code = compile(_TEST, "warm-up", "exec")
+    for _ in range(times):
+        exec(code, names)
+    submission.end("all is warm")
+    there.join()
+    theirs.close()
+
+
+class _NoKeeper:
+    """For a submission's side that is no process of its own."""
+
+    def too_much(self) -> str:
+        return ""
+
+    def end(self, why: str) -> dict:
+        return {}
 
 
 def _student(sock: socket.socket, order: Order, shell: CellShell) -> None:
@@ -286,58 +376,113 @@ class Nursery:
         self._process: subprocess.Popen | None = None
         self._control: socket.socket | None = None
         self._owner = 0
+        self._ready = False
         self._folder = ""
         self._fences: dict[str, str] = {}  # fence -> why it does not stand; empty if it does
 
     def connect(self) -> socket.socket:
         """Return the socket on which processes are asked for."""
         with self._lock:
-            if (
-                self._control is None
-                or self._owner != os.getpid()
-                or self._process.poll() is not None
-            ):
-                self._start()
+            if not self._lives():
+                self._end()
+                if not self._fork_shared():
+                    self._start()
+            if not self._ready:
+                self._wait()
             return self._control
 
-    def _start(self) -> None:
+    def open(self, address: str) -> dict[str, str]:
+        """Start it, without waiting, for the nurseries of other processes to be forked from it.
+
+        Args:
+            address: of a new socket, in a folder that is this user's alone.
+        Returns:
+            What the other processes need in their environment.
+        """
+        with self._lock, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
+            door.bind(address)
+            door.listen()
+            self._start(door)
+        return {SHARED: address}
+
+    def _lives(self) -> bool:
+        if self._control is None or self._owner != os.getpid():
+            return False
+        try:
+            return bool(self._control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+    def _fork_shared(self) -> bool:
+        """Have this nursery forked from one that another process has opened, if it lives."""
+        address = os.environ.get(SHARED, "")
+        if not address or self._plots:
+            return False
+        ours = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            ours.connect(address)
+        except OSError:
+            ours.close()
+            return False
+        self._take(ours)
+        return True
+
+    def _take(self, control: socket.socket) -> None:
+        self._control, self._owner, self._ready = control, os.getpid(), False
+
+    def _wait(self) -> None:
+        self._control.settimeout(120)
+        try:
+            said = self._control.recv(4096)
+        except OSError:
+            said = b""
+        if not said.startswith(_READY):
+            self._control.close()
+            self._control = None
+            raise NurseryError("the process that starts submissions did not start; see above")
+        self._control.settimeout(None)
+        self._folder, self._ready = said.removeprefix(_READY).decode(), True
+
+    def _start(self, door: socket.socket | None = None) -> None:
         if not sandbox.LINUX:
             raise NurseryError(sandbox.ELSEWHERE)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         course = str(Path(sandbox.__file__).resolve().parents[2])
         code = (
-            "import sys; sys.path.insert(0, sys.argv[1])\n"
+            "import gc, sys; gc.disable(); sys.path.insert(0, sys.argv[1])\n"
             "from utils.grading import nursery\n"
-            "nursery.main(int(sys.argv[2]), bool(int(sys.argv[3])))"
+            "nursery.main(int(sys.argv[2]), bool(int(sys.argv[3])), int(sys.argv[4]))"
         )
+        files = [theirs.fileno(), *([door.fileno()] if door else [])]
+        numbers = [str(theirs.fileno()), str(+self._plots), str(door.fileno() if door else -1)]
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", code, course, str(theirs.fileno()), str(+self._plots)],
+                [sys.executable, "-I", "-c", code, course, *numbers],
                 env=_clean_environment(),
-                pass_fds=[theirs.fileno()],
+                pass_fds=files,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 cwd="/",
                 start_new_session=True,
             )
-        ours.settimeout(120)
-        try:
-            self._folder = ours.recv(4096).decode()
-        except OSError:
-            self._folder = ""
-        if not self._folder:
-            raise NurseryError("the process that starts submissions did not start; see above")
-        ours.settimeout(None)
-        self._control, self._owner = ours, os.getpid()
+        self._take(ours)
 
     def close(self) -> None:
         """End the nursery, and with it all judges and submissions that are running."""
+        with self._lock:
+            self._end()
+
+    def _end(self) -> None:
         if self._control is not None and self._owner == os.getpid():
             self._control.close()
-            self._process.wait()
-            with contextlib.suppress(OSError):
-                os.rmdir(self._folder)  # if the nursery could not
-        self._control = None
+            if self._process:
+                self._process.wait()
+                if self._folder:
+                    with contextlib.suppress(OSError):
+                        os.rmdir(self._folder)  # if the nursery could not
+        self._control = self._process = None
 
     def fence(self) -> str:
         """Return the fence that stands here, or "" for none; a process is started to see."""

@@ -421,6 +421,7 @@ def grade(
     unsafe: bool = False,
     watch: Callable[[Progress], None] = lambda progress: None,
     client: Any = None,
+    environment: dict[str, str] | None = None,
 ) -> tuple[Progress, report.Report]:
     """Grade the submissions of a problem set and write notebooks, pages, gradebook and report.
 
@@ -434,6 +435,7 @@ def grade(
         unsafe: run submissions even if nothing fences them in.
         watch: called with the progress whenever it changes.
         client: a Dask client whose workers are used, instead of new ones.
+        environment: what local worker processes have in theirs besides this process's.
 
     Raises:
         CourseError: something is not as it has to be; the message says what to do.
@@ -447,7 +449,7 @@ def grade(
             now.grade(todo, client)
         elif todo:
             count = min(count or workers.processors(), len(todo))
-            with workers.workers(count, scheduler) as client:
+            with workers.workers(count, scheduler, environment) as client:
                 now.grade(todo, client)
         now.refresh_pages()
         found = report.read(course, book, problem_set)

@@ -180,10 +180,11 @@ class StudentLink(Link):
 
     def serve(self) -> None:
         """Answer the judge until it hangs up."""
-        while True:
-            with self.turn:
-                question = self.receive()
-            self.reply(*question)
+        with contextlib.suppress(Ended, WireError, CannotCross):
+            while True:
+                with self.turn:
+                    question = self.receive()
+                self.reply(*question)
 
     def reply(self, verb: str, token: bytes, args: tuple) -> None:
         with self.turn:
@@ -333,5 +334,4 @@ def main(sock: socket.socket, shell: CellShell, output_limit: int) -> None:
     shell.outputs.limit = output_limit
     link = StudentLink(sock, shell)
     forget_staff_modules()
-    with contextlib.suppress(Ended, WireError, CannotCross):
-        link.serve()
+    link.serve()

@@ -1,0 +1,116 @@
+"""The process that all others are forked from: shared by workers, replaced when it has gone."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from utils.grading import nursery, sandbox
+from utils.grading.nursery import SHARED, Nursery
+from utils.grading.sandbox import Limits, Order
+
+ROOT = Path(__file__).resolve().parents[2]
+CELLS = [{"kind": "student", "label": "1", "source": "print(1 + 1)"}]
+
+pytestmark = pytest.mark.skipif(not sandbox.LINUX, reason="submissions are graded on Linux")
+
+
+@pytest.fixture
+def new(monkeypatch):
+    """Makes nurseries, as other processes have them, and ends them with the test."""
+    monkeypatch.delenv(SHARED, raising=False)
+    made = []
+
+    def make():
+        made.append(Nursery(plots=False))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def prints(one, fence):
+    """What the notebook shows that this nursery's judge has run."""
+    return one.judge(CELLS, Order(Limits(), fence))["cells"]["0"]["outputs"][0]["text"]
+
+
+def ended(process):
+    """Whether a process that is nobody's child here ends within some seconds."""
+    for _ in range(200):
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def children(process):
+    return [int(n) for n in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def test_workers_have_theirs_forked_from_one(new, fence, tmp_path, monkeypatch):
+    first = new()
+    environment = first.open(str(tmp_path / "nursery"))
+    monkeypatch.setenv(SHARED, environment[SHARED])
+    second, third = new(), new()
+    assert prints(second, fence) == prints(third, fence) == "2\n"
+    forked = children(first._process.pid)
+    assert len(forked) == 2
+    assert second._process is third._process is None
+    second.close()
+    assert ended(forked[0]) != ended(forked[1])  # the other one goes on
+    assert prints(third, fence) == "2\n"
+
+
+def test_all_that_is_forked_ends_with_the_first_and_workers_start_their_own(
+    new, fence, tmp_path, monkeypatch
+):
+    first = new()
+    monkeypatch.setenv(SHARED, first.open(str(tmp_path / "nursery"))[SHARED])
+    second = new()
+    assert prints(second, fence) == "2\n"
+    (forked,) = children(first._process.pid)
+    os.kill(first._process.pid, signal.SIGKILL)
+    assert ended(forked)
+    assert prints(second, fence) == "2\n"
+    assert second._process is not None
+
+
+def test_one_that_is_not_needed_any_more_before_it_is_ready_leaves_nothing(new):
+    before = set(Path("/tmp").glob("nursery-*"))
+    one = new()
+    one._start()
+    process = one._process
+    one.close()
+    assert process.returncode == 0
+    assert set(Path("/tmp").glob("nursery-*")) <= before
+
+
+def test_memory_in_large_pages_holds_what_it_held():
+    code = (
+        "from pathlib import Path; from utils.grading import fences\n"
+        "data = [bytes([n % 256]) * 4000 for n in range(8000)]\n"
+        "fences.use_large_pages()\n"
+        "assert data == [bytes([n % 256]) * 4000 for n in range(8000)]\n"
+        "text = Path('/proc/self/smaps_rollup').read_text()\n"
+        "print(text.partition('AnonHugePages:')[2].split()[0])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert result.stderr == ""
+    if result.stdout.strip() == "0":
+        pytest.skip("this kernel does not put memory into large pages on demand")
+    assert int(result.stdout) >= 2048
+
+
+def test_the_link_is_practised_and_leaves_no_trace():
+    shell = nursery.make_shell(plots=False)
+    names = set(shell.user_ns)
+    nursery._warm_up(shell, plots=False)
+    assert set(shell.user_ns) <= names
+    assert shell.outputs.take() == []

@@ -1,6 +1,7 @@
 """`check`: a student's own check, with hints, without a kernel and without a gradebook."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -134,6 +135,12 @@ def test_a_wrong_file_gets_a_sentence(tmp_path, content, words):
         path.write_bytes(content)
     assert words in call(path, status=2)
     assert "is a folder" in call(tmp_path, status=2)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "notes.ipynb")
+    assert "is no ordinary file" in call(tmp_path / "notes.ipynb", status=2)
 
 
 def test_it_starts_without_nbgrader_and_jupyter(tmp_path):

@@ -17,6 +17,7 @@ import io
 import json
 import linecache
 import os
+import stat
 import sys
 import threading
 import traceback
@@ -110,6 +111,8 @@ def read(path: Path) -> list[Cell]:
 
 def _code_cells(path: Path) -> list[dict[str, Any]]:
     try:
+        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+            raise FileError(f"{path} is no ordinary file; give a notebook")  # a pipe would wait
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise FileError(f"there is no file {path}") from None

@@ -16,7 +16,9 @@ with no_rubbish():
     import distributed.nanny
     import distributed.worker  # noqa: F401 - for those who are forked
 
-    from utils.grading import execute, workers  # noqa: F401
+    from utils.grading import execute, workers
+
+workers.keep_quiet()
 
 
 def dask_setup(worker: Any) -> None:

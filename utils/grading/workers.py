@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import itertools
 import json
+import logging
 import math
 import os
 import queue
@@ -240,6 +241,7 @@ def workers(
         "distributed.admin.tick.interval": "1s",
         "distributed.admin.tick.limit": "1h",  # a long pause of this process is nobody's concern
     }
+    keep_quiet()
     with dask.config.set(settings):
         with _uninterrupted():
             cluster = LocalCluster(
@@ -257,6 +259,11 @@ def workers(
             )
         with cluster, Client(cluster, set_as_default=False) as client:
             yield client
+
+
+def keep_quiet() -> None:
+    """Let Dask say nothing in this process, least of all while everything ends."""
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
 
 
 @contextlib.contextmanager

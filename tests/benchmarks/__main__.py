@@ -1,53 +1,55 @@
-"""Run one benchmark, or parts of it: `python -m tests.benchmarks NAME [PART ...]`.
+"""Measure one part of a benchmark: `python -m tests.benchmarks NAME PART`.
 
-This is what `python3 -m utils bench` starts, for each benchmark with the Python that has its peers.
+This is what `python3 -m utils bench` starts, for each part with the Python that has its peers. What
+it prints are messages for `bench`, one line of JSON each; see `measuring.tell`.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib
+import os
 import sys
 import warnings
+from collections.abc import Iterator
 
-from tests.benchmarks.measuring import Size
-from utils.commands.bench import BENCHMARKS
+from tests.benchmarks import measuring
+from tests.benchmarks.measuring import CommandFailed, Size, Table, tell
+from utils.commands.bench import BENCHMARKS, adopt, end_below
 
 
 def main(argv: list[str]) -> int:
-    """Print the tables of a benchmark as Markdown, each as soon as it is there."""
+    """Send the tables of a part, each as soon as it is there; return 1 if the part fails."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
     parser.add_argument("name", choices=BENCHMARKS)
-    parser.add_argument("parts", nargs="*", metavar="PART", help="all if left out")
+    parser.add_argument("part", help="or profile")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--share", type=float, default=1.0)
-    parser.add_argument("--profile", action="store_true")
     asked = parser.parse_args(argv)
+    adopt()
+    measuring.listener = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever else is printed is no message
     warnings.simplefilter("ignore")  # the peers' own affair
     try:
-        return run(asked, parser)
-    except KeyboardInterrupt:
-        return 130  # `bench` says so
-    except (RuntimeError, OSError, ImportError, AssertionError) as error:
-        print(f"{asked.name} cannot be measured: {error}", file=sys.stderr)
+        for table in measure(asked.name, asked.part, Size(asked.rounds, asked.share)):
+            tell(table=table.markdown())
+    except (KeyboardInterrupt, BrokenPipeError):
+        return 130  # nobody waits for figures any more; `bench`, if it can, ends this at once
+    except CommandFailed as error:
+        tell(missing=f"{error}{error.said}")
         return 1
-
-
-def run(asked: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    """Print the tables that are asked for."""
-    benchmark = importlib.import_module(f"tests.benchmarks.{asked.name}")
-    unknown = [part for part in asked.parts if part not in benchmark.PARTS]
-    if unknown:
-        parser.error(f"{asked.name} has the parts {', '.join(benchmark.PARTS)}, no {unknown[0]!r}")
-    size = Size(asked.rounds, asked.share)
-    tables = sys.stdout
-    with contextlib.redirect_stdout(sys.stderr):  # whatever else is printed is no table
-        for part in ["profile"] if asked.profile else asked.parts or benchmark.PARTS:
-            found = benchmark.profile() if asked.profile else benchmark.PARTS[part](size)
-            for table in found:
-                print(table.markdown(), file=tables, flush=True)
+    except (RuntimeError, OSError, ImportError, AssertionError) as error:
+        tell(missing=f"it cannot be measured: {error}")
+        return 1
+    finally:
+        end_below(os.getpid())
     return 0
+
+
+def measure(name: str, part: str, size: Size) -> Iterator[Table]:
+    """Return the tables of a part, which are measured as they are asked for."""
+    benchmark = importlib.import_module(f"tests.benchmarks.{name}")
+    return benchmark.profile() if part == "profile" else benchmark.PARTS[part](size)
 
 
 if __name__ == "__main__":

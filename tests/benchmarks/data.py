@@ -19,7 +19,6 @@ import hashlib
 import json
 import os
 import pickle
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -31,17 +30,21 @@ from tests.benchmarks.measuring import (
     ROOT,
     Figure,
     Size,
+    Stage,
     Table,
+    Took,
     at_most,
     compare,
     figures,
     in_turn,
     profiled,
+    run,
+    say,
     seconds,
     threads,
 )
 from tests.benchmarks.peers import torch
-from utils.mnist import SHAPES, cache_folder, data_source, load_mnist
+from utils.mnist import SHAPES, data_source, load_mnist
 
 OURS, GZIPPED = "ours", "ours, gzipped"
 PICKLE, IDX = "the book's pickle", "torchvision's format"
@@ -134,9 +137,11 @@ def throw_out(folder: Path) -> None:
 def loading(size: Size) -> Iterator[Table]:
     """Yield times warm and cold, and the peak of memory."""
     before = os.environ.get("MNIST_DIR")
-    cache_folder().mkdir(parents=True, exist_ok=True)  # on the disk where the data lie
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=cache_folder()) as name:
+    with (
+        tempfile.TemporaryDirectory() as name
+    ):  # on the disk where the data lie, `bench` sees to it
         folder = Path(name)
+        say("writing the files", 0)
         prepare(folder)
         try:
             with threads(1):
@@ -163,41 +168,44 @@ def _measure(folder: Path, size: Size) -> Iterator[Table]:
         return lambda: seconds(lambda: load(folder))
 
     def timed_cold(load: Callable[[Path], tuple]) -> Callable[[], float]:
-        def run() -> float:
+        def measure() -> float:
             throw_out(folder)
             return seconds(lambda: load(folder))
 
-        return run
+        return measure
 
-    took = in_turn({n: timed(load) for n, load in (there | {HASH: hash_files}).items()}, rounds)
+    warm = {name: timed(load) for name, load in (there | {HASH: hash_files}).items()}
+    took = in_turn(warm, rounds, stage=Stage("warm", 0.2, 0.4))
     yield figures("Warm", [*_rows(took), compare(took, HASH, OURS, "ms")], torch.notes())
     if hasattr(os, "posix_fadvise"):
-        cold = in_turn({name: timed_cold(load) for name, load in there.items()}, rounds)
-        yield figures("Cold", _rows(cold))
+        cold = {name: timed_cold(load) for name, load in there.items()}
+        yield figures("Cold", _rows(in_turn(cold, rounds, stage=Stage("cold", 0.4, 0.6))))
     if Path("/proc/self/status").exists():
+        peaks = _memory(folder, list(there), min(rounds, 3))
+        goals = dict.fromkeys((OURS, GZIPPED), at_most(BOUND))
         yield figures(
             "Peak of memory while loading, over what is returned",
-            list(_memory(folder, list(there), min(rounds, 3))),
-            ["Each in a process of its own, whose memory before loading is subtracted."],
+            [Figure(name, "the arrays", peaks[name], "MB", goals.get(name)) for name in peaks],
+            [
+                *peaks.notes,
+                "Each in a process of its own, whose memory before loading is subtracted.",
+            ],
         )
 
 
-def _rows(took: dict[str, list[float]]) -> list[Figure]:
+def _rows(took: Took[float]) -> list[Figure]:
     return [compare(took, name, OURS, "ms") for name in took if name not in (OURS, HASH)]
 
 
-def _memory(folder: Path, names: list[str], rounds: int) -> Iterator[Figure]:
-    """Yield each loader's peak of memory over the size of what it returns, both in bytes."""
-    for name in names:
+def _memory(folder: Path, names: list[str], rounds: int) -> Took[tuple[int, int]]:
+    """Return each loader's peak of memory and the size of what it returns, both in bytes."""
+
+    def measured(name: str) -> Callable[[], tuple[int, int]]:
         command = [sys.executable, "-W", "ignore", "-m", "tests.benchmarks.data", folder, name]
-        pairs = []
-        for _ in range(rounds):
-            run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-            if run.returncode:
-                raise RuntimeError(f"{name}: {run.stderr[-2000:]}")
-            pairs.append(json.loads(run.stdout.splitlines()[-1]))
-        goal = at_most(BOUND) if name in (OURS, GZIPPED) else None
-        yield Figure(name, "the arrays", pairs, "MB", goal)
+        return lambda: tuple(json.loads(run(name, command, ROOT, 5).stdout.splitlines()[-1]))
+
+    calls = {name: measured(name) for name in names}
+    return in_turn(calls, rounds, warm_up=False, stage=Stage("memory", 0.6, 1.0))
 
 
 def peak_of(name: str, folder: Path) -> tuple[int, int]:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 import json
 import os
 import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 import textwrap
@@ -31,13 +31,17 @@ from tests.benchmarks.measuring import (
     Figure,
     Goal,
     Size,
+    StoodStill,
     Table,
+    Took,
     at_least,
     at_most,
     compare,
     figures,
     in_turn,
+    once_more,
     profiled,
+    run,
     say,
     seconds,
 )
@@ -59,6 +63,12 @@ CLASS, LARGE = 60, 1000  # submissions
 PROCESSORS = 2
 START = "import sys; from utils.commands.{} import main; sys.exit(main(sys.argv[1:]))"
 OURS, NBGRADER, OTTER_RUN = "grade", "nbgrader autograde", "otter run"
+CHECK, VALIDATE = "check", "nbgrader validate"
+JUDGE, EXECUTE, ALONE = "the judge", "nbgrader's Execute", "the cells alone"
+# Seconds that each usually takes: to start and end, and for every submission.
+USUAL = {OURS: (5.0, 0.1), NBGRADER: (5.0, 1.5), OTTER_RUN: (5.0, 3.0)}
+# A kernel warns that it is not encrypted, each time one starts, of which a terminal would be full.
+NO_WARNING = ["--IPKernelApp.log_level=ERROR"]
 
 
 # Measuring commands -----------------------------------------------------------------------------
@@ -79,27 +89,22 @@ class Cost:
     largest: float
 
 
-def run(command: Sequence[str | Path], folder: Path) -> Cost:
-    """Run a command on two processors, and wait for everything that it started."""
-    read, write = os.pipe()
-    os.set_inheritable(write, True)
+def cost(what: str, command: Sequence[str | Path], folder: Path, usual: float) -> Cost:
+    """Run a command on two processors, and wait for everything that it started.
+
+    Args:
+        what: its name for people.
+        command: it and its arguments.
+        folder: where it runs.
+        usual: seconds that it usually takes.
+
+    Raises:
+        CommandFailed: it failed, or it stood still.
+    """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    meter = subprocess.Popen(
-        [sys.executable, "-P", "-c", METER, str(write), *command],
-        cwd=folder,
-        pass_fds=[write],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PATH": path},
-    )
-    os.close(write)
-    with os.fdopen(read) as answer:
-        numbers = answer.read().split()
-    _, said = meter.communicate()
-    if meter.returncode:
-        raise RuntimeError(f"{' '.join(map(str, command))}\n{said[-3000:]}")
-    return Cost(*map(float, numbers))
+    meter = [sys.executable, "-P", "-c", METER, *command]
+    done = run(what, meter, folder, usual, {**os.environ, "PATH": path})
+    return Cost(*map(float, done.stdout.split()))
 
 
 # Runs a command as the parent of all that it leaves behind, so that their time counts, too.
@@ -110,7 +115,7 @@ if hasattr(os, "sched_setaffinity"):
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
 unit = 1 if sys.platform == "darwin" else 1024
 start = time.perf_counter()
-child = subprocess.Popen(sys.argv[2:])
+child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
 while True:
     try:
         pid, code, used = os.wait4(-1, 0)
@@ -119,8 +124,7 @@ while True:
     if pid == child.pid:
         wall, status, memory = time.perf_counter() - start, code, used.ru_maxrss * unit
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
-cpu, largest = used.ru_utime + used.ru_stime, used.ru_maxrss * unit
-os.write(int(sys.argv[1]), f"{{wall}} {{cpu}} {{memory}} {{largest}}".encode())
+print(wall, used.ru_utime + used.ru_stime, memory, used.ru_maxrss * unit, flush=True)
 os._exit(os.waitstatus_to_exitcode(status) & 255)
 """
 
@@ -129,6 +133,7 @@ def make_course(folder: Path, size: int, plain: bool = False) -> Path:
     """Make a course with a class's submissions and a gradebook that knows the problem set."""
     for name in ("solutions", "assignments"):
         shutil.copytree(ROOT / name / NAME, folder / name / NAME)
+    say(f"inventing {size:,} submissions", 0)
     config = (ROOT / CONFIG).read_text(encoding="utf-8") + (PLAIN if plain else "")
     (folder / CONFIG).write_text(config, encoding="utf-8")
     submitted = folder / "grading" / "submitted"
@@ -147,12 +152,20 @@ def submissions(folder: Path) -> list[Path]:
 def grade(folder: Path) -> Cost:
     """Measure `grade` on all submissions of a course."""
     command = [sys.executable, "-P", "-c", START.format("grade"), NAME, "--quiet", "--force"]
-    return run([*command, "--jobs", str(PROCESSORS), "--course", folder], folder)
+    command += ["--jobs", str(PROCESSORS), "--course", str(folder)]
+    return cost(OURS, command, folder, usual(OURS, len(submissions(folder))))
 
 
 def autograde(folder: Path) -> Cost:
     """Measure `nbgrader autograde`, as nbgrader comes, on all submissions of a course."""
-    return run([sys.executable, "-m", "nbgrader", "autograde", NAME, "--force"], folder)
+    command = [sys.executable, "-m", "nbgrader", "autograde", NAME, "--force"]
+    return cost(NBGRADER, command, folder, usual(NBGRADER, len(submissions(folder))))
+
+
+def usual(name: str, count: int) -> float:
+    """Return the seconds that grading so many submissions usually takes."""
+    start, each = USUAL[name]
+    return start + count * each
 
 
 def scores(folder: Path) -> dict[str, float]:
@@ -199,7 +212,7 @@ def write_autograder(folder: Path, otter: str) -> Path:
             (folder / "tests" / f"{name}.py").write_text(text, encoding="utf-8")
     file = folder / "autograder.zip"
     command = [otter, "generate", "-t", "tests", "-o", file, "--no-environment"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    once_more(lambda: run("otter generate", command, folder, 5))
     return file
 
 
@@ -225,12 +238,12 @@ def otter_run(folder: Path, otter: str, autograder: Path, notebooks: Sequence[Pa
         (out / "results.json").unlink(missing_ok=True)
         arguments += [out, notebook]
     start = [sys.executable, "-c", OTTER_CLASS, otter, autograder, str(PROCESSORS)]
-    cost = run([*start, *arguments], folder)
+    took = cost(OTTER_RUN, [*start, *arguments], folder, usual(OTTER_RUN, len(notebooks)))
     for out in arguments[::2]:
         tests = json.loads((out / "results.json").read_text(encoding="utf-8"))["tests"]
         if not any("score" in test for test in tests):
             raise RuntimeError(f"otter run gave no score: {tests}")
-    return cost
+    return took
 
 
 # What is compared -------------------------------------------------------------------------------
@@ -240,7 +253,8 @@ def throughput(folder: Path, size: Size) -> Iterator[Table]:
     """Compare `grade` with `nbgrader autograde` and `otter run`: time, processor time, memory."""
     count = size.of(CLASS, least=2)
     ours, theirs = make_course(folder / "ours", count), make_course(folder / "theirs", count, True)
-    grade(make_course(folder / "one", 1))  # compiles bytecode
+    once = make_course(folder / "one", 1)
+    once_more(lambda: grade(once))  # compiles bytecode
     calls = {OURS: lambda: grade(ours), NBGRADER: lambda: autograde(theirs)}
     notes = []
     otter = executable(OTTER, "otter")
@@ -249,19 +263,14 @@ def throughput(folder: Path, size: Size) -> Iterator[Table]:
         calls[OTTER_RUN] = lambda: otter_run(folder, otter, autograder, submissions(ours))
     else:
         notes.append(f"Skipped: {OTTER.what}, for it is not installed; {INSTALL}.")
-    costs: dict[str, list[Cost]] = {name: [] for name in calls}
-
-    def measured(name: str) -> Callable[[], float]:
-        def call() -> float:
-            costs[name].append(calls[name]())
-            return costs[name][-1].wall
-
-        return call
-
-    in_turn({name: measured(name) for name in calls}, size.rounds_or(3), warm_up=False)
-    same_scores(ours, theirs)
-    if otter:
+    took = in_turn(calls, size.rounds_or(3), warm_up=False)
+    said = ["Times are those of one submission."]
+    if not took.missing.keys() & {OURS, NBGRADER}:
+        same_scores(ours, theirs)
+        said.append("grade and nbgrader autograde gave the same scores.")
+    if otter and not took.missing.keys() & {OURS, OTTER_RUN}:
         same_full_marks(folder, ours)
+        said.append("grade and otter run gave full marks to the same students.")
     rows = []
     for name in list(calls)[1:]:
         for field, what, unit, share, goal in (
@@ -269,14 +278,14 @@ def throughput(folder: Path, size: Size) -> Iterator[Table]:
             ("cpu", "processor time", "ms", count, None),
             ("largest", "memory of the largest process", "MB", 1, None),
         ):
-            took = {n: [getattr(c, field) / share for c in costs[n]] for n in (name, OURS)}
-            row = compare(took, name, OURS, unit, goal)
+            row = compare(_each(took, field, share), name, OURS, unit, goal)
             rows.append(Figure(f"{name}, {what}", OURS, row.pairs, unit, goal))
-    notes.append(
-        "Times are those of one submission. grade and nbgrader autograde gave the same scores"
-        + (", grade and otter run full marks to the same students." if otter else ".")
-    )
-    yield figures(f"A class of {count}", rows, notes)
+    yield figures(f"A class of {count}", rows, [*notes, *took.notes, " ".join(said)])
+
+
+def _each(took: Took[Cost], field: str, share: float = 1) -> dict[str, list[float]]:
+    """Return one field of everybody's costs, divided by `share`."""
+    return {name: [getattr(one, field) / share for one in costs] for name, costs in took.items()}
 
 
 def same_scores(ours: Path, theirs: Path) -> None:
@@ -315,53 +324,49 @@ def cells_alone(folder: Path, size: Size) -> Iterator[Table]:
     def alone() -> float:
         return seconds(lambda: [execute(notebook) for notebook in notebooks])
 
+    every, single = f"grade on {count} submissions", "grade on one submission"
     calls = {
-        "all": lambda: grade(course).wall,
-        "one": lambda: grade(one).wall,
-        "alone": alone,
+        every: lambda: grade(course).wall,
+        single: lambda: grade(one).wall,
+        ALONE: alone,
     }
     took = in_turn(calls, size.rounds_or(3))
-    each = [seconds / count for seconds in took["alone"]]
-    whole = [seconds / count for seconds in took["all"]]
-    further = [(a - b) / (count - 1) for a, b in zip(took["all"], took["one"], strict=True)]
+    each = [seconds / count for seconds in took[ALONE]]
+    whole = [seconds / count for seconds in took[every]]
+    further = [(a - b) / (count - 1) for a, b in zip(took[every], took[single], strict=False)]
+    goal = size.goal(at_most(3))
     yield figures(
         f"grade and the cells alone, {count} submissions",
         [
-            _pairs(
-                "a submission, start-up included",
-                "its cells alone",
-                whole,
-                each,
-                size.goal(at_most(3)),
-            ),
-            _pairs("a further submission", "its cells alone", further, each, size.goal(at_most(3))),
+            _pairs("a submission, start-up included", "its cells alone", whole, each, goal),
+            _pairs("a further submission", "its cells alone", further, each, goal),
         ],
-        ["The cells alone: in one warm process, without fences, notebooks in memory."],
+        [*took.notes, "The cells alone: in one warm process, without fences, notebooks in memory."],
     )
 
 
 def growth(folder: Path, size: Size) -> Iterator[Table]:
     """Compare a large class with one of 30: time for a further submission, memory."""
     few, more, large = 30, 130, size.of(LARGE, least=300)
-    sizes = {count: make_course(folder / f"class{count}", count) for count in (few, more, large)}
-    costs: dict[int, list[Cost]] = {count: [] for count in sizes}
-    for number in range(1, size.rounds_or(3) + 1):
-        for count, course in sizes.items():
-            say(f"round {number}: {count} submissions")
-            costs[count].append(grade(course))
-    say("")
-    early = [_further(a, b, more - few) for a, b in zip(costs[few], costs[more], strict=True)]
-    late = [_further(a, b, large - more) for a, b in zip(costs[more], costs[large], strict=True)]
+    names = {count: f"{count:,} submissions" for count in (few, more, large)}
+    classes = {count: make_course(folder / f"class{count}", count) for count in names}
+    calls = {names[count]: functools.partial(grade, classes[count]) for count in names}
+    took = in_turn(calls, size.rounds_or(3), warm_up=False)
+    wall, cpu, memory = (
+        {count: costs[names[count]] for count in names}
+        for costs in (_each(took, field) for field in ("wall", "cpu", "memory"))
+    )
+    early = [(b - a) / (more - few) for a, b in zip(wall[few], wall[more], strict=False)]
+    late = [(b - a) / (large - more) for a, b in zip(wall[more], wall[large], strict=False)]
     flat = size.goal(at_most(1.15))
-    cpu = {count: [cost.cpu / count for cost in costs[count]] for count in (few, large)}
-    memory = {count: [cost.memory for cost in costs[count]] for count in (few, large)}
+    each = {count: [seconds / count for seconds in cpu[count]] for count in (few, large)}
     yield figures(
         f"grade on {few} to {large:,} submissions",
         [
             _pairs(
                 f"a further submission, {more} to {large:,}", f"{few} to {more}", late, early, flat
             ),
-            _pairs(f"processor time each of {large:,}", f"of {few}", cpu[large], cpu[few], flat),
+            _pairs(f"processor time each of {large:,}", f"of {few}", each[large], each[few], flat),
             _pairs(
                 f"memory of the main process, {large:,}",
                 f"{few}",
@@ -371,11 +376,8 @@ def growth(folder: Path, size: Size) -> Iterator[Table]:
                 "MB",
             ),
         ],
+        took.notes,
     )
-
-
-def _further(few: Cost, many: Cost, count: int) -> float:
-    return (many.wall - few.wall) / count
 
 
 def _pairs(
@@ -386,7 +388,7 @@ def _pairs(
     goal: Goal | None,
     unit: str = "ms",
 ) -> Figure:
-    return Figure(first, second, list(zip(one, other, strict=True)), unit, goal)
+    return Figure(first, second, list(zip(one, other, strict=False)), unit, goal)
 
 
 def judge(folder: Path, size: Size) -> Iterator[Table]:
@@ -400,50 +402,50 @@ def judge(folder: Path, size: Size) -> Iterator[Table]:
         judged.run_notebook(copy.deepcopy(notebook), Order(Limits(), fence))
 
     def by_nbgrader() -> None:
-        Execute().preprocess(copy.deepcopy(notebook), {"metadata": {"path": str(folder)}})
+        where = {"metadata": {"path": str(folder)}}
+        try:
+            done, _ = Execute(extra_arguments=NO_WARNING).preprocess(copy.deepcopy(notebook), where)
+        except RuntimeError as error:  # the kernel does not start, or has died
+            raise StoodStill(str(error)) from error
+        outputs = [output for cell in done.cells for output in cell.get("outputs", [])]
+        if any(output.get("ename") == "CellTimeoutError" for output in outputs):
+            raise StoodStill("a cell stood still in nbgrader's kernel")
 
-    wall: dict[str, list[float]] = {"judge": [], "Execute": [], "alone": []}
-
-    def measured(name: str, call: Callable[[], None], start: float = 0.0) -> Callable[[], float]:
-        def run() -> float:
+    def measured(call: Callable[[], None], start: float = 0.0) -> Callable[[], tuple]:
+        def measure() -> tuple[float, float]:
             before = _cpu()
             call()  # starts what has to be started, which is not in the time
             begun = time.perf_counter()
             for _ in range(count):
                 call()
-            wall[name].append((time.perf_counter() - begun) / count)
+            wall = (time.perf_counter() - begun) / count
             NURSERY.close()  # its processes are counted when it has ended
-            return (_cpu() - before - start) / (count + 1)
+            return wall, (_cpu() - before - start) / (count + 1)
 
-        return run
+        return measure
 
     before = _cpu()
     NURSERY.connect()
     NURSERY.close()
     start = _cpu() - before
     calls = {
-        "Execute": measured("Execute", by_nbgrader),
-        "judge": measured("judge", by_judge, start),
-        "alone": measured("alone", lambda: execute(notebook)),
+        EXECUTE: measured(by_nbgrader),
+        JUDGE: measured(by_judge, start),
+        ALONE: measured(lambda: execute(notebook)),
     }
-    rounds = size.rounds_or(3)
-    took = in_turn(calls, rounds)
-    wall = {name: times[-rounds:] for name, times in wall.items()}  # without the warming up
-    cpu = _pairs(
-        "nbgrader's Execute, processor time",
-        "the judge",
-        took["Execute"],
-        took["judge"],
-        at_least(15),
-    )
-    alone = _pairs(
-        "the judge, processor time", "the cells alone", took["judge"], took["alone"], None
-    )
-    wait = _pairs("nbgrader's Execute, time", "the judge", wall["Execute"], wall["judge"], None)
+    took = in_turn(calls, size.rounds_or(3))
+    wall, cpu = ({name: [pair[i] for pair in took[name]] for name in calls} for i in (0, 1))
     yield figures(
         "Running the cells of one submission",
-        [cpu, wait, alone],
-        [f"Starting the judge, once for a class, takes {start * 1000:.0f} ms of processor time."],
+        [
+            _pairs(f"{EXECUTE}, processor time", JUDGE, cpu[EXECUTE], cpu[JUDGE], at_least(15)),
+            _pairs(f"{EXECUTE}, time", JUDGE, wall[EXECUTE], wall[JUDGE], None),
+            _pairs(f"{JUDGE}, processor time", ALONE, cpu[JUDGE], cpu[ALONE], None),
+        ],
+        [
+            *took.notes,
+            f"Starting the judge, once for a class, takes {start * 1000:.0f} ms of processor time.",
+        ],
     )
 
 
@@ -456,15 +458,18 @@ def _cpu() -> float:
 def check(folder: Path, size: Size) -> Iterator[Table]:
     """Compare a student's own `check` with `nbgrader validate`, on a right notebook."""
     file = right_notebook(folder)
+
+    def call(name: str, seconds: float, *arguments: str) -> Callable[[], float]:
+        command = [sys.executable, "-m", *arguments, file]
+        return lambda: cost(name, command, ROOT, seconds).wall
+
     calls = {
-        "nbgrader validate": lambda: (
-            run([sys.executable, "-m", "nbgrader", "validate", file], ROOT).wall
-        ),
-        "check": lambda: run([sys.executable, "-m", "utils", "check", file], ROOT).wall,
+        VALIDATE: call(VALIDATE, 5, "nbgrader", "validate"),
+        CHECK: call(CHECK, 1, "utils", "check"),
     }
     took = in_turn(calls, size.rounds_or(7))
-    row = compare(took, "nbgrader validate", "check", "ms", at_least(5))
-    yield figures("A student's own check, from start to answer", [row])
+    row = compare(took, VALIDATE, CHECK, "ms", at_least(5))
+    yield figures("A student's own check, from start to answer", [row], took.notes)
 
 
 def right_notebook(folder: Path) -> Path:

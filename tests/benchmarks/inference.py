@@ -16,6 +16,7 @@ import numpy as np
 from tests.benchmarks.measuring import (
     Figure,
     Size,
+    Stage,
     Table,
     compare,
     figures,
@@ -37,9 +38,14 @@ def batches(size: Size) -> Iterator[Table]:
     """Yield a table for one thread, and one for as many as there are processors."""
     x = load_mnist()[1][0]  # the test images, (N, 784) float32
     params = load_weights()
-    for count in dict.fromkeys((1, os.cpu_count() or 1)):
+    counts = dict.fromkeys((1, os.cpu_count() or 1))
+    steps = len(counts) * len(BATCHES)
+    for i, count in enumerate(counts):
+        rows = []
         with threads(count):
-            rows = [row for n in BATCHES for row in _rows(contenders(params, x, n, size), n, size)]
+            for step, n in enumerate(BATCHES, start=i * len(BATCHES)):
+                stage = Stage(f"batches of {n:,}", step / steps, (step + 1) / steps)
+                rows += _rows(contenders(params, x, n, size), n, size, stage)
         yield figures(
             f"Microseconds per image, {count} thread{'s' * (count > 1)}", rows, torch.notes()
         )
@@ -84,8 +90,10 @@ def torch_model(params: networks.Params) -> Callable:
     return no_gradients(nn.Sequential(*linears[:-1], nn.Softmax(dim=-1)).eval())
 
 
-def _rows(measured: dict[str, Callable[[], float]], n: int, size: Size) -> list[Figure]:
-    took = in_turn(measured, size.rounds_or(7))
+def _rows(
+    measured: dict[str, Callable[[], float]], n: int, size: Size, stage: Stage
+) -> list[Figure]:
+    took = in_turn(measured, size.rounds_or(7), stage=stage)
     rows = []
     for first, second in ((TORCH, OURS), (OURS, PRODUCTS)):
         if first in took:

@@ -2,25 +2,34 @@
 
 Two things are compared by a ratio of what they took in the same round, one right after the other,
 so that whatever else the machine does weighs on both. A figure is the median of those ratios over
-several rounds, with the lowest and the highest.
+several rounds, with the lowest and the highest. What stands still is ended and tried once more; the
+second time its table says that it is missing.
 """
 
 from __future__ import annotations
 
 import contextlib
 import cProfile
+import json
 import pstats
 import statistics
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, TypeVar
 
 from threadpoolctl import threadpool_limits
 
+from utils.commands.bench import end_below
+
+T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = {"µs": 1e6, "ms": 1e3, "s": 1.0, "MB": 1e-6}  # for one second, or one byte
+PATIENCE = 10  # times as long as it usually takes may a command take,
+LEAST = 120.0  # and so many seconds in any case
 
 
 @dataclass(frozen=True)
@@ -79,7 +88,7 @@ class Figure:
 
     Attributes:
         first, second: what they are; the ratio is first / second.
-        pairs: what both took in each round, in seconds or bytes.
+        pairs: what both took in each round, in seconds or bytes; none where one of them is missing.
         unit: in which their medians are shown, a key of `UNITS`.
         goal: what the ratio should be, if anything.
     """
@@ -92,6 +101,8 @@ class Figure:
 
     def row(self) -> list[str]:
         """Return the cells of the figure's row in a table."""
+        if not self.pairs:
+            return [self.first, self.second, "", "", "missing", ""]
         ratios = [first / second for first, second in self.pairs]
         middle = statistics.median(ratios)
         medians = (statistics.median(column) for column in zip(*self.pairs, strict=True))
@@ -130,7 +141,13 @@ class Table:
 
 
 def figures(title: str, rows: Sequence[Figure], notes: Sequence[str] = ()) -> Table:
-    """Return the table of some figures."""
+    """Return the table of some figures.
+
+    Raises:
+        CommandFailed: every one of them is missing.
+    """
+    if not any(row.pairs for row in rows):
+        raise CommandFailed(f"there is not one figure for the table {title!r}")
     return Table(title, [figure.row() for figure in rows], notes=notes)
 
 
@@ -144,30 +161,91 @@ def _short(number: float) -> str:
 # Measuring --------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of a part's work, such as one of several calls of `in_turn`.
+
+    Attributes:
+        name: what is shown before the number of the round.
+        begin, end: which shares of the part's work are done before and after it, 0..1.
+    """
+
+    name: str = ""
+    begin: float = 0.0
+    end: float = 1.0
+
+    def say(self, what: str, done: float) -> None:
+        """Say what goes on, when the share `done` of this stage is done."""
+        say(f"{self.name}, {what}" if self.name else what, self.begin + done * self.width)
+
+    @property
+    def width(self) -> float:
+        """Return the share of the part's work that this stage is."""
+        return self.end - self.begin
+
+
+WHOLE = Stage()
+
+
+class Took(dict[str, list[T]]):
+    """What each contender took, round by round.
+
+    Attributes:
+        missing: by contender, since when it has no figures, and why, as a sentence.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        super().__init__((name, []) for name in names)
+        self.missing: dict[str, str] = {}
+
+    @property
+    def notes(self) -> list[str]:
+        """Return what a table has to say about the figures that are missing."""
+        return list(self.missing.values())
+
+
 def in_turn(
-    contenders: Mapping[str, Callable[[], float]], rounds: int, warm_up: bool = True
-) -> dict[str, list[float]]:
+    contenders: Mapping[str, Callable[[], T]],
+    rounds: int,
+    *,
+    warm_up: bool = True,
+    stage: Stage = WHOLE,
+) -> Took[T]:
     """Let contenders measure themselves in turn, round after round.
 
-    Every other round goes backwards, so that nobody always comes after the same one.
+    Every other round goes backwards, so that nobody always comes after the same one. Who stands
+    still is asked once more; who fails is left out from then on.
 
     Args:
-        contenders: by name; each call returns what it took, in seconds or bytes.
+        contenders: by name; each call returns what it took, for instance in seconds or bytes.
         rounds: how many count.
         warm_up: begin with a round that does not count.
+        stage: of the part that runs.
 
     Returns:
-        What each took, round by round.
+        What each took, and who is missing: their lists are shorter.
     """
-    took: dict[str, list[float]] = {name: [] for name in contenders}
-    for number in range(0 if warm_up else 1, rounds + 1):
-        names = list(contenders)[:: -1 if number % 2 else 1]
-        for name in names:
-            say(f"round {number} of {rounds}: {name}" if number else f"warming up: {name}")
-            result = contenders[name]()
+    took: Took[T] = Took(contenders)
+    turns = [
+        (number, name)
+        for number in range(0 if warm_up else 1, rounds + 1)
+        for name in list(contenders)[:: -1 if number % 2 else 1]
+    ]
+    for turn, (number, name) in enumerate(turns):
+        if name in took.missing:
+            continue
+        what = f"round {number} of {rounds}: {name}" if number else f"warming up: {name}"
+        stage.say(what, turn / len(turns))
+        try:
+            result = once_more(contenders[name])
+        except CommandFailed as error:
+            since = f" from round {number} on" if number > 1 else ""
+            reason = str(error).replace(name, "it", 1)
+            took.missing[name] = f"Missing{since}: {name}, because {reason}."
+            tell(missing=f"{took.missing[name]}{error.said}")
+        else:
             if number:
                 took[name].append(result)
-    say("")
     return took
 
 
@@ -178,8 +256,8 @@ def compare(
     unit: str,
     goal: Goal | None = None,
 ) -> Figure:
-    """Return the figure of two contenders of one `in_turn`."""
-    return Figure(first, second, list(zip(took[first], took[second], strict=True)), unit, goal)
+    """Return the figure of two contenders of one `in_turn`, of the rounds that both have."""
+    return Figure(first, second, list(zip(took[first], took[second], strict=False)), unit, goal)
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -187,12 +265,6 @@ def seconds(call: Callable[[], object]) -> float:
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
-
-
-def say(what: str) -> None:
-    """Show on the terminal what is going on, over what was shown before."""
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{what[:79]}", end="", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
@@ -208,6 +280,116 @@ def threads(count: int) -> Iterator[None]:
     finally:
         if torch:
             torch.set_num_threads(before)
+
+
+# Commands ---------------------------------------------------------------------------------------
+
+
+class CommandFailed(RuntimeError):
+    """A command did not do what it should; the message is a sentence without its full stop.
+
+    Args:
+        message: the sentence.
+        said: what it wrote, of which the end is kept.
+    """
+
+    def __init__(self, message: str, said: str = "") -> None:
+        super().__init__(message)
+        self.said = f"\n{said[-3000:].strip()}" if said.strip() else ""
+
+
+class StoodStill(CommandFailed):
+    """A command took much longer than it should, and was ended with all that it had started."""
+
+
+def limit(usual: float) -> float:
+    """Return the seconds that are granted to what usually takes so many."""
+    return max(LEAST, PATIENCE * usual)
+
+
+def run(
+    what: str,
+    command: Sequence[str | Path],
+    folder: Path,
+    usual: float,
+    variables: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end.
+
+    Args:
+        what: its name for people.
+        command: it and its arguments.
+        folder: where it runs.
+        usual: seconds that it usually takes; `limit` says how many it may take.
+        variables: its environment; this process's if left out.
+
+    Returns:
+        What it wrote to stdout and stderr.
+
+    Raises:
+        StoodStill: it took too long.
+        CommandFailed: it ended with a status other than 0.
+    """
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            stdout, stderr = process.communicate(timeout=limit(usual))
+        except subprocess.TimeoutExpired:
+            after = f"{limit(usual):,.3g} s"
+            raise StoodStill(f"{what} stood still and was ended after {after}") from None
+        finally:  # after Ctrl-C, too
+            if process.poll() is None:
+                end_below(process.pid)
+                process.kill()
+    if process.returncode:
+        said = f"{stdout}\n{stderr}"
+        raise CommandFailed(f"{what} ended with status {process.returncode}", said)
+    return subprocess.CompletedProcess(command, 0, stdout, stderr)
+
+
+def once_more(call: Callable[[], T]) -> T:
+    """Return what a call returns; if it stands still, what it returns the next time.
+
+    Raises:
+        StoodStill: it stood still both times.
+    """
+    try:
+        return call()
+    except StoodStill:
+        pass
+    try:
+        return call()
+    except StoodStill as error:
+        raise StoodStill(f"{error}, twice") from None
+
+
+# Telling ----------------------------------------------------------------------------------------
+
+
+listener: IO[str] | None = None  # `bench`, if it started this process
+
+
+def tell(**message: str | float) -> None:
+    """Send `bench` a message.
+
+    Args:
+        message: `table`, a table as Markdown; `doing`, what goes on, with `done`, the share of the
+            part's work, 0..1; or `missing`, a sentence about figures that there will not be.
+    """
+    if listener:
+        print(json.dumps(message), file=listener, flush=True)
+
+
+def say(what: str, done: float) -> None:
+    """Say what goes on, when the share `done` of the part's work is done, 0..1."""
+    tell(doing=what, done=done)
 
 
 # Profiles ---------------------------------------------------------------------------------------

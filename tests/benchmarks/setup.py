@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import functools
 import os
 import re
 import shutil
@@ -26,17 +27,25 @@ from tests.benchmarks.measuring import (
     ROOT,
     Figure,
     Size,
+    Stage,
+    StoodStill,
     Table,
     compare,
     figures,
     in_turn,
-    say,
+    limit,
+    run,
     seconds,
 )
 from tests.benchmarks.peers import INSTALL
 from utils.commands.bench import UV, executable
 
 CALL = ("-m", "utils", "check", "--help")
+FIRST = {"pip": "first call, pip", "uv": "first call, uv"}
+LATER = {"pip": "a later call, pip", "uv": "a later call, uv"}
+VENV = {"pip": ".venv made by pip", "uv": ".venv made by uv"}
+DIRECT, COURSE = "the command without the front door", "the course itself"
+USUAL = {FIRST["pip"]: 150, FIRST["uv"]: 50, "import": 1, "later call": 1, "kernel": 4}  # seconds
 MADE = (
     ".git",
     ".venv*",
@@ -51,38 +60,59 @@ LECTURES = ("00_shapes_and_plots", "04_inference_and_batches")
 def calls(size: Size) -> Iterator[Table]:
     """Yield the time of first and later calls with pip and with uv, and sizes on the disk."""
     uv = executable(UV, "uv")
-    installers = {"pip": None} | ({"uv": uv} if uv else {})
+    installers: dict[str, str | None] = {"pip": None} | ({"uv": uv} if uv else {})
     notes = [] if uv else [f"Skipped: uv, for it is not installed; {INSTALL}."]
-    first: dict[str, list[float]] = {name: [] for name in installers}
-    disk: dict[str, list[float]] = {name: [] for name in installers}
-    later: dict[str, list[float]] = {name: [] for name in (*installers, "direct")}
     rounds = size.rounds_or(2)
-    for number in range(1, rounds + 1):
-        with contextlib.ExitStack() as stack:
-            courses = {}
-            for name, program in installers.items():
-                say(f"round {number} of {rounds}: first call with {name}")
-                courses[name] = stack.enter_context(_fresh_course(program))
-                first[name].append(_call(*courses[name]))
-                disk[name].append(_bytes_below(courses[name][0] / ".venv"))
-            took = in_turn(_later_calls(courses), max(3, size.of(9)))
-            for name, times in took.items():
-                later[name].append(statistics.median(times))
-    rows = [
-        _pairs("a later call", "the command without the front door", later["pip"], later["direct"])
-    ]
-    rows.append(_pairs("first call, pip", "a later call", first["pip"], later["pip"], "s"))
+    found: list[dict[str, float]] = []  # of each round
+    for number in range(rounds):
+        stage = Stage(f"course {number + 1} of {rounds}", number / rounds, (number + 1) / rounds)
+        took, missing = _new_courses(installers, max(3, size.of(9)), stage)
+        found.append(took)
+        notes += missing
+        installers = {name: path for name, path in installers.items() if FIRST[name] in took}
+    pairs = [(LATER["pip"], DIRECT, "ms"), (FIRST["pip"], LATER["pip"], "s")]
     if uv:
-        rows.append(_pairs("first call, uv", "a later call", first["uv"], later["uv"], "s"))
-        rows.append(_pairs("first call, pip", "first call, uv", first["pip"], first["uv"], "s"))
-        rows.append(_pairs(".venv made by pip", ".venv made by uv", disk["pip"], disk["uv"], "MB"))
-    own = [float(_bytes_of_the_course())] * rounds
-    rows.append(_pairs(".venv made by pip", "the course itself", disk["pip"], own, "MB"))
+        pairs += [(FIRST["uv"], LATER["uv"], "s"), (FIRST["pip"], FIRST["uv"], "s")]
+        pairs += [(VENV["pip"], VENV["uv"], "MB")]
+    pairs += [(VENV["pip"], COURSE, "MB")]
+    rows = [
+        Figure(a, b, [(took[a], took[b]) for took in found if a in took and b in took], unit)
+        for a, b, unit in pairs
+    ]
     yield figures("The front door", rows, notes)
 
 
-def _pairs(first: str, second: str, one: list, other: list, unit: str = "ms") -> Figure:
-    return Figure(first, second, list(zip(one, other, strict=True)), unit)
+def _new_courses(
+    installers: dict[str, str | None], rounds: int, stage: Stage
+) -> tuple[dict[str, float], list[str]]:
+    """Measure first and later calls in fresh copies of the course, one for each installer.
+
+    Args:
+        installers: by name; the path of uv, or None for pip.
+        rounds: of later calls.
+        stage: of the part.
+
+    Returns:
+        What each took, in seconds, and the sizes on the disk, in bytes; and a sentence for each
+        figure that is missing.
+    """
+    half = stage.begin + 0.9 * stage.width  # first calls take most of the time
+    stages = Stage(f"{stage.name}, new", stage.begin, half), Stage(stage.name, half, stage.end)
+    there: dict[str, tuple[Path, dict[str, str]]] = {}
+    with contextlib.ExitStack() as courses:
+
+        def first_call(name: str) -> float:
+            course = courses.enter_context(_fresh_course(installers[name]))
+            took = _call(FIRST[name], *course)
+            there[name] = course
+            return took
+
+        calls = {FIRST[name]: functools.partial(first_call, name) for name in installers}
+        first = in_turn(calls, 1, warm_up=False, stage=stages[0])
+        sizes = {VENV[name]: _bytes_below(course / ".venv") for name, (course, _) in there.items()}
+        later = in_turn(_later_calls(there), rounds, stage=stages[1])
+    times = {name: statistics.median(took) for name, took in {**first, **later}.items() if took}
+    return {**times, **sizes, COURSE: _bytes_of_the_course()}, [*first.notes, *later.notes]
 
 
 @contextlib.contextmanager
@@ -116,30 +146,23 @@ def _holds_uv(folder: str) -> bool:
     return shutil.which("uv", path=folder) is not None
 
 
-def _call(course: Path, variables: dict[str, str]) -> float:
-    """Return how long a call of the front door takes."""
+def _call(what: str, course: Path, variables: dict[str, str]) -> float:
+    """Return how many seconds a call of the front door takes."""
     python = getattr(sys, "_base_executable", sys.executable)  # outside of any environment
-    return seconds(lambda: _run([python, *CALL], course, variables))
-
-
-def _run(command: list[str | Path], folder: Path, variables: dict[str, str] | None = None) -> str:
-    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)
-    if done.returncode:
-        said = f"{done.stdout[-1000:]}\n{done.stderr[-2000:]}"
-        raise RuntimeError(f"{' '.join(map(str, command))}\n{said}")
-    return done.stderr
+    usual = USUAL.get(what, USUAL["later call"])
+    return seconds(lambda: run(what, [python, *CALL], course, usual, variables))
 
 
 def _later_calls(courses: dict[str, tuple[Path, dict]]) -> dict[str, Callable[[], float]]:
     """Return what measures later calls, and the same command without the front door."""
-    found: dict[str, Callable[[], float]] = {
-        name: lambda course=course: _call(*course) for name, course in courses.items()
-    }
-    course, variables = courses["pip"]
-    scripts = course / ".venv" / ("Scripts" if os.name == "nt" else "bin")
-    start = "from utils.commands.check import main; main(['--help'])"
-    direct = [scripts / "python", "-P", "-c", start]
-    return found | {"direct": lambda: seconds(lambda: _run(direct, course, variables))}
+    found = {LATER[name]: functools.partial(_call, LATER[name], *courses[name]) for name in courses}
+    for course, variables in list(courses.values())[:1]:
+        scripts = course / ".venv" / ("Scripts" if os.name == "nt" else "bin")
+        start = "from utils.commands.check import main; main(['--help'])"
+        command = [scripts / "python", "-P", "-c", start]
+        direct = functools.partial(run, DIRECT, command, course, USUAL["later call"], variables)
+        found[DIRECT] = functools.partial(seconds, direct)
+    return found
 
 
 def _bytes_below(folder: Path) -> float:
@@ -162,14 +185,14 @@ def imports(size: Size) -> Iterator[Table]:
         "Python alone": "pass",
     }
 
-    def measured(statement: str) -> Callable[[], float]:
-        command = [sys.executable, "-P", "-c", statement]
-        return lambda: seconds(lambda: _run(command, ROOT))
+    def measured(name: str) -> Callable[[], float]:
+        command = [sys.executable, "-P", "-c", statements[name]]
+        return lambda: seconds(lambda: run(name, command, ROOT, USUAL["import"]))
 
-    took = in_turn({name: measured(text) for name, text in statements.items()}, size.rounds_or(15))
+    took = in_turn({name: measured(name) for name in statements}, size.rounds_or(15))
     ours, numpy, alone = statements
     rows = [compare(took, ours, other, "ms") for other in (numpy, alone)]
-    yield figures("From the start of Python to its end", rows)
+    yield figures("From the start of Python to its end", rows, took.notes)
 
 
 def kernels(size: Size) -> Iterator[Table]:
@@ -186,23 +209,37 @@ def kernels(size: Size) -> Iterator[Table]:
     )
     bare, *lectures = cells
     rows = [compare(took, name, bare, "ms") for name in lectures]
-    yield figures("From the start of a kernel to the end of a lecture's first cell", rows)
+    title = "From the start of a kernel to the end of a lecture's first cell"
+    yield figures(title, rows, took.notes)
 
 
 def _until_ready(source: str) -> float:
-    def run() -> None:
-        manager, client = start_new_kernel(
-            kernel_name="python3", cwd=str(ROOT / "lectures"), stderr=subprocess.DEVNULL
-        )
+    """Return how many seconds it takes to start a kernel and to run a cell in it.
+
+    Raises:
+        StoodStill: the kernel does not start, or the cell does not end.
+    """
+    patience = limit(USUAL["kernel"])
+
+    def measure() -> None:
+        where = str(ROOT / "lectures")
         try:
-            reply = client.execute_interactive(source, output_hook=lambda _: None)
+            manager, client = start_new_kernel(
+                patience, "python3", cwd=where, stderr=subprocess.DEVNULL
+            )
+        except RuntimeError as error:
+            raise StoodStill(f"its kernel did not start within {patience:g} s") from error
+        try:
+            reply = client.execute_interactive(source, output_hook=lambda _: None, timeout=patience)
             if reply["content"]["status"] != "ok":
                 raise RuntimeError(reply["content"]["evalue"])
+        except TimeoutError as error:
+            raise StoodStill(f"its first cell did not end within {patience:g} s") from error
         finally:
             client.stop_channels()
             manager.shutdown_kernel(now=True)
 
-    return seconds(run)
+    return seconds(measure)
 
 
 PARTS = {"imports": imports, "kernels": kernels, "calls": calls}
@@ -212,7 +249,8 @@ def profile() -> Iterator[Table]:
     """Yield the modules that importing takes longest for."""
     for module in ("utils.functions", "utils.commands.check"):
         command = [sys.executable, "-P", "-X", "importtime", "-c", f"import {module}"]
-        lines = re.findall(r"import time:\s+(\d+) \|\s+(\d+) \|\s+(\S+)", _run(command, ROOT))
+        said = run(f"import {module}", command, ROOT, USUAL["import"]).stderr
+        lines = re.findall(r"import time:\s+(\d+) \|\s+(\d+) \|\s+(\S+)", said)
         total = sum(int(own) for own, _, _ in lines)
         most = sorted(lines, key=lambda line: -int(line[0]))[:10]
         yield Table(

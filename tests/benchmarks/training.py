@@ -23,6 +23,7 @@ from sklearn.neural_network import MLPClassifier
 
 from tests.benchmarks.measuring import (
     Size,
+    Stage,
     Table,
     at_least,
     at_most,
@@ -30,6 +31,7 @@ from tests.benchmarks.measuring import (
     figures,
     in_turn,
     profiled,
+    say,
     seconds,
     threads,
 )
@@ -268,18 +270,20 @@ def _batches(n: int, count: int, permutation: Callable) -> Iterator:
 def steps(size: Size) -> Iterator[Table]:
     """Yield the time of a step, with one thread and with as many as there are processors."""
     (x, t), _ = load_mnist()
-    for count in dict.fromkeys((1, os.cpu_count() or 1)):
+    counts = dict.fromkeys((1, os.cpu_count() or 1))
+    for i, count in enumerate(counts):
+        stage = Stage(f"{count} thread{'s' * (count > 1)}", i / len(counts), (i + 1) / len(counts))
         with threads(count):
-            yield _speed(x, t, count, size)
+            yield _speed(x, t, count, size, stage)
 
 
 def reached(size: Size) -> Iterator[Table]:
     """Yield everybody's accuracy after 10,000 steps."""
     (x, t), (x_test, t_test) = load_mnist()
     rows = []
-    for name, kind in there().items():
-        if name == PRODUCTS:
-            continue
+    learners = {name: kind for name, kind in there().items() if name != PRODUCTS}
+    for i, (name, kind) in enumerate(learners.items()):
+        say(f"{size.of(STEPS):,} steps: {name}", i / len(learners))
         with threads(1):
             contender = kind(x, t)
             contender.steps(size.of(STEPS))
@@ -295,7 +299,7 @@ def there() -> dict[str, type]:
     return {name: kind for name, kind in CONTENDERS.items() if name != TORCH or torch.module}
 
 
-def _speed(x: np.ndarray, t: np.ndarray, count: int, size: Size) -> Table:
+def _speed(x: np.ndarray, t: np.ndarray, count: int, size: Size, stage: Stage) -> Table:
     """Return the table of the time of a step with so many threads."""
     steps = size.of(200, least=10)  # short turns, so that a busy moment spoils a few of many
     rounds = 25
@@ -306,7 +310,9 @@ def _speed(x: np.ndarray, t: np.ndarray, count: int, size: Size) -> Table:
         return lambda: contender.steps(steps) / steps
 
     took = in_turn(
-        {name: step(kind(x, t)) for name, kind in there().items()}, size.rounds_or(rounds)
+        {name: step(kind(x, t)) for name, kind in there().items()},
+        size.rounds_or(rounds),
+        stage=stage,
     )
     rows = [
         compare(took, name, OURS, "µs", at_least(GOALS[name])) for name in GOALS if name in took
@@ -315,7 +321,7 @@ def _speed(x: np.ndarray, t: np.ndarray, count: int, size: Size) -> Table:
     notes = torch.notes()
     if count > 1:
         notes.append("`training.train` itself keeps NumPy to one thread, whoever else has more.")
-    return figures(f"A step, {count} thread{'s' * (count > 1)}", rows, notes)
+    return figures(f"A step, {stage.name}", rows, notes)
 
 
 PARTS = {"steps": steps, "accuracy": reached}

@@ -350,6 +350,14 @@ def test_a_command_has_more_time_for_more_work():
     assert many > 10 * 60  # seconds, at one a submission
 
 
+def test_a_command_that_writes_a_lot_is_read(tmp_path, monkeypatch):
+    grading = importlib.import_module("tests.benchmarks.grading")
+    monkeypatch.setattr(measuring, "LEAST", 20.0)
+    for stream in ("stdout", "stderr"):  # a pipe that nobody reads is full after 64 kB
+        command = [sys.executable, "-c", f"import sys; sys.{stream}.write('log' * 10**6)"]
+        assert grading.cost("it", command, tmp_path, usual=0.1).wall > 0
+
+
 def test_a_command_that_fails_says_why(tmp_path):
     command = [sys.executable, "-c", "import sys; print('tables'); sys.exit('no such thing')"]
     with pytest.raises(CommandFailed, match="^it ended with status 1$") as failed:

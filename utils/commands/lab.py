@@ -15,6 +15,7 @@ def main(argv: list[str]) -> int:
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}"]
     start_page = "--LabApp.default_url=/lab/tree/lectures"
     ask_no_questions()
+    keep_kernels_quiet()
     print("JupyterLab opens in your browser; Ctrl-C here ends it")
     process = subprocess.Popen([*command, start_page, *argv], cwd=ROOT)
     while True:
@@ -31,3 +32,15 @@ def ask_no_questions() -> None:
         config.parent.mkdir(parents=True, exist_ok=True)
         announcements = "@jupyterlab/apputils-extension:announcements"
         config.write_text(json.dumps({"disabledExtensions": {announcements: True}}))
+
+
+def keep_kernels_quiet() -> None:
+    """Let kernels of this environment log errors only.
+
+    Each would warn in the terminal, when it starts, that its messages on this machine are signed
+    but not encrypted, which has always been so.
+    """
+    config = Path(sys.prefix) / "etc" / "ipython" / "ipython_kernel_config.py"
+    if not config.exists():
+        config.parent.mkdir(parents=True, exist_ok=True)
+        config.write_text('c = get_config()\nc.IPKernelApp.log_level = "ERROR"\n')

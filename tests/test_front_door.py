@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from traitlets.config import Config
 
 from utils import __main__ as front_door
+from utils.commands import lab
 
 BARE_PYTHON = getattr(sys, "_base_executable", sys.executable)
 
@@ -194,3 +196,15 @@ def test_doctor_is_content_with_this_machine(monkeypatch, capsys):
     assert status == 0, printed
     assert "numpy" in printed
     assert "gives digits" in printed
+
+
+def test_lab_keeps_kernels_quiet_in_this_environment_only(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    lab.keep_kernels_quiet()
+    config = tmp_path / "etc" / "ipython" / "ipython_kernel_config.py"
+    found = Config()
+    exec(config.read_text(), {"get_config": lambda: found})
+    assert found.IPKernelApp.log_level == "ERROR"
+    config.write_text("# somebody's own\n")
+    lab.keep_kernels_quiet()
+    assert config.read_text() == "# somebody's own\n"

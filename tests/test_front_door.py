@@ -208,3 +208,20 @@ def test_lab_keeps_kernels_quiet_in_this_environment_only(tmp_path, monkeypatch)
     config.write_text("# somebody's own\n")
     lab.keep_kernels_quiet()
     assert config.read_text() == "# somebody's own\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a process cannot become another here")
+def test_the_front_door_becomes_the_command_so_that_signals_reach_it():
+    code = (
+        "import sys; sys.path.insert(0, sys.argv.pop(1)); from pathlib import Path\n"
+        "from utils import __main__ as front_door\n"
+        "front_door.PYTHON = Path(sys.executable)\n"
+        "front_door.run_in_environment('check', ['nothing.ipynb'])\n"
+        "print('came back')"
+    )
+    root = Path(front_door.__file__).resolve().parents[1]
+    command = [sys.executable, "-P", "-c", code, str(root)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert "there is no file nothing.ipynb" in result.stderr
+    assert result.returncode == 2
+    assert "came back" not in result.stdout

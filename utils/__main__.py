@@ -70,7 +70,11 @@ def main(argv: list[str]) -> int:
 
 
 def run_in_environment(command: str, arguments: list[str]) -> int:
-    """Run `utils.commands.COMMAND` with the environment's Python and return its exit status."""
+    """Run `utils.commands.COMMAND` with the environment's Python and return its exit status.
+
+    Where a process can become another it does not return: who ends this process, or looks at how
+    it has ended, means the command.
+    """
     start = (
         "import importlib, sys\n"
         "try:\n"
@@ -79,7 +83,11 @@ def run_in_environment(command: str, arguments: list[str]) -> int:
         "except KeyboardInterrupt:\n"
         "    sys.exit('\\ninterrupted')"
     )
-    process = subprocess.Popen([PYTHON, "-P", "-c", start, *arguments], env=environment_variables())
+    process_call = [str(PYTHON), "-P", "-c", start, *arguments]
+    if os.name == "posix":
+        sys.stdout.flush()
+        os.execve(PYTHON, process_call, environment_variables())
+    process = subprocess.Popen(process_call, env=environment_variables())
     while True:
         try:
             return process.wait()

@@ -1,6 +1,8 @@
 """`grade`: a class is graded, nothing is graded twice, and what a person did stays."""
 
 import json
+import os
+import shutil
 
 import nbformat
 import pytest
@@ -364,3 +366,27 @@ def test_a_gradebook_that_cannot_be_written_loses_nothing(again, monkeypatch):
             again.regrade()
     assert again.regrade().graded == 0  # the notebook was there, the gradebook now is
     assert outcome(again, "dora")[3] == 14
+
+
+def test_names_that_are_no_text_and_files_that_may_not_be_read_stop_nobody(classroom, client):
+    classroom.client = client
+    for name in ("akiko", "ben"):
+        classroom.submit(name, RIGHT)
+    folder = classroom.course.folder("submitted", "akiko", PS1)
+    (folder / os.fsdecode(b"caf\xe9.txt")).write_text("data")
+    (folder / "secret.txt").write_text("data")
+    (folder / "secret.txt").chmod(0)
+    wrong = classroom.course.notebook("submitted", "ben", PS1)
+    wrong.rename(wrong.with_name(os.fsdecode(b"caf\xe9.ipynb")))
+    shutil.copytree(folder, classroom.course.submitted / os.fsdecode(b"chiara\xff") / PS1)
+    notes = " ".join(classroom.regrade().notes)
+    assert "is left out: its name is not UTF-8; rename it" in notes
+    rows = classroom.rows()
+    assert rows["akiko"]["status"] == "graded"
+    assert rows["ben"]["status"] == "missing"
+    assert "there is no ps1_output_layer.ipynb, but caf" in rows["ben"]["notes"]
+
+
+def test_an_empty_class_is_said_to_be_empty(classroom):
+    (note,) = classroom.regrade().notes
+    assert note.startswith("nobody has handed in ps1_output_layer")

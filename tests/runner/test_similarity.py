@@ -110,3 +110,8 @@ def test_a_class_of_one_gets_a_sentence(tmp_path):
     invented_class.write(RELEASED, tmp_path / "submitted", 1)
     with pytest.raises(CourseError, match="no two submissions"):
         similarity.compare(find_course(tmp_path), PS1)
+
+
+@pytest.mark.parametrize("nested", ["x = " + "-" * 500 + "1", "x = " + "-a" * 900])
+def test_an_expression_that_nests_without_end_stops_nobody(nested):
+    assert shared(SOURCE, DISGUISED + nested) == 1

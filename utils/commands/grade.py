@@ -118,7 +118,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
 def _names(text: str) -> list[str]:
     """Return the ids in a line of CSV, so that one with a comma can be given in quotes."""
     names = [name.strip() for line in csv.reader([text], skipinitialspace=True) for name in line]
-    if not all(names):
+    if not names or not all(names):
         raise argparse.ArgumentTypeError("give the students' ids with commas between them")
     return names
 
@@ -183,10 +183,17 @@ class Bar:
 
         if self.bar is None:
             quiet = True if self.quiet else None  # None: only where there is a terminal
-            self.bar = tqdm(total=progress.total, unit="submission", disable=quiet, leave=False)
+            form = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+            self.bar = tqdm(
+                total=progress.total,
+                disable=quiet if progress.total else True,
+                leave=False,
+                bar_format=form,
+            )
         self.bar.update(progress.done - self.bar.n)
-        self.bar.set_postfix(
-            graded=progress.graded, unreadable=progress.unreadable, stopped=progress.stopped
+        self.bar.set_postfix_str(
+            f"{progress.graded} graded, {progress.unreadable} unreadable, "
+            f"{progress.stopped} stopped"
         )
 
 

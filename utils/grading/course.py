@@ -96,7 +96,14 @@ class Course:
         return self.folder(step, "student", "problem_set").parent.parent
 
     def students(self) -> list[str]:
-        """Return everyone who has a folder for submissions."""
+        """Return everyone who has a folder for submissions; `misnamed` are not among them."""
+        return [name for name in self._folders() if writable(name) == name]
+
+    def misnamed(self) -> list[str]:
+        """Return the folders for submissions whose names are not text, as they can be shown."""
+        return [writable(name) for name in self._folders() if writable(name) != name]
+
+    def _folders(self) -> list[str]:
         if not self.submitted.is_dir():
             return []
         return sorted(entry.name for entry in self.submitted.iterdir() if _is_student(entry))
@@ -106,6 +113,11 @@ class Course:
         folder = self.source(problem_set).parent
         ignored = [*self.directory.ignore, "*.ipynb"]
         return {Path(file).name: Path(file) for file in find_all_files(str(folder), ignored)}
+
+
+def writable(name: str) -> str:
+    """Return a file's name as text that can be written: it may hold bytes that are none."""
+    return os.fsencode(name).decode(errors="replace")
 
 
 def _is_student(entry: Path) -> bool:

@@ -11,6 +11,7 @@ import csv
 import datetime
 import io
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.checks import MIME
-from utils.grading.course import Course
+from utils.grading.course import Course, writable
 from utils.grading.feedback import NOTES_ID
 from utils.grading.gradebook import Book, Marks
 
@@ -137,8 +138,11 @@ def _row(course: Course, problem_set: str, student: str, marks: Marks | None) ->
     submitted = course.notebook("submitted", student, problem_set)
     autograded = _read(course.notebook("autograded", student, problem_set))
     if marks is None or not autograded:
-        row.notes.append(_what_is_there(submitted))
-        if submitted.exists():
+        there = _what_is_there(submitted)
+        row.notes.append(there or "nothing was handed in")
+        if there:
+            row.needs_person, row.why = True, ["wrong name"]
+        if os.path.lexists(submitted):
             row.notes[0] = f"not graded yet: run `grade {problem_set}`"
             row.needs_person, row.why = True, ["not graded yet"]
         return row
@@ -156,7 +160,7 @@ def _row(course: Course, problem_set: str, student: str, marks: Marks | None) ->
         row.notes.append(f"{_duration(row.seconds_late)} late{cost}")
     if record:
         row.seconds, row.memory_bytes = record["seconds"], record["memory_bytes"]
-    if not submitted.exists():
+    if not os.path.lexists(submitted):
         row.notes.append("the submitted file is no longer there")
     if row.status != "graded":
         row.why.append("unreadable")
@@ -174,14 +178,14 @@ def _row(course: Course, problem_set: str, student: str, marks: Marks | None) ->
 
 
 def _what_is_there(submitted: Path) -> str:
-    """Say why a submission is missing: nothing there, or a file of another name."""
+    """Say what is there in the place of a submission that is missing, "" for nothing."""
     try:
-        others = sorted(path.name for path in submitted.parent.glob("*.ipynb"))
+        others = sorted(writable(path.name) for path in submitted.parent.glob("*.ipynb"))
     except OSError:
         others = []
     if others:
         return f"there is no {submitted.name}, but {', '.join(others[:3])}"
-    return "nothing was handed in"
+    return ""
 
 
 def _notes(notebook: dict[str, Any]) -> list[str]:

@@ -35,7 +35,7 @@ from utils.grading.workers import Failure, Job, Result, Terms
 BATCH = 16  # submissions of one transaction
 SECONDS = 1.0  # after which a transaction does not wait to be full
 MAX_FILES, MAX_FILE_BYTES = 50, 32 << 20  # of a student's, besides the notebook
-TIMESTAMP = "timestamp.txt"
+TIMESTAMP, SECRET = "timestamp.txt", "submission_secret.txt"  # of nbgrader's exchange
 
 
 @dataclass
@@ -145,6 +145,15 @@ class Run:
             for name in self.course.students()
             if os.path.lexists(self.course.notebook("submitted", name, self.problem_set))
         ]
+        if not present:
+            self.progress.notes.append(
+                f"nobody has handed in {self.problem_set}: no folder in {self.course.submitted} "
+                f"has a {self.problem_set}/{self.problem_set}.ipynb"
+            )
+        for name in self.course.misnamed():
+            self.progress.notes.append(
+                f"{self.course.submitted}/{name} is left out: its name is not UTF-8; rename it"
+            )
         for name in students or ():
             if name not in present:
                 path = self.course.notebook("submitted", name, self.problem_set)
@@ -201,7 +210,7 @@ class Run:
             unreadable = str(error)
             digest.update(unreadable.encode())
         for name, content in sorted(self._files(student).items()):
-            digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
+            digest.update(os.fsencode(name) + b"\0" + hashlib.sha256(content).digest())
         return Submission(student, digest.hexdigest(), _timestamp(folder), unreadable, before)
 
     def _read(self, student: str) -> bytes:
@@ -214,14 +223,16 @@ class Run:
         """Return what lies beside the submitted notebook, by name: small plain files only."""
         found, size = {}, 0
         folder = self.course.folder("submitted", student, self.problem_set)
-        for path in sorted(folder.iterdir()):
-            plain = path.is_file() and not path.is_symlink() and not path.name.startswith(".")
-            if not plain or path.suffix == ".ipynb" or path.name == TIMESTAMP:
-                continue
-            size += path.stat().st_size
-            if len(found) >= MAX_FILES or size > MAX_FILE_BYTES:
-                break
-            found[path.name] = path.read_bytes()
+        with contextlib.suppress(OSError):  # a folder that may not be read
+            for path in sorted(folder.iterdir()):
+                plain = path.is_file() and not path.is_symlink() and not path.name.startswith(".")
+                if not plain or path.suffix == ".ipynb" or path.name == TIMESTAMP:
+                    continue
+                size += path.stat().st_size
+                if len(found) >= MAX_FILES or size > MAX_FILE_BYTES:
+                    break
+                with contextlib.suppress(OSError):
+                    found[path.name] = path.read_bytes()
         return found
 
     def _agrees(self, submission: Submission, marks: Marks | None) -> bool:
@@ -344,7 +355,12 @@ class Run:
         text = feedback.fill(
             parts, self.problem_set, student, record["status"], marks, self.most, mark
         )
-        write(self.course.feedback(student, self.problem_set), text.encode())
+        page = self.course.feedback(student, self.problem_set)
+        write(page, text.encode())
+        submitted = self.course.folder("submitted", student, self.problem_set)
+        for name in (TIMESTAMP, SECRET):  # `nbgrader release_feedback` wants them beside the page
+            with contextlib.suppress(Unreadable):
+                write(page.with_name(name), read_file(submitted / name))
 
 
 def write(path: Path, content: bytes, durable: bool = False) -> None:

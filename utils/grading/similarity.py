@@ -31,6 +31,7 @@ from utils.grading import report, restore
 from utils.grading.course import Course, CourseError
 from utils.grading.feedback import COLOURS
 
+DEEPEST = 100  # levels of a statement's syntax tree; what is deeper is left out
 SMALLEST = 5  # nodes of a syntax tree that is a feature
 WORDS = 4  # of a run of words that is a feature
 MANY = 50  # pairs on the page
@@ -211,7 +212,7 @@ def _parse(code: Sequence[str]) -> ast.Module:
         plain = re.sub(r"(?m)^(\s*)[%!].*$", r"\1pass", cell)
         for part in (plain, *([] if _readable(plain) else _paragraphs(plain))):
             try:
-                body = ast.parse(part).body
+                body = [one for one in ast.parse(part).body if not _is_too_deep(one)]
             except (SyntaxError, ValueError, RecursionError, MemoryError):
                 continue
             offset = first + plain[: plain.find(part)].count("\n")
@@ -220,6 +221,14 @@ def _parse(code: Sequence[str]) -> ast.Module:
             module.body += body
         first += cell.count("\n") + 1
     return module
+
+
+def _is_too_deep(statement: ast.stmt) -> bool:
+    """Return whether a statement is nested as nobody nests who does not want to be in the way."""
+    level: list[ast.AST] = [statement]
+    for _ in range(DEEPEST):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    return bool(level)
 
 
 def _readable(source: str) -> bool:

@@ -141,7 +141,7 @@ def _row(course: Course, problem_set: str, student: str, marks: Marks | None) ->
         there = _what_is_there(submitted)
         row.notes.append(there or "nothing was handed in")
         if there:
-            row.needs_person, row.why = True, ["wrong name"]
+            row.why = ["wrong name"]
         if os.path.lexists(submitted):
             row.notes[0] = f"not graded yet: run `grade {problem_set}`"
             row.needs_person, row.why = True, ["not graded yet"]

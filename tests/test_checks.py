@@ -289,11 +289,11 @@ def test_programs_find_the_same():
 
 
 def test_notebooks_get_all_three_forms(monkeypatch):
-    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.core.formatters import DisplayFormatter
 
     shown = []
     monkeypatch.setattr(checks, "display", lambda data, raw: shown.append(data))
-    assert InteractiveShell().display_formatter.format(table()) == ({}, {})  # it shows itself
+    assert DisplayFormatter().format(table()) == ({}, {})  # it shows itself
     (data,) = shown
     assert set(data) == {"text/plain", "text/html", checks.MIME}
     assert data["text/plain"] == repr(table())

@@ -109,8 +109,13 @@ def test_memory_in_large_pages_holds_what_it_held():
 
 
 def test_the_link_is_practised_and_leaves_no_trace():
-    shell = nursery.make_shell(plots=False)
-    names = set(shell.user_ns)
-    nursery._warm_up(shell, plots=False)
-    assert set(shell.user_ns) <= names
-    assert shell.outputs.take() == []
+    # In a process of its own: making a shell changes `__main__` and what `display` does.
+    code = (
+        "from utils.grading import nursery\n"
+        "shell = nursery.make_shell(plots=False)\n"
+        "names = set(shell.user_ns)\n"
+        "nursery._warm_up(shell, plots=False)\n"
+        "print(set(shell.user_ns) - names, shell.outputs.take())"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert (result.stdout, result.stderr) == ("set() []\n", "")

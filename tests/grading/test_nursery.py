@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.grading import nursery, sandbox
+from utils.grading import sandbox
 from utils.grading.nursery import SHARED, Nursery
 from utils.grading.sandbox import Limits, Order
 

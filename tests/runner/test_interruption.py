@@ -3,14 +3,18 @@
 import os
 import random
 import signal
+import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import nbformat
 import pytest
-from nbgrader.api import Gradebook
+from nbgrader.api import Base, Gradebook, get_alembic_version
+from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
 
 from tests.runner.conftest import PS1, RIGHT, Classroom
 from utils.grading import scratch
@@ -138,7 +142,10 @@ def test_stopped_politely(classroom, client, expected, monkeypatch, number, stat
     deadline = time.monotonic() + 120
     while not list(autograded.rglob("*.ipynb")) and time.monotonic() < deadline:
         time.sleep(0.005)
-    os.killpg(process.pid, number)  # as a terminal does: the workers get it, too
+    for _ in range(4):  # nobody's patience is endless
+        if process.poll() is None:
+            os.killpg(process.pid, number)  # as a terminal does: the workers get it, too
+        time.sleep(0.2)
     out, err = process.communicate(timeout=60)
     assert process.returncode == status, out + err
     assert "goes on from here" in err
@@ -148,6 +155,33 @@ def test_stopped_politely(classroom, client, expected, monkeypatch, number, stat
     classroom.client = client
     assert classroom.regrade().unchanged > 0
     assert grades(classroom) == expected
+
+
+def test_a_run_killed_while_the_gradebook_is_made_can_be_upgraded_by_nbgrader(classroom):
+    database = Path(make_url(classroom.course.db_url).database)
+    database.unlink()
+    Base.metadata.create_all(create_engine(f"sqlite:///{database}"))  # nbgrader's first step
+    with Book(classroom.course):
+        pass
+    with closing(sqlite3.connect(database)) as connection:
+        ((version,),) = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    assert version == get_alembic_version()
+
+
+def test_ctrl_c_while_the_gradebook_is_made(classroom):
+    classroom.submit("akiko", RIGHT)
+    database = Path(make_url(classroom.course.db_url).database)
+    database.unlink()
+    process = classroom.start("grade", PS1, *classroom.options)
+    deadline = time.monotonic() + 120
+    while not database.exists() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, out + err
+    assert "Traceback" not in out + err
+    with Book(classroom.course) as book:
+        assert not book.has(PS1)
 
 
 def test_a_notebook_is_on_the_disk_before_its_grade_is_recorded(classroom, client, monkeypatch):

@@ -152,16 +152,21 @@ def start_early() -> dict[str, str]:
 
 @contextlib.contextmanager
 def _ends_when_asked() -> Iterator[None]:
-    """Let SIGTERM end this process as Ctrl-C does, with everything in order."""
+    """Let Ctrl-C or SIGTERM end this process with everything in order, and the first alone."""
+    asked = False
 
     def end(number: int, frame: FrameType | None) -> None:
-        raise Terminated
+        nonlocal asked
+        if not asked:  # a second one would stop what puts everything in order
+            asked = True
+            raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, end)
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_IGN if asked else handler)
 
 
 class Bar:

@@ -14,6 +14,7 @@ import io
 import logging
 import os
 import shutil
+import signal
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -32,13 +33,14 @@ from nbgrader.api import (
     Student,
     SubmittedAssignment,
     SubmittedNotebook,
+    get_alembic_version,
 )
 from nbgrader.converters import GenerateAssignment
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.plugins import LateSubmissionPlugin
 from nbgrader.preprocessors import AssignLatePenalties
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SAWarning, SQLAlchemyError
 
@@ -141,19 +143,25 @@ class Book:
     def __init__(self, course: Course) -> None:
         self.course = course
         url = make_url(course.db_url)
+        making = contextlib.nullcontext()
         if url.get_backend_name() == "sqlite":
-            Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
+            path = Path(url.database or "")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                making = _held_back()
             url = url.update_query_dict({"timeout": str(LOCKED_SECONDS)})
         _put_programs_on_path()
         warnings.filterwarnings("ignore", category=SAWarning)  # nbgrader's own affair
         try:
-            self.book = Gradebook(url.render_as_string(hide_password=False), course.course_id)
+            with making:
+                self.book = Gradebook(url.render_as_string(hide_password=False), course.course_id)
         except (SQLAlchemyError, ImportError) as error:
             what = str(getattr(error, "orig", None) or error).strip()
             raise CourseError(
                 f"the gradebook {url.render_as_string()} cannot be opened: {what}"
             ) from None
         self.db = self.book.db
+        self._finish_making()
         self.late = _late_policy(course)
 
     def __enter__(self) -> Book:
@@ -161,6 +169,19 @@ class Book:
 
     def __exit__(self, *_: object) -> None:
         self.book.close()
+
+    def _finish_making(self) -> None:
+        """Note nbgrader's version in a new gradebook, if a run was killed before it did.
+
+        Without it `nbgrader db upgrade` would take the gradebook for one of long ago.
+        """
+        if self.db.scalars(select(Assignment.id).limit(1)).first() is None:
+            table = "alembic_version (version_num VARCHAR(32) NOT NULL)"
+            self.db.execute(text(f"CREATE TABLE IF NOT EXISTS {table}"))
+            if self.db.execute(text("SELECT version_num FROM alembic_version")).first() is None:
+                values = {"version": get_alembic_version()}
+                self.db.execute(text("INSERT INTO alembic_version VALUES (:version)"), values)
+        self.db.commit()
 
     # The course's side ------------------------------------------------------------------------
 
@@ -464,6 +485,23 @@ def _late_policy(course: Course) -> LateSubmissionPlugin:
     """Return the plugin that nbgrader's own step would ask."""
     step = AssignLatePenalties(config=course.config)
     return step.plugin_class(config=course.config)
+
+
+@contextlib.contextmanager
+def _held_back() -> Iterator[None]:
+    """Put off Ctrl-C, in programs that are started meanwhile, too.
+
+    For a new gradebook nbgrader calls `alembic`, which would end in a traceback.
+    """
+    signals = {signal.SIGINT, signal.SIGTERM}
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    else:
+        yield
 
 
 def _put_programs_on_path() -> None:

@@ -257,8 +257,18 @@ def workers(
                 # On a machine with other users, nobody else may hand tasks to our workers.
                 security=Security.temporary(),
             )
-        with cluster, Client(cluster, set_as_default=False) as client:
+        with _closing(cluster), _closing(Client(cluster, set_as_default=False)) as client:
             yield client
+
+
+@contextlib.contextmanager
+def _closing(part: Any) -> Iterator[Any]:
+    """Yield a part of Dask and close it, though its workers are just being killed, too."""
+    try:
+        yield part
+    finally:
+        with contextlib.suppress(Exception):
+            part.close()
 
 
 def keep_quiet() -> None:
@@ -268,7 +278,7 @@ def keep_quiet() -> None:
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Put off the first Ctrl-C or SIGTERM: Dask cannot be stopped in the middle of its start."""
+    """Put off Ctrl-C and SIGTERM: Dask cannot be stopped in the middle of its start."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -276,8 +286,6 @@ def _uninterrupted() -> Iterator[None]:
 
     def later(number: int, frame: Any) -> None:
         put_off.append(number)
-        if len(put_off) > 1:
-            raise KeyboardInterrupt
 
     before = {number: signal.signal(number, later) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -285,7 +293,7 @@ def _uninterrupted() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    for number in put_off:
+    for number in put_off[:1]:
         signal.raise_signal(number)
 
 

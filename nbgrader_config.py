@@ -59,9 +59,9 @@ c.Execute.error_on_timeout = {
 # `SubmissionExporter` reads what was handed in, `RestoreCells` goes first, `JudgedExecute` takes
 # the place of `Execute`; the rest is nbgrader's.
 # nbgrader's `validate` uses `Execute` all the same.
-c.Autograde.exporter_class = "utils.grading.execute.SubmissionExporter"
+c.Autograde.exporter_class = "utils.grading.steps.SubmissionExporter"
 c.Autograde.sanitize_preprocessors = [
-    "utils.grading.execute.RestoreCells",
+    "utils.grading.steps.RestoreCells",
     "nbgrader.preprocessors.ClearOutput",
     "nbgrader.preprocessors.DeduplicateIds",
     "nbgrader.preprocessors.OverwriteKernelspec",
@@ -69,7 +69,7 @@ c.Autograde.sanitize_preprocessors = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 c.Autograde.autograde_preprocessors = [
-    "utils.grading.execute.JudgedExecute",
+    "utils.grading.steps.JudgedExecute",
     "nbgrader.preprocessors.IgnorePattern",
     "nbconvert.preprocessors.ClearMetadataPreprocessor",
     "nbgrader.preprocessors.LimitOutput",
@@ -98,7 +98,7 @@ c.HTMLExporter.sanitize_html = True
 # The page that a student gets shows no hidden test's source or expected values.
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",
-    "utils.grading.feedback.HideHiddenTests",
+    "utils.grading.steps.HideHiddenTests",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
 

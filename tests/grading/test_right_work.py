@@ -11,7 +11,7 @@ import pytest
 from nbformat import NotebookNode
 
 from tests.grading import fixture_course as fixture
-from utils.grading import execute, restore
+from utils.grading import execute, restore, steps
 from utils.grading.execute import Outcome
 from utils.grading.sandbox import Limits
 
@@ -275,7 +275,7 @@ def test_a_test_may_use_what_a_hidden_one_above_it_defines():
 
 
 def test_limits_of_a_problem_set_stand_before_the_courses():
-    step = execute.JudgedExecute(
+    step = steps.JudgedExecute(
         call_seconds=3.0, memory=1 << 29, problem_sets={"ps5": {"call_seconds": 60.0}}
     )
     assert step.limits("ps1") == Limits(call_seconds=3.0, memory=1 << 29)

@@ -12,8 +12,9 @@ from tests.runner.conftest import PS1, RIGHT
 from tests.runner.test_report import Reader
 from utils.checks import MIME
 from utils.grading import feedback
-from utils.grading.gradebook import Mark, Marks
+from utils.grading.marks import Mark, Marks
 from utils.grading.restore import without_hidden_tests
+from utils.grading.steps import HideHiddenTests
 
 SECRET = "12.34567"  # what a hidden test expects
 
@@ -118,7 +119,7 @@ def test_nbgraders_own_pages_hide_the_same():
         new_output("display_data", data={MIME: TABLE, "text/html": SECRET}),
         new_output("execute_result", data={"text/plain": "1.5"}),
     )
-    step = feedback.HideHiddenTests()
+    step = HideHiddenTests()
     notebook, _ = step.preprocess(new_notebook(cells=[shown]), {})
     (one,) = notebook.cells
     assert SECRET not in str(one)

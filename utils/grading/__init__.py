@@ -7,8 +7,41 @@ hold of it. `student` runs in that process. They talk over `link`, in the format
 runs notebook cells on both sides.
 """
 
+import functools
+import importlib
+import importlib.util
 import sys
+import types
+from typing import Any
 
-# nbformat asks jsonschema for its formats, and one of these builds a grammar of web addresses when
-# it is imported: 1.4 s in every process that reads a notebook. No notebook has what it would check.
-sys.modules.setdefault("rfc3987_syntax", None)
+
+def _spare_imports() -> None:
+    """Spare this process what others import and grading never calls: more than the rest together.
+
+    Whoever imports nbgrader first, such as nbgrader's own commands, has all of it.
+    """
+    # nbformat asks jsonschema for all its formats. One builds a grammar of web addresses when it is
+    # imported, one knows all calendars; no notebook has what these would check.
+    for name in ("rfc3987_syntax", "isoduration"):
+        sys.modules.setdefault(name, None)
+    # nbgrader imports its web servers with itself.
+    if "nbgrader" not in sys.modules:
+        spec = importlib.util.find_spec("nbgrader")
+        package = sys.modules["nbgrader"] = importlib.util.module_from_spec(spec)
+        package.__version__ = importlib.import_module("nbgrader._version").__version__
+    # `nbgrader.utils` imports all of setuptools, in order to unpack archives.
+    name = "setuptools.archive_util"
+    if name not in sys.modules and "setuptools" not in sys.modules:
+        sys.modules[name] = types.ModuleType(name)
+        for function in ("unpack_archive", "unpack_tarfile", "unpack_zipfile"):
+            setattr(sys.modules[name], function, functools.partial(_unpack, function))
+
+
+def _unpack(function: str, *arguments: Any, **named: Any) -> None:
+    """Call a function of `setuptools.archive_util`, which is imported now."""
+    name = "setuptools.archive_util"
+    del sys.modules[name]
+    getattr(importlib.import_module(name), function)(*arguments, **named)
+
+
+_spare_imports()

@@ -13,8 +13,6 @@ from pathlib import Path
 
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import find_all_files
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 from traitlets.config import Config
 
 from utils.commands import ROOT
@@ -166,6 +164,9 @@ def _move(config: Config, root: Path) -> None:
 
 
 def _address(db: str) -> str:
+    from sqlalchemy.engine import make_url  # slow to import, and a worker has no gradebook
+    from sqlalchemy.exc import ArgumentError
+
     try:
         url = make_url(db)
     except ArgumentError:

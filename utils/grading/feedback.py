@@ -2,8 +2,7 @@
 
 `page` makes it out of an executed notebook, and `fill` puts in what the gradebook says. Hidden
 tests are shown by the names of their checks and their hints: neither their source nor a number that
-they expect is on the page. `HideHiddenTests` does the same for the pages of `nbgrader
-generate_feedback`, see `nbgrader_config.py`.
+they expect is on the page.
 """
 
 from __future__ import annotations
@@ -23,20 +22,19 @@ from bleach.css_sanitizer import CSSSanitizer
 from bleach.sanitizer import ALLOWED_TAGS, Cleaner
 from nbconvert.filters import ansi2html, markdown2html
 from nbformat import NotebookNode
-from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution, is_task
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from utils.checks import MARKS, MIME
-from utils.grading.gradebook import Mark, Marks
+from utils.grading.marks import Mark, Marks
+from utils.grading.record import NOTES_ID
 from utils.grading.restore import without_hidden_tests
 
 Part = str | tuple[str, str]  # HTML, or what is put in later: ("points" or "comment", grade id)
 
 HIDDEN = "# Hidden checks ran here.\n"
-NOTES_ID = "grading-notes"  # of the cell that `execute.show_notes` puts at the top
 
 
 # Hidden tests -----------------------------------------------------------------------------------
@@ -82,16 +80,6 @@ def _without_secrets(output: NotebookNode) -> NotebookNode | None:
 
 def _is_number(text: str) -> bool:
     return bool(re.fullmatch(r"-?\d+(\.\d+)?", text))
-
-
-class HideHiddenTests(NbGraderPreprocessor):
-    """A step of nbgrader's `generate_feedback`: hidden tests stay hidden."""
-
-    def preprocess_cell(
-        self, cell: NotebookNode, resources: dict, cell_index: int
-    ) -> tuple[NotebookNode, dict]:
-        hide_hidden_tests(cell)
-        return cell, resources
 
 
 # The page ---------------------------------------------------------------------------------------

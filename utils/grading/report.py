@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import datetime
 import io
-import json
 import os
 import re
 import sys
@@ -21,11 +20,10 @@ from typing import Any
 
 from utils.checks import MIME
 from utils.grading.course import Course, writable
-from utils.grading.feedback import NOTES_ID
-from utils.grading.gradebook import Book, Marks
+from utils.grading.gradebook import Book
+from utils.grading.marks import Marks
+from utils.grading.record import NOTES_ID, read_json, record_of
 
-RECORD = "grading_record"  # where an autograded notebook says what became of the submission
-RECORD_VERSION = 1
 COLUMNS = ("student", "assignment", "status", "score", "max_score", "needs_manual_grade", "notes")
 
 
@@ -91,25 +89,6 @@ class Report:
 # Reading ----------------------------------------------------------------------------------------
 
 
-def read_record(path: Path) -> dict[str, Any]:
-    """Return what an autograded notebook says became of the submission, {} if it says nothing."""
-    return _record(_read(path))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """Return a notebook's JSON, {} if the file is missing or damaged."""
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _record(notebook: dict[str, Any]) -> dict[str, Any]:
-    record = notebook.get("metadata", {}).get(RECORD, {})
-    return record if record.get("version") == RECORD_VERSION else {}
-
-
 def read(course: Course, book: Book, problem_set: str) -> Report:
     """Return a problem set's report.
 
@@ -136,7 +115,7 @@ def read(course: Course, book: Book, problem_set: str) -> Report:
 def _row(course: Course, problem_set: str, student: str, marks: Marks | None) -> Row:
     row = Row(student)
     submitted = course.notebook("submitted", student, problem_set)
-    autograded = _read(course.notebook("autograded", student, problem_set))
+    autograded = read_json(course.notebook("autograded", student, problem_set))
     if marks is None or not autograded:
         there = _what_is_there(submitted)
         row.notes.append(there or "nothing was handed in")
@@ -146,7 +125,7 @@ def _row(course: Course, problem_set: str, student: str, marks: Marks | None) ->
             row.notes[0] = f"not graded yet: run `grade {problem_set}`"
             row.needs_person, row.why = True, ["not graded yet"]
         return row
-    record = _record(autograded)
+    record = record_of(autograded)
     row.status = record.get("status", "graded")
     row.notes = list(record["notes"]) if record else _notes(autograded)
     row.points = {

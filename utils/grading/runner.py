@@ -25,11 +25,13 @@ from typing import Any
 import nbformat
 from nbgrader.utils import parse_utc
 
-from utils.grading import execute, feedback, late, report, workers
+from utils.grading import feedback, late, report, workers
 from utils.grading.course import Course, CourseError
-from utils.grading.gradebook import Book, Entry, Marks
-from utils.grading.report import RECORD_VERSION, read_record
+from utils.grading.gradebook import Book, Entry
+from utils.grading.marks import Marks
+from utils.grading.record import RECORD_VERSION, read_record
 from utils.grading.restore import SourceCell, Unreadable, cells_to_json, read_file
+from utils.grading.steps import JudgedExecute
 from utils.grading.workers import Failure, Job, Result, Terms
 
 BATCH = 16  # submissions of one transaction
@@ -116,7 +118,7 @@ class Run:
             )
         self.cells: list[SourceCell] = book.cells(problem_set)
         self.most = {cell.grade_id: cell.points for cell in self.cells if cell.grade or cell.task}
-        settings = execute.JudgedExecute(config=course.config)
+        settings = JudgedExecute(config=course.config)
         self.extensions = late.read_extensions(course.extensions)
         self.terms = Terms(
             self.cells,

@@ -31,7 +31,7 @@ from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solut
 
 from utils.grading import execute, feedback
 from utils.grading.course import CourseError
-from utils.grading.report import RECORD, RECORD_VERSION
+from utils.grading.record import RECORD, RECORD_VERSION
 from utils.grading.restore import SourceCell
 from utils.grading.sandbox import Limits
 

@@ -1,0 +1,55 @@
+"""Points and comments, as the gradebook has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Mark:
+    """One graded cell of one submission.
+
+    Attributes:
+        auto: points by the tests, None where a person has to give them.
+        manual: points that a person gave, None for none.
+        extra: points that a person added.
+        needs_person: whether the gradebook asks a person to look.
+    """
+
+    auto: float | None = None
+    manual: float | None = None
+    extra: float = 0.0
+    needs_person: bool = True
+
+    @property
+    def points(self) -> float:
+        """What counts: a person's points before those by the tests, and what was added."""
+        given = self.auto if self.manual is None else self.manual
+        return (given or 0.0) + self.extra
+
+
+@dataclass
+class Marks:
+    """What the gradebook says about one student's submission.
+
+    Attributes:
+        cells: the graded cells by grade id.
+        comments: comments by grade id: by a person, else automatic, else "".
+        penalty: points lost by being late.
+        seconds_late: after the student's own deadline.
+    """
+
+    cells: dict[str, Mark] = field(default_factory=dict)
+    comments: dict[str, str] = field(default_factory=dict)
+    penalty: float = 0.0
+    seconds_late: float = 0.0
+
+    @property
+    def score(self) -> float:
+        """The points of all cells, less the penalty."""
+        return max(0.0, sum(mark.points for mark in self.cells.values()) - self.penalty)
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether a person has to look at any cell."""
+        return any(mark.needs_person for mark in self.cells.values())

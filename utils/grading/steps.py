@@ -1,0 +1,122 @@
+"""The grader as steps of nbgrader's own commands; `nbgrader_config.py` names them.
+
+In `nbgrader autograde`, `SubmissionExporter` stands in place of nbconvert's reader, `RestoreCells`
+before `ClearOutput`, and `JudgedExecute` in place of `Execute`; `HideHiddenTests` is a step of
+`nbgrader generate_feedback`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+from nbconvert.exporters import NotebookExporter
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook
+from nbgrader.preprocessors import NbGraderPreprocessor
+from traitlets import Bool, Dict, Float, Integer
+
+from utils.grading import restore
+from utils.grading.execute import fence, run_notebook, show_notes
+from utils.grading.feedback import hide_hidden_tests
+from utils.grading.restore import Unreadable
+from utils.grading.sandbox import Limits, Order
+
+
+class SubmissionExporter(NotebookExporter):
+    """Reads what was handed in, which may be anything, and writes notebooks.
+
+    Raises:
+        Unreadable: the file is no notebook.
+    """
+
+    def from_filename(
+        self, filename: str, resources: dict | None = None, **kw: Any
+    ) -> tuple[str, dict]:
+        try:
+            restore.read_file(filename)
+            for path in Path(filename).parent.rglob("*"):
+                if path.is_symlink():  # nbgrader has copied what it leads to, whatever that is
+                    raise Unreadable(f"beside it lies {path.name}, a link to another file")
+            return super().from_filename(filename, resources, **kw)
+        except Unreadable as error:
+            raise Unreadable(
+                f"{filename} cannot be read: {error}. The others are graded all the same; "
+                "ask this student for the notebook again."
+            ) from None
+
+    def from_file(
+        self, file_stream: Any, resources: dict | None = None, **kw: Any
+    ) -> tuple[str, dict]:
+        if getattr(self.parent, "_sanitizing", True):  # the first of nbgrader's two steps
+            notebook = restore.read_notebook(file_stream.buffer.read())
+            return self.from_notebook_node(notebook, resources, **kw)
+        return super().from_file(file_stream, resources, **kw)
+
+
+class RestoreCells(NbGraderPreprocessor):
+    """Puts a submitted notebook in order before any other step of nbgrader sees it."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        names = resources["nbgrader"]
+        with Gradebook(names["db_url"]) as gradebook:
+            course = restore.cells_of_gradebook(gradebook, names["assignment"], names["notebook"])
+        nb, notes = restore.restore(nb, course)
+        for note in notes:
+            self.log.warning("%s: %s", names["student"], note)
+        nb.metadata["grading"] = {"notes": notes}
+        return nb, resources
+
+
+class JudgedExecute(NbGraderPreprocessor):
+    """Runs a submission's notebook: the student's cells in a sandbox, the tests in the judge."""
+
+    call_seconds = Float(Limits.call_seconds, help="Wall time of one call from a test.").tag(
+        config=True
+    )
+    cell_seconds = Float(Limits.cell_seconds, help="Wall time of one of the student's cells.").tag(
+        config=True
+    )
+    submission_seconds = Float(
+        Limits.submission_seconds, help="Wall time of the whole submission."
+    ).tag(config=True)
+    memory = Integer(Limits.memory, help="Bytes of memory.").tag(config=True)
+    processes = Integer(Limits.processes, help="Processes and threads at once.").tag(config=True)
+    files = Integer(Limits.files, help="Files that it may make.").tag(config=True)
+    file_bytes = Integer(Limits.file_bytes, help="Bytes that these may hold.").tag(config=True)
+    output_bytes = Integer(Limits.output_bytes, help="Bytes of output kept of a cell.").tag(
+        config=True
+    )
+    problem_sets = Dict(
+        help="Limits of single problem sets: {'ps4_gradients': {'cell_seconds': 60}}."
+    ).tag(config=True)
+    unsafe = Bool(False, help="Run submissions even if nothing fences them in.").tag(config=True)
+
+    def limits(self, problem_set: str) -> Limits:
+        """Return what a submission to a problem set may use."""
+        names = [f.name for f in dataclasses.fields(Limits)]
+        values = {name: getattr(self, name) for name in names}
+        return Limits(**values | self.problem_sets.get(problem_set, {}))
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        names = resources["nbgrader"]
+        folder = os.path.abspath(resources["metadata"]["path"])
+        order = Order(self.limits(names["assignment"]), fence(self.unsafe), folder)
+        notes = list(nb.metadata.pop("grading", {}).get("notes", []))
+        outcome = run_notebook(nb, order)
+        for note in outcome.notes:
+            self.log.warning("%s: %s", names["student"], note)
+        show_notes(nb, [*notes, *outcome.notes])
+        return nb, resources
+
+
+class HideHiddenTests(NbGraderPreprocessor):
+    """Keeps hidden tests hidden on the pages of `nbgrader generate_feedback`."""
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: dict, cell_index: int
+    ) -> tuple[NotebookNode, dict]:
+        hide_hidden_tests(cell)
+        return cell, resources

@@ -103,11 +103,13 @@ c.GenerateFeedback.preprocessors = [
 ]
 
 # What a late day costs; the deadline is the problem set's due date in the gradebook. Single
-# students' later deadlines: a CSV file with the columns student, problem_set, new_deadline.
+# students' later deadlines: a CSV file with the columns student, problem_set, new_deadline. A date
+# without a time is until the end of that day.
 c.AssignLatePenalties.plugin_class = "utils.grading.late.LatePolicy"
 c.LatePolicy.percent_per_day = 0  # of the score, for every day begun
 c.LatePolicy.grace_minutes = 10
 c.LatePolicy.extensions = str(ROOT / RUN_TIME / "extensions.csv")
+c.LatePolicy.time_zone = "UTC"  # of deadlines in that file that name none, such as Europe/Berlin
 
 # `nbgrader zip_collect PS` takes in what lies in grading/downloaded/PS/archive: the zip file that
 # Canvas or Moodle hands out. The names of its files, such as

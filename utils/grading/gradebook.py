@@ -164,6 +164,10 @@ class Book:
 
     # The course's side ------------------------------------------------------------------------
 
+    def problem_sets(self) -> list[str]:
+        """Return the names of all problem sets in the gradebook."""
+        return sorted(self.db.scalars(select(Assignment.name)))
+
     def has(self, problem_set: str) -> bool:
         """Return whether the gradebook knows a problem set."""
         return bool(self._cells_by_name(problem_set))

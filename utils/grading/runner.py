@@ -117,7 +117,13 @@ class Run:
         self.cells: list[SourceCell] = book.cells(problem_set)
         self.most = {cell.grade_id: cell.points for cell in self.cells if cell.grade or cell.task}
         settings = execute.JudgedExecute(config=course.config)
-        self.extensions = late.read_extensions(course.extensions)
+        policy = late.LatePolicy(config=course.config)
+        self.extensions = policy.read_extensions(course.extensions)
+        self.progress.notes += late.strays(
+            course.extensions,
+            {*course.students(), *book.students()},
+            {*course.problem_sets(), *book.problem_sets()},
+        )
         self.terms = Terms(
             self.cells,
             settings.limits(problem_set),

@@ -80,12 +80,14 @@ class Marks:
         comments: comments by grade id: by a person, else automatic, else "".
         penalty: points lost by being late.
         seconds_late: after the student's own deadline.
+        handed_in: when, in UTC; None if the gradebook does not know.
     """
 
     cells: dict[str, Mark] = field(default_factory=dict)
     comments: dict[str, str] = field(default_factory=dict)
     penalty: float = 0.0
     seconds_late: float = 0.0
+    handed_in: datetime.datetime | None = None
 
     @property
     def score(self) -> float:
@@ -307,7 +309,9 @@ class Book:
             if handed_in and due:
                 deadline = due + (extension or datetime.timedelta())
                 seconds = max(0.0, (handed_in - deadline).total_seconds())
-            found[student] = Marks(penalty=penalty or 0.0, seconds_late=seconds)
+            found[student] = Marks(
+                penalty=penalty or 0.0, seconds_late=seconds, handed_in=handed_in
+            )
         grade = (Grade.auto_score, Grade.manual_score, Grade.extra_credit, Grade.needs_manual_grade)
         for student, name, auto, manual, extra, needs in rows(
             BaseCell.name, *grade, tables=[Grade]
@@ -386,7 +390,7 @@ class Book:
 
     def _write(self, entry: Entry, submitted: Submitted, extensions: late.Extensions) -> Marks:
         submitted.submission.timestamp = entry.timestamp
-        marks = Marks()
+        marks = Marks(handed_in=entry.timestamp)
         for name, grade in submitted.grades.items():
             points = entry.auto.get(name)
             grade.auto_score = points

@@ -242,8 +242,8 @@ class Run:
         return found
 
     def _agrees(self, submission: Submission, marks: Marks | None) -> bool:
-        """Return whether the gradebook has what the record says."""
-        if marks is None:
+        """Return whether the gradebook has what the record and `timestamp.txt` say."""
+        if marks is None or marks.handed_in != submission.handed_in:
             return False
         auto = submission.before["auto"]
         return all(name in auto and mark.auto == auto[name] for name, mark in marks.cells.items())

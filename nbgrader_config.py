@@ -103,19 +103,20 @@ c.GenerateFeedback.preprocessors = [
 ]
 
 # What a late day costs; the deadline is the problem set's due date in the gradebook. Single
-# students' later deadlines: a CSV file with the columns student, problem_set, new_deadline.
+# students' later deadlines: a CSV file with the columns student, problem_set, new_deadline. A date
+# without a time is until the end of that day.
 c.AssignLatePenalties.plugin_class = "utils.grading.late.LatePolicy"
 c.LatePolicy.percent_per_day = 0  # of the score, for every day begun
 c.LatePolicy.grace_minutes = 10
 c.LatePolicy.extensions = str(ROOT / RUN_TIME / "extensions.csv")
+c.LatePolicy.time_zone = "UTC"  # of deadlines in that file that name none, such as Europe/Berlin
 
 # `nbgrader zip_collect PS` takes in what lies in grading/downloaded/PS/archive: the zip file that
-# Canvas or Moodle hands out. The names of its files, such as
+# Canvas or Moodle hands out. By the names of its files, such as
 #     doejohn_LATE_123_456_ps1_output_layer-1.ipynb
 #     John Doe_123_assignsubmission_file/ps1_output_layer.ipynb
-# begin with what becomes the student's id.
+# students get the ids doejohn_canvas123 and John Doe_moodle123. For another system, give
+# `c.FileNameCollectorPlugin.named_regexp` the groups `student_id` and `file_id`; it is matched with
+# a file's path in the zip file and a slash before it.
 c.ZipCollectApp.downloaded_directory = os.path.join(RUN_TIME, "downloaded")
-c.FileNameCollectorPlugin.named_regexp = (
-    r".*[/\\](?P<student_id>[^/\\]+?)(?:_LATE)?_\d+_(?:assignsubmission_file_?[/\\]?|\d+_)"
-    r"(?P<file_id>[^/\\]+?)(?:-\d+)?\.ipynb$"
-)
+c.ZipCollectApp.collector_plugin = "utils.grading.collect.Collector"

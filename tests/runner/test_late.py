@@ -17,7 +17,7 @@ DUE = datetime.datetime(2026, 11, 30, 12)
 @pytest.mark.parametrize(
     ("text", "utc"),
     [
-        ("2026-11-30", (2026, 11, 30, 0, 0)),
+        ("2026-11-30 00:00", (2026, 11, 30, 0, 0)),
         ("2026-11-30 23:59", (2026, 11, 30, 23, 59)),
         ("2026-11-30 23:59 Asia/Tokyo", (2026, 11, 30, 14, 59)),
         ("2026-11-30T23:59+01:00", (2026, 11, 30, 22, 59)),
@@ -25,6 +25,47 @@ DUE = datetime.datetime(2026, 11, 30, 12)
 )
 def test_dates_are_read_as_utc(text, utc):
     assert parse_time(text) == datetime.datetime(*utc)
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("2026-11-30", (2026, 12, 1, 4, 59, 59)),
+        ("2026-11-30 Asia/Tokyo", (2026, 11, 30, 14, 59, 59)),
+        ("2026-11-30 12:00", (2026, 11, 30, 17, 0)),
+        ("2026-11-30 12:00 Asia/Tokyo", (2026, 11, 30, 3, 0)),
+        ("2026-11-30T12:00Z", (2026, 11, 30, 12, 0)),
+    ],
+)
+def test_a_date_alone_is_until_the_end_of_the_day_in_the_courses_zone(tmp_path, text, utc):
+    file = tmp_path / "extensions.csv"
+    file.write_text(f"student,problem_set,new_deadline\na,b,{text}\n", encoding="utf-8")
+    policy = LatePolicy(config=Config(LatePolicy={"time_zone": "America/New_York"}))
+    assert policy.read_extensions(file) == {("a", "b"): datetime.datetime(*utc)}
+
+
+def test_without_a_zone_in_the_settings_it_is_utc():
+    assert parse_time("2026-11-30") == datetime.datetime(2026, 11, 30, 23, 59, 59)
+
+
+@pytest.mark.parametrize("zone", ["Atlantis/Capital", "", "../UTC"])
+def test_a_wrong_zone_in_the_settings_gets_a_sentence(tmp_path, zone):
+    policy = LatePolicy(config=Config(LatePolicy={"time_zone": zone}))
+    with pytest.raises(ExtensionsError, match="time_zone is .* write one such as Europe/Berlin"):
+        policy.read_extensions(tmp_path / "none.csv")
+
+
+def test_lines_from_which_nothing_follows_are_named(tmp_path):
+    file = tmp_path / "extensions.csv"
+    file.write_text(
+        "student,problem_set,new_deadline\nben,ps1,2026-12-01\nbne,ps1,2026-12-01\n"
+        "\nben,ps11,2026-12-01\n",
+        encoding="utf-8",
+    )
+    first, second = late.strays(file, {"ben"}, {"ps1"})
+    assert first.startswith(f"{file}, line 3: 'bne' is not in the gradebook")
+    assert second.startswith(f"{file}, line 5: there is no problem set 'ps11'")
+    assert late.strays(tmp_path / "none.csv", (), ()) == []
 
 
 @pytest.mark.parametrize(
@@ -117,6 +158,52 @@ def test_grade_gives_the_penalties_and_a_later_extension_takes_them_back(late_cl
     assert (progress.graded, progress.unchanged) == (0, 3)
     assert penalties(late_class)["late"] == 0
     assert "handed in late" not in late_class.feedback("late")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Dask's and SQLAlchemy's own affairs
+@pytest.mark.parametrize("left", ["a header", "no file"])
+def test_a_line_taken_out_is_taken_back_and_nbgraders_own_extension_stays(late_class, left):
+    late_class.regrade()
+    with Gradebook(late_class.course.db_url) as gradebook:
+        gradebook.grant_extension(PS1, "late", hours=20)
+    file = late_class.course.extensions
+    if left == "no file":
+        file.unlink()
+    else:
+        file.write_text("student,problem_set,new_deadline\n", encoding="utf-8")
+    progress = late_class.regrade()
+    assert (progress.graded, progress.unchanged) == (0, 3)
+    assert penalties(late_class) == pytest.approx({"late": 1.4, "extended": 2.8, "half": 2.8})
+    with Gradebook(late_class.course.db_url) as gradebook:
+        given = {s.student_id: s.extension for s in gradebook.assignment_submissions(PS1)}
+    assert given == {"late": datetime.timedelta(hours=20), "extended": None, "half": None}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Dask's and SQLAlchemy's own affairs
+def test_a_time_written_after_grading_counts_from_the_next_grade_on(late_class):
+    """As it is after `zip_collect`, which writes none."""
+    file = late_class.course.folder("submitted", "late", PS1) / "timestamp.txt"
+    file.unlink()
+    late_class.regrade()
+    assert penalties(late_class)["late"] == 0
+    file.write_text("2026-12-01 18:00 UTC", encoding="utf-8")
+    progress = late_class.regrade()
+    assert (progress.graded, progress.unchanged) == (0, 3)
+    assert penalties(late_class)["late"] == pytest.approx(2.8)
+    assert "handed in late" in late_class.feedback("late")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Dask's and SQLAlchemy's own affairs
+def test_grade_says_which_lines_of_the_file_nobody_needs(late_class):
+    with late_class.course.extensions.open("a", encoding="utf-8") as file:
+        file.write(f"hafl,{PS1},2026-12-02\nhalf,ps9_nothing,2026-12-02\n")
+    unknown, nothing = late_class.regrade().notes
+    assert "extensions.csv, line 4: 'hafl'" in unknown
+    assert "extensions.csv, line 5: there is no problem set 'ps9_nothing'" in nothing
+    assert penalties(late_class) == pytest.approx(EXPECTED)
 
 
 @pytest.mark.slow

@@ -115,6 +115,23 @@ def test_from_release_to_export(staff: Path, tmp_path: Path, browser):
     assert room.rows()[name]["needs_manual_grade"] == "False"
 
 
+def test_feedback_can_be_released_right_after_grade(staff: Path, tmp_path: Path, options):
+    student, name = tmp_path / "student", getpass.getuser()
+    nbgrader(staff, "generate_assignment", PS1)
+    nbgrader(staff, "release_assignment", PS1)
+    nbgrader(student, "fetch_assignment", PS1)
+    notebook = student / PS1 / f"{PS1}.ipynb"
+    write_submission(Student(name, "", RIGHT), notebook, notebook)
+    nbgrader(student, "submit", PS1)
+    nbgrader(staff, "collect", PS1)
+    room = Classroom(staff, options)
+    room.grade()
+    nbgrader(staff, "release_feedback", PS1)
+    nbgrader(student, "fetch_feedback", PS1)
+    (page,) = (student / PS1 / "feedback").rglob("*.html")
+    assert page.read_text(encoding="utf-8") == room.feedback(name)
+
+
 def grade_by_hand(browser, staff: Path, name: str, points: str, comment: str) -> None:
     """Grade the written answer in the formgrader, as a person does in a browser."""
     from playwright.sync_api import expect
@@ -153,48 +170,147 @@ def example_of_the_readme() -> str:
     return "\n".join(commands)
 
 
+def download(folder: Path, files: dict[str, bytes]) -> None:
+    """Put a zip file where a browser would."""
+    (folder / "Downloads").mkdir(exist_ok=True)
+    with zipfile.ZipFile(folder / "Downloads" / "submissions.zip", "w") as bundle:
+        for name, content in files.items():
+            bundle.writestr(name, content)
+
+
+def follow_the_readme(room: Classroom, home: Path, *options: str) -> str:
+    """Run the README's commands for a zip file and return what they said."""
+    commands = " ".join([example_of_the_readme(), *options])
+    result = subprocess.run(
+        ["bash", "-euc", commands],
+        cwd=room.root,
+        env={**os.environ, "HOME": str(home)},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=240,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout + result.stderr
+
+
+def imported(room: Classroom, system: str) -> list[dict[str, str]]:
+    """Return the lines of the file that a system imports."""
+    room.run("report", PS1, "--format", system)
+    path = room.course.reports / f"{PS1}_{system}.csv"
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 @pytest.mark.parametrize(
-    ("system", "files", "students"),
+    ("system", "files", "students", "column", "numbers"),
     [
         (
-            "Canvas",
+            "canvas",
             [
                 f"doejohn_12345_67890_{PS1}.ipynb",
+                f"doejohn_12346_67891_{PS1}.ipynb",
                 f"suzukihana_LATE_222_333_{PS1}-1.ipynb",
                 "readme_1_2_notes.txt",
             ],
-            {"doejohn", "suzukihana"},
+            {"doejohn_canvas12345", "doejohn_canvas12346", "suzukihana_canvas222"},
+            "ID",
+            ["12345", "12346", "222"],
         ),
         (
-            "Moodle",
+            "moodle",
             [
                 f"Doe, Jr._1234567_assignsubmission_file/{PS1}.ipynb",
-                f"鈴木 花_7654321_assignsubmission_file/{PS1}.ipynb",
+                f"Doe, Jr._1234568_assignsubmission_file_/{PS1}.ipynb",
+                f"鈴木 花_7654321_assignsubmission_file_{PS1}.ipynb",
             ],
-            {"Doe, Jr.", "鈴木 花"},
+            {"Doe, Jr._moodle1234567", "Doe, Jr._moodle1234568", "鈴木 花_moodle7654321"},
+            "Identifier",
+            ["Participant 1234567", "Participant 1234568", "Participant 7654321"],
         ),
     ],
 )
-def test_zip_files_of_a_learning_management_system(
-    new_classroom, client, tmp_path, system, files, students
+def test_zip_files_of_a_learning_management_system_there_and_back(
+    new_classroom, client, tmp_path, system, files, students, column, numbers
 ):
     room = new_classroom()
     content = notebooks(tmp_path)
-    (tmp_path / "Downloads").mkdir()
-    with zipfile.ZipFile(tmp_path / "Downloads" / "submissions.zip", "w") as bundle:
-        for file in files:
-            bundle.writestr(file, content if file.endswith(".ipynb") else b"notes")
-    subprocess.run(
-        ["bash", "-euc", example_of_the_readme()],
-        cwd=room.root,
-        env={**os.environ, "HOME": str(tmp_path)},
-        check=True,
-        timeout=240,
-    )
+    download(tmp_path, {name: content if name[-6:] == ".ipynb" else b"notes" for name in files})
+    said = follow_the_readme(room, tmp_path)
     assert set(room.course.students()) == students
+    assert ("suzukihana_canvas222: late, says Canvas" in said) == (system == "canvas")
+    assert not list(room.course.submitted.rglob("timestamp.txt"))
     room.client = client
-    assert room.regrade().graded == 2
+    assert room.regrade().graded == 3
     assert {row["score"] for row in room.rows().values()} == {"14"}
+    rows = imported(room, system)
+    score = "Grade" if system == "moodle" else PS1
+    graded = [row for row in rows if row[column]]
+    assert [(row[column], row[score]) for row in graded] == [(number, "14") for number in numbers]
+
+
+def test_names_in_a_zip_file_that_a_student_chose_are_nobodys(new_classroom, tmp_path):
+    """The names that a system gives go first, whatever is in a student's own files."""
+    room = new_classroom()
+    folder = "Thief_777_assignsubmission_file"
+    stolen, inner = f"victim_12345_99_{PS1}.ipynb", tmp_path / "inner.zip"
+    with zipfile.ZipFile(inner, "w") as bundle:
+        bundle.writestr(stolen, b"in a zip file of one's own")
+    download(
+        tmp_path,
+        {
+            f"victim_12345_10_{PS1}.ipynb": b"first",
+            f"victim_12345_11_{PS1}-1.ipynb": b"second",
+            f"thief_666_50_{stolen}": b"by its name",
+            "thief_666_51_work.zip": inner.read_bytes(),
+            f"{folder}/{stolen}": b"in a folder",
+            f"{folder}/deeper/Victim_888_assignsubmission_file_{PS1}.ipynb": b"deeper",
+        },
+    )
+    submissions = tmp_path / "Downloads" / "submissions.zip"
+    submissions.rename(submissions.with_name("CS_101_2_2026.zip"))
+    archive = room.root / "grading" / "downloaded" / PS1 / "archive"
+    archive.mkdir(parents=True)
+    shutil.move(submissions.with_name("CS_101_2_2026.zip"), archive)
+    nbgrader(room.root, "zip_collect", PS1)
+    assert set(room.course.students()) == {
+        "victim_canvas12345",
+        "thief_canvas666",
+        "Thief_moodle777",
+    }
+    taken = room.course.notebook("submitted", "victim_canvas12345", PS1)
+    assert taken.read_bytes() == b"second"
+    assert [path.name for path in taken.parent.iterdir()] == [taken.name]
+
+
+def test_a_second_zip_file_takes_the_place_of_the_first_with_force(new_classroom, tmp_path):
+    room = new_classroom()
+    download(tmp_path, {f"doejohn_1_2_{PS1}.ipynb": b"first", f"ada_3_4_{PS1}.ipynb": b"hers"})
+    follow_the_readme(room, tmp_path)
+    download(tmp_path, {f"doejohn_1_5_{PS1}-1.ipynb": b"second"})
+    follow_the_readme(room, tmp_path, "--force")
+    content = {
+        name: room.course.notebook("submitted", name, PS1).read_bytes()
+        for name in room.course.students()
+    }
+    assert content == {"doejohn_canvas1": b"second", "ada_canvas3": b"hers"}
+
+
+def test_a_site_may_have_names_of_its_own(new_classroom, tmp_path):
+    room = new_classroom()
+    with (room.root / "nbgrader_config.py").open("a", encoding="utf-8") as config:
+        config.write(
+            "c.FileNameCollectorPlugin.named_regexp = (\n"
+            r"    r'.*/(?P<student_id>\w+)-(?P<timestamp>[\d-]+)-(?P<file_id>\w+)\.ipynb'"
+            "\n)\n"
+        )
+    archive = room.root / "grading" / "downloaded" / PS1 / "archive"
+    archive.mkdir(parents=True)
+    (archive / f"ben-2026-12-02-{PS1}.ipynb").write_bytes(b"newer")
+    (archive / f"ben-2026-12-01-{PS1}.ipynb").write_bytes(b"older")
+    nbgrader(room.root, "zip_collect", PS1)
+    taken = room.course.notebook("submitted", "ben", PS1)
+    assert taken.read_bytes() == b"newer"
+    assert "2026-12-02" in (taken.parent / "timestamp.txt").read_text(encoding="utf-8")
 
 
 def test_plain_autograde_and_grade_give_the_same_scores(new_classroom, client, tmp_path):

@@ -111,6 +111,34 @@ def test_canvas_gets_its_columns_and_the_points_possible():
     assert second == ["b", "", "", "b", "", ""]
 
 
+def test_canvas_finds_a_student_by_the_number_from_its_zip_file_or_from_the_gradebook():
+    people = {
+        "known_canvas12": {"first_name": "Ada", "last_name": "Doe", "lms_user_id": ""},
+        "moved_canvas13": {"lms_user_id": "99"},
+    }
+    names = [*people, "doejohn_canvas12345", "doejohn_12345", "John Doe_moodle7"]
+    _, _, *found = lines(report.to_canvas(make(*(row(name) for name in names), people=people)))
+    assert [line[:4] for line in found] == [
+        ["Doe, Ada", "12", "", ""],
+        ["moved", "99", "", ""],
+        ["doejohn", "12345", "", ""],
+        ["doejohn_12345", "", "", "doejohn_12345"],  # such ids are not from a zip file
+        ["John Doe", "", "", "John Doe_moodle7"],
+    ]
+
+
+def test_moodle_gets_its_worksheet_if_the_ids_come_from_its_zip_file():
+    unreadable = Row("John Doe_moodle1234568", "unreadable", notes=["the file is empty"])
+    rows = row("John Doe_moodle1234567", True), unreadable, row("akiko", True)
+    head, *found = lines(report.to_moodle(make(*rows)))
+    assert head[:4] == ["Identifier", "Full name", "Grade", "Last modified (grade)"]
+    assert found == [
+        ["Participant 1234567", "John Doe", "1", "", ""],
+        ["Participant 1234568", "John Doe", "", "", "unreadable: the file is empty"],
+        ["", "akiko", "1", "", ""],
+    ]
+
+
 def test_moodle_gets_a_user_name_a_grade_and_why_there_is_none():
     people = {"a": {"first_name": "Ada", "last_name": "Doe", "email": "ada@example.org"}}
     rows = row("a", True), Row("b", "unreadable", notes=["the file is empty"])

@@ -65,6 +65,11 @@ class Course:
         path = self.directory.format_path(self.directory.source_directory, ".", problem_set)
         return Path(os.path.normpath(path)) / f"{problem_set}.ipynb"
 
+    def problem_sets(self) -> list[str]:
+        """Return the names of all problem sets that have a source."""
+        sources = self.source("problem_set").parent.parent
+        return sorted(path.stem for path in sources.glob("*/*.ipynb") if _is_source(path))
+
     def released(self, problem_set: str) -> Path:
         """Return the problem set's notebook as students get it."""
         path = self.directory.format_path(self.directory.release_directory, ".", problem_set)
@@ -116,6 +121,10 @@ class Course:
 def writable(name: str) -> str:
     """Return a file's name as text that can be written: it may hold bytes that are none."""
     return os.fsencode(name).decode(errors="replace")
+
+
+def _is_source(path: Path) -> bool:
+    return path.stem == path.parent.name
 
 
 def _is_student(entry: Path) -> bool:

@@ -136,6 +136,10 @@ class Book:
 
     # The course's side ------------------------------------------------------------------------
 
+    def problem_sets(self) -> list[str]:
+        """Return the names of all problem sets in the gradebook."""
+        return sorted(self.db.scalars(select(Assignment.name)))
+
     def has(self, problem_set: str) -> bool:
         """Return whether the gradebook knows a problem set."""
         return bool(self._cells_by_name(problem_set))
@@ -275,7 +279,9 @@ class Book:
             if handed_in and due:
                 deadline = due + (extension or datetime.timedelta())
                 seconds = max(0.0, (handed_in - deadline).total_seconds())
-            found[student] = Marks(penalty=penalty or 0.0, seconds_late=seconds)
+            found[student] = Marks(
+                penalty=penalty or 0.0, seconds_late=seconds, handed_in=handed_in
+            )
         grade = (Grade.auto_score, Grade.manual_score, Grade.extra_credit, Grade.needs_manual_grade)
         for student, name, auto, manual, extra, needs in rows(
             BaseCell.name, *grade, tables=[Grade]
@@ -354,7 +360,7 @@ class Book:
 
     def _write(self, entry: Entry, submitted: Submitted, extensions: late.Extensions) -> Marks:
         submitted.submission.timestamp = entry.timestamp
-        marks = Marks()
+        marks = Marks(handed_in=entry.timestamp)
         for name, grade in submitted.grades.items():
             points = entry.auto.get(name)
             grade.auto_score = points

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass, field
 
 
@@ -37,12 +38,14 @@ class Marks:
         comments: comments by grade id: by a person, else automatic, else "".
         penalty: points lost by being late.
         seconds_late: after the student's own deadline.
+        handed_in: when, in UTC; None if the gradebook does not know.
     """
 
     cells: dict[str, Mark] = field(default_factory=dict)
     comments: dict[str, str] = field(default_factory=dict)
     penalty: float = 0.0
     seconds_late: float = 0.0
+    handed_in: datetime.datetime | None = None
 
     @property
     def score(self) -> float:

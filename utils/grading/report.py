@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.checks import MIME
+from utils.grading.collect import name_of, number_of
 from utils.grading.course import Course, writable
 from utils.grading.gradebook import Book
 from utils.grading.marks import Marks
@@ -248,7 +249,11 @@ def to_csv(report: Report) -> str:
 
 
 def to_canvas(report: Report) -> str:
-    """Return scores as Canvas's gradebook imports them; Canvas asks which assignment is meant."""
+    """Return scores as Canvas's gradebook imports them; Canvas asks which assignment is meant.
+
+    Canvas finds a student by the ID, else by the login. The ID is the gradebook's `lms_user_id`, or
+    the number in the id of a student whose notebook came in Canvas's zip file.
+    """
     lines: list[Sequence[Any]] = [
         ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", report.problem_set],
         ["    Points Possible", "", "", "", "", report.max_score],
@@ -256,13 +261,23 @@ def to_canvas(report: Report) -> str:
     for row in report.rows:
         person = report.people.get(row.student, {})
         name = ", ".join(filter(None, (person.get("last_name"), person.get("first_name"))))
-        number = person.get("lms_user_id", "")
-        lines.append([name or row.student, number, "", row.student, "", row.score])
+        by_zip_file = number_of(row.student, "canvas")
+        number = person.get("lms_user_id") or by_zip_file
+        login = "" if by_zip_file else row.student
+        lines.append([name or name_of(row.student), number, "", login, "", row.score])
     return _csv(lines)
 
 
 def to_moodle(report: Report) -> str:
-    """Return scores as Moodle's *Import > CSV file* takes them: map `username` to the user."""
+    """Return scores as Moodle takes them.
+
+    If notebooks came in Moodle's zip file, as the assignment's *Upload grading worksheet* takes
+    them, which finds a student by the number in that file's names. Otherwise as *Import > CSV file*
+    takes them: map `username` to the user.
+    """
+    numbers = {row.student: number_of(row.student, "moodle") for row in report.rows}
+    if any(numbers.values()):
+        return _moodle_worksheet(report, numbers)
     lines: list[Sequence[Any]] = [
         [
             "username",
@@ -276,9 +291,27 @@ def to_moodle(report: Report) -> str:
     for row in report.rows:
         person = report.people.get(row.student, {})
         names = [person.get(key, "") for key in ("first_name", "last_name", "email")]
-        said = "" if row.status == "graded" else f"{row.status}: {'; '.join(row.notes)}"
-        lines.append([row.student, *names, row.score, said])
+        lines.append([row.student, *names, row.score, _why_no_score(row)])
     return _csv(lines)
+
+
+def _moodle_worksheet(report: Report, numbers: dict[str, str]) -> str:
+    """Return Moodle's grading worksheet: without these three columns it takes none.
+
+    There is no column for feedback: an empty field would erase what is in Moodle.
+    """
+    lines: list[Sequence[Any]] = [
+        ["Identifier", "Full name", "Grade", "Last modified (grade)", f"{report.problem_set} notes"]
+    ]
+    for row in report.rows:
+        number = numbers[row.student]
+        identifier = f"Participant {number}" if number else ""
+        lines.append([identifier, name_of(row.student), row.score, "", _why_no_score(row)])
+    return _csv(lines)
+
+
+def _why_no_score(row: Row) -> str:
+    return "" if row.status == "graded" else f"{row.status}: {'; '.join(row.notes)}"
 
 
 FORMATS = {"canvas": to_canvas, "moodle": to_moodle}

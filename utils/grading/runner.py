@@ -119,7 +119,13 @@ class Run:
         self.cells: list[SourceCell] = book.cells(problem_set)
         self.most = {cell.grade_id: cell.points for cell in self.cells if cell.grade or cell.task}
         settings = JudgedExecute(config=course.config)
-        self.extensions = late.read_extensions(course.extensions)
+        policy = late.LatePolicy(config=course.config)
+        self.extensions = policy.read_extensions(course.extensions)
+        self.progress.notes += late.strays(
+            course.extensions,
+            {*course.students(), *book.students()},
+            {*course.problem_sets(), *book.problem_sets()},
+        )
         self.terms = Terms(
             self.cells,
             settings.limits(problem_set),
@@ -238,8 +244,8 @@ class Run:
         return found
 
     def _agrees(self, submission: Submission, marks: Marks | None) -> bool:
-        """Return whether the gradebook has what the record says."""
-        if marks is None:
+        """Return whether the gradebook has what the record and `timestamp.txt` say."""
+        if marks is None or marks.handed_in != submission.handed_in:
             return False
         auto = submission.before["auto"]
         return all(name in auto and mark.auto == auto[name] for name, mark in marks.cells.items())

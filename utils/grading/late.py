@@ -38,9 +38,7 @@ from traitlets import Float, Unicode
 
 COLUMNS = ("student", "problem_set", "new_deadline")
 END_OF_DAY = datetime.time(23, 59, 59)
-OURS = (
-    1  # microseconds of a deadline in the gradebook that comes from the file, by which we know it
-)
+OURS = 1  # microseconds of a deadline in the gradebook, by which we know that the file said so
 Extensions = Mapping[tuple[str, str], datetime.datetime]  # (student, problem set) -> UTC, no zone
 
 

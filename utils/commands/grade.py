@@ -22,6 +22,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from utils.commands import add_course, new_parser, no_rubbish
+from utils.grading import spare_imports
 from utils.grading.sandbox import ELSEWHERE, LINUX
 from utils.grading.scratch import scratch
 
@@ -57,6 +58,7 @@ def main(argv: list[str]) -> int:
 def run(asked: argparse.Namespace, started: float) -> int:
     """Grade as asked for on the command line."""
     environment = {} if asked.scheduler else start_early()
+    spare_imports()
     with no_rubbish():
         from utils.grading.course import CourseError, find_course
         from utils.grading.late import ExtensionsError

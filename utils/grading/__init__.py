@@ -15,15 +15,18 @@ import types
 from typing import Any
 
 
-def _spare_imports() -> None:
-    """Spare this process what others import and grading never calls: more than the rest together.
+# nbformat asks jsonschema for all its formats. One builds a grammar of web addresses when it is
+# imported, 1.4 s in every process that reads a notebook; one knows all calendars. No notebook has
+# what these would check.
+for name in ("rfc3987_syntax", "isoduration"):
+    sys.modules.setdefault(name, None)
 
-    Whoever imports nbgrader first, such as nbgrader's own commands, has all of it.
+
+def spare_imports() -> None:
+    """Spare a process that grades what nbgrader imports and grading never calls.
+
+    To be called before nbgrader is imported; where it has been, there is nothing to spare.
     """
-    # nbformat asks jsonschema for all its formats. One builds a grammar of web addresses when it is
-    # imported, one knows all calendars; no notebook has what these would check.
-    for name in ("rfc3987_syntax", "isoduration"):
-        sys.modules.setdefault(name, None)
     # nbgrader imports its web servers with itself.
     if "nbgrader" not in sys.modules:
         spec = importlib.util.find_spec("nbgrader")
@@ -42,6 +45,3 @@ def _unpack(function: str, *arguments: Any, **named: Any) -> None:
     name = "setuptools.archive_util"
     del sys.modules[name]
     getattr(importlib.import_module(name), function)(*arguments, **named)
-
-
-_spare_imports()

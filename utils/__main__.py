@@ -78,8 +78,9 @@ def run_in_environment(command: str, arguments: list[str]) -> int:
     start = (
         "import importlib, sys\n"
         "try:\n"
+        "    from utils.commands import while_read\n"
         f"    command = importlib.import_module('utils.commands.{command}')\n"
-        "    sys.exit(command.main(sys.argv[1:]))\n"
+        "    sys.exit(while_read(command.main, sys.argv[1:]))\n"
         "except KeyboardInterrupt:\n"
         "    sys.exit('\\ninterrupted')"
     )

@@ -18,8 +18,8 @@ def columns() -> int:
 
 
 def clean(text: str) -> str:
-    """Return text with a question mark for everything that a terminal would obey or cannot show."""
-    return "".join(c if c.isprintable() else "?" for c in text)
+    """Return text as one line, with a question mark for what a terminal would obey."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
 
 
 def width(text: str) -> int:

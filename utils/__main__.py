@@ -271,5 +271,19 @@ def say(text: str) -> None:
     print(f"[course] {text}", flush=True)
 
 
+def start() -> int:
+    """Run the command line; return its exit status, 141 if nobody reads what is printed.
+
+    A command itself runs elsewhere, see `utils.commands.while_read`; this is for what comes before.
+    """
+    try:
+        status = main(sys.argv[1:])
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's own flush
+        return 128 + 13
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(start())

@@ -42,10 +42,11 @@ def test_the_demo_grades_its_class_and_says_what_was_wrong(capsys, monkeypatch):
     table, printed = run(capsys)
     assert len(table) == 30
     holds(table)
-    assert "no answer within 1 seconds" in table["noor"][1]
+    assert "no answer within 1 second:" in table["noor"][1]
     assert table["yusuf"][0] == "unreadable"
     for name in ("eve", "mallory", "oscar", "trudy", "zoe"):
         assert float(table[name][0]) < 4, name
+    assert "4 of the 18 points are for the written answer" in printed
     report = Path(re.search(r"report: +(.*) and", printed)[1])
     assert "30" in report.read_text(encoding="utf-8")
     assert len(list((report.parent.parent / "feedback").glob("*/*/*.html"))) == 30

@@ -74,6 +74,15 @@ def test_the_list_of_commands_needs_no_environment(small_course, arguments, stat
     assert not (small_course / ".venv").exists()
 
 
+def test_a_list_of_commands_that_nobody_reads_is_no_error(small_course):
+    command = [BARE_PYTHON, "-m", "utils", "--help"]
+    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=small_course, text=True, **pipe) as process:
+        process.stdout.close()
+        assert process.wait(timeout=60) == 141
+        assert process.stderr.read() == ""
+
+
 def test_it_uses_the_standard_library_only(root):
     source = (root / "utils" / "__main__.py").read_text(encoding="utf-8")
     imports = [

@@ -78,8 +78,9 @@ def run_in_environment(command: str, arguments: list[str]) -> int:
     start = (
         "import importlib, sys\n"
         "try:\n"
+        "    from utils.commands import while_read\n"
         f"    command = importlib.import_module('utils.commands.{command}')\n"
-        "    sys.exit(command.main(sys.argv[1:]))\n"
+        "    sys.exit(while_read(command.main, sys.argv[1:]))\n"
         "except KeyboardInterrupt:\n"
         "    sys.exit('\\ninterrupted')"
     )
@@ -270,5 +271,19 @@ def say(text: str) -> None:
     print(f"[course] {text}", flush=True)
 
 
+def start() -> int:
+    """Run the command line; return its exit status, 141 if nobody reads what is printed.
+
+    A command itself runs elsewhere, see `utils.commands.while_read`; this is for what comes before.
+    """
+    try:
+        status = main(sys.argv[1:])
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's own flush
+        return 128 + 13
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(start())

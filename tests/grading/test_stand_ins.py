@@ -10,7 +10,14 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
-from utils.grading.stand_ins import CallTimeout, Lost, ProcessEnded, StudentError, StudentThing
+from utils.grading.stand_ins import (
+    CallTimeout,
+    Lost,
+    OutOfTime,
+    ProcessEnded,
+    StudentError,
+    StudentThing,
+)
 from utils.grading.wire import CannotCross
 
 
@@ -738,6 +745,24 @@ def test_a_call_that_never_returns_costs_itself_only(work):
     assert student.C().m() == 1
     assert [note.partition(":")[0] for note in student.submission.notes] == ["`loop`", "`leave`"]
     assert student.submission.stopped
+
+
+def test_one_second_is_one_second(work):
+    student = work("def loop():\n    while True: pass\n", call_seconds=1, submission_seconds=1)
+    with pytest.raises(OutOfTime, match="the submission's 1 second is used up"):
+        student.loop()
+    student = work("def loop():\n    while True: pass\n", call_seconds=1, submission_seconds=30)
+    with pytest.raises(CallTimeout, match="no answer within 1 second: it was stopped"):
+        student.loop()
+
+
+def test_an_answer_to_nothing_is_named_with_what_to_do(work):
+    student = work("def f():\n    return 1\n")
+    link = student.submission.link
+    send = link.send
+    link.send = lambda verb, token, args: send(verb, bytes(8), args)  # the answer repeats this
+    with pytest.raises(ProcessEnded, match="in answer to 'call' fits no question; .* look at"):
+        student.f()
 
 
 def test_a_cell_that_never_ends_still_defines(start):

@@ -34,7 +34,9 @@ SHIFT = (
     "np.sort({a}, axis=-1)[..., -1:]",
     "np.maximum.reduce({a}, axis=-1, keepdims=True)",
 )
-SUM = tuple(s.replace("amax", "sum").replace("max", "sum") for s in SHIFT[:6]) + (
+SUM = tuple(
+    s.replace("amax", "sum").replace("max", "sum").replace("{a}", "{e}") for s in SHIFT[:6]
+) + (
     "np.exp({s}) @ np.ones(({a}.shape[-1], 1))",
     "np.add.reduce({e}, axis=-1, keepdims=True)",
 )

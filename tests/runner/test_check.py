@@ -127,6 +127,7 @@ def test_an_endless_loop_is_stopped_and_the_rest_is_checked(tmp_path, capsys, mo
         (b"\xff\xfe", "is no notebook: it is not text"),
         (b"[1, 2]", "is no notebook"),
         (json.dumps({"cells": []}).encode(), "has no cell of checks"),
+        (b'{"nbformat": 3, "worksheets": []}', "of an old version (nbformat 3); open it"),
     ],
 )
 def test_a_wrong_file_gets_a_sentence(tmp_path, content, words):

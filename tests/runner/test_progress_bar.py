@@ -125,7 +125,12 @@ def test_a_class_on_a_terminal(classroom):
     assert not BAR.search("\n".join(left(text)))
     assert left(text)[0].startswith("student"), "the closing table begins where the bar was"
 
-    assert grade(classroom, "--quiet", "--force") == (0, "")
+    status, text = grade(classroom, "--quiet", "--force")
+    (line,) = text.splitlines()  # the one problem
+    assert status == 0
+    assert line.startswith("damaged: unreadable (")
+    assert "JSON" in line
+    assert grade(classroom, "--quiet", "--students", "ben") == (0, "")
     assert not BAR.search(classroom.grade("--force"))
 
 

@@ -3,6 +3,7 @@
 import csv
 import html.parser
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from utils.grading import page, report
 from utils.grading.course import find_course
+from utils.grading.gradebook import Mark, Marks
 from utils.grading.report import COLUMNS, Report, Row
 
 TESTS = ["test_f_visible", "test_f_hidden"]
@@ -252,7 +254,7 @@ def test_the_page_shows_who_needs_a_person_with_links(course, classes, tmp_path)
     part = text[text.index("For a person to look at (2)") : text.index("Time and memory")]
     links = [
         about["href"]
-        for tag, about in Reader(part[part.index("<table") : part.rindex("</section>")]).elements
+        for tag, about in Reader(part[part.index("<div") : part.rindex("</section>")]).elements
         if tag == "a"
     ]
     assert [(course.reports / link).resolve().exists() for link in links] == [True] * 3
@@ -268,6 +270,82 @@ def test_histogram_counts_everyone_and_names_the_median():
     heights = [float(about["height"]) for about in bars]
     assert heights[0] / heights[8] == pytest.approx(2 / 3, abs=0.01)
     assert "the median is 8.8 of 9 points" in found.text
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [
+        [4.5, 4.5, 8.0],
+        [4.5],
+        [0.0] * 30 + [4.4, 4.6] * 40,
+        [0.5] * 1000 + [1.0],
+        [3.0, 5.0],
+        [9.0, 9.0],
+        [0.0],
+    ],
+)
+def test_the_median_runs_through_no_number(scores):
+    chart = page.histogram(scores, 9)
+    numbers = [
+        tuple(map(float, found)) + (len(found[2]),)
+        for found in re.findall(r'<text x="([\d.]+)" y="([\d.]+)" [^>]*>(\d+)</text>', chart)
+    ]
+    lines = [
+        tuple(map(float, found))
+        for found in re.findall(
+            r'<line x1="([\d.]+)" x2="[\d.]+" y1="([\d.]+)" y2="([\d.]+)"', chart
+        )
+    ]
+    assert lines
+    assert lines[-1][2] == 200  # down to the axis
+    for x, y, _, digits in numbers:
+        for at, start, end in lines:
+            beside = abs(x - at) > 3.5 * digits  # of digits 7 wide and 9 high
+            assert beside or end <= y - 9 or start >= y
+    assert all(start < end for _, start, end in lines)
+
+
+def test_ids_are_set_apart_and_nothing_that_is_wide_widens_the_page(course):
+    hebrew = row("\u05d0\u05d1 (1)", True, why=["stopped"])
+    text = page.page(make(hebrew, row("x" * 200, False)), course)
+    assert "<bdi>\u05d0\u05d1 (1)</bdi>" in text
+    assert text.count("<bdi>") == text.count("</bdi>") == 2 + 1 + 2  # everyone, for a person, costs
+    assert text.count('<div class="wide"><table') == text.count("<table")
+    assert text.count('<div class="wide"><svg') == text.count("<figure>") == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([Row("a")], "Nothing is graded yet."),
+        ([row("a", points={TESTS[0]: 3.0, TESTS[1]: 2.0})], "Every check has passed"),
+        ([row("a"), row("b")], "2 of 2 submissions lack points"),
+        ([row("a", True)], "1 of 1 submissions lack points"),  # the hidden tests did not run
+    ],
+)
+def test_where_no_check_has_failed_the_page_says_why(course, rows, words):
+    assert words in page.page(make(*rows), course)
+    assert words not in page.page(make(*rows, row("c", False)), course)
+
+
+def test_a_test_cell_to_look_at_again_is_told_from_a_written_answer(course):
+    notebook = course.notebook("autograded", "a", "ps0")
+    notebook.parent.mkdir(parents=True)
+    notebook.write_text('{"cells": []}')
+    course.notebook("submitted", "a", "ps0").parent.mkdir(parents=True)
+
+    def why(**needs: bool) -> list[str]:
+        cells = {name: Mark(1.0, 2.0, needs_person=need) for name, need in needs.items()}
+        found = report._row(course, "ps0", "a", Marks(cells), TESTS)
+        assert found.needs_person == any(needs.values())
+        return found.why
+
+    assert why(written=True, **{TESTS[0]: False}) == ["written answer"]
+    assert why(written=False, **{TESTS[0]: True}) == ["test cell"]
+    assert why(written=True, **{TESTS[0]: True}) == ["written answer", "test cell"]
+    assert why(written=False) == []
+    text = page.page(make(row("a", True, why=["written answer", "test cell"])), course)
+    assert '<span class="tag answer">written answer</span>, <span class="tag">test cell' in text
 
 
 @pytest.mark.parametrize("rows", [[], [Row("a")], [row("a", True, seconds=None)]])

@@ -2,10 +2,12 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from tests.runner import invented_class
 from tests.runner.conftest import PS1, ROOT
+from utils.commands.report import main as command
 from utils.grading import similarity
 from utils.grading.course import CourseError, find_course
 from utils.grading.similarity import Work, features, rank
@@ -104,6 +106,66 @@ def test_ten_copies_in_a_class_of_300_come_first(tmp_path, seed, capsys):
     assert "<script" not in page
     similarity.print_pairs(pairs[:10])
     assert "not a verdict" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("others", [0, 1, 3])
+def test_two_copies_are_found_in_a_class_of_few(others):
+    work = {"a": Work([SOURCE]), "b": Work([DISGUISED])}
+    work |= {f"other{number}": Work([OTHER]) for number in range(min(others, 1))}
+    work |= {f"blank{number}": Work() for number in range(others - 1)}
+    first, *rest = rank(work, Work())
+    assert (first.first, first.second, first.share) == ("a", "b", 1)
+    assert first.evidence > 0
+    assert not rest
+
+
+def test_two_who_share_little_are_no_pair_in_a_class_of_two():
+    assert rank({"a": Work([SOURCE]), "b": Work([OTHER])}, Work()) == []
+
+
+def test_ids_are_printed_and_shown_without_what_a_terminal_or_a_browser_obeys(capsys):
+    pairs = rank({"\x1b[2Jevil": Work([SOURCE]), "<b>ali\u202e": Work([SOURCE])}, Work())
+    similarity.print_pairs(pairs)
+    said = capsys.readouterr().out
+    assert "?[2Jevil" in said
+    assert "<b>ali?" in said
+    assert said.replace("\n", "").isprintable()
+    assert "<bdi>&lt;b&gt;ali\u202e</bdi>" in similarity.page(PS1, pairs)
+
+
+def test_the_command_compares_what_nobody_has_graded_yet(tmp_path, capsys):
+    ((source, other),) = invented_class.write(RELEASED, tmp_path / "submitted", 5, 1)
+    assert command([PS1, "--course", str(tmp_path), "--similarity"]) == 0
+    said = capsys.readouterr().out
+    assert f"1. {source} and {other}: " in said
+    assert (tmp_path / "reports" / f"{PS1}_similarity.html").is_file()
+    assert not (tmp_path / "gradebook.db").exists()
+
+
+@pytest.mark.filterwarnings("ignore")  # SQLAlchemy's own affair
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([PS1], f"run `grade {PS1}` first"),
+        ([PS1, "--similarity", "--format", "canvas"], f"run `grade {PS1}` first"),
+        (["ps9_none", "--similarity"], "run `nbgrader generate_assignment ps9_none`"),
+    ],
+)
+def test_the_command_says_what_is_not_there_yet(tmp_path, capsys, arguments, words):
+    invented_class.write(RELEASED, tmp_path / "submitted", 2)
+    assert command([*arguments, "--course", str(tmp_path)]) == 1
+    assert words in capsys.readouterr().err
+
+
+def test_most_of_the_invented_class_is_right():
+    rng = np.random.default_rng(0)
+    given = np.array([[1.0, 2.0, 3.0], [2.0, -1.0, 0.0]])
+    wanted = np.exp(given) / np.exp(given).sum(axis=1, keepdims=True)
+    for _ in range(200):
+        names = {"np": np}
+        exec(invented_class.answers(rng)["softmax"], names)
+        for rows in ((), 0):
+            np.testing.assert_allclose(names["softmax"](given[rows].copy()), wanted[rows])
 
 
 def test_a_class_of_one_gets_a_sentence(tmp_path):

@@ -5,10 +5,28 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
-from collections.abc import Iterator
+import os
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]  # the course folder
+NOBODY_READS = 128 + 13  # exit status: a shell says so of programs that SIGPIPE has ended
+
+
+def while_read(command: Callable[[list[str]], int], argv: list[str]) -> int:
+    """Run a command and return its exit status; 141 if nobody reads what it prints, as in `| head`.
+
+    A command learns of it when it prints, so what it has to do it does before.
+    """
+    try:
+        try:
+            return command(argv)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's own flush
+        return NOBODY_READS
 
 
 def new_parser(command: str, about: str) -> argparse.ArgumentParser:

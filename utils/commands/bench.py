@@ -30,15 +30,15 @@ from pathlib import Path
 
 import psutil
 
+from utils.commands import ROOT, while_read
 from utils.mnist import cache_folder, data_source
 
-ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "tests" / "benchmarks" / "README.md"
 PEERS = ROOT / ".venv-peers"
 QUICK = 0.1  # of the steps, images and submissions
 COURSE = ("numpy", "scikit-learn", "nbgrader")  # packages whose version is told with the figures
 PROFILE = "profile"  # what is measured in place of a benchmark's parts by --profile
-INTERRUPTED, NOBODY_READS = 128 + 2, 128 + 13  # exit statuses, after the signals' numbers
+INTERRUPTED = 128 + 2  # exit status, after the signal's number
 
 
 @dataclass(frozen=True)
@@ -172,13 +172,7 @@ def main(argv: list[str]) -> int:
         and SIGHUP either.
     """
     try:
-        try:
-            return _main(argv)
-        finally:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's own flush
-        return NOBODY_READS
+        return while_read(_main, argv)
     except KeyboardInterrupt:
         print("interrupted; what was finished until then stays", file=sys.stderr)
         return INTERRUPTED
@@ -266,9 +260,10 @@ def _name(text: str) -> str:
 
 
 def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of rounds")
-    return int(text)
+    with contextlib.suppress(ValueError):
+        if int(text) >= 1:
+            return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of rounds: give 1 or more")
 
 
 def _share(text: str) -> float:

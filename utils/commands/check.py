@@ -123,8 +123,16 @@ def _code_cells(path: Path) -> list[dict[str, Any]]:
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}") from None
     try:
-        cells = json.loads(text)["cells"]
+        notebook = json.loads(text)
+        if isinstance(notebook, dict) and "worksheets" in notebook and "cells" not in notebook:
+            raise FileError(
+                f"{path} is a notebook of an old version (nbformat {notebook.get('nbformat', 3)}); "
+                "open it in JupyterLab and save it, which makes a new one of it"
+            )
+        cells = notebook["cells"]
         return [cell for cell in cells if cell["cell_type"] == "code"]
+    except FileError:
+        raise
     except (ValueError, TypeError, KeyError, RecursionError):
         raise FileError(
             f"{path} is no notebook, or a damaged one; open it in JupyterLab and save it"

@@ -17,6 +17,7 @@ from utils.commands import ROOT
 from utils.commands.build import CONFIG, load_config, release
 from utils.commands.grade import start_early
 from utils.grading.scratch import scratch
+from utils.grading.terminal import clean, columns, cut
 
 if TYPE_CHECKING:  # they take a second to import
     from utils.grading.course import Course
@@ -72,7 +73,7 @@ def run(folder: Path, started: float) -> int:
     print(f"grading a simulated class of {len(students)}{hostile}")
     failures, report = grade(course) if fenced else grade_by_nbgrader(course, students)
     print_table(report, students)
-    print("\nThe written answer is graded by hand, so 4 of the points are still to come.")
+    print(f"\n{by_hand(report)}")
     print(f"{len(students)} submissions in {time.monotonic() - started:.0f} s")
     print(f"report:   {course.reports / PROBLEM_SET}.html and .csv")
     print(f"feedback: {folder / 'grading' / 'feedback'} (a temporary folder, yours to delete)")
@@ -141,15 +142,25 @@ def print_table(report: Report, students: tuple[Student, ...]) -> None:
     from utils.grading.report import number
 
     rows = {row.student: row for row in report.rows}
-    width = shutil.get_terminal_size((120, 24)).columns
     print(f"\n{'student':9} {'score':>10}  {'did':34} what the grader says")
     for student in students:
         row = rows[student.name]
         points = row.status
         if row.score is not None:
             points = f"{number(row.score)}/{number(report.max_score)}"
-        line = f"{student.name:9} {points:>10}  {student.story:34} {remark(row) or 'nothing wrong'}"
-        print(line if len(line) <= width else line[: width - 1] + "…")
+        said = clean(remark(row) or "nothing wrong")
+        print(cut(f"{student.name:9} {points:>10}  {student.story:34} {said}", columns()))
+
+
+def by_hand(report: Report) -> str:
+    """Return a sentence on the points that no test gives."""
+    from utils.grading.report import number
+
+    points = report.max_score - sum(report.most[test] for test in report.tests)
+    return (
+        f"{number(points)} of the {number(report.max_score)} points are for the written answer, "
+        f"which a person grades; the tests give up to {number(report.max_score - points)}."
+    )
 
 
 def remark(row: Row) -> str:

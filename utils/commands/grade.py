@@ -25,12 +25,16 @@ from utils.commands import add_course, new_parser, no_rubbish
 from utils.grading import spare_imports
 from utils.grading.sandbox import ELSEWHERE, LINUX
 from utils.grading.scratch import scratch
+from utils.grading.terminal import clean, columns, cut, pad, width
 
 if TYPE_CHECKING:  # they take a second to import, and --help needs none of it
+    from utils.grading.course import Course
     from utils.grading.report import Report
     from utils.grading.runner import Progress
 
 ROWS = 40  # of the closing table; larger classes see those that need a person
+SCHEMES = ("tcp", "tls", "ws", "wss", "ucx")  # of a Dask scheduler's address
+LEAST = 16  # columns that an id may have on a narrow terminal
 
 
 class Terminated(KeyboardInterrupt):
@@ -87,11 +91,7 @@ def run(asked: argparse.Namespace, started: float) -> int:
             file=sys.stderr,
         )
         return 1
-    for note in progress.notes:
-        print(note, file=sys.stderr)
-    for failure in progress.failures:
-        path = course.notebook("submitted", failure.student, asked.problem_set)
-        print(f"{failure.student}: not graded ({path}): {failure.why}", file=sys.stderr)
+    print_problems(asked, course, progress, report)
     if not asked.quiet:
         print_table(report)
         print_counts(progress, time.monotonic() - started)
@@ -107,7 +107,10 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--students", metavar="A,B", type=_names, help="only theirs")
     parser.add_argument("--jobs", metavar="N", type=_positive, help="worker processes here")
     parser.add_argument(
-        "--scheduler", metavar="ADDRESS", help="a running Dask scheduler, such as tcp://host:8786"
+        "--scheduler",
+        metavar="ADDRESS",
+        type=_address,
+        help="a running Dask scheduler, such as tcp://host:8786",
     )
     parser.add_argument("--force", action="store_true", help="grade what is unchanged, too")
     parser.add_argument(
@@ -126,9 +129,23 @@ def _names(text: str) -> list[str]:
 
 
 def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes")
-    return int(text)
+    with contextlib.suppress(ValueError):
+        if int(text) >= 1:
+            return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of processes: give 1 or more")
+
+
+def _address(text: str) -> str:
+    """Return the address of a Dask scheduler: scheme://host:port, or host:port for TCP."""
+    scheme, separator, place = text.rpartition("://")
+    host, _, port = place.rpartition(":")
+    plain = port.isascii() and port.isdecimal() and 0 < int(port) < 2**16
+    known = scheme in SCHEMES if separator else True
+    if known and host and plain and not any(c.isspace() or c in "/@?#" for c in host):
+        return text
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is no address of a Dask scheduler: give it as tcp://host:8786"
+    )
 
 
 def start_early() -> dict[str, str]:
@@ -204,6 +221,25 @@ class Bar:
         )
 
 
+def print_problems(
+    asked: argparse.Namespace, course: Course, progress: Progress, report: Report
+) -> None:
+    """Print what staff should know or mend, one sentence each, on stderr.
+
+    With --quiet, where no table names them, submissions that cannot be read are problems, too.
+    """
+    problems = list(progress.notes)
+    for failure in progress.failures:
+        path = course.notebook("submitted", failure.student, asked.problem_set)
+        problems.append(f"{failure.student}: not graded ({path}): {failure.why}")
+    for row in report.rows if asked.quiet else ():
+        if row.status == "unreadable" and row.student in (asked.students or [row.student]):
+            path = course.notebook("submitted", row.student, asked.problem_set)
+            problems.append(f"{row.student}: unreadable ({path}): {'; '.join(row.notes)}")
+    for problem in problems:
+        print(clean(problem), file=sys.stderr)
+
+
 def print_table(report: Report) -> None:
     """Print a line for each student; of a large class, for those who need a person."""
     from utils.grading.report import number
@@ -213,19 +249,14 @@ def print_table(report: Report) -> None:
         rows = [row for row in rows if row.why and row.why != ["written answer"]][:ROWS]
     if not rows:
         return
-    name = max(7, *(len(row.student) for row in rows))
+    wide = columns()
+    ids = [cut(clean(row.student), max(LEAST, wide // 3)) for row in rows]  # one may be very long
+    name = max(7, *map(width, ids))
     print(f"{'student':{name}}  {'status':10}  {'score':>9}  needs a person, notes")
-    for row in rows:
+    for row, student in zip(rows, ids, strict=True):
         score = f"{number(row.score)}/{number(report.max_score)}" if row.score is not None else "–"
-        said = "; ".join([", ".join(row.why), *row.notes]).strip("; ")
-        print(_cut(f"{row.student:{name}}  {row.status:10}  {score:>9}  {said}"))
-
-
-def _cut(line: str) -> str:
-    """Return a line of one row, and nothing in it that a terminal would obey."""
-    line = "".join(c if c.isprintable() else "?" for c in line)
-    width = os.get_terminal_size().columns if sys.stdout.isatty() else 120
-    return line if len(line) <= width else line[: width - 1] + "…"
+        said = clean("; ".join([", ".join(row.why), *row.notes]).strip("; "))
+        print(cut(f"{pad(student, name)}  {row.status:10}  {score:>9}  {said}", wide))
 
 
 def print_counts(progress: Progress, seconds: float) -> None:

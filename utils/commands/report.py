@@ -3,7 +3,8 @@
 Without options: grading/reports/PS.csv and PS.html, as `grade` writes them; after grading by hand
 they have the new points. With --format the scores as a learning-management system imports them,
 PS_canvas.csv or PS_moodle.csv. With --similarity a page with pairs of submissions that are alike,
-PS_similarity.html: a reason to look, not a verdict.
+PS_similarity.html: a reason to look, not a verdict. This needs the submissions only, so it can be
+had before they are graded.
 """
 
 from __future__ import annotations
@@ -23,30 +24,33 @@ def main(argv: list[str]) -> int:
         from utils.grading.course import CourseError, find_course
         from utils.grading.gradebook import Book
 
+    pairs: list[similarity.Pair] | None = None
+    written: list[Path] = []
     try:
         course = find_course(asked.course, asked.db)
-        with Book(course) as book:
-            if not book.has(asked.problem_set):
-                raise CourseError(
-                    f"the gradebook does not know {asked.problem_set!r}; "
-                    f"run `grade {asked.problem_set}` first"
-                )
-            found = report.read(course, book, asked.problem_set)
-        written: list[Path] = []
-        if asked.format:
-            path = course.reports / f"{asked.problem_set}_{asked.format}.csv"
-            course.reports.mkdir(parents=True, exist_ok=True)
-            report.write_text(path, report.FORMATS[asked.format](found))
-            written.append(path)
         if asked.similarity:
             pairs = similarity.compare(course, asked.problem_set)
             written.append(similarity.write(course, asked.problem_set, pairs))
-            similarity.print_pairs(pairs[:10])
-        if not written:
-            written += report.write(course, found)
+        if asked.format or not asked.similarity:
+            with Book(course) as book:
+                if not book.has(asked.problem_set):
+                    raise CourseError(
+                        f"the gradebook does not know {asked.problem_set!r}; "
+                        f"run `grade {asked.problem_set}` first"
+                    )
+                found = report.read(course, book, asked.problem_set)
+            if asked.format:
+                path = course.reports / f"{asked.problem_set}_{asked.format}.csv"
+                course.reports.mkdir(parents=True, exist_ok=True)
+                report.write_text(path, report.FORMATS[asked.format](found))
+                written.append(path)
+            else:
+                written += report.write(course, found)
     except (CourseError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
+    if pairs is not None:
+        similarity.print_pairs(pairs[:10])
     for path in written:
         print(f"written: {path}")
     return 0
@@ -57,5 +61,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser = new_parser("report", __doc__)
     add_course(parser)
     parser.add_argument("--format", choices=("canvas", "moodle"), help="scores for a system")
-    parser.add_argument("--similarity", action="store_true", help="pairs that are alike")
+    parser.add_argument(
+        "--similarity", action="store_true", help="pairs that are alike; needs no grades"
+    )
     return parser.parse_args(argv)

@@ -115,11 +115,12 @@ class Link:
         """
         token = os.urandom(8)
         self.send(verb, token, args)
+        asked = verb
         while True:
             verb, got, body = self.receive()
             if verb in ("done", "failed"):
                 if got != token:
-                    raise WireError("an answer fits no question")
+                    raise WireError(f"what came in answer to {asked!r} fits no question")
                 return self.answer(verb == "done", body)
             self.reply(verb, got, body)
 

@@ -169,8 +169,8 @@ def _scores(report: Report) -> str:
         return _section("Scores", "<p>Nothing is graded yet.</p>")
     unread = sum("written answer" in row.why for row in report.graded())
     note = (
-        f"<p>{unread} submissions hold answers that a person has still to read; "
-        "their scores can only rise.</p>"
+        f"<p>{unread} {'submission holds' if unread == 1 else 'submissions hold'} answers that a "
+        "person has still to read; these can only add points.</p>"
         if unread
         else ""
     )
@@ -210,7 +210,7 @@ def _bar(figure: CheckFigures) -> str:
     width = 120
     alt = f"{figure.share:.0%} of {figure.tried} students passed “{figure.name}”."
     return (
-        f'<svg role="img" aria-label="{_text(alt)}" width="{width}" height="12">'
+        f'<svg class="bar" role="img" aria-label="{_text(alt)}" width="{width}" height="12">'
         f"<title>{_text(alt)}</title>"
         f'<rect width="{width}" height="12" style="fill:var(--line)"/>'
         f'<rect width="{width * figure.share:.1f}" height="12" fill="{BLUE}"/></svg>'
@@ -220,10 +220,10 @@ def _bar(figure: CheckFigures) -> str:
 def _hints(report: Report) -> str:
     hints = common_hints(report)
     if not hints:
-        return _section("Most common hints", "<p>No check has failed.</p>")
+        return _section("Most common hints", f"<p>{_without_hints(report)}</p>")
     rows = [
-        f'<tr><td class="n">{count}</td><td>{prose(hint)}</td><td>{_text(name)}</td>'
-        f"<td><code>{_text(test)}</code></td></tr>"
+        f'<tr><td class="n">{count}</td><td class="long">{prose(hint)}</td>'
+        f"<td>{_text(name)}</td><td><code>{_text(test)}</code></td></tr>"
         for count, hint, test, name in hints[:MANY]
     ]
     rest = len(hints) - MANY
@@ -233,23 +233,49 @@ def _hints(report: Report) -> str:
     )
 
 
+def _without_hints(report: Report) -> str:
+    """Return why no check of any submission gives a hint."""
+    if not report.graded():
+        return "Nothing is graded yet."
+    short = sum(
+        any((row.points.get(test) or 0.0) < report.most[test] for test in report.tests)
+        for row in report.graded()
+    )
+    if not short:
+        return "Every check has passed in every submission."
+    return (
+        f"No check has run and failed, but {short} of {len(report.graded())} submissions lack "
+        "points: what is checked was not written, or its tests did not run."
+    )
+
+
 def _people(report: Report, course: Course) -> str:
     rows = [
-        f"<tr><td>{_text(row.student)}</td><td>{_text(', '.join(row.why))}</td>"
-        f"<td>{prose('; '.join(row.notes))}</td><td>{_links(row, report, course)}</td></tr>"
+        f'<tr><td class="id">{_name(row.student)}</td><td>{_why(row)}</td>'
+        f'<td class="long">{prose("; ".join(row.notes))}</td>'
+        f'<td class="links">{_links(row, report, course)}</td></tr>'
         for row in sorted(report.rows, key=lambda row: (row.why == ["written answer"], row.student))
         if row.why
     ]
     if not rows:
         return _section("For a person to look at", "<p>Nothing.</p>")
     text = (
-        "<p>Written answers are graded in the formgrader. <em>Stopped</em>: the submission took "
+        "<p><em>Written answer</em>: it is graded in the formgrader. <em>Test cell</em>: a person "
+        "gave its points, and the work has changed since; look at them again in the formgrader. "
+        "<em>Stopped</em>: the submission took "
         "too long or too much, and lost the checks that it did not come to. <em>Repaired</em>: "
         "cells of the course had been changed and were put back.</p>"
     )
     return _section(
         f"For a person to look at ({len(rows)})",
         text + _table(("student", "why", "notes", "files"), rows),
+    )
+
+
+def _why(row: Row) -> str:
+    return ", ".join(
+        f'<span class="tag{" answer" if why == "written answer" else ""}">{_text(why)}</span>'
+        for why in row.why
     )
 
 
@@ -260,8 +286,8 @@ def _costs(report: Report) -> str:
     slowest = max(measured, key=lambda row: row.seconds)
     largest = max(measured, key=lambda row: row.memory_bytes)
     text = (
-        f"<p>The slowest submission took {_seconds(slowest.seconds)} ({_text(slowest.student)}); "
-        f"the largest used {_memory(largest.memory_bytes)} ({_text(largest.student)}).</p>"
+        f"<p>The slowest submission took {_seconds(slowest.seconds)} ({_name(slowest.student)}); "
+        f"the largest used {_memory(largest.memory_bytes)} ({_name(largest.student)}).</p>"
     )
     return _section("Time and memory", text + scatter(measured))
 
@@ -274,9 +300,9 @@ def _everyone(report: Report, course: Course) -> str:
         seconds = _seconds(row.seconds) if measured else ""
         memory = _memory(row.memory_bytes) if measured else ""
         rows.append(
-            f"<tr><td>{_text(row.student)}</td><td>{row.status}</td>"
+            f'<tr><td class="id">{_name(row.student)}</td><td>{row.status}</td>'
             f'<td class="n">{score}</td><td class="n">{seconds}</td><td class="n">{memory}</td>'
-            f"<td>{_links(row, report, course)}</td></tr>"
+            f'<td class="links">{_links(row, report, course)}</td></tr>'
         )
     heads = ("student", "status", "score", "time", "memory", "files")
     return _section("All submissions", _table(heads, rows))
@@ -311,11 +337,19 @@ def _table(heads: Sequence[str], rows: Sequence[str]) -> str:
     head = "".join(
         f'<th scope="col"{" class=n" if name in NUMBERS else ""}>{name}</th>' for name in heads
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    return (
+        f'<div class="wide"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
 
 
 def _text(text: str) -> str:
     return html.escape(text)
+
+
+def _name(text: str) -> str:
+    """Return what a person chose, set apart: it may be written from right to left."""
+    return f"<bdi>{html.escape(text)}</bdi>"
 
 
 def _seconds(seconds: float) -> str:
@@ -351,7 +385,8 @@ def histogram(scores: Sequence[float], most: float) -> str:
     )
     left, top, tall, wide = 40, 20, 180, 640
     step = wide / bins
-    parts = []
+    middle = left + wide * min(median, most) / (bins * width)
+    parts, ends = [], [float(top)]  # of the median's line, which no number stands in
     for index, count in enumerate(counts):
         height = tall * count / highest
         x, y = left + index * step, top + tall - height
@@ -361,14 +396,17 @@ def histogram(scores: Sequence[float], most: float) -> str:
         )
         if count:
             parts.append(_label(x + step / 2, y - 2, str(count)))
+            if abs(x + step / 2 - middle) < 4 * len(str(count)) + 2:
+                ends += [max(top, y - 14), y]
         parts.append(_label(x, top + tall + 14, number(index * width)))
     parts.append(_label(left + wide, top + tall + 14, number(most)))
-    middle = left + wide * min(median, most) / (bins * width)
-    parts.append(
-        f'<line x1="{middle:.1f}" x2="{middle:.1f}" y1="{top}" y2="{top + tall}" '
-        f'stroke="{ORANGE}" '
-        'stroke-width="2" stroke-dasharray="5 3"/>'
-    )
+    ends.append(float(top + tall))
+    for start, end in zip(ends[::2], ends[1::2], strict=True):
+        if end > start:
+            parts.append(
+                f'<line x1="{middle:.1f}" x2="{middle:.1f}" y1="{start:.1f}" y2="{end:.1f}" '
+                f'stroke="{ORANGE}" stroke-width="2" stroke-dasharray="5 3"/>'
+            )
     parts.append(_label(left + wide / 2, top + tall + 32, "points (dashed: the median)"))
     return _svg(left + wide + 20, top + tall + 40, "Distribution of scores", alt, parts)
 
@@ -402,7 +440,7 @@ def scatter(rows: Sequence[Row]) -> str:
     alt = (
         f"Time and memory of {len(rows)} submissions: half of them took less than "
         f"{_seconds(statistics.median(times))} and {number(round(statistics.median(sizes)))} MB; "
-        f"{sum(stopped)} were stopped."
+        f"{sum(stopped)} {'was' if sum(stopped) == 1 else 'were'} stopped."
     )
     return _svg(left + wide + 20, tall + 54, "Time and memory of each submission", alt, parts)
 
@@ -429,9 +467,10 @@ def _label(x: float, y: float, text: str, anchor: str = "middle") -> str:
 
 def _svg(width: float, height: float, title: str, alt: str, parts: Sequence[str]) -> str:
     return (
-        f'<figure><svg role="img" aria-label="{_text(alt)}" viewBox="0 0 {width:.0f} {height:.0f}" '
+        f'<figure><div class="wide"><svg role="img" aria-label="{_text(alt)}" '
+        f'viewBox="0 0 {width:.0f} {height:.0f}" '
         f'width="{width:.0f}" xmlns="http://www.w3.org/2000/svg">'
-        f"<title>{_text(title)}</title><desc>{_text(alt)}</desc>{''.join(parts)}</svg>"
+        f"<title>{_text(title)}</title><desc>{_text(alt)}</desc>{''.join(parts)}</svg></div>"
         f"<figcaption>{_text(alt)}</figcaption></figure>"
     )
 
@@ -448,9 +487,17 @@ th,td{text-align:left;vertical-align:top;padding:.25rem .6rem .25rem 0}
 th,td{border-bottom:1px solid var(--line)}
 th[scope=rowgroup]{padding-top:.8rem}
 .n{text-align:right;white-space:nowrap}
+h1,p,figcaption,.id,.long{overflow-wrap:anywhere}
+.id{min-width:6rem;max-width:20rem}
+.long{min-width:12rem}
+.links{white-space:nowrap}
+.wide{overflow-x:auto}
+.tag{white-space:nowrap;border:1px solid #d55e00;padding:0 .3rem}
+.tag.answer{border:0;padding:0}
 figure{margin:0}
 figcaption{color:var(--soft)}
-svg{max-width:100%;height:auto}
+figure svg{max-width:100%;min-width:34rem;height:auto}
+svg.bar{min-width:120px}
 svg text{font:12px system-ui,sans-serif;fill:var(--ink)}
-@media print{section{break-inside:avoid-page}}
+@media print{.wide{overflow:visible}figure svg{min-width:0}section{break-inside:avoid-page}}
 """

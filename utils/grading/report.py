@@ -40,7 +40,8 @@ class Row:
         notes: sentences, most important first.
         points: of each graded cell by grade id; None where none are given.
         checks: of each test cell by grade id: its checks, as `utils.checks` shows them.
-        why: why it needs a person: "written answer", "unreadable", "stopped", "repaired".
+        why: why it needs a person: "written answer", "test cell" (a person gave its points, but the
+            work has changed), "unreadable", "stopped", "repaired", "wrong name", "not graded yet".
         seconds, memory_bytes: wall time and largest memory; None unless they were measured.
         penalty, seconds_late: points lost by being late, and how late.
     """
@@ -100,20 +101,23 @@ def read(course: Course, book: Book, problem_set: str) -> Report:
     """
     cells = book.cells(problem_set)
     people, marks = book.students(), book.marks(problem_set)
+    tests = [cell.grade_id for cell in cells if cell.is_test]
     rows = [
-        _row(course, problem_set, name, marks.get(name))
+        _row(course, problem_set, name, marks.get(name), tests)
         for name in sorted({*course.students(), *people, *marks})
     ]
     return Report(
         problem_set,
         {cell.grade_id: cell.points for cell in cells if cell.grade or cell.task},
-        [cell.grade_id for cell in cells if cell.is_test],
+        tests,
         rows,
         people,
     )
 
 
-def _row(course: Course, problem_set: str, student: str, marks: Marks | None) -> Row:
+def _row(
+    course: Course, problem_set: str, student: str, marks: Marks | None, tests: Sequence[str]
+) -> Row:
     row = Row(student)
     submitted = course.notebook("submitted", student, problem_set)
     autograded = read_json(course.notebook("autograded", student, problem_set))
@@ -148,8 +152,11 @@ def _row(course: Course, problem_set: str, student: str, marks: Marks | None) ->
         return row
     row.score = marks.score
     row.checks = _checks(autograded)
-    if row.needs_person:
+    asked = {name for name, mark in marks.cells.items() if mark.needs_person}
+    if asked.difference(tests):
         row.why.append("written answer")
+    if asked.intersection(tests):
+        row.why.append("test cell")
     if record.get("stopped"):
         row.why.append("stopped")
     if record.get("repaired"):

@@ -6,8 +6,10 @@ numbered in the order in which they occur, operands of sums and products sorted,
 docstrings and annotations gone. So renaming, reformatting, and moving lines, functions or cells
 around change little. Written answers are compared by their runs of four words. What the released
 notebook holds already does not count, and what half the class has written counts little: a feature
-weighs -log(share of the class that has it), and a pair is ranked by the weight of what it shares
-times the square of the share of the smaller submission that this is.
+that n of N students have weighs log((N + 1) / n), and a pair is ranked by the weight of what it
+shares times the square of the share of the smaller submission that this is. One is added to N
+because the next student may do without what all so far have written; in a class of two, where
+nothing tells the usual from the rare, all that they share would weigh nothing without it.
 
 Two who solve a small task in the only usual way cannot be told from two who copied, here or by eye.
 """
@@ -30,6 +32,7 @@ from scipy.sparse import csr_array
 from utils.grading import report, restore
 from utils.grading.course import Course, CourseError
 from utils.grading.feedback import COLOURS
+from utils.grading.terminal import clean
 
 DEEPEST = 100  # levels of a statement's syntax tree; what is deeper is left out
 SMALLEST = 5  # nodes of a syntax tree that is a feature
@@ -326,11 +329,12 @@ def rank(work: Mapping[str, Work], released: Work) -> list[Pair]:
     )
     spread = {feature: n for feature, n in spread.items() if n > 1}  # shared by two at least
     alone = [
-        sum(math.log(len(names)) for f in one.counts if f not in spread and f not in known.counts)
+        math.log(len(names) + 1)
+        * sum(feature not in spread and feature not in known.counts for feature in one.counts)
         for one in found
     ]
     place = {feature: number for number, feature in enumerate(spread)}
-    weights = np.log(len(names) / np.array(list(spread.values()), dtype=float))
+    weights = np.log((len(names) + 1) / np.array(list(spread.values()), dtype=float))
     rows = [(i, place[f]) for i, one in enumerate(found) for f in one.counts if f in place]
     if not rows:
         return []
@@ -383,7 +387,10 @@ def compare(course: Course, problem_set: str) -> list[Pair]:
     try:
         released = restore.read_notebook(restore.read_file(path))
     except restore.Unreadable as error:
-        raise CourseError(f"{path}: {error}; run `nbgrader generate_assignment`") from None
+        raise CourseError(
+            f"what students got is needed, to leave it out, but {path} cannot be read: {error}; "
+            f"run `nbgrader generate_assignment {problem_set}`"
+        ) from None
     work = {}
     for student in course.students():
         try:
@@ -392,7 +399,10 @@ def compare(course: Course, problem_set: str) -> list[Pair]:
         except restore.Unreadable:
             continue
     if len(work) < 2:
-        raise CourseError(f"there are no two submissions of {problem_set} to compare")
+        raise CourseError(
+            f"there are no two submissions of {problem_set} in {course.submitted} that can be read "
+            "and compared"
+        )
     return rank(work, students_work(released, None))
 
 
@@ -422,7 +432,7 @@ def print_pairs(pairs: Sequence[Pair]) -> None:
         print("No two submissions have much in common.")
     for place, pair in enumerate(pairs, 1):
         print(
-            f"{place:3}. {pair.first} and {pair.second}: {pair.share:.0%} in common, "
+            f"{place:3}. {clean(pair.first)} and {clean(pair.second)}: {pair.share:.0%} in common, "
             f"weight {pair.evidence:.0f}"
         )
 
@@ -444,10 +454,9 @@ def page(problem_set: str, pairs: Sequence[Pair]) -> str:
             f"<tr><td><pre>{html.escape(a)}</pre></td><td><pre>{html.escape(b)}</pre></td></tr>"
             for a, b in pair.lines
         )
-        names = f"{html.escape(pair.first)} and {html.escape(pair.second)}"
-        heads = "".join(
-            f'<th scope="col">{html.escape(name)}</th>' for name in (pair.first, pair.second)
-        )
+        both = [f"<bdi>{html.escape(name)}</bdi>" for name in (pair.first, pair.second)]
+        names = " and ".join(both)
+        heads = "".join(f'<th scope="col">{name}</th>' for name in both)
         parts.append(
             f"<details{' open' if place <= 3 else ''}><summary>{place}. {names}: "
             f"{pair.share:.0%} in common, weight {pair.evidence:.0f}</summary>"
@@ -463,13 +472,14 @@ def page(problem_set: str, pairs: Sequence[Pair]) -> str:
     )
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{title}</title><style>{COLOURS}{STYLE}</style></head><body><main><h1>{title}</h1>"
         f"<p><strong>{VERDICT}</strong></p>{explained}{''.join(parts)}</main></body></html>\n"
     )
 
 
 STYLE = """
-main{max-width:72rem;margin:0 auto;padding:1rem}
+main{max-width:72rem;margin:0 auto;padding:1rem;overflow-wrap:anywhere}
 summary{cursor:pointer;font-weight:600;padding:.3rem 0}
 table{border-collapse:collapse;width:100%;table-layout:fixed}
 caption{text-align:left;color:var(--soft)}

@@ -163,16 +163,21 @@ class Submission:
             self.end("it was stopped")
             if self.seconds_left <= 0:
                 raise OutOfTime(self._out_of_time()) from None
-            raise CallTimeout(f"no answer within {seconds:g} seconds: it was stopped") from None
+            raise CallTimeout(f"no answer within {_seconds(seconds)}: it was stopped") from None
         except Ended as ended:
             self.end(str(ended))
             raise ProcessEnded(f"its process ended: {self.why_ended}") from None
         except WireError as error:
             self.end("it was stopped")
-            raise ProcessEnded(f"its process was stopped: {error}") from None
+            raise ProcessEnded(
+                f"its process was stopped: {error}; code that writes only to files which it has "
+                "opened does no such thing, so look at the cells for code that does"
+            ) from None
 
     def _out_of_time(self) -> str:
-        return f"the submission's {self.limits.submission_seconds:g} seconds are used up"
+        seconds = self.limits.submission_seconds
+        verb = "is" if seconds == 1 else "are"
+        return f"the submission's {_seconds(seconds)} {verb} used up"
 
     def end(self, why: str = "") -> None:
         """End the process and all that it started.
@@ -364,6 +369,11 @@ def clean_outputs(text: str, limit: int) -> list[Output]:
             outputs.append(output)
             left -= size
     return outputs
+
+
+def _seconds(number: float) -> str:
+    """Return a number of seconds in words."""
+    return f"{number:g} second{'' if number == 1 else 's'}"
 
 
 def writable(text: str) -> str:

@@ -1,0 +1,54 @@
+"""Text from elsewhere on a terminal: nothing in it is obeyed, and columns stand below each other.
+
+Students' ids and messages may hold anything. East Asian characters are two columns wide, accents
+that are characters of their own none, so the number of characters says little about the width.
+"""
+
+from __future__ import annotations
+
+import shutil
+import unicodedata
+
+WIDE = 120  # columns where nobody says how many there are: behind a pipe, in a file
+
+
+def columns() -> int:
+    """Return how wide the terminal is, or `COLUMNS` if that is set."""
+    return shutil.get_terminal_size((WIDE, 24)).columns
+
+
+def clean(text: str) -> str:
+    """Return text as one line, with a question mark for what a terminal would obey."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
+
+
+def width(text: str) -> int:
+    """Return how many columns a terminal needs for text."""
+    return sum(map(_width, text))
+
+
+def cut(text: str, most: int) -> str:
+    """Return text, or its beginning and an ellipsis where it needs more columns than `most`."""
+    if width(text) <= most:
+        return text
+    kept = []
+    left = most - 1  # for the ellipsis
+    for c in text:
+        left -= _width(c)
+        if left < 0:
+            break
+        kept.append(c)
+    return "".join(kept) + "…"
+
+
+def pad(text: str, wide: int) -> str:
+    """Return text with spaces behind it, so that it needs `wide` columns."""
+    return text + " " * (wide - width(text))
+
+
+def _width(c: str) -> int:
+    """Return how many columns a character needs."""
+    joins = "\u1160" <= c <= "\u11ff"  # the second half of a Korean syllable
+    if joins or unicodedata.category(c) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(c) in ("W", "F") else 1

@@ -14,11 +14,13 @@ import sys
 from pathlib import Path
 
 from utils.commands import add_course, new_parser, no_rubbish
+from utils.grading import spare_imports
 
 
 def main(argv: list[str]) -> int:
     """Write what is asked for, say where it is, and return 0."""
     asked = parse(argv)
+    spare_imports()
     with no_rubbish():
         from utils.grading import report, similarity
         from utils.grading.course import CourseError, find_course

@@ -14,7 +14,6 @@ import sys
 import types
 from typing import Any
 
-
 # nbformat asks jsonschema for all its formats. One builds a grammar of web addresses when it is
 # imported, 1.4 s in every process that reads a notebook; one knows all calendars. No notebook has
 # what these would check.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 # The same examples on every run and every machine, however slow: no test of ours is a lottery.
 settings.register_profile("course", derandomize=True, deadline=None, database=None)
@@ -26,6 +27,18 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # nbgrader calls `alembic` by name; the front door sees to that, pytest by itself does not.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Let one process run all tests of the problem sets: they grade the same submissions."""
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            scope = super()._split_scope(nodeid)
+            return "tests/problem_sets" if scope.startswith("tests/problem_sets/") else scope
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -82,14 +82,16 @@ def test_all_that_is_forked_ends_with_the_first_and_workers_start_their_own(
     assert second._process is not None
 
 
-def test_one_that_is_not_needed_any_more_before_it_is_ready_leaves_nothing(new):
-    before = set(Path("/tmp").glob("nursery-*"))
+def test_one_that_is_not_needed_any_more_before_it_is_ready_leaves_nothing(
+    new, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     one = new()
     one._start()
     process = one._process
     one.close()
     assert process.returncode == 0
-    assert set(Path("/tmp").glob("nursery-*")) <= before
+    assert not list(tmp_path.iterdir())
 
 
 def test_memory_in_large_pages_holds_what_it_held():

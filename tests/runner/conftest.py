@@ -19,7 +19,8 @@ import nbformat
 import pytest
 
 from tests.runner import invented_class
-from utils.grading import runner, workers
+from utils.grading import runner
+from utils.grading.cluster import LocalWorkers
 from utils.grading.course import Course, find_course
 from utils.grading.gradebook import Book
 from utils.grading.simulated_class import Student, write_submission
@@ -137,8 +138,8 @@ def client() -> Iterator[Any]:
     """Two workers."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Dask's and SQLAlchemy's own affairs
-        with workers.workers(2) as client:
-            yield client
+        with LocalWorkers(2) as workers:
+            yield workers.client()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ mistakes, accidents, attacks on the grader), grades it, and writes feedback and 
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from utils.grading.scratch import scratch
 from utils.grading.terminal import clean, columns, cut
 
 if TYPE_CHECKING:  # they take a second to import
+    from utils.grading.cluster import LocalWorkers
     from utils.grading.course import Course
     from utils.grading.report import Report, Row
     from utils.grading.simulated_class import Student
@@ -53,8 +55,12 @@ def main(argv: list[str]) -> int:
 def run(folder: Path, started: float) -> int:
     """Do it all in an empty folder, print the table and where everything is."""
     fenced = is_fenced()
-    if fenced:
-        start_early()
+    with start_early() if fenced else contextlib.nullcontext() as local:
+        return grade_class(folder, local, started)
+
+
+def grade_class(folder: Path, local: LocalWorkers | None, started: float) -> int:
+    """Do it all with workers that are starting, with nbgrader's own grading if there are none."""
     from utils.grading.course import find_course
     from utils.grading.simulated_class import (
         HOSTILE_PS1_OUTPUT_LAYER,
@@ -65,13 +71,13 @@ def run(folder: Path, started: float) -> int:
     print(f"releasing {PROBLEM_SET} in {folder}")
     make_course(folder)
     course = find_course(folder)
-    students = PS1_OUTPUT_LAYER + (HOSTILE_PS1_OUTPUT_LAYER if fenced else ())
+    students = PS1_OUTPUT_LAYER + (HOSTILE_PS1_OUTPUT_LAYER if local else ())
     for student in students:
         target = course.notebook("submitted", student.name, PROBLEM_SET)
         write_submission(student, course.released(PROBLEM_SET), target)
-    hostile = f", {len(HOSTILE_PS1_OUTPUT_LAYER)} of them hostile" if fenced else ""
+    hostile = f", {len(HOSTILE_PS1_OUTPUT_LAYER)} of them hostile" if local else ""
     print(f"grading a simulated class of {len(students)}{hostile}")
-    failures, report = grade(course) if fenced else grade_by_nbgrader(course, students)
+    failures, report = grade(course, local) if local else grade_by_nbgrader(course, students)
     print_table(report, students)
     print(f"\n{by_hand(report)}")
     print(f"{len(students)} submissions in {time.monotonic() - started:.0f} s")
@@ -102,13 +108,13 @@ def make_course(folder: Path) -> None:
     release(folder, PROBLEM_SET)
 
 
-def grade(course: Course) -> tuple[int, Report]:
+def grade(course: Course, local: LocalWorkers) -> tuple[int, Report]:
     """Grade as `grade` does; return how many submissions have no outcome, and the report."""
     from utils.commands.grade import Bar
     from utils.grading import runner
 
     with Bar(quiet=False) as bar:
-        progress, report = runner.grade(course, PROBLEM_SET, watch=bar.show)
+        progress, report = runner.grade(course, PROBLEM_SET, watch=bar.show, local=local)
     for failure in progress.failures:
         print(f"{failure.student}: not graded: {failure.why}", file=sys.stderr)
     return len(progress.failures), report

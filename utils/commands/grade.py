@@ -28,6 +28,7 @@ from utils.grading.scratch import scratch
 from utils.grading.terminal import clean, columns, cut, pad, width
 
 if TYPE_CHECKING:  # they take a second to import, and --help needs none of it
+    from utils.grading.cluster import LocalWorkers
     from utils.grading.course import Course
     from utils.grading.report import Report
     from utils.grading.runner import Progress
@@ -61,16 +62,22 @@ def main(argv: list[str]) -> int:
 
 def run(asked: argparse.Namespace, started: float) -> int:
     """Grade as asked for on the command line."""
-    environment = {} if asked.scheduler else start_early()
+    with contextlib.ExitStack() as stack:
+        local = None if asked.scheduler else stack.enter_context(start_early(asked.jobs))
+        return grade(asked, local, started)
+
+
+def grade(asked: argparse.Namespace, local: LocalWorkers | None, started: float) -> int:
+    """Grade with workers that are starting, or with those of a scheduler."""
     spare_imports()
     with no_rubbish():
+        from utils.grading import runner
         from utils.grading.course import CourseError, find_course
         from utils.grading.late import ExtensionsError
-        from utils.grading.runner import grade
     try:
         with Bar(asked.quiet) as bar:
             course = find_course(asked.course, asked.db)
-            progress, report = grade(
+            progress, report = runner.grade(
                 course,
                 asked.problem_set,
                 students=asked.students,
@@ -79,7 +86,7 @@ def run(asked: argparse.Namespace, started: float) -> int:
                 force=asked.force,
                 unsafe=asked.unsafe,
                 watch=bar.show,
-                environment=environment,
+                local=local,
             )
     except (CourseError, ExtensionsError) as error:
         print(error, file=sys.stderr)
@@ -148,14 +155,12 @@ def _address(text: str) -> str:
     )
 
 
-def start_early() -> dict[str, str]:
-    """Start the processes from which workers and submissions are forked: they import meanwhile.
+def start_early(count: int | None = None) -> LocalWorkers:
+    """Start workers, and what workers and submissions are forked from: all import meanwhile.
 
-    Returns:
-        What workers need in their environment.
+    Args:
+        count: of worker processes; as many as processors by default.
     """
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return {}
     from multiprocessing import forkserver
 
     multiprocessing.set_forkserver_preload(["utils.grading.warm"])
@@ -164,7 +169,11 @@ def start_early() -> dict[str, str]:
         forkserver.ensure_running()
         with no_rubbish():
             from utils.grading.nursery import NURSERY
-        return NURSERY.open(os.path.join(tempfile.gettempdir(), "nursery"))
+        environment = NURSERY.open(os.path.join(tempfile.gettempdir(), "nursery"))
+        spare_imports()
+        with no_rubbish():
+            from utils.grading.cluster import LocalWorkers, processors
+        return LocalWorkers(count or processors(), environment)
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -26,6 +26,7 @@ import nbformat
 from nbgrader.utils import parse_utc
 
 from utils.grading import feedback, late, report, workers
+from utils.grading.cluster import LocalWorkers, processors, workers_of
 from utils.grading.course import Course, CourseError
 from utils.grading.gradebook import Book, Entry
 from utils.grading.marks import Marks
@@ -257,7 +258,7 @@ class Run:
 
         Args:
             todo: from `plan`.
-            client: from `workers.workers`.
+            client: of Dask, see `cluster`.
         """
         by_name = {submission.student: submission for submission in todo}
         results: list[Result] = []
@@ -445,7 +446,7 @@ def grade(
     unsafe: bool = False,
     watch: Callable[[Progress], None] = lambda progress: None,
     client: Any = None,
-    environment: dict[str, str] | None = None,
+    local: LocalWorkers | None = None,
 ) -> tuple[Progress, report.Report]:
     """Grade the submissions of a problem set and write notebooks, pages, gradebook and report.
 
@@ -459,7 +460,7 @@ def grade(
         unsafe: run submissions even if nothing fences them in.
         watch: called with the progress whenever it changes.
         client: a Dask client whose workers are used, instead of new ones.
-        environment: what local worker processes have in theirs besides this process's.
+        local: workers here that have been started already, instead of `count` new ones.
 
     Raises:
         CourseError: something is not as it has to be; the message says what to do.
@@ -469,11 +470,13 @@ def grade(
         now = Run(course, book, problem_set, force, unsafe, watch)
         todo = now.plan(students)
         watch(now.progress)
-        if todo and client is not None:
-            now.grade(todo, client)
-        elif todo:
-            count = min(count or workers.processors(), len(todo))
-            with workers.workers(count, scheduler, environment) as client:
+        with contextlib.ExitStack() as stack:
+            if todo and client is None and scheduler:
+                client = stack.enter_context(workers_of(scheduler))
+            elif todo and client is None:
+                count = min(count or processors(), len(todo))
+                client = (local or stack.enter_context(LocalWorkers(count))).client()
+            if todo:
                 now.grade(todo, client)
         now.refresh_pages()
         found = report.read(course, book, problem_set)

@@ -18,9 +18,9 @@ with no_rubbish():
     import distributed.nanny
     import distributed.worker  # noqa: F401 - for those who are forked
 
-    from utils.grading import execute, workers
+    from utils.grading import cluster, execute, workers  # noqa: F401
 
-workers.keep_quiet()
+cluster.keep_quiet()
 
 
 def dask_setup(worker: Any) -> None:

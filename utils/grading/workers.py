@@ -1,4 +1,4 @@
-"""Workers: they take submissions' bytes and give back what became of them.
+"""What workers do: they take submissions' bytes and give back what became of them.
 
 A task shares no file and no gradebook with anyone, so it may run in any process on any machine that
 has the course installed. Dask hands the tasks out, and once more if a worker dies.
@@ -14,12 +14,8 @@ import contextlib
 import hashlib
 import itertools
 import json
-import logging
 import math
-import os
 import queue
-import signal
-import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -39,7 +35,6 @@ IN_FLIGHT = 2  # tasks for every worker: enough that none waits, few enough to h
 MANY = 8  # submissions of a task
 SECONDS = 1.0  # after which a task begins no further submission
 TRIES = 3  # of a task whose worker dies
-CONNECT = 15  # seconds to reach a scheduler
 PATIENCE = 60  # seconds without any worker
 
 
@@ -192,116 +187,7 @@ def _unreadable(course: Sequence[SourceCell], why: str) -> execute.Outcome:
     return execute.Outcome("unreadable", [f"the notebook cannot be read: {why}"], max_score=total)
 
 
-# Workers ----------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def workers(
-    count: int, scheduler: str | None = None, environment: dict[str, str] | None = None
-) -> Iterator[Any]:
-    """Yield a Dask client with workers, and end those that were started here.
-
-    Args:
-        count: of local worker processes.
-        scheduler: address of a running Dask scheduler, whose workers are used instead.
-        environment: what local workers have in theirs besides this process's.
-
-    Raises:
-        CourseError: there is no scheduler at that address, or it has no workers.
-    """
-    import dask
-    from distributed import Client, LocalCluster, Security
-
-    if scheduler:
-        try:
-            client = Client(scheduler, timeout=CONNECT, set_as_default=False)
-        except (OSError, TimeoutError, ValueError) as error:
-            raise CourseError(
-                f"there is no Dask scheduler at {scheduler} ({error}); "
-                "start one with `dask scheduler` and give its address, such as tcp://host:8786"
-            ) from None
-        with client:
-            try:
-                client.wait_for_workers(1, timeout=30)
-            except TimeoutError:
-                raise CourseError(
-                    f"the scheduler at {scheduler} has no workers; start some, in the course's "
-                    f"environment: dask worker {scheduler} --nthreads 1 --nworkers auto"
-                ) from None
-            yield client
-        return
-    settings = {
-        # Forked from one process that has imported all of it, a worker starts in no time.
-        "distributed.worker.multiprocessing-method": "forkserver",
-        "distributed.scheduler.http.routes": [],  # Dask's web pages are for nobody here
-        "distributed.worker.http.routes": [],
-        "distributed.worker.profile.enabled": False,  # nor its figures
-        "distributed.admin.system-monitor.interval": "10s",
-        "distributed.admin.low-level-log-length": 0,  # of messages, submissions and all
-        "distributed.admin.tick.interval": "1s",
-        "distributed.admin.tick.limit": "1h",  # a long pause of this process is nobody's concern
-    }
-    keep_quiet()
-    with dask.config.set(settings):
-        with _uninterrupted():
-            cluster = LocalCluster(
-                n_workers=count,
-                threads_per_worker=1,
-                processes=True,
-                host="127.0.0.1",
-                dashboard_address="127.0.0.1:0",
-                memory_limit=0,
-                silence_logs=50,
-                preload=["utils.grading.warm"],
-                env=environment or {},
-                # On a machine with other users, nobody else may hand tasks to our workers.
-                security=Security.temporary(),
-            )
-        with _closing(cluster), _closing(Client(cluster, set_as_default=False)) as client:
-            yield client
-
-
-@contextlib.contextmanager
-def _closing(part: Any) -> Iterator[Any]:
-    """Yield a part of Dask and close it, though its workers are just being killed, too."""
-    try:
-        yield part
-    finally:
-        with contextlib.suppress(Exception):
-            part.close()
-
-
-def keep_quiet() -> None:
-    """Let Dask say nothing in this process, least of all while everything ends."""
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
-
-
-@contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Put off Ctrl-C and SIGTERM: Dask cannot be stopped in the middle of its start."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    put_off: list[int] = []
-
-    def later(number: int, frame: Any) -> None:
-        put_off.append(number)
-
-    before = {number: signal.signal(number, later) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    for number in put_off[:1]:
-        signal.raise_signal(number)
-
-
-def processors() -> int:
-    """Return how many processors this process may use."""
-    with contextlib.suppress(AttributeError):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+# In the main process ----------------------------------------------------------------------------
 
 
 def run(
@@ -313,7 +199,7 @@ def run(
         terms: of all jobs.
         jobs: taken as workers get to them, so that few are in memory at a time.
         count: how many there are.
-        client: from `workers`.
+        client: of Dask, see `cluster`.
 
     Raises:
         CourseError: no worker can run submissions, or none is left.

@@ -1,10 +1,14 @@
 """The staff side: submissions are graded by tests that run where the students' code is not.
 
-`execute` is the way in: `grade_notebook`, and the steps for `nbgrader autograde`. `restore` puts a
-submitted notebook in order, `nursery` forks the processes, `sandbox` fences them in. `judge` runs
-the test cells; `submission` is what it knows of the student's process, `stand_ins` what its tests
-hold of it. `student` runs in that process. They talk over `link`, in the format of `wire`; `cells`
-runs notebook cells on both sides.
+One submission: `execute` is the way in, `steps` has the same for `nbgrader autograde`. `restore`
+puts a submitted notebook in order, `nursery` forks the processes, `sandbox` fences them in. `judge`
+runs the test cells; `submission` is what it knows of the student's process, `stand_ins` what its
+tests hold of it. `student` runs in that process. They talk over `link`, in the format of `wire`;
+`cells` runs notebook cells on both sides.
+
+A class: `runner` plans and writes, `workers` has what a Dask worker of `cluster` does. `course` and
+`gradebook` know where everything is, `marks` and `record` what is kept of a submission. `feedback`,
+`report`, `page` and `similarity` are what people read, `late` and `collect` settings of nbgrader's.
 """
 
 import functools

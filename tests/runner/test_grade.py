@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from tests.runner.conftest import HALF, PS1, RIGHT, Classroom
 from utils.commands.grade import parse
-from utils.grading import runner, workers
+from utils.grading import cluster, runner
 from utils.grading.course import CourseError, find_course
 from utils.grading.gradebook import Book
 from utils.grading.report import COLUMNS
@@ -314,7 +314,7 @@ def test_a_submission_with_a_file_beside_it(classroom, client):
     ],
 )
 def test_a_wrong_argument_gets_a_sentence(classroom, monkeypatch, problem_set, arguments, words):
-    monkeypatch.setattr(workers, "CONNECT", 2)
+    monkeypatch.setattr(cluster, "CONNECT", 2)
     classroom.submit("akiko", {})
     with pytest.raises(CourseError, match=words):
         runner.grade(classroom.course, problem_set, **arguments)

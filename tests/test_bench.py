@@ -32,7 +32,10 @@ from tests.benchmarks.measuring import (
 from utils import timing
 from utils.commands import bench
 
-START = "import sys; from utils.commands.bench import main; sys.exit(main(sys.argv[1:]))"
+START = (
+    "import sys; from utils.__main__ import while_read; from utils.commands.bench import main; "
+    "sys.exit(while_read(main, sys.argv[1:]))"
+)
 
 
 def run(root, *arguments):
@@ -404,11 +407,12 @@ parts[sys.argv[2]]()
 FAKE_START = """
 import signal, sys
 from pathlib import Path
+from utils.__main__ import while_read
 from utils.commands import bench
 signal.signal(signal.SIGINT, signal.default_int_handler)  # where this is a job in the background
 bench.ROOT = Path.cwd()
 bench.README = bench.ROOT / "tests" / "benchmarks" / "README.md"
-sys.exit(bench.main(sys.argv[1:]))
+sys.exit(while_read(bench.main, sys.argv[1:]))
 """
 
 

@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -27,6 +27,7 @@ STAMP = VENV / "course-stamp.json"  # written last: the environment is whole
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 OLDEST, NEWEST = (3, 11), (3, 13)
+NOBODY_READS = 128 + 13  # exit status: a shell says so of programs that SIGPIPE has ended
 
 COMMANDS = {
     "demo": "grade a simulated class from release to feedback, and print the table",
@@ -78,7 +79,7 @@ def run_in_environment(command: str, arguments: list[str]) -> int:
     start = (
         "import importlib, sys\n"
         "try:\n"
-        "    from utils.commands import while_read\n"
+        "    from utils.__main__ import while_read\n"
         f"    command = importlib.import_module('utils.commands.{command}')\n"
         "    sys.exit(while_read(command.main, sys.argv[1:]))\n"
         "except KeyboardInterrupt:\n"
@@ -271,19 +272,20 @@ def say(text: str) -> None:
     print(f"[course] {text}", flush=True)
 
 
-def start() -> int:
-    """Run the command line; return its exit status, 141 if nobody reads what is printed.
+def while_read(command: Callable[[list[str]], int], argv: list[str]) -> int:
+    """Run a command and return its exit status; 141 if nobody reads what it prints, as in `| head`.
 
-    A command itself runs elsewhere, see `utils.commands.while_read`; this is for what comes before.
+    A command learns of it when it prints, so what it has to do it does before.
     """
     try:
-        status = main(sys.argv[1:])
-        sys.stdout.flush()
-        return status
+        try:
+            return command(argv)
+        finally:
+            sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's own flush
-        return 128 + 13
+        return NOBODY_READS
 
 
 if __name__ == "__main__":
-    sys.exit(start())
+    sys.exit(while_read(main, sys.argv[1:]))

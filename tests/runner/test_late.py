@@ -9,7 +9,7 @@ from traitlets.config import Config
 from tests.runner.conftest import PS1, RIGHT
 from utils.grading import late
 from utils.grading.gradebook import Book
-from utils.grading.late import ExtensionsError, LatePolicy, parse_time, read_extensions
+from utils.grading.late import ExtensionsError, LatePolicy, deadlines, parse_time, read_lines
 
 DUE = datetime.datetime(2026, 11, 30, 12)
 
@@ -41,7 +41,7 @@ def test_a_date_alone_is_until_the_end_of_the_day_in_the_courses_zone(tmp_path, 
     file = tmp_path / "extensions.csv"
     file.write_text(f"student,problem_set,new_deadline\na,b,{text}\n", encoding="utf-8")
     policy = LatePolicy(config=Config(LatePolicy={"time_zone": "America/New_York"}))
-    assert policy.read_extensions(file) == {("a", "b"): datetime.datetime(*utc)}
+    assert deadlines(policy.read_lines(file)) == {("a", "b"): datetime.datetime(*utc)}
 
 
 def test_without_a_zone_in_the_settings_it_is_utc():
@@ -52,7 +52,7 @@ def test_without_a_zone_in_the_settings_it_is_utc():
 def test_a_wrong_zone_in_the_settings_gets_a_sentence(tmp_path, zone):
     policy = LatePolicy(config=Config(LatePolicy={"time_zone": zone}))
     with pytest.raises(ExtensionsError, match="time_zone is .* write one such as Europe/Berlin"):
-        policy.read_extensions(tmp_path / "none.csv")
+        policy.read_lines(tmp_path / "none.csv")
 
 
 def test_lines_from_which_nothing_follows_are_named(tmp_path):
@@ -62,10 +62,10 @@ def test_lines_from_which_nothing_follows_are_named(tmp_path):
         "\nben,ps11,2026-12-01\n",
         encoding="utf-8",
     )
-    first, second = late.strays(file, {"ben"}, {"ps1"})
+    first, second = late.strays(file, read_lines(file), {"ben"}, {"ps1"})
     assert first.startswith(f"{file}, line 3: 'bne' is not in the gradebook")
     assert second.startswith(f"{file}, line 5: there is no problem set 'ps11'")
-    assert late.strays(tmp_path / "none.csv", (), ()) == []
+    assert late.strays(file, read_lines(tmp_path / "none.csv"), (), ()) == []
 
 
 @pytest.mark.parametrize(
@@ -81,11 +81,11 @@ def test_a_wrong_file_gets_a_sentence_with_the_line(tmp_path, text, words):
     file = tmp_path / "extensions.csv"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(ExtensionsError, match=words):
-        read_extensions(file)
+        read_lines(file)
 
 
 def test_no_file_means_no_extensions(tmp_path):
-    assert read_extensions(tmp_path / "none.csv") == {}
+    assert deadlines(read_lines(tmp_path / "none.csv")) == {}
 
 
 def test_a_file_from_a_spreadsheet_is_read(tmp_path):
@@ -94,7 +94,7 @@ def test_a_file_from_a_spreadsheet_is_read(tmp_path):
         'student,problem_set,new_deadline\r\n"Doe, Jr.",ps1,2026-12-01\r\n山田,ps1,2026-12-02\r\n'
     )
     file.write_text(text, encoding="utf-8-sig", newline="")
-    assert set(read_extensions(file)) == {("Doe, Jr.", "ps1"), ("山田", "ps1")}
+    assert set(deadlines(read_lines(file))) == {("Doe, Jr.", "ps1"), ("山田", "ps1")}
 
 
 @pytest.mark.parametrize(

@@ -5,28 +5,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
-import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]  # the course folder
-NOBODY_READS = 128 + 13  # exit status: a shell says so of programs that SIGPIPE has ended
-
-
-def while_read(command: Callable[[list[str]], int], argv: list[str]) -> int:
-    """Run a command and return its exit status; 141 if nobody reads what it prints, as in `| head`.
-
-    A command learns of it when it prints, so what it has to do it does before.
-    """
-    try:
-        try:
-            return command(argv)
-        finally:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's own flush
-        return NOBODY_READS
 
 
 def new_parser(command: str, about: str) -> argparse.ArgumentParser:
@@ -43,6 +25,18 @@ def new_parser(command: str, about: str) -> argparse.ArgumentParser:
         epilog=rest,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+def positive(what: str) -> Callable[[str], int]:
+    """Return a type of argument: a whole number of `what`, 1 or more."""
+
+    def number(text: str) -> int:
+        with contextlib.suppress(ValueError):
+            if int(text) >= 1:
+                return int(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of {what}: give 1 or more")
+
+    return number
 
 
 def add_course(parser: argparse.ArgumentParser) -> None:

@@ -30,7 +30,7 @@ from pathlib import Path
 
 import psutil
 
-from utils.commands import ROOT, while_read
+from utils.commands import ROOT, positive
 from utils.mnist import cache_folder, data_source
 
 README = ROOT / "tests" / "benchmarks" / "README.md"
@@ -167,12 +167,11 @@ def main(argv: list[str]) -> int:
     """Run the benchmarks that are asked for.
 
     Returns:
-        0 if there is every figure, 1 if some are missing, 130 after Ctrl-C, 141 if nobody reads
-        what is printed, as behind `| head`. Nothing that was started goes on, not after SIGTERM
-        and SIGHUP either.
+        0 if there is every figure, 1 if some are missing, 130 after Ctrl-C. Nothing that was
+        started goes on, not after SIGTERM and SIGHUP or behind a closed pipe either.
     """
     try:
-        return while_read(_main, argv)
+        return _main(argv)
     except KeyboardInterrupt:
         print("interrupted; what was finished until then stays", file=sys.stderr)
         return INTERRUPTED
@@ -225,7 +224,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
         "--part", action="append", default=[], metavar="PART", help="of one benchmark, only this"
     )
     parser.add_argument("--quick", action="store_true", help="a tenth of everything, 3 rounds")
-    parser.add_argument("--rounds", type=_positive, metavar="N", help="how often all is measured")
+    parser.add_argument(
+        "--rounds", type=positive("rounds"), metavar="N", help="how often all is measured"
+    )
     parser.add_argument("--share", type=_share, metavar="X", help="of all amounts, 0 to 1")
     parser.add_argument("--profile", action="store_true", help="say where the time goes instead")
     parser.add_argument(
@@ -257,13 +258,6 @@ def _name(text: str) -> str:
             f"there is no benchmark {text!r}; there are {', '.join(BENCHMARKS)}"
         )
     return text
-
-
-def _positive(text: str) -> int:
-    with contextlib.suppress(ValueError):
-        if int(text) >= 1:
-            return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is no number of rounds: give 1 or more")
 
 
 def _share(text: str) -> float:

@@ -58,7 +58,12 @@ def load_config(course: Path) -> Config:
 
 def problem_sets(root: Path) -> list[str]:
     """Return the names of the problem sets: each NAME with a `solutions/NAME/NAME.ipynb`."""
-    folders = (root / "solutions").glob("*/")
+    return problem_sets_in(root / "solutions")
+
+
+def problem_sets_in(sources: Path) -> list[str]:
+    """Return the names of the problem sets in a folder: each NAME with a `NAME/NAME.ipynb`."""
+    folders = sources.glob("*/")
     return sorted(folder.name for folder in folders if (folder / f"{folder.name}.ipynb").is_file())
 
 

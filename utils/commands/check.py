@@ -122,18 +122,16 @@ def _code_cells(path: Path) -> list[dict[str, Any]]:
         raise FileError(f"{path} is no notebook: it is not text") from None
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}") from None
+    notebook = None
     try:
         notebook = json.loads(text)
+        return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    except (ValueError, TypeError, KeyError, RecursionError):
         if isinstance(notebook, dict) and "worksheets" in notebook and "cells" not in notebook:
             raise FileError(
                 f"{path} is a notebook of an old version (nbformat {notebook.get('nbformat', 3)}); "
                 "open it in JupyterLab and save it, which makes a new one of it"
-            )
-        cells = notebook["cells"]
-        return [cell for cell in cells if cell["cell_type"] == "code"]
-    except FileError:
-        raise
-    except (ValueError, TypeError, KeyError, RecursionError):
+            ) from None
         raise FileError(
             f"{path} is no notebook, or a damaged one; open it in JupyterLab and save it"
         ) from None

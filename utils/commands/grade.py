@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from utils.commands import add_course, new_parser, no_rubbish
+from utils.commands import add_course, new_parser, no_rubbish, positive
 from utils.grading import spare_imports
 from utils.grading.sandbox import ELSEWHERE, LINUX
 from utils.grading.scratch import scratch
@@ -62,8 +62,7 @@ def main(argv: list[str]) -> int:
 
 def run(asked: argparse.Namespace, started: float) -> int:
     """Grade as asked for on the command line."""
-    with contextlib.ExitStack() as stack:
-        local = None if asked.scheduler else stack.enter_context(start_early(asked.jobs))
+    with contextlib.nullcontext() if asked.scheduler else start_early(asked.jobs) as local:
         return grade(asked, local, started)
 
 
@@ -112,7 +111,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser = new_parser("grade", __doc__)
     add_course(parser)
     parser.add_argument("--students", metavar="A,B", type=_names, help="only theirs")
-    parser.add_argument("--jobs", metavar="N", type=_positive, help="worker processes here")
+    parser.add_argument(
+        "--jobs", metavar="N", type=positive("processes"), help="worker processes here"
+    )
     parser.add_argument(
         "--scheduler",
         metavar="ADDRESS",
@@ -133,13 +134,6 @@ def _names(text: str) -> list[str]:
     if not names or not all(names):
         raise argparse.ArgumentTypeError("give the students' ids with commas between them")
     return names
-
-
-def _positive(text: str) -> int:
-    with contextlib.suppress(ValueError):
-        if int(text) >= 1:
-            return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is no number of processes: give 1 or more")
 
 
 def _address(text: str) -> str:

@@ -16,7 +16,7 @@ from nbgrader.utils import find_all_files
 from traitlets.config import Config
 
 from utils.commands import ROOT
-from utils.commands.build import CONFIG, load_config
+from utils.commands.build import CONFIG, load_config, problem_sets_in
 
 RUN_TIME = "grading"
 STEPS = ("submitted", "autograded", "feedback")
@@ -67,8 +67,7 @@ class Course:
 
     def problem_sets(self) -> list[str]:
         """Return the names of all problem sets that have a source."""
-        sources = self.source("problem_set").parent.parent
-        return sorted(path.stem for path in sources.glob("*/*.ipynb") if _is_source(path))
+        return problem_sets_in(self.source("problem_set").parent.parent)
 
     def released(self, problem_set: str) -> Path:
         """Return the problem set's notebook as students get it."""
@@ -121,10 +120,6 @@ class Course:
 def writable(name: str) -> str:
     """Return a file's name as text that can be written: it may hold bytes that are none."""
     return os.fsencode(name).decode(errors="replace")
-
-
-def _is_source(path: Path) -> bool:
-    return path.stem == path.parent.name
 
 
 def _is_student(entry: Path) -> bool:

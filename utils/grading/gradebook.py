@@ -303,7 +303,7 @@ class Book:
         Args:
             problem_set: of these submissions.
             entries: what became of them.
-            extensions: as `late.read_extensions` gives them.
+            extensions: as `late.deadlines` gives them.
 
         Returns:
             What the gradebook says now, by student.
@@ -382,7 +382,7 @@ class Book:
 
         Args:
             problem_set: all its submissions are looked at, and written where they differ.
-            extensions: as `late.read_extensions` gives them.
+            extensions: as `late.deadlines` gives them.
         """
         assignment = self.book.find_assignment(problem_set)
         if assignment.duedate is None:

@@ -27,7 +27,7 @@ from __future__ import annotations
 import csv
 import datetime
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -99,33 +99,24 @@ def read_lines(path: Path, zone: datetime.tzinfo = datetime.UTC) -> list[Line]:
     return found
 
 
-def read_extensions(
-    path: Path, zone: datetime.tzinfo = datetime.UTC
-) -> dict[tuple[str, str], datetime.datetime]:
-    """Return the new deadlines in a file by student and problem set; the last line counts.
-
-    Args:
-        path, zone: as `read_lines` takes them.
-
-    Raises:
-        ExtensionsError: as `read_lines` does.
-    """
-    return {(line.student, line.problem_set): line.deadline for line in read_lines(path, zone)}
+def deadlines(lines: Sequence[Line]) -> dict[tuple[str, str], datetime.datetime]:
+    """Return the new deadlines by student and problem set; the last line counts."""
+    return {(line.student, line.problem_set): line.deadline for line in lines}
 
 
-def strays(path: Path, students: Collection[str], problem_sets: Collection[str]) -> list[str]:
+def strays(
+    path: Path, lines: Sequence[Line], students: Collection[str], problem_sets: Collection[str]
+) -> list[str]:
     """Return a sentence for each line of a file of extensions that nothing follows from.
 
     Args:
-        path: the file.
+        path: the file, for the sentences.
+        lines: what it says.
         students: everyone who is known.
         problem_sets: all that are known.
-
-    Raises:
-        ExtensionsError: as `read_lines` does.
     """
     notes = []
-    for line in read_lines(path):
+    for line in lines:
         where = f"{path}, line {line.number}:"
         if line.problem_set not in problem_sets:
             notes.append(f"{where} there is no problem set {line.problem_set!r}; correct the name")
@@ -173,7 +164,7 @@ def extend(submission: SubmittedAssignment, extensions: Extensions) -> None:
 
     Args:
         submission: of a student; it is left alone if the problem set has no due date to begin with.
-        extensions: as `read_extensions` gives them.
+        extensions: as `deadlines` gives them.
     """
     due = submission.assignment.duedate
     if due is None:
@@ -202,8 +193,8 @@ class LatePolicy(LateSubmissionPlugin):
     )
     time_zone = Unicode("UTC", help="Of deadlines in that file that name none.").tag(config=True)
 
-    def read_extensions(self, path: Path) -> dict[tuple[str, str], datetime.datetime]:
-        """Return the new deadlines in a file, read in this policy's time zone.
+    def read_lines(self, path: Path) -> list[Line]:
+        """Return the lines of a file of extensions, read in this policy's time zone.
 
         Raises:
             ExtensionsError: the file cannot be understood, or there is no such time zone.
@@ -215,7 +206,7 @@ class LatePolicy(LateSubmissionPlugin):
                 f"c.LatePolicy.time_zone is {self.time_zone!r}, which is no time zone; "
                 "write one such as Europe/Berlin"
             ) from None
-        return read_extensions(path, zone)
+        return read_lines(path, zone)
 
     def late_submission_penalty(
         self, student_id: str, score: float, total_seconds_late: float
@@ -242,5 +233,5 @@ class LatePolicy(LateSubmissionPlugin):
         if not self.extensions or not hasattr(step, "gradebook"):
             return seconds
         submission = step.gradebook.find_submission(step.assignment_id, student)
-        extend(submission, self.read_extensions(Path(self.extensions)))
+        extend(submission, deadlines(self.read_lines(Path(self.extensions))))
         return submission.total_seconds_late

@@ -120,10 +120,11 @@ class Run:
         self.cells: list[SourceCell] = book.cells(problem_set)
         self.most = {cell.grade_id: cell.points for cell in self.cells if cell.grade or cell.task}
         settings = JudgedExecute(config=course.config)
-        policy = late.LatePolicy(config=course.config)
-        self.extensions = policy.read_extensions(course.extensions)
+        lines = late.LatePolicy(config=course.config).read_lines(course.extensions)
+        self.extensions = late.deadlines(lines)
         self.progress.notes += late.strays(
             course.extensions,
+            lines,
             {*course.students(), *book.students()},
             {*course.problem_sets(), *book.problem_sets()},
         )
@@ -470,13 +471,13 @@ def grade(
         now = Run(course, book, problem_set, force, unsafe, watch)
         todo = now.plan(students)
         watch(now.progress)
-        with contextlib.ExitStack() as stack:
-            if todo and client is None and scheduler:
-                client = stack.enter_context(workers_of(scheduler))
-            elif todo and client is None:
-                count = min(count or processors(), len(todo))
-                client = (local or stack.enter_context(LocalWorkers(count))).client()
-            if todo:
+        if todo:
+            with contextlib.ExitStack() as stack:
+                if client is None and scheduler:
+                    client = stack.enter_context(workers_of(scheduler))
+                elif client is None:
+                    count = min(count or processors(), len(todo))
+                    client = (local or stack.enter_context(LocalWorkers(count))).client()
                 now.grade(todo, client)
         now.refresh_pages()
         found = report.read(course, book, problem_set)

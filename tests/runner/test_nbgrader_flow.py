@@ -72,15 +72,28 @@ def staff(tmp_path: Path) -> Path:
     return folder
 
 
-def test_from_release_to_export(staff: Path, tmp_path: Path, browser):
-    student, name = tmp_path / "student", getpass.getuser()
+def hand_in(staff: Path, student: Path, answers: dict[str, str]) -> None:
+    """Release the problem set, and have one student fetch it, fill it in and submit it."""
     nbgrader(staff, "generate_assignment", PS1)
     nbgrader(staff, "release_assignment", PS1)
     nbgrader(student, "fetch_assignment", PS1)
     notebook = student / PS1 / f"{PS1}.ipynb"
-    write_submission(Student(name, "", CHEAT), notebook, notebook)
+    write_submission(Student(getpass.getuser(), "", answers), notebook, notebook)
     nbgrader(student, "submit", PS1)
     nbgrader(staff, "collect", PS1)
+
+
+def feedback_of(staff: Path, student: Path) -> str:
+    """Release the feedback, have the student fetch it and return the page."""
+    nbgrader(staff, "release_feedback", PS1)
+    nbgrader(student, "fetch_feedback", PS1)
+    (page,) = (student / PS1 / "feedback").rglob("*.html")
+    return page.read_text(encoding="utf-8")
+
+
+def test_from_release_to_export(staff: Path, tmp_path: Path, browser):
+    student, name = tmp_path / "student", getpass.getuser()
+    hand_in(staff, student, CHEAT)
     submitted = staff / "grading" / "submitted" / name / PS1
     assert (submitted / "timestamp.txt").is_file()
     nbgrader(staff, "autograde", PS1)
@@ -93,10 +106,7 @@ def test_from_release_to_export(staff: Path, tmp_path: Path, browser):
     grade_by_hand(browser, staff, name, points="3.5", comment="Say why, too.")
 
     nbgrader(staff, "generate_feedback", PS1)
-    nbgrader(staff, "release_feedback", PS1)
-    nbgrader(student, "fetch_feedback", PS1)
-    (page,) = (student / PS1 / "feedback").rglob("*.html")
-    text = page.read_text(encoding="utf-8")
+    text = feedback_of(staff, student)
     assert "Say why, too." in text
     assert f"{automatic + 3.5}" in text
     assert "rows of very different scale" in text  # a hidden check by its name ...
@@ -117,19 +127,10 @@ def test_from_release_to_export(staff: Path, tmp_path: Path, browser):
 
 def test_feedback_can_be_released_right_after_grade(staff: Path, tmp_path: Path, options):
     student, name = tmp_path / "student", getpass.getuser()
-    nbgrader(staff, "generate_assignment", PS1)
-    nbgrader(staff, "release_assignment", PS1)
-    nbgrader(student, "fetch_assignment", PS1)
-    notebook = student / PS1 / f"{PS1}.ipynb"
-    write_submission(Student(name, "", RIGHT), notebook, notebook)
-    nbgrader(student, "submit", PS1)
-    nbgrader(staff, "collect", PS1)
+    hand_in(staff, student, RIGHT)
     room = Classroom(staff, options)
     room.grade()
-    nbgrader(staff, "release_feedback", PS1)
-    nbgrader(student, "fetch_feedback", PS1)
-    (page,) = (student / PS1 / "feedback").rglob("*.html")
-    assert page.read_text(encoding="utf-8") == room.feedback(name)
+    assert feedback_of(staff, student) == room.feedback(name)
 
 
 def grade_by_hand(browser, staff: Path, name: str, points: str, comment: str) -> None:
@@ -141,6 +142,10 @@ def grade_by_hand(browser, staff: Path, name: str, points: str, comment: str) ->
         score = page.locator("input#written_answer")
         hidden = page.locator("input#test_softmax_hidden")
         expect(hidden).to_have_count(1, timeout=PATIENCE * 1000)
+        # What is typed before the page has the grades and listens is lost.
+        page.wait_for_function(
+            "() => window.formgrader?.grades?.loaded && window.formgrader.comments?.loaded"
+        )
         with page.expect_response(lambda r: "/api/grade/" in r.url and r.request.method == "PUT"):
             score.fill(points)
             score.press("Tab")

@@ -13,15 +13,25 @@ import pytest
 from nbconvert import SlidesExporter
 from nbformat import NotebookNode
 
-from utils.lecture_outputs import LARGEST, WIDGET, environment, execute, text_outputs
+from utils.lecture_outputs import (
+    LARGEST,
+    WIDGET,
+    environment,
+    execute,
+    text_outputs,
+    uses_mnist,
+)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LECTURES = sorted((ROOT / "lectures").glob("[0-9]*.ipynb"))
+CLAIMS = {path.stem: path for path in Path(__file__).parent.glob("claims/*.py")}
+assert CLAIMS.keys() <= {path.stem for path in LECTURES}, "claims of a lecture that is not there"
 SLIDE_TYPES = {"slide", "subslide", "fragment", "notes", "skip", ""}
 QUICK_CHECK = re.compile(r"^quiz\.(choice|number|shape)\(", re.MULTILINE)
 WIDGETS = re.compile(r"^(?:\w+ = )?(?:LiveFigure|DrawingPad|TrainingDashboard)\(", re.MULTILINE)
 SOLUTION = re.compile(r"<details><summary>Solution</summary>(.*?)</details>", re.DOTALL)
 FENCED = re.compile(r"```python\n(.*?)```", re.DOTALL)
+CLAIM = re.compile(r"^# %% ([a-z-]+)\n", re.MULTILINE)  # begins a cell of claims/*.py
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:,\d{3})+(?!\d)|(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 # Numbers that a lecture reports from elsewhere; its cells cannot compute them.
@@ -69,20 +79,41 @@ def prose(path: Path) -> str:
 # Running --------------------------------------------------------------------------------------
 
 
-@cache
-def run(path: Path, *, stand_in: bool) -> dict[str, str]:
-    """Run a copy of a lecture, then its worked solutions; return the texts that came out.
+def claims(path: Path) -> list[NotebookNode]:
+    """Cells that try out what a lecture says: its figures at every position, and so on."""
+    if path.stem not in CLAIMS:
+        return []
+    _, *parts = CLAIM.split(CLAIMS[path.stem].read_text(encoding="utf-8"))
+    return [
+        nbformat.v4.new_code_cell(code, id=f"claim-{name}")
+        for name, code in zip(parts[::2], parts[1::2], strict=True)
+    ]
 
-    The copy lies in a folder of its own, so nothing is found by luck of the current folder. There
-    is no network, and a warning from our own code is an error.
-    """
-    notebook = nbformat.from_dict(committed(path))
-    for number, cell in enumerate(markdown_cells(path)):
+
+def solutions(path: Path) -> list[NotebookNode]:
+    """A cell for the code of each worked solution."""
+    found = []
+    for cell in markdown_cells(path):
         for solution in SOLUTION.findall(cell.source):
             code = "\n".join(FENCED.findall(solution))
             if code:
-                cell = nbformat.v4.new_code_cell(code, id=f"solution-{number}")
-                notebook.cells.append(cell)
+                name = f"solution-{len(found) + 1}"
+                found.append(nbformat.v4.new_code_cell(code, id=name))
+    return found
+
+
+@cache
+def run(path: Path, *, stand_in: bool) -> dict[str, str]:
+    """Run a copy of a lecture and what belongs to it; return the texts that came out.
+
+    On MNIST its worked solutions follow, on the stand-in also the claims; a lecture that uses
+    neither runs once for both. The copy lies in a folder of its own, so nothing is found by luck of
+    the current folder. There is no network, and a warning from our own code is an error.
+    """
+    notebook = nbformat.from_dict(committed(path))
+    if not stand_in and not uses_mnist(notebook):
+        return run(path, stand_in=True)
+    notebook.cells += [*(claims(path) if stand_in else []), *solutions(path)]
     with tempfile.TemporaryDirectory(prefix="another folder ") as folder:
         scratch = Path(folder)
         env = environment(ROOT, scratch, stand_in=stand_in)
@@ -105,7 +136,7 @@ def test_a_lecture_runs_anywhere_and_its_outputs_are_fresh(path, mnist_dir):
 
 
 @pytest.mark.slow
-def test_a_lecture_and_its_solutions_run_with_the_stand_in_too(path):
+def test_a_lecture_its_claims_and_its_solutions_run_with_the_stand_in_too(path):
     texts = run(path, stand_in=True)
     assert set(texts) >= set(text_outputs(committed(path)))
 

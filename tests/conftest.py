@@ -29,14 +29,18 @@ ROOT = Path(__file__).resolve().parent.parent
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 
+# What the tests of these folders share takes long to make: open lectures, graded submissions.
+TOGETHER = ("tests/browser/", "tests/problem_sets/")
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Let one process run all tests of the problem sets: they grade the same submissions."""
+    """Let one process run all tests of a file, or of a folder that is to stay together."""
 
     class ByFile(LoadFileScheduling):
         def _split_scope(self, nodeid):
-            scope = super()._split_scope(nodeid)
-            return "tests/problem_sets" if scope.startswith("tests/problem_sets/") else scope
+            folders = [folder for folder in TOGETHER if nodeid.startswith(folder)]
+            return folders[0] if folders else super()._split_scope(nodeid)
 
     return ByFile(config, log)
 

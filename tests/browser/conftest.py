@@ -271,5 +271,5 @@ def _run_all(page) -> dict[str, list[str]]:
         state = page.evaluate(STATE)
         if state["errors"] or not state["waiting"]:
             return state
-        page.wait_for_timeout(100)
+        page.wait_for_timeout(500)  # looking costs: the page holds all outputs
     pytest.fail(f"{state['waiting']} cells have still not run after {SECONDS_TO_RUN} s")

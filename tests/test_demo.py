@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from utils.commands import demo
+from utils.grading import simulated_class
 from utils.grading.execute import NotFenced
 
 pytestmark = [
@@ -18,29 +19,32 @@ def run(capsys) -> tuple[dict[str, tuple[str, str]], str]:
     """Run the demo; return score or status and remark by student, and all that was printed."""
     assert demo.main([]) == 0
     printed = capsys.readouterr().out
-    rows = re.findall(r"^(\w+) +([\d.]+|unreadable)(?:/18)?  .{34} (.*)$", printed, re.MULTILINE)
+    row = r"^(\w+) +([\d.]+|unreadable|missing)(?:/18)?  .{34} (.*)$"
+    rows = re.findall(row, printed, re.MULTILINE)
     return {name: (score, remark) for name, score, remark in rows}, printed
 
 
+HALF_RIGHT = (
+    "daniel emiko farid grace hiroshi ines jonas kenji lena qing rosa sven tariq uma wen"
+)
+
+
 def holds(table: dict[str, tuple[str, str]]) -> None:
-    """Check what any way of grading has to find."""
-    for name in ("akiko", "ben", "olga", "pedro"):
-        assert table[name][0] == "14", name
+    """Check what any way of grading has to find in whoever is in the table."""
+    scores = {"14": "akiko ben olga pedro", "0": "chiara", "2": "marek noor xenia"}
+    for score, names in scores.items():
+        assert {table[name][0] for name in names.split() if name in table} == {score}
     assert table["akiko"][1] == "nothing wrong"
-    assert table["chiara"][0] == "0"
-    half_right = (
-        "daniel emiko farid grace hiroshi ines jonas kenji lena qing rosa sven tariq uma wen"
-    )
-    for name in half_right.split():
+    for name in table.keys() & set(HALF_RIGHT.split()):
         assert 2 <= float(table[name][0]) < 14, name
         assert table[name][1] != "nothing wrong"
-    assert table["marek"][0] == table["noor"][0] == table["xenia"][0] == "2"
 
 
 def test_the_demo_grades_its_class_and_says_what_was_wrong(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     table, printed = run(capsys)
     assert len(table) == 30
+    assert table.keys() > set(HALF_RIGHT.split())
     holds(table)
     assert "no answer within 1 second:" in table["noor"][1]
     assert table["yusuf"][0] == "unreadable"
@@ -56,11 +60,15 @@ def test_the_demo_runs_where_nothing_fences_submissions_in(capsys, monkeypatch):
     def no_fence() -> str:
         raise NotFenced("no fence here")
 
+    # a few of the class, for nbgrader starts a kernel for each
+    some = {"akiko", "chiara", "daniel", "noor", "olga", "yusuf"}
+    students = [one for one in simulated_class.PS1_OUTPUT_LAYER if one.name in some]
+    monkeypatch.setattr(simulated_class, "PS1_OUTPUT_LAYER", tuple(students))
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr("utils.grading.execute.fence", no_fence)
     table, printed = run(capsys)
     assert "nbgrader grades it" in printed
-    assert "eve" not in table
+    assert set(table) == some
     assert Path(re.search(r"report: +(.*) and", printed)[1]).is_file()
     holds(table)
 

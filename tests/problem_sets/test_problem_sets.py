@@ -3,6 +3,7 @@
 import ast
 import functools
 import re
+import shutil
 
 import matplotlib.pyplot as plt
 import nbformat
@@ -23,6 +24,8 @@ from tests.problem_sets.grading import (
 )
 from tests.problem_sets.tables import NAMES, TABLES, cells_of, graded_here
 from utils import checks, mnist, plots
+from utils.grading.course import find_course
+from utils.grading.gradebook import Book
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -196,9 +199,12 @@ def test_right_work_gets_every_point(name, task, case):
 def course(tmp_path_factory) -> PlainCourse:
     """A course where every problem set was handed in blank, right and wrong, and graded."""
     course = PlainCourse(tmp_path_factory.mktemp("plain") / "a course 講義")
+    shutil.copytree(ROOT / "assignments", course.folder / "assignments")
+    with Book(find_course(course.folder)) as book:
+        for name in NAMES:
+            book.take_in(name)
     for name in NAMES:
         task, cases = next(iter(TABLES[name].WRONG.items()))
-        course.nbgrader("generate_assignment", name)
         course.submit(name, "blank", {})
         course.submit(name, "right", sources(read("solutions", name)))
         course.submit(name, "wrong", {task: cases[0].source})

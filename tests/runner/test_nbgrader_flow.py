@@ -53,47 +53,55 @@ def nbgrader(folder: Path, *arguments: str) -> str:
     return said
 
 
-@pytest.fixture
-def staff(tmp_path: Path) -> Path:
-    """A course folder on a site with an exchange."""
-    exchange = tmp_path / "exchange"
+@pytest.fixture(scope="module")
+def handed_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site where one student has fetched the problem set, filled it in and submitted it.
+
+    In it are the folders `staff`, `student` and `exchange`.
+    """
+    site = tmp_path_factory.mktemp("site")
+    staff, student, exchange = (site / name for name in ("staff", "student", "exchange"))
     exchange.mkdir()
     exchange.chmod(0o777)
-    folder = tmp_path / "staff"
-    for name in ("solutions", "assignments"):
-        (folder / name).mkdir(parents=True)
-    shutil.copytree(ROOT / "solutions" / PS1, folder / "solutions" / PS1)
+    shutil.copytree(ROOT / "solutions" / PS1, staff / "solutions" / PS1)
+    (staff / "assignments").mkdir()
     config = (ROOT / "nbgrader_config.py").read_text(encoding="utf-8")
-    site = SITE.format(exchange=str(exchange))
-    (folder / "nbgrader_config.py").write_text(config + QUICK + site, encoding="utf-8")
-    student = tmp_path / "student"
+    settings = SITE.format(exchange=str(exchange))
+    (staff / "nbgrader_config.py").write_text(config + QUICK + settings, encoding="utf-8")
     student.mkdir()
-    (student / "nbgrader_config.py").write_text("c = get_config()\n" + site, encoding="utf-8")
-    return folder
+    (student / "nbgrader_config.py").write_text("c = get_config()\n" + settings, encoding="utf-8")
 
-
-def hand_in(staff: Path, student: Path, answers: dict[str, str]) -> None:
-    """Release the problem set, and have one student fetch it, fill it in and submit it."""
     nbgrader(staff, "generate_assignment", PS1)
     nbgrader(staff, "release_assignment", PS1)
     nbgrader(student, "fetch_assignment", PS1)
     notebook = student / PS1 / f"{PS1}.ipynb"
-    write_submission(Student(getpass.getuser(), "", answers), notebook, notebook)
+    write_submission(Student(getpass.getuser(), "", CHEAT), notebook, notebook)
     nbgrader(student, "submit", PS1)
     nbgrader(staff, "collect", PS1)
+    return site
 
 
-def feedback_of(staff: Path, student: Path) -> str:
+@pytest.fixture
+def staff(handed_in: Path, tmp_path: Path) -> Path:
+    """The course folder of a site of its own, with `student` and `exchange` beside it."""
+    site = shutil.copytree(handed_in, tmp_path / "site")
+    for config in site.glob("*/nbgrader_config.py"):
+        text = config.read_text(encoding="utf-8")
+        config.write_text(text.replace(str(handed_in), str(site)), encoding="utf-8")
+    return site / "staff"
+
+
+def feedback_of(staff: Path) -> str:
     """Release the feedback, have the student fetch it and return the page."""
+    student = staff.with_name("student")
     nbgrader(staff, "release_feedback", PS1)
     nbgrader(student, "fetch_feedback", PS1)
     (page,) = (student / PS1 / "feedback").rglob("*.html")
     return page.read_text(encoding="utf-8")
 
 
-def test_from_release_to_export(staff: Path, tmp_path: Path, browser):
-    student, name = tmp_path / "student", getpass.getuser()
-    hand_in(staff, student, CHEAT)
+def test_from_release_to_export(staff: Path, browser):
+    name = getpass.getuser()
     submitted = staff / "grading" / "submitted" / name / PS1
     assert (submitted / "timestamp.txt").is_file()
     nbgrader(staff, "autograde", PS1)
@@ -106,7 +114,7 @@ def test_from_release_to_export(staff: Path, tmp_path: Path, browser):
     grade_by_hand(browser, staff, name, points="3.5", comment="Say why, too.")
 
     nbgrader(staff, "generate_feedback", PS1)
-    text = feedback_of(staff, student)
+    text = feedback_of(staff)
     assert "Say why, too." in text
     assert f"{automatic + 3.5}" in text
     assert "rows of very different scale" in text  # a hidden check by its name ...
@@ -125,12 +133,10 @@ def test_from_release_to_export(staff: Path, tmp_path: Path, browser):
     assert room.rows()[name]["needs_manual_grade"] == "False"
 
 
-def test_feedback_can_be_released_right_after_grade(staff: Path, tmp_path: Path, options):
-    student, name = tmp_path / "student", getpass.getuser()
-    hand_in(staff, student, RIGHT)
+def test_feedback_can_be_released_right_after_grade(staff: Path, options):
     room = Classroom(staff, options)
     room.grade()
-    assert feedback_of(staff, student) == room.feedback(name)
+    assert feedback_of(staff) == room.feedback(getpass.getuser())
 
 
 def grade_by_hand(browser, staff: Path, name: str, points: str, comment: str) -> None:

@@ -30,6 +30,9 @@ ROOT = Path(__file__).resolve().parents[2]
 UNITS = {"µs": 1e6, "ms": 1e3, "s": 1.0, "MB": 1e-6}  # for one second, or one byte
 PATIENCE = 10  # times as long as it usually takes may a command take,
 LEAST = 120.0  # and so many seconds in any case
+# Seconds until the helper threads of NumPy or PyTorch are asleep: for a while after their work they
+# spin, and would take a processor from whoever is measured next.
+ASLEEP = 0.1
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,8 @@ class Goal:
         asked = f"{'at least' if self.at_least else 'at most'} {self.bound:g}"
         if ratio >= self.bound if self.at_least else ratio <= self.bound:
             return f"{asked}: met"
-        return f"{asked}: missed by {abs(ratio / self.bound - 1):.0%}"
+        percent = 100 * abs(ratio / self.bound - 1)
+        return f"{asked}: missed by {percent:{'.0f' if percent >= 1 else '.1g'}}%"
 
 
 def at_least(bound: float) -> Goal:
@@ -115,16 +119,13 @@ class Figure:
         ]
 
 
-HEADER = ("A", "B", "A takes", "B takes", "A / B (lowest to highest)", "goal")
-
-
 @dataclass(frozen=True)
 class Table:
     """A table with its title and what has to be said about it."""
 
     title: str
     rows: Sequence[Sequence[str]]
-    header: Sequence[str] = HEADER
+    header: Sequence[str]
     notes: Sequence[str] = ()
 
     def markdown(self) -> str:
@@ -146,9 +147,12 @@ def figures(title: str, rows: Sequence[Figure], notes: Sequence[str] = ()) -> Ta
     Raises:
         CommandFailed: every one of them is missing.
     """
-    if not any(row.pairs for row in rows):
+    rounds = max((len(row.pairs) for row in rows), default=0)
+    if not rounds:
         raise CommandFailed(f"there is not one figure for the table {title!r}")
-    return Table(title, [figure.row() for figure in rows], notes=notes)
+    ratio = f"A / B (lowest to highest of {rounds})"
+    header = ("A", "B", "A takes", "B takes", ratio, "goal")
+    return Table(title, [figure.row() for figure in rows], header, notes)
 
 
 def _short(number: float) -> str:
@@ -209,6 +213,7 @@ def in_turn(
     rounds: int,
     *,
     warm_up: bool = True,
+    rest: float = 0.0,
     stage: Stage = WHOLE,
 ) -> Took[T]:
     """Let contenders measure themselves in turn, round after round.
@@ -220,6 +225,7 @@ def in_turn(
         contenders: by name; each call returns what it took, for instance in seconds or bytes.
         rounds: how many count.
         warm_up: begin with a round that does not count.
+        rest: seconds of quiet before each turn.
         stage: of the part that runs.
 
     Returns:
@@ -236,6 +242,7 @@ def in_turn(
             continue
         what = f"round {number} of {rounds}: {name}" if number else f"warming up: {name}"
         stage.say(what, turn / len(turns))
+        time.sleep(rest)
         try:
             result = once_more(contenders[name])
         except CommandFailed as error:

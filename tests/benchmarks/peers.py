@@ -8,7 +8,7 @@ from types import ModuleType
 INSTALL = "`python3 -m utils bench --install-peers` installs it"
 
 
-class Peer:
+class Package:
     """A package that may be there or not.
 
     Attributes:
@@ -30,4 +30,4 @@ class Peer:
         return [f"Skipped: {self.what}, for it is not installed ({self.why}); {INSTALL}."]
 
 
-torch = Peer("torch", "PyTorch")
+torch = Package("torch", "PyTorch")

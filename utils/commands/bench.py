@@ -1,8 +1,8 @@
 """`bench [NAME ...]`: tables of speed, size and memory against what people would use instead.
 
-Every figure is a ratio of two things measured in turn in one run: the median of several rounds,
-with the lowest and the highest. A table says where a goal is missed, and by how much, and which
-figures are missing because something stood still. All of it takes about half an hour on a quiet
+Nearly every figure is a ratio of two things measured in turn in one run: the median of several
+rounds, with the lowest and the highest. A table says where a goal is missed, and by how much, and
+which figures are missing because something stood still. All of it takes about an hour on a quiet
 machine. The latest tables are in tests/benchmarks/README.md, each with its own date and machine.
 """
 
@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -31,11 +31,11 @@ from pathlib import Path
 import psutil
 
 from utils.commands import ROOT, positive
-from utils.mnist import cache_folder, data_source
+from utils.mnist import MnistError, cache_folder, data_source
 
 README = ROOT / "tests" / "benchmarks" / "README.md"
 PEERS = ROOT / ".venv-peers"
-QUICK = 0.1  # of the steps, images and submissions
+QUICK = 0.1  # of the steps, images, submissions and installations
 COURSE = ("numpy", "scikit-learn", "nbgrader")  # packages whose version is told with the figures
 PROFILE = "profile"  # what is measured in place of a benchmark's parts by --profile
 INTERRUPTED = 128 + 2  # exit status, after the signal's number
@@ -48,13 +48,13 @@ class Peer:
     Attributes:
         what: its name for people.
         package: its name for pip.
-        versions: which ones will do, as pip wants it.
-        hint: what to do where pip does not find it.
+        versions: which ones will do, as pip wants them, those first that are tried first.
+        hint: what to say before the others are tried.
     """
 
     what: str
     package: str
-    versions: str
+    versions: tuple[str, ...]
     hint: str = ""
 
     @property
@@ -69,25 +69,21 @@ class Peer:
 
     def version(self) -> str | None:
         """Return the version that is installed, None if there is none."""
-        ask = f"from importlib.metadata import version; print(version({self.package!r}))"
-        try:
-            found = subprocess.run([self.python, "-c", ask], capture_output=True, text=True)
-        except OSError:
-            return None
-        return found.stdout.strip() or None
+        return versions(self.python, self.package).get(self.package)
 
 
 # On Linux the plain package brings gigabytes for graphics cards; what ends in +cpu does not.
-LOCAL = "+cpu" if sys.platform == "linux" else ""
 PYTORCH = Peer(
     "PyTorch",
     "torch",
-    f"==2.13.0{LOCAL}",
-    "For Linux, PyTorch keeps its builds without CUDA in an index of their own: its installation "
-    "page names it (choose pip, CPU). Put it into PIP_EXTRA_INDEX_URL and call this again.",
+    ("==2.13.0+cpu", "==2.13.0") if sys.platform == "linux" else ("==2.13.0",),
+    "The plain package of PyTorch follows, which runs on the processor, too, but brings gigabytes "
+    "for graphics cards. The small one is in an index of PyTorch's own, which its installation "
+    "page names (choose pip, CPU): to have that, press Ctrl-C, put the index into "
+    "PIP_EXTRA_INDEX_URL and call this again.",
 )
-OTTER = Peer("Otter-Grader", "otter-grader", ">=6,<8")
-UV = Peer("uv", "uv", ">=0.5,<1")
+OTTER = Peer("Otter-Grader", "otter-grader", (">=6,<8",))
+UV = Peer("uv", "uv", (">=0.5,<1",))
 
 
 @dataclass(frozen=True)
@@ -99,7 +95,7 @@ class Benchmark:
         parts: by name, the seconds that all of it usually takes on a quiet machine.
         peers: whose versions are told with the figures.
         runs_with: the peer in whose environment it runs if it is there: both in one process.
-        data: whether it loads the images, MNIST or the stand-in.
+        data: the parts that load the images, MNIST or the stand-in.
         disk: whether its temporary files have to be on the disk where the images are kept.
     """
 
@@ -107,7 +103,7 @@ class Benchmark:
     parts: Mapping[str, float]
     peers: tuple[Peer, ...] = ()
     runs_with: Peer | None = None
-    data: bool = False
+    data: Collection[str] = ()
     disk: bool = False
 
 
@@ -117,32 +113,33 @@ BENCHMARKS = {
         {"steps": 60, "accuracy": 45},
         (PYTORCH,),
         PYTORCH,
-        data=True,
+        data=("steps", "accuracy", PROFILE),
     ),
     "inference": Benchmark(
         "one by one and in batches: PyTorch, the matrix products alone",
         {"batches": 130},
         (PYTORCH,),
         PYTORCH,
-        data=True,
+        data=("batches", PROFILE),
     ),
     "data": Benchmark(
         "a pickle, torchvision's format",
         {"loading": 50},
         (PYTORCH,),
         PYTORCH,
-        data=True,
+        data=("loading", PROFILE),
         disk=True,
     ),
     "grading": Benchmark(
         "nbgrader, Otter-Grader, the cells alone; a class that grows",
-        {"judge": 95, "check": 30, "throughput": 750, "cells_alone": 55, "growth": 300},
+        {"judge": 95, "check": 30, "throughput": 1600, "cells_alone": 55, "growth": 420},
         (OTTER,),
     ),
     "setup": Benchmark(
-        "first and later calls, with pip and with uv; imports; kernels",
-        {"imports": 10, "kernels": 40, "calls": 300},
+        "first, second and later calls, with pip and with uv; imports; kernels",
+        {"imports": 10, "kernels": 40, "calls": 540},
         (UV,),
+        data=("kernels",),
     ),
 }
 
@@ -192,7 +189,7 @@ def _main(argv: list[str]) -> int:
     )
     parts = list(dict.fromkeys(every))
     if asked.write:
-        for part in parts:  # rather now than after half an hour
+        for part in parts:  # rather now than after an hour
             _around(part, README)
     adopt()
     for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
@@ -204,8 +201,10 @@ def _main(argv: list[str]) -> int:
             print(f"## {part.benchmark}\n", flush=True)
         tables, all_there = run(part, asked, progress)
         whole = whole and all_there
-        if tables and asked.write:
+        if asked.write and tables:
             write(part, tables, README)
+        elif asked.write:
+            print(f"{part}: {README.name} keeps the tables that it has", file=sys.stderr)
     return 0 if whole else 1
 
 
@@ -278,11 +277,16 @@ def run(part: Part, asked: argparse.Namespace, progress: Progress) -> tuple[str,
         every figure is there. What is missing has been said on stderr.
     """
     peer = BENCHMARKS[part.benchmark].runs_with
-    python = peer.python if peer and peer.version() else sys.executable
+    python = peer.python if peer and peer.version() else Path(sys.executable)
+    try:
+        where = about(part, asked, python)
+    except MnistError as error:
+        print(f"{part}: {error}", file=sys.stderr)
+        return "", False
     command = [str(python), "-m", "tests.benchmarks", part.benchmark, part.name]
     command += ["--rounds", str(asked.rounds)] if asked.rounds else []
     command += ["--share", str(asked.share)] if asked.share else []
-    where, tables, whole = about(part.benchmark, asked), "", True
+    tables, whole = "", True
     progress.show(part, "starting", 0)
     disk = cache_folder() if BENCHMARKS[part.benchmark].disk else None
     with started(command, disk) as process:
@@ -303,8 +307,6 @@ def run(part: Part, asked: argparse.Namespace, progress: Progress) -> tuple[str,
         return tables, whole
     if whole:  # it had no time for a sentence
         print(f"{part}: it ended with status {process.returncode}", file=sys.stderr)
-    if asked.write:
-        print(f"{part}: {README.name} keeps the tables that it has", file=sys.stderr)
     return "", False
 
 
@@ -438,19 +440,34 @@ class Progress:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
-def about(name: str, asked: argparse.Namespace) -> str:
-    """Return when, on what and with which versions figures are measured."""
-    versions = [f"Python {platform.python_version()}"]
-    versions += [f"{package} {metadata.version(package)}" for package in COURSE]
-    for peer in BENCHMARKS[name].peers:
-        versions.append(f"{peer.what} {peer.version() or '(not installed)'}")
+def about(part: Part, asked: argparse.Namespace, python: Path) -> str:
+    """Return when, on what, with which versions and on which data a Python measures a part.
+
+    Raises:
+        MnistError: `$MNIST_DIR` is not a folder with the four files.
+    """
+    benchmark = BENCHMARKS[part.benchmark]
+    here = versions(python, *COURSE, *(peer.package for peer in benchmark.peers))
+    told = [f"{name} {here[name]}" for name in ("Python", *COURSE)]
+    for peer in benchmark.peers:
+        version = here.get(peer.package) if peer == benchmark.runs_with else peer.version()
+        told.append(f"{peer.what} {version or '(not installed)'}")
+    if part.name in benchmark.data:
+        told.append(f"data: {'MNIST' if data_source() == 'MNIST' else 'the stand-in for MNIST'}")
     load = f", load {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
-    versions += [f"data: {data_source()}"] if BENCHMARKS[name].data else []
-    less = f" A share of {asked.share:g} of the full amount." if asked.share else ""
+    partly = asked.share and part.name != PROFILE  # a profile is always whole
+    less = f" A share of {asked.share:g} of the full amount." if partly else ""
     return (
-        f"{datetime.date.today()}, {processor()}, {os.cpu_count()} processors, "
-        f"{platform.system()} {platform.release()}{load}; {', '.join(versions)}.{less}"
+        f"{datetime.date.today()}, {processor()}, {processors()} processors, "
+        f"{platform.system()} {platform.release()}{load}; {', '.join(told)}.{less}"
     )
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    with contextlib.suppress(AttributeError):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def processor() -> str:
@@ -489,6 +506,28 @@ def _around(part: Part, readme: Path) -> tuple[str, str]:
 # Peers ------------------------------------------------------------------------------------------
 
 
+ASK = """
+import json, platform, sys
+from importlib.metadata import PackageNotFoundError, version
+found = {"Python": platform.python_version()}
+for name in sys.argv[1:]:
+    try:
+        found[name] = version(name)
+    except PackageNotFoundError:
+        pass
+print(json.dumps(found))
+"""
+
+
+def versions(python: Path, *packages: str) -> dict[str, str]:
+    """Return the versions of some Python, and of those packages that it has."""
+    try:
+        found = subprocess.run([python, "-c", ASK, *packages], capture_output=True, text=True)
+    except OSError:
+        return {}
+    return json.loads(found.stdout or "{}")
+
+
 def install_peers() -> int:
     """Install the peers that are not there yet; return 1 if one could not be had."""
     failed = []
@@ -497,7 +536,7 @@ def install_peers() -> int:
         if not peer.version():
             failed.append(peer)
     for peer in failed:
-        print(f"\n{peer.what} could not be installed: see above. {peer.hint}", file=sys.stderr)
+        print(f"\n{peer.what} could not be installed: see above", file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -516,7 +555,12 @@ def install(peer: Peer) -> str | None:
     try:
         if subprocess.run(environment).returncode == 0:
             _let_it_see_the_course(peer)
-            made = subprocess.run([*pip, f"{peer.package}{peer.versions}"]).returncode == 0
+            for number, wanted in enumerate(peer.versions):
+                if number:
+                    print(f"\n{peer.hint}\n", flush=True)
+                made = subprocess.run([*pip, f"{peer.package}{wanted}"]).returncode == 0
+                if made:
+                    break
     finally:  # after Ctrl-C, too
         if not made:
             shutil.rmtree(peer.folder, ignore_errors=True)
@@ -539,5 +583,5 @@ def _let_it_see_the_course(peer: Peer) -> None:
 
 
 def executable(peer: Peer, name: str) -> str | None:
-    """Return the path of a peer's program, None if it is neither there nor on PATH."""
-    return shutil.which(name, path=str(peer.python.parent)) or shutil.which(name)
+    """Return the path of a program in a peer's environment, None if it is not there."""
+    return shutil.which(name, path=str(peer.python.parent))

@@ -1,23 +1,24 @@
 """Inference: the 784-50-100-10 network reads 10,000 images, one by one and in batches.
 
 Ours is `networks.predict` with the course's trained weights. It is measured as in lecture 04, by
-`utils.timing`. PyTorch has the same layers and weights, in `inference_mode`. The limit is what the
-three matrix products take alone.
+`utils.timing`. PyTorch has the same layers and weights, in `inference_mode`, entered once for many
+calls. The limit is what the three matrix products take alone.
 """
 
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from tests.benchmarks.measuring import (
+    ASLEEP,
     Figure,
     Size,
     Stage,
     Table,
+    Took,
     compare,
     figures,
     in_turn,
@@ -26,6 +27,7 @@ from tests.benchmarks.measuring import (
 )
 from tests.benchmarks.peers import torch
 from utils import networks
+from utils.commands.bench import processors
 from utils.mnist import load_mnist
 from utils.timing import time_per_image
 from utils.weights import load_weights
@@ -38,14 +40,20 @@ def batches(size: Size) -> Iterator[Table]:
     """Yield a table for one thread, and one for as many as there are processors."""
     x = load_mnist()[1][0]  # the test images, (N, 784) float32
     params = load_weights()
-    counts = dict.fromkeys((1, os.cpu_count() or 1))
+    counts = dict.fromkeys((1, processors()))
     steps = len(counts) * len(BATCHES)
     for i, count in enumerate(counts):
         rows = []
         with threads(count):
             for step, n in enumerate(BATCHES, start=i * len(BATCHES)):
                 stage = Stage(f"batches of {n:,}", step / steps, (step + 1) / steps)
-                rows += _rows(contenders(params, x, n, size), n, size, stage)
+                took = in_turn(
+                    contenders(params, x, n, size),
+                    size.rounds_or(7),
+                    rest=ASLEEP if count > 1 else 0,
+                    stage=stage,
+                )
+                rows += _rows(took, n)
         yield figures(
             f"Microseconds per image, {count} thread{'s' * (count > 1)}", rows, torch.notes()
         )
@@ -68,18 +76,18 @@ def contenders(
 
     found = {OURS: functools.partial(in_seconds, functools.partial(networks.predict, params), x)}
     if torch.module:
-        model = torch_model(params)
-        expected = networks.predict(params, x[:n])
-        images = torch.module.from_numpy(x)
-        np.testing.assert_allclose(model(images[:n]), expected, rtol=1e-3, atol=1e-5)
-        found[TORCH] = functools.partial(in_seconds, model, images)
+        model, images = torch_model(params), torch.module.from_numpy(x)
+        no_gradients = torch.module.inference_mode
+        with no_gradients():
+            expected = networks.predict(params, x[:n])
+            np.testing.assert_allclose(model(images[:n]), expected, rtol=1e-3, atol=1e-5)
+        found[TORCH] = no_gradients()(functools.partial(in_seconds, model, images))
     return found | {PRODUCTS: functools.partial(in_seconds, products, x)}
 
 
 def torch_model(params: networks.Params) -> Callable:
     """Return PyTorch's network with the same weights: images (n, 784) -> probabilities (n, 10)."""
-    nn, no_gradients = torch.module.nn, torch.module.inference_mode()
-    linears = []
+    nn, linears = torch.module.nn, []
     for i in (1, 2, 3):
         W, b = params[f"W{i}"], params[f"b{i}"]
         linear = nn.Linear(*W.shape)
@@ -87,13 +95,10 @@ def torch_model(params: networks.Params) -> Callable:
             {"weight": torch.module.from_numpy(W.T.copy()), "bias": torch.module.from_numpy(b)}
         )
         linears += [linear, nn.Sigmoid()]
-    return no_gradients(nn.Sequential(*linears[:-1], nn.Softmax(dim=-1)).eval())
+    return nn.Sequential(*linears[:-1], nn.Softmax(dim=-1)).eval()
 
 
-def _rows(
-    measured: dict[str, Callable[[], float]], n: int, size: Size, stage: Stage
-) -> list[Figure]:
-    took = in_turn(measured, size.rounds_or(7), stage=stage)
+def _rows(took: Took[float], n: int) -> list[Figure]:
     rows = []
     for first, second in ((TORCH, OURS), (OURS, PRODUCTS)):
         if first in took:

@@ -1,22 +1,22 @@
-"""Set-up: the front door's first and later calls, with pip and with uv; imports; kernels.
+"""Set-up: the front door's first, second and later calls, with pip and with uv; imports; kernels.
 
 A first call makes `.venv` in a fresh copy of the course, with an empty cache of downloads, so that
-the network counts; a later call finds it there. Both call `check --help`, which itself does next to
-nothing.
+the network counts; the second finds it there, later ones find it in the system's cache as well. All
+call `check --help`, which itself does next to nothing.
 """
 
 from __future__ import annotations
 
-import contextlib
 import fnmatch
 import functools
+import itertools
 import os
 import re
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from tests.benchmarks.measuring import (
     Stage,
     StoodStill,
     Table,
+    Took,
     compare,
     figures,
     in_turn,
@@ -42,9 +43,11 @@ from utils.commands.bench import UV, executable
 
 CALL = ("-m", "utils", "check", "--help")
 FIRST = {"pip": "first call, pip", "uv": "first call, uv"}
-LATER = {"pip": "a later call, pip", "uv": "a later call, uv"}
+SECOND = {"pip": "second call, pip", "uv": "second call, uv"}
 VENV = {"pip": ".venv made by pip", "uv": ".venv made by uv"}
-DIRECT, COURSE = "the command without the front door", "the course itself"
+NEW = {"pip": "a new course with pip", "uv": "a new course with uv"}
+LATER, DIRECT = "a later call, pip", "the command without the front door"
+COURSE = "the course itself"
 USUAL = {FIRST["pip"]: 150, FIRST["uv"]: 50, "import": 1, "later call": 1, "kernel": 4}  # seconds
 MADE = (
     ".git",
@@ -58,78 +61,64 @@ LECTURES = ("00_shapes_and_plots", "04_inference_and_batches")
 
 
 def calls(size: Size) -> Iterator[Table]:
-    """Yield the time of first and later calls with pip and with uv, and sizes on the disk."""
+    """Yield the time of calls with pip and with uv, and sizes on the disk."""
     uv = executable(UV, "uv")
-    installers: dict[str, str | None] = {"pip": None} | ({"uv": uv} if uv else {})
     notes = [] if uv else [f"Skipped: uv, for it is not installed; {INSTALL}."]
-    rounds = size.rounds_or(2)
-    found: list[dict[str, float]] = []  # of each round
-    for number in range(rounds):
-        stage = Stage(f"course {number + 1} of {rounds}", number / rounds, (number + 1) / rounds)
-        took, missing = _new_courses(installers, max(3, size.of(9)), stage)
-        found.append(took)
-        notes += missing
-        installers = {name: path for name, path in installers.items() if FIRST[name] in took}
-    pairs = [(LATER["pip"], DIRECT, "ms"), (FIRST["pip"], LATER["pip"], "s")]
-    if uv:
-        pairs += [(FIRST["uv"], LATER["uv"], "s"), (FIRST["pip"], FIRST["uv"], "s")]
-        pairs += [(VENV["pip"], VENV["uv"], "MB")]
-    pairs += [(VENV["pip"], COURSE, "MB")]
-    rows = [
-        Figure(a, b, [(took[a], took[b]) for took in found if a in took and b in took], unit)
-        for a, b, unit in pairs
-    ]
-    yield figures("The front door", rows, notes)
-
-
-def _new_courses(
-    installers: dict[str, str | None], rounds: int, stage: Stage
-) -> tuple[dict[str, float], list[str]]:
-    """Measure first and later calls in fresh copies of the course, one for each installer.
-
-    Args:
-        installers: by name; the path of uv, or None for pip.
-        rounds: of later calls.
-        stage: of the part.
-
-    Returns:
-        What each took, in seconds, and the sizes on the disk, in bytes; and a sentence for each
-        figure that is missing.
-    """
-    half = stage.begin + 0.9 * stage.width  # first calls take most of the time
-    stages = Stage(f"{stage.name}, new", stage.begin, half), Stage(stage.name, half, stage.end)
-    there: dict[str, tuple[Path, dict[str, str]]] = {}
-    with contextlib.ExitStack() as courses:
-
-        def first_call(name: str) -> float:
-            course = courses.enter_context(_fresh_course(installers[name]))
-            took = _call(FIRST[name], *course)
-            there[name] = course
-            return took
-
-        calls = {FIRST[name]: functools.partial(first_call, name) for name in installers}
-        first = in_turn(calls, 1, warm_up=False, stage=stages[0])
-        sizes = {VENV[name]: _bytes_below(course / ".venv") for name, (course, _) in there.items()}
-        later = in_turn(_later_calls(there), rounds, stage=stages[1])
-    times = {name: statistics.median(took) for name, took in {**first, **later}.items() if took}
-    return {**times, **sizes, COURSE: _bytes_of_the_course()}, [*first.notes, *later.notes]
-
-
-@contextlib.contextmanager
-def _fresh_course(uv: str | None) -> Iterator[tuple[Path, dict[str, str]]]:
-    """Yield a copy of the course as it is cloned, and an environment with uv or without."""
     with tempfile.TemporaryDirectory(prefix="bench-setup-") as name:
         folder = Path(name).resolve()
-        _copy_course(folder / "course")
-        path = [part for part in os.environ["PATH"].split(os.pathsep) if not _holds_uv(part)]
+        new = {NEW["pip"]: functools.partial(_new_course, folder / "pip", "pip", None)}
         if uv:
-            (folder / "bin").mkdir()
-            (folder / "bin" / Path(uv).name).symlink_to(uv)
-            path.insert(0, str(folder / "bin"))
-        caches = {"PIP_CACHE_DIR": str(folder / "pip"), "UV_CACHE_DIR": str(folder / "uv")}
-        without = ("VIRTUAL_ENV", "PYTHONPATH")
-        variables = {k: v for k, v in os.environ.items() if k not in without}
-        yield folder / "course", {**variables, **caches, "PATH": os.pathsep.join(path)}
+            new[NEW["uv"]] = functools.partial(_new_course, folder / "uv", "uv", uv)
+        rounds = size.of(size.rounds_or(3))  # of a fresh installation there is no tenth
+        took = in_turn(new, rounds, warm_up=False, stage=Stage("", 0, 0.95))
+        yield figures("First calls of the front door", _first_calls(took), [*notes, *took.notes])
+        if NEW["pip"] not in took.missing:
+            stage = Stage("later calls", 0.95, 1)
+            later = in_turn(_later_calls(folder / "pip"), size.rounds_or(15), stage=stage)
+            row = compare(later, LATER, DIRECT, "ms")
+            yield figures("Later calls of the front door", [row], later.notes)
+
+
+def _first_calls(took: Took[dict[str, float]]) -> list[Figure]:
+    """Return the figures of new courses, of those rounds that have both sides of a figure."""
+    rounds = [
+        {what: value for new in one for what, value in new.items()}
+        for one in itertools.zip_longest(*took.values(), fillvalue={})
+    ]
+    pairs = [(FIRST["pip"], SECOND["pip"], "s")]
+    if NEW["uv"] in took:
+        pairs += [(FIRST["uv"], SECOND["uv"], "s"), (FIRST["pip"], FIRST["uv"], "s")]
+        pairs += [(VENV["pip"], VENV["uv"], "MB")]
+    pairs += [(VENV["pip"], COURSE, "MB")]
+    return [
+        Figure(a, b, [(one[a], one[b]) for one in rounds if a in one and b in one], unit)
+        for a, b, unit in pairs
+    ]
+
+
+def _new_course(folder: Path, name: str, uv: str | None) -> dict[str, float]:
+    """Measure the first and the second call in a fresh copy of the course.
+
+    Args:
+        folder: for the copy, in place of an older one.
+        name: of the installer.
+        uv: its path; None for pip.
+
+    Returns:
+        What they took, in seconds, and the sizes on the disk, in bytes.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    course = folder / "course"
+    _copy_course(course)
+    took = {COURSE: _bytes_below(course)}
+    variables = _variables(folder)
+    if uv:
+        (folder / "bin").mkdir()
+        (folder / "bin" / Path(uv).name).symlink_to(uv)
+        variables["PATH"] = f"{folder / 'bin'}{os.pathsep}{variables['PATH']}"
+    for what in (FIRST[name], SECOND[name]):
+        took[what] = _call(what, course, variables)
+    return {**took, VENV[name]: _bytes_below(course / ".venv")}
 
 
 def _copy_course(target: Path) -> None:
@@ -153,28 +142,32 @@ def _call(what: str, course: Path, variables: dict[str, str]) -> float:
     return seconds(lambda: run(what, [python, *CALL], course, usual, variables))
 
 
-def _later_calls(courses: dict[str, tuple[Path, dict]]) -> dict[str, Callable[[], float]]:
-    """Return what measures later calls, and the same command without the front door."""
-    found = {LATER[name]: functools.partial(_call, LATER[name], *courses[name]) for name in courses}
-    for course, variables in list(courses.values())[:1]:
-        scripts = course / ".venv" / ("Scripts" if os.name == "nt" else "bin")
-        start = "from utils.commands.check import main; main(['--help'])"
-        command = [scripts / "python", "-P", "-c", start]
-        direct = functools.partial(run, DIRECT, command, course, USUAL["later call"], variables)
-        found[DIRECT] = functools.partial(seconds, direct)
-    return found
+def _variables(folder: Path) -> dict[str, str]:
+    """Return an environment without uv, with caches below a folder."""
+    path = [part for part in os.environ["PATH"].split(os.pathsep) if not _holds_uv(part)]
+    caches = {"PIP_CACHE_DIR": str(folder / "pip"), "UV_CACHE_DIR": str(folder / "uv")}
+    without = ("VIRTUAL_ENV", "PYTHONPATH")
+    variables = {k: v for k, v in os.environ.items() if k not in without}
+    return {**variables, **caches, "PATH": os.pathsep.join(path)}
+
+
+def _later_calls(folder: Path) -> dict[str, Callable[[], float]]:
+    """Return what measures later calls in a course with pip, with the front door and without."""
+    course, variables = folder / "course", _variables(folder)
+    scripts = course / ".venv" / ("Scripts" if os.name == "nt" else "bin")
+    start = "from utils.commands.check import main; main(['--help'])"
+    command = [scripts / "python", "-P", "-c", start]
+    direct = functools.partial(run, DIRECT, command, course, USUAL["later call"], variables)
+    return {
+        LATER: functools.partial(_call, LATER, course, variables),
+        DIRECT: functools.partial(seconds, direct),
+    }
 
 
 def _bytes_below(folder: Path) -> float:
     """Return the size of all files below a folder."""
     files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
     return float(sum(path.stat().st_size for path in files))
-
-
-def _bytes_of_the_course() -> float:
-    with tempfile.TemporaryDirectory() as name:
-        _copy_course(Path(name) / "course")
-        return _bytes_below(Path(name))
 
 
 def imports(size: Size) -> Iterator[Table]:
@@ -214,32 +207,30 @@ def kernels(size: Size) -> Iterator[Table]:
 
 
 def _until_ready(source: str) -> float:
-    """Return how many seconds it takes to start a kernel and to run a cell in it.
+    """Return how many seconds it takes to start a kernel and to run a cell in it, not to end it.
 
     Raises:
         StoodStill: the kernel does not start, or the cell does not end.
     """
-    patience = limit(USUAL["kernel"])
-
-    def measure() -> None:
-        where = str(ROOT / "lectures")
-        try:
-            manager, client = start_new_kernel(
-                patience, "python3", cwd=where, stderr=subprocess.DEVNULL
-            )
-        except RuntimeError as error:
-            raise StoodStill(f"its kernel did not start within {patience:g} s") from error
-        try:
-            reply = client.execute_interactive(source, output_hook=lambda _: None, timeout=patience)
-            if reply["content"]["status"] != "ok":
-                raise RuntimeError(reply["content"]["evalue"])
-        except TimeoutError as error:
-            raise StoodStill(f"its first cell did not end within {patience:g} s") from error
-        finally:
-            client.stop_channels()
-            manager.shutdown_kernel(now=True)
-
-    return seconds(measure)
+    patience, where = limit(USUAL["kernel"]), str(ROOT / "lectures")
+    start = time.perf_counter()
+    try:
+        manager, client = start_new_kernel(
+            patience, "python3", cwd=where, stderr=subprocess.DEVNULL
+        )
+    except RuntimeError as error:
+        raise StoodStill(f"its kernel did not start within {patience:g} s") from error
+    try:
+        reply = client.execute_interactive(source, output_hook=lambda _: None, timeout=patience)
+        took = time.perf_counter() - start
+        if reply["content"]["status"] != "ok":
+            raise RuntimeError(reply["content"]["evalue"])
+        return took
+    except TimeoutError as error:
+        raise StoodStill(f"its first cell did not end within {patience:g} s") from error
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
 
 
 PARTS = {"imports": imports, "kernels": kernels, "calls": calls}

@@ -3,13 +3,16 @@
 import argparse
 import contextlib
 import importlib
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+import types
 import uuid
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -95,6 +98,7 @@ def test_it_refuses_with_a_sentence(arguments, said, capsys):
         ("grading", "judge", ["nbgrader's Execute, time"]),
         ("grading", "check", ["nbgrader validate"]),
         ("setup", "imports", ["import numpy"]),
+        ("setup", "kernels", ["a bare kernel"]),
     ],
 )
 def test_a_tiny_run_gives_a_table_with_ratios(root, mnist_dir, monkeypatch, name, part, compared):
@@ -102,7 +106,11 @@ def test_a_tiny_run_gives_a_table_with_ratios(root, mnist_dir, monkeypatch, name
     result = run(root, name, "--part", part, "--rounds", "1", "--share", "0.01")
     assert result.returncode == 0, result.stderr
     assert "WARNING" not in result.stderr  # a kernel's, each time one starts
+    assert ("data: MNIST" in result.stdout) == (part in bench.BENCHMARKS[name].data)
     rows = [line for line in result.stdout.splitlines() if line.startswith("| ")]
+    verdicts = [line for line in rows if ": met" in line or "missed by" in line]
+    whole = ("the arrays", "nbgrader validate")  # there is no share of them
+    assert all(any(what in line for what in whole) for line in verdicts)
     for what in compared:
         ratios = [
             r for line in rows if what in line for r in re.findall(r"\*\*([\d.,]+)\*\*", line)
@@ -114,20 +122,170 @@ def test_a_tiny_run_gives_a_table_with_ratios(root, mnist_dir, monkeypatch, name
         assert 0.5 < rates["ours"] <= 1  # after a hundredth of the steps
 
 
-def test_a_peer_that_is_not_there_is_named_as_skipped(monkeypatch):
-    from tests.benchmarks.peers import Peer
+WITHOUT = """
+import sys
+sys.modules["torch"] = None  # whoever imports it now is told that it is not there
+import tests.benchmarks.peers
+del sys.modules["torch"]
+from tests.benchmarks.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
 
-    peer = Peer("no_such_package", "Nobody")
-    assert peer.module is None
-    (note,) = peer.notes()
-    assert note.startswith("Skipped: Nobody")
-    assert "--install-peers" in note
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [(name, part) for name, one in bench.BENCHMARKS.items() if one.runs_with for part in one.parts],
+)
+def test_a_table_names_a_peer_that_is_skipped(root, mnist_dir, monkeypatch, name, part):
+    monkeypatch.setenv("MNIST_DIR", str(mnist_dir))
+    command = [sys.executable, "-c", WITHOUT, name, part, "--rounds", "1", "--share", "0.01"]
+    result = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    tables = [json.loads(line).get("table", "") for line in result.stdout.splitlines()]
+    text = "".join(tables)
+    assert "Skipped: PyTorch, for it is not installed" in text
+    assert "`python3 -m utils bench --install-peers` installs it" in text
+    assert "| PyTorch" not in text
 
 
-def test_peers_leave_the_environment_of_the_course_alone(root):
-    for peer in (bench.PYTORCH, bench.OTTER, bench.UV):
-        assert peer.folder.parent == root / ".venv-peers"
+@pytest.mark.slow
+def test_without_mnist_the_tables_are_those_of_the_stand_in(root, monkeypatch):
+    monkeypatch.setenv("MNIST_DIR", "digits")
+    result = run(root, "data", "--part", "loading", "--rounds", "1")
+    assert result.returncode == 0, result.stderr
+    assert "data: the stand-in for MNIST" in result.stdout
+    assert "**Warm**" in result.stdout
+    assert "**Cold**" not in result.stdout
+    assert "Without MNIST cold is not measured" in result.stdout
+
+
+# Training ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def training(monkeypatch):
+    """The benchmark with six mini-batches of noise in place of MNIST."""
+    training = importlib.import_module("tests.benchmarks.training")
+    rng = np.random.default_rng(0)
+    x, t = rng.random((600, 784), dtype=np.float32), rng.integers(10, size=600)
+    monkeypatch.setattr(training, "load_mnist", lambda: ((x, t), (x, t)))
+    return training
+
+
+@pytest.mark.parametrize("name", ["ours", "the book's manner", "scikit-learn"])
+def test_everybody_takes_as_many_steps_as_are_asked_for(training, name):
+    (x, t), _ = training.load_mnist()
+    contender = training.CONTENDERS[name](x, t)
+    for count in (1, 10):
+        steps = []
+        contender.steps(count, lambda steps=steps: steps.append(1))
+        assert len(steps) == count
+
+
+@pytest.mark.parametrize(("source", "goals"), [("MNIST", 1), ("digits", 0)])
+def test_only_mnist_has_a_goal_for_accuracy(training, monkeypatch, source, goals):
+    monkeypatch.setattr(training, "STEPS", 10)
+    monkeypatch.setattr(training, "data_source", lambda: source)
+    (table,) = training.reached(Size())
+    assert sum("at least 0.97" in goal for _, _, goal in table.rows) == goals
+
+
+def test_ours_is_measured_next_to_its_limit(training):
+    order = list(training.CONTENDERS)
+    assert abs(order.index(training.OURS) - order.index(training.PRODUCTS)) == 1
+
+
+# Peers ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pip(tmp_path, monkeypatch):
+    """Stands in for `venv` and pip: its commands, what it can install, what it has installed."""
+    pip = types.SimpleNamespace(commands=[], can=set(), has=set())
+
+    def run(command, **_):
+        command = [str(part) for part in command]
+        pip.commands.append(command)
+        if "venv" in command:
+            site = Path(command[-1]) / "lib" / "python3" / "site-packages"
+            site.mkdir(parents=True, exist_ok=True)
+            return subprocess.CompletedProcess(command, 0)
+        if KeyboardInterrupt in pip.can:
+            raise KeyboardInterrupt
+        if command[-1] in pip.can:
+            pip.has.add(re.match("[a-z-]+", command[-1])[0])
+        return subprocess.CompletedProcess(command, int(command[-1] not in pip.can))
+
+    monkeypatch.setattr(bench, "ROOT", tmp_path)
+    monkeypatch.setattr(bench, "PEERS", tmp_path / ".venv-peers")
+    monkeypatch.setattr(bench, "versions", lambda _, *asked: dict.fromkeys(pip.has & {*asked}, "1"))
+    monkeypatch.setattr(bench.subprocess, "run", run)
+    return pip
+
+
+PEERS = (bench.PYTORCH, bench.OTTER, bench.UV)
+
+
+def test_peers_leave_the_environment_of_the_course_alone(root, pip, capfd):
     assert "/.venv-peers/" in (root / ".gitignore").read_text(encoding="utf-8").splitlines()
+    pip.can = {f"{peer.package}{peer.versions[0]}" for peer in PEERS}
+    assert bench.main(["--install-peers"]) == 0
+    for make, install in zip(pip.commands[::2], pip.commands[1::2], strict=True):
+        assert make[:-1] == [sys.executable, "-m", "venv", "--clear"]
+        assert Path(make[-1]).parent == bench.PEERS
+        assert Path(install[0]).is_relative_to(make[-1])  # that environment's own pip
+        assert install[1:4] == ["-m", "pip", "install"]
+    assert len(pip.commands) == 2 * len(PEERS)
+    assert capfd.readouterr().err == ""
+    bench.main(["--install-peers"])
+    assert len(pip.commands) == 2 * len(PEERS)  # they are there
+
+
+def test_a_peer_that_cannot_be_installed_is_named_and_leaves_nothing(pip, capfd):
+    pip.can = {f"{peer.package}{peer.versions[0]}" for peer in (bench.PYTORCH, bench.UV)}
+    assert bench.main(["--install-peers"]) == 1
+    assert capfd.readouterr().err.strip() == "Otter-Grader could not be installed: see above"
+    assert not bench.OTTER.folder.exists()
+    assert bench.UV.folder.exists()
+
+
+def test_where_the_small_pytorch_is_not_found_the_large_one_follows(pip, capfd):
+    peer = bench.Peer("PyTorch", "torch", ("==2+cpu", "==2"), bench.PYTORCH.hint)
+    pip.can = {"torch==2"}
+    assert bench.install(peer)
+    assert [command[-1] for command in pip.commands[1:]] == ["torch==2+cpu", "torch==2"]
+    said = capfd.readouterr().out
+    assert "gigabytes" in said
+    assert "PIP_EXTRA_INDEX_URL" in said  # how to have the small one
+    pip.can = {"torch==2+cpu"}
+    assert bench.install(peer)
+    assert pip.commands[-1][-1] == "torch==2+cpu"
+    assert "gigabytes" not in capfd.readouterr().out
+
+
+def test_ctrl_c_leaves_no_half_of_a_peer(pip):
+    pip.can = {KeyboardInterrupt}
+    assert bench.main(["--install-peers"]) == 130
+    assert not bench.PYTORCH.folder.exists()
+
+
+def test_a_program_on_the_path_is_no_peer(tmp_path, monkeypatch):
+    monkeypatch.setattr(bench, "PEERS", tmp_path / "peers")
+    for folder in (tmp_path, bench.UV.python.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "uv").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert bench.executable(bench.UV, "uv") == str(bench.UV.python.parent / "uv")
+    (bench.UV.python.parent / "uv").unlink()
+    assert bench.executable(bench.UV, "uv") is None  # the tables tell only what that would be
+
+
+def test_versions_are_those_of_the_python_that_measures():
+    found = bench.versions(Path(sys.executable), "numpy", "no-such-package")
+    assert list(found) == ["Python", "numpy"]
+    assert found["numpy"] == np.__version__
+    assert bench.versions(Path("no-such-python"), "numpy") == {}
 
 
 # Figures ----------------------------------------------------------------------------------------
@@ -141,18 +299,21 @@ def test_a_figure_is_the_median_of_the_ratios_of_each_round():
         "**2.00** (1.00 to 4.00)",
         "at least 1.7: met",
     ]
+    assert figures("T", [figure]).header[4] == "A / B (lowest to highest of 3)"
 
 
 @pytest.mark.parametrize(
-    ("goal", "verdict"),
+    ("goal", "ratio", "verdict"),
     [
-        (at_least(2), "at least 2: missed by 25%"),
-        (at_most(1), "at most 1: missed by 50%"),
-        (at_most(1.5), "at most 1.5: met"),
+        (at_least(2), 1.5, "at least 2: missed by 25%"),
+        (at_most(1), 1.5, "at most 1: missed by 50%"),
+        (at_most(1.5), 1.5, "at most 1.5: met"),
+        (at_most(2), 2.004, "at most 2: missed by 0.2%"),
+        (at_most(2), 2.0001, "at most 2: missed by 0.005%"),
     ],
 )
-def test_a_missed_goal_says_by_how_much(goal, verdict):
-    assert goal.verdict(1.5) == verdict
+def test_a_missed_goal_says_by_how_much(goal, ratio, verdict):
+    assert goal.verdict(ratio) == verdict
 
 
 def test_contenders_take_turns_and_the_first_round_does_not_count():
@@ -168,6 +329,13 @@ def test_contenders_take_turns_and_the_first_round_does_not_count():
     took = in_turn({"a": contender("a"), "b": contender("b")}, rounds=2)
     assert order == ["a", "b", "b", "a", "a", "b"]
     assert took == {"a": [4.0, 5.0], "b": [3.0, 6.0]}
+
+
+def test_before_each_turn_there_may_be_a_rest(monkeypatch):
+    rests = []
+    monkeypatch.setattr(measuring.time, "sleep", rests.append)
+    in_turn({"a": lambda: 1.0, "b": lambda: 1.0}, rounds=1, rest=0.1)
+    assert rests == [0.1] * 4
 
 
 def test_a_share_of_an_amount_is_at_least_its_least():
@@ -218,12 +386,18 @@ def test_a_readme_without_that_place_is_left_alone(tmp_path, monkeypatch):
     assert readme.read_text(encoding="utf-8") == "mine"
 
 
-def test_a_table_says_where_it_was_measured():
-    said = bench.about("grading", argparse.Namespace(share=0.1))
-    assert f"numpy {np.__version__}" in said
-    assert "processors" in said
-    assert "Otter-Grader" in said
-    assert "0.1 of the full amount" in said
+def test_a_table_says_where_it_was_measured(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {1, 4, 7}, raising=False)
+
+    def about(part):
+        python = Path(sys.executable)
+        return bench.about(bench.Part("grading", part), argparse.Namespace(share=0.1), python)
+
+    assert f"numpy {np.__version__}" in about("judge")
+    assert ", 3 processors, " in about("judge")
+    assert "Otter-Grader" in about("judge")
+    assert "0.1 of the full amount" in about("judge")
+    assert "full amount" not in about(bench.PROFILE)  # which is always whole
 
 
 # What stands still or fails ---------------------------------------------------------------------
@@ -266,6 +440,7 @@ def test_who_stands_still_twice_is_missing_from_then_on_and_the_others_go_on():
     rows = [compare(took, name, "ours", "s") for name in ("slow", "broken")]
     table = figures("T", rows, took.notes).markdown()
     assert re.search(r"\| slow +\| ours \| 4.00 s +\| 1.00 s +\| \*\*4.00\*\*", table)
+    assert "lowest to highest of 1)" in table
     assert re.search(r"\| broken \| ours \| +\| +\| missing +\| +\|", table)
     assert table.count("Missing") == 2
     with pytest.raises(CommandFailed, match="not one figure"):
@@ -323,27 +498,77 @@ def test_a_command_that_leaves_something_behind_stands_still_too(tmp_path, monke
     assert not marked(mark)
 
 
-def test_an_installer_that_stands_still_leaves_the_figures_of_the_other(tmp_path, monkeypatch):
+@pytest.fixture
+def calls(tmp_path, monkeypatch):
+    """The part of that name, the calls it makes, and what they take in seconds or raise."""
     setup = importlib.import_module("tests.benchmarks.setup")
+    took = {
+        "first call, pip": 90.0,
+        "first call, uv": 30.0,
+        "second call, pip": 0.75,
+        "second call, uv": 0.75,
+        "a later call, pip": 0.5,
+    }
+    made = []
 
     def call(what, course, variables):
-        if what == "first call, uv":
-            raise StoodStill(f"{what} stood still")
-        return {"first call, pip": 90.0, "a later call, pip": 0.5}[what]
+        made.append(what)
+        if isinstance(took[what], Exception):
+            raise took[what]
+        if what.startswith("first call"):
+            (course / ".venv").mkdir()
+            (course / ".venv" / "file").write_bytes(bytes(10**6))
+        return took[what]
+
+    def copy(target):
+        target.mkdir(parents=True)
+        (target / "file").write_bytes(bytes(10**5))
 
     monkeypatch.setattr(setup, "executable", lambda peer, name: str(tmp_path / name))
-    monkeypatch.setattr(setup, "_fresh_course", lambda uv: contextlib.nullcontext((tmp_path, {})))
+    monkeypatch.setattr(setup, "_copy_course", copy)
     monkeypatch.setattr(setup, "_call", call)
     monkeypatch.setattr(setup, "run", lambda *_: None)
-    (tmp_path / ".venv").mkdir()
-    (tmp_path / ".venv" / "file").write_bytes(bytes(10**6))
-    (table,) = setup.calls(Size(rounds=2))
-    rows = {(row[0], row[1]): row[4] for row in table.rows}
-    assert rows["first call, pip", "a later call, pip"] == "**180** (180 to 180)"
+    return types.SimpleNamespace(measure=setup.calls, took=took, made=made)
+
+
+def test_installers_take_turns_in_going_first(calls):
+    first, later = calls.measure(Size(rounds=2))
+    assert calls.made[:8:2] == [f"first call, {name}" for name in ("uv", "pip", "pip", "uv")]
+    assert calls.made[1:8:2] == [f"second call, {name}" for name in ("uv", "pip", "pip", "uv")]
+    rows = {(row[0], row[1]): row[4] for row in first.rows}
+    assert rows["first call, pip", "second call, pip"] == "**120** (120 to 120)"
+    assert rows["first call, pip", "first call, uv"] == "**3.00** (3.00 to 3.00)"
+    assert first.rows[-1][:4] == [".venv made by pip", "the course itself", "1.00 MB", "0.10 MB"]
+    assert later.rows[0][:2] == ["a later call, pip", "the command without the front door"]
+
+
+def test_a_tenth_of_the_installations_is_one(calls):
+    tables = list(calls.measure(Size(rounds=3, share=0.1)))
+    assert "lowest to highest of 1)" in tables[0].header[4]
+    assert calls.made.count("first call, pip") == 1
+
+
+def test_an_installer_that_stands_still_leaves_the_figures_of_the_other(calls):
+    calls.took["second call, uv"] = StoodStill("second call, uv stood still")
+    first, _ = calls.measure(Size(rounds=2))
+    rows = {(row[0], row[1]): row[4] for row in first.rows}
+    assert rows["first call, pip", "second call, pip"] == "**120** (120 to 120)"
     assert rows["first call, pip", "first call, uv"] == "missing"
     assert rows[".venv made by pip", ".venv made by uv"] == "missing"
-    assert table.rows[-1][:3] == [".venv made by pip", "the course itself", "1.00 MB"]
-    assert table.notes == ["Missing: first call, uv, because it stood still, twice."]
+    assert first.notes == [
+        "Missing: a new course with uv, because second call, uv stood still, twice."
+    ]
+
+
+def test_the_end_of_a_kernel_is_not_in_its_time(monkeypatch):
+    setup = importlib.import_module("tests.benchmarks.setup")
+    reply = {"content": {"status": "ok"}}
+    client = types.SimpleNamespace(
+        execute_interactive=lambda *_, **__: reply, stop_channels=lambda: None
+    )
+    manager = types.SimpleNamespace(shutdown_kernel=lambda now: time.sleep(0.5))
+    monkeypatch.setattr(setup, "start_new_kernel", lambda *_, **__: (manager, client))
+    assert setup._until_ready("pass") < 0.5
 
 
 def test_a_command_has_more_time_for_more_work():
@@ -402,6 +627,7 @@ def hangs():
     time.sleep(600)
 
 parts = dict(judge=works, check=fails, throughput=dies, cells_alone=lacks, growth=hangs)
+parts |= dict(imports=works, kernels=works)
 parts[sys.argv[2]]()
 """
 FAKE_START = """
@@ -471,6 +697,23 @@ def test_a_part_that_fails_takes_nothing_from_the_others(fake):
         ("older", "growth"),
     ]
     assert text.count(", load ") == 2  # each part's own line of date and machine
+
+
+def test_a_wrong_folder_of_mnist_is_told_and_the_rest_is_measured(fake):
+    command = [sys.executable, "-P", "-c", FAKE_START, "setup"]
+    command += ["--part", "kernels", "--part", "imports"]
+    result = subprocess.run(
+        command,
+        cwd=fake / "course",
+        env={**os.environ, "MNIST_DIR": str(fake / "nothing")},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("setup kernels: ")
+    assert str(fake / "nothing") in line
+    assert "newer table of imports" in result.stdout
 
 
 def test_without_a_terminal_there_are_only_tables(fake):

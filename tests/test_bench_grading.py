@@ -202,7 +202,7 @@ def fenced():
         NURSERY.close()
 
 
-# Otter would take half a minute for one submission and its share of the start.
+# Otter, where it is installed, would take most of the time.
 WITHOUT_OTTER = """
 import sys
 from tests.benchmarks import __main__, grading

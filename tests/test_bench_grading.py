@@ -1,4 +1,4 @@
-"""`bench grading`: what its meter counts, its arithmetic, and tiny runs of its longer parts."""
+"""`bench grading`: what its meter counts, its arithmetic, and a tiny run of its longest part."""
 
 import json
 import os
@@ -188,7 +188,7 @@ def test_otter_run_without_a_score_has_failed(tmp_path, monkeypatch):
     assert grading.otter_score(results.parent) == 3.5
 
 
-# Tiny runs --------------------------------------------------------------------------------------
+# A tiny run --------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -212,17 +212,10 @@ sys.exit(__main__.main(sys.argv[1:]))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("part", "share", "positive"),
-    [
-        ("throughput", "0.03", r"time|memory at its peak"),
-        ("cells_alone", "0.05", "start-up included"),  # what further ones take is luck with so few
-    ],
-)
-def test_a_tiny_run_has_ratios_and_no_verdicts(root, fenced, part, share, positive):
-    command = [sys.executable, "-P", "-c", WITHOUT_OTTER, "grading", part, "--rounds", "1"]
+def test_a_tiny_run_has_ratios_and_no_verdicts(root, fenced):
+    command = [sys.executable, "-P", "-c", WITHOUT_OTTER, "grading", "throughput", "--rounds", "1"]
     result = subprocess.run(
-        [*command, "--share", share],
+        [*command, "--share", "0.03"],
         cwd=root,
         env={**os.environ, "PYTHONPATH": str(root)},
         capture_output=True,
@@ -233,7 +226,6 @@ def test_a_tiny_run_has_ratios_and_no_verdicts(root, fenced, part, share, positi
     rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
     assert len(rows) == 3
     for row in rows:
-        (ratio,) = re.findall(r"\*\*(-?[\d.,]+)\*\*", row)
-        if re.search(positive, row):
-            assert float(ratio.replace(",", "")) > 0
+        (ratio,) = re.findall(r"\*\*([\d.,]+)\*\*", row)
+        assert float(ratio.replace(",", "")) > 0
     assert not re.search(r": met|missed by", table)

@@ -27,7 +27,7 @@ from tests.benchmarks.measuring import (
 )
 from tests.benchmarks.peers import torch
 from utils import networks
-from utils.commands.bench import processors
+from utils.commands import processors
 from utils.mnist import load_mnist
 from utils.timing import time_per_image
 from utils.weights import load_weights

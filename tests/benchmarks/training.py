@@ -37,7 +37,7 @@ from tests.benchmarks.measuring import (
     threads,
 )
 from tests.benchmarks.peers import torch
-from utils.commands.bench import processors
+from utils.commands import processors
 from utils.functions import accuracy
 from utils.mnist import data_source, load_mnist
 from utils.networks import TwoLayerNet

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -37,6 +38,13 @@ def positive(what: str) -> Callable[[str], int]:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of {what}: give 1 or more")
 
     return number
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    with contextlib.suppress(AttributeError):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def add_course(parser: argparse.ArgumentParser) -> None:

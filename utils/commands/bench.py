@@ -30,7 +30,7 @@ from pathlib import Path
 
 import psutil
 
-from utils.commands import ROOT, positive
+from utils.commands import ROOT, positive, processors
 from utils.mnist import MnistError, cache_folder, data_source
 
 README = ROOT / "tests" / "benchmarks" / "README.md"
@@ -461,13 +461,6 @@ def about(part: Part, asked: argparse.Namespace, python: Path) -> str:
         f"{datetime.date.today()}, {processor()}, {processors()} processors, "
         f"{platform.system()} {platform.release()}{load}; {', '.join(told)}.{less}"
     )
-
-
-def processors() -> int:
-    """Return how many processors this process may use."""
-    with contextlib.suppress(AttributeError):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def processor() -> str:

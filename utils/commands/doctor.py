@@ -11,7 +11,7 @@ from importlib import metadata
 
 from packaging.requirements import Requirement
 
-from utils.commands import ROOT
+from utils.commands import ROOT, processors
 from utils.grading.protections import protections
 from utils.mnist import MnistError, cache_folder, data_source
 from utils.weights import load_weights, weights_file
@@ -46,7 +46,7 @@ def course() -> Iterator[Finding]:
     yield True, "folder", str(ROOT)
     yield os.access(ROOT, os.W_OK), "may be written", "needed for grading/ and for saving notebooks"
     yield True, "Python", f"{platform.python_version()}, {sys.executable}"
-    yield True, "machine", f"{platform.system()} {platform.release()}, {os.cpu_count()} processors"
+    yield True, "machine", f"{platform.system()} {platform.release()}, {processors()} processors"
     free = shutil.disk_usage(ROOT).free / 1e9
     yield free > 1, "free disk", f"{free:.0f} GB"
 

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from utils.commands import add_course, new_parser, no_rubbish, positive
+from utils.commands import add_course, new_parser, no_rubbish, positive, processors
 from utils.grading import spare_imports
 from utils.grading.sandbox import ELSEWHERE, LINUX
 from utils.grading.scratch import scratch
@@ -166,7 +166,7 @@ def start_early(count: int | None = None) -> LocalWorkers:
         environment = NURSERY.open(os.path.join(tempfile.gettempdir(), "nursery"))
         spare_imports()
         with no_rubbish():
-            from utils.grading.cluster import LocalWorkers, processors
+            from utils.grading.cluster import LocalWorkers
         return LocalWorkers(count or processors(), environment)
     finally:
         signal.signal(signal.SIGINT, before)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -110,10 +109,3 @@ def workers_of(scheduler: str) -> Iterator[Client]:
 def keep_quiet() -> None:
     """Let Dask say nothing in this process, least of all while everything ends."""
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-
-
-def processors() -> int:
-    """Return how many processors this process may use."""
-    with contextlib.suppress(AttributeError):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

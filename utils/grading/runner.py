@@ -25,8 +25,9 @@ from typing import Any
 import nbformat
 from nbgrader.utils import parse_utc
 
+from utils.commands import processors
 from utils.grading import feedback, late, report, workers
-from utils.grading.cluster import LocalWorkers, processors, workers_of
+from utils.grading.cluster import LocalWorkers, workers_of
 from utils.grading.course import Course, CourseError
 from utils.grading.gradebook import Book, Entry
 from utils.grading.marks import Marks

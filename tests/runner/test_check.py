@@ -119,6 +119,19 @@ def test_an_endless_loop_is_stopped_and_the_rest_is_checked(tmp_path, capsys, mo
     assert "5 of 6 points" in said
 
 
+def test_an_endless_loop_is_stopped_where_interrupts_are_ignored(tmp_path):
+    path = write(tmp_path / "a.ipynb", RIGHT | {"identity_function": "while True:\n    pass\n"})
+    start = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+        "from utils.commands import check; check.SECONDS = 0.3; sys.exit(check.main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-P", "-c", start, path]
+    result = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120)
+    assert "identity_function stopped: it ran for more than 0.3 s" in result.stdout
+    assert "5 of 6 points" in result.stdout
+    assert result.returncode == 1
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -17,6 +17,7 @@ import io
 import json
 import linecache
 import os
+import signal
 import stat
 import sys
 import threading
@@ -335,6 +336,8 @@ def _stopped_in_time(label: str) -> Iterator[None]:
         os.write(2, said.encode())
         os._exit(1)
 
+    # Where it is ignored, as after nohup, it would interrupt nothing.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     _Stop.late = False
     timers = [threading.Timer(SECONDS, interrupt), threading.Timer(SECONDS + 10, give_up)]
     for timer in timers:
@@ -345,6 +348,7 @@ def _stopped_in_time(label: str) -> Iterator[None]:
     finally:
         for timer in timers:
             timer.cancel()
+        signal.signal(signal.SIGINT, before)
 
 
 def _in_words(error: BaseException, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 
@@ -14,6 +15,8 @@ EVERYTHING = ["-n=logical", "--maxprocesses=4", "--dist=loadfile", "--no-loadsco
 
 def main(argv: list[str]) -> int:
     """Run ruff, unless pytest gets arguments of its own, and pytest; return 0 if all is well."""
+    # Ignored, as in a script's background, it would not reach those whom tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     lint = 0
     if not argv:
         lint = subprocess.run([sys.executable, "-m", "ruff", "check", "."], cwd=ROOT).returncode

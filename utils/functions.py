@@ -319,8 +319,10 @@ def mean_negative_log(log_y: NDArray[np.floating], t: ArrayLike) -> float:
     t = np.asarray(t)
     if t.shape == log_y.shape:
         return float(np.mean(np.sum(t * (0 - log_y), axis=-1)))  # 0 - 0 is 0, but -0 is -0
-    labels = _as_labels(log_y, t)[..., np.newaxis]  # (N,) -> (N, 1)
-    return float(np.mean(0 - np.take_along_axis(log_y, labels, axis=-1)))
+    labels = np.ravel(_as_labels(log_y, t))  # (N,)
+    rows = log_y.reshape(-1, log_y.shape[-1])  # (N, K)
+    of_labels = rows[np.arange(len(labels)), labels]  # (N, K) -> (N,)
+    return float(0 - of_labels.sum() / len(labels))
 
 
 def binary_cross_entropy(y: ArrayLike, t: ArrayLike) -> float:

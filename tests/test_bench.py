@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import importlib
+import itertools
 import json
 import os
 import re
@@ -332,10 +333,13 @@ def test_contenders_take_turns_and_the_first_round_does_not_count():
 
 
 def test_before_each_turn_there_may_be_a_rest(monkeypatch):
-    rests = []
-    monkeypatch.setattr(measuring.time, "sleep", rests.append)
-    in_turn({"a": lambda: 1.0, "b": lambda: 1.0}, rounds=1, rest=0.1)
-    assert rests == [0.1] * 4
+    turns = []
+    now = itertools.count(step=0.25)  # each look at the clock
+    monkeypatch.setattr(measuring.time, "perf_counter", lambda: next(now))
+    contender = lambda: turns.append(next(now)) or 1.0  # noqa: E731
+    in_turn({"a": contender, "b": contender}, rounds=1, rest=1.0)
+    assert len(turns) == 4
+    assert np.diff([0, *turns]).min() >= 1
 
 
 def test_a_share_of_an_amount_is_at_least_its_least():

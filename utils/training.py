@@ -157,7 +157,8 @@ def train(
             measure(0)
             for epoch in range(1, epochs + 1):
                 for batch in minibatch_indices(len(x_train), batch_size, rng):
-                    loss, grads = net.loss_and_gradient(x_train[batch], t_train[batch])
+                    x = x_train.take(batch, axis=0)  # x_train[batch], a quarter faster
+                    loss, grads = net.loss_and_gradient(x, t_train[batch])
                     history.loss.append(loss)
                     if not math.isfinite(loss):
                         bar.write(f"stopped: the loss became {loss}; try a smaller learning rate")

@@ -31,8 +31,8 @@ UNITS = {"µs": 1e6, "ms": 1e3, "s": 1.0, "MB": 1e-6}  # for one second, or one 
 PATIENCE = 10  # times as long as it usually takes may a command take,
 LEAST = 120.0  # and so many seconds in any case
 # Seconds until the helper threads of NumPy or PyTorch are asleep: for a while after their work they
-# spin, and would take a processor from whoever is measured next.
-ASLEEP = 0.1
+# spin, some 0.11 s were seen, and would take a processor from whoever is measured next.
+ASLEEP = 0.2
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,7 @@ def in_turn(
         contenders: by name; each call returns what it took, for instance in seconds or bytes.
         rounds: how many count.
         warm_up: begin with a round that does not count.
-        rest: seconds of quiet before each turn.
+        rest: seconds of waiting before each turn, awake: an idle processor is slow for a while.
         stage: of the part that runs.
 
     Returns:
@@ -242,7 +242,9 @@ def in_turn(
             continue
         what = f"round {number} of {rounds}: {name}" if number else f"warming up: {name}"
         stage.say(what, turn / len(turns))
-        time.sleep(rest)
+        end = time.perf_counter() + rest
+        while time.perf_counter() < end:
+            pass
         try:
             result = once_more(contenders[name])
         except CommandFailed as error:

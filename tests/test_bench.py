@@ -570,9 +570,12 @@ def test_the_end_of_a_kernel_is_not_in_its_time(monkeypatch):
     client = types.SimpleNamespace(
         execute_interactive=lambda *_, **__: reply, stop_channels=lambda: None
     )
-    manager = types.SimpleNamespace(shutdown_kernel=lambda now: time.sleep(0.5))
+    clock = types.SimpleNamespace(now=0.0)
+    manager = types.SimpleNamespace(shutdown_kernel=lambda now: setattr(clock, "now", 9.0))
+    monkeypatch.setattr(setup.time, "perf_counter", lambda: clock.now)
     monkeypatch.setattr(setup, "start_new_kernel", lambda *_, **__: (manager, client))
-    assert setup._until_ready("pass") < 0.5
+    assert setup._until_ready("pass") == 0
+    assert clock.now == 9  # it was ended
 
 
 def test_a_command_has_more_time_for_more_work():

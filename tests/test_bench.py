@@ -777,7 +777,8 @@ def test_when_it_ends_nothing_goes_on_and_nothing_is_left(fake, mark, how, statu
         assert process.stderr.read() == said
     assert not list((fake / "temporary").iterdir())
     assert readme.read_bytes() == before
-    assert sorted(path.name for path in readme.parent.iterdir()) == ["README.md", "__main__.py"]
+    there = {path.name for path in readme.parent.iterdir()} - {"__pycache__"}  # kept by Python
+    assert there == {"README.md", "__main__.py"}
 
 
 @pytest.mark.parametrize("argument", ["--list", "--help"])

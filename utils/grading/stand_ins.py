@@ -424,7 +424,7 @@ class JudgeLink(Link):
         self.submission = submission
         self.depth = 0
         self.tidy = True
-        self.recent: deque[Any] = deque(maxlen=4)  # keeps `net.params` for the next `net.params`
+        self.recent: deque[Any] = deque(maxlen=2)  # keeps `net.params` for the next `net.params`
         self.raised: dict[int, BaseException] = {}
         self.verbs = {"special": self.special, "getattr": self.getattr, "setattr": self.setattr}
 
@@ -449,19 +449,19 @@ class JudgeLink(Link):
         _, special, attributes = open_to_students(thing)
         return special, attributes
 
-    def special(self, thing: Any, name: str, args: tuple, kwargs: dict) -> Any:
-        """Use a special method of a thing."""
+    def special(self, thing: Any, name: str, args: tuple, kwargs: tuple) -> Any:
+        """Use a special method of a thing; keyword arguments come as pairs."""
         special, _ = self.opened(thing)
         if name not in special:
             raise WireError("a question about something that was not handed over")
         if name == "__call__":
-            return thing(*args, **kwargs)
+            return thing(*args, **dict(kwargs))
         if name == "__next__":
             try:
                 return (next(thing),)
             except StopIteration:
                 return ()
-        return getattr(thing, name)(*args, **kwargs)
+        return getattr(thing, name)(*args, **dict(kwargs))
 
     def getattr(self, thing: Any, name: str) -> Any:
         """Read an attribute of an object of the test's own."""

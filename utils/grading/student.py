@@ -61,7 +61,7 @@ class Remote:
 
 def _special(name: str) -> Any:
     def method(self: Remote, *args: Any, **kwargs: Any) -> Any:
-        answer = self._link.ask_judge("special", self, name, args, kwargs)
+        answer = self._link.ask_judge("special", self, name, args, tuple(kwargs.items()))
         if name == "__next__":
             if not answer:
                 raise StopIteration

@@ -39,6 +39,7 @@ MAX_HASHED = 200_000  # elements of one dict or set: keys may be chosen to colli
 MAX_RECORDS = 200_000  # alive at once
 MAX_INT = 1 << 13  # bytes
 MAX_DIMENSIONS = 32
+SMALL = 1 << 16  # bytes of a content that may be copied
 
 Buffer = bytes | bytearray | memoryview
 
@@ -114,7 +115,7 @@ def plain_dtype(dtype: np.dtype) -> bool:
 class Thing:
     """Something that both sides know by its number.
 
-    `kind` is a record's kind; `digest` tells whether the copies have come to differ.
+    `kind` is a record's kind; by `digest` (see `_digest`) the copies are seen to differ.
     """
 
     value: Any
@@ -437,8 +438,8 @@ _KINDS = {*MUTABLE.values(), KIND_ARRAY, KIND_VIEW, KIND_GENERATOR, KIND_OTHER}
 
 
 def _digest(parts: list[Buffer]) -> bytes:
-    """Return what tells two contents apart: a digest, or the content itself if that is shorter."""
-    if len(parts) == 1 and len(parts[0]) <= 64:
+    """Return what tells two contents apart: of a small one itself, which takes less time."""
+    if len(parts) == 1 and len(parts[0]) <= SMALL:
         return bytes(parts[0])
     digest = hashlib.blake2b(digest_size=16)
     for part in parts:
@@ -455,7 +456,7 @@ def _array(array: np.ndarray) -> tuple[int, list[Buffer]]:
     if not how.writeable:
         flags |= _READ_ONLY
     head = _type_and_shape(array.dtype.str, shape)
-    if array.nbytes < 1 << 16 or flags & 3 != _C:
+    if array.nbytes < SMALL or flags & 3 != _C:
         return flags, [head + array.tobytes()]
     return flags, [head, memoryview(array.view(np.uint8).reshape(-1)).cast("B")]
 

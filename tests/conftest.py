@@ -30,7 +30,7 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 
 
 # What the tests of these folders share takes long to make: open lectures, graded submissions.
-TOGETHER = ("tests/browser/", "tests/problem_sets/")
+TOGETHER = ("tests/lectures/", "tests/problem_sets/")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,4 +1,4 @@
-"""Figures with controls and the drawing pad, without a browser (tests/browser has the rest)."""
+"""Figures with controls and the drawing pad, without a browser (tests/lectures has the rest)."""
 
 from __future__ import annotations
 

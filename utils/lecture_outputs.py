@@ -18,7 +18,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -29,6 +29,7 @@ from nbformat import NotebookNode
 
 LARGEST = 500_000  # bytes of a lecture with its outputs
 SECONDS_PER_CELL = 120
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # how many NumPy uses
 STAND_IN = "digits"  # as a value of MNIST_DIR, see utils/mnist.py
 WIDGET = "application/vnd.jupyter.widget-view+json"
 NO_KERNEL = (
@@ -107,7 +108,7 @@ def environment(root: Path, scratch: Path, *, stand_in: bool = False) -> dict[st
         "COLUMNS": "80",
         "LC_ALL": "C.UTF-8",
     }
-    env |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    env |= dict.fromkeys(THREADS, "1")
     folders = [os.environ.get("MNIST_DIR", STAND_IN), root.resolve().parent / "shared" / "mnist"]
     real = [str(Path(f).resolve()) for f in folders if f != STAND_IN and Path(f).is_dir()]
     env["MNIST_DIR"] = STAND_IN if stand_in else (real or [""])[0]
@@ -173,7 +174,48 @@ def execute(
         if not isinstance(error, CellTimeoutError) and _was_interrupted(client):
             raise KeyboardInterrupt from None
         raise LectureError(f"{path.name}, {running[-1]}: {_sentence(error)}") from error
-    return _normalised(path, notebook, {} if remeasure else _kept_outputs(committed))
+    return normalised(path, notebook, {} if remeasure else _kept_outputs(committed))
+
+
+def normalised(
+    path: Path, notebook: NotebookNode, kept: Mapping[str, list[NotebookNode]]
+) -> NotebookNode:
+    """Remove from an executed notebook, in place, all that depends on the machine or the moment.
+
+    Args:
+        path: the lecture, for messages.
+        notebook: after a run.
+        kept: outputs to put in place of what cells tagged `measured` just gave, by cell id.
+
+    Raises:
+        LectureError: an output is a warning, a traceback, or never the same twice.
+    """
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {
+                "display_name": "Python 3 (ipykernel)",
+                "language": "python",
+                "name": "python3",
+            },
+            "language_info": {"name": "python"},
+        }
+    )
+    notebook.nbformat_minor = max(notebook.nbformat_minor, 5)
+    for index, cell in enumerate(notebook.cells):
+        where = f"{path.name}, {_name(index, cell)}"
+        metadata = cell.metadata
+        cell.metadata = nbformat.from_dict(
+            {key: metadata[key] for key in KEPT_CELL_METADATA if key in metadata}
+        )
+        cell.metadata.pop("measured", None)
+        if cell.cell_type != "code":
+            continue
+        normal = (_normal_output(where, output) for output in cell.outputs)
+        cell.outputs = _joined([output for output in normal if output is not None])
+        if "measured" in cell.metadata.get("tags", []):
+            cell.metadata["measured"] = _hash(cell.source)
+            cell.outputs = kept.get(cell.id, cell.outputs)
+    return notebook
 
 
 def text_outputs(notebook: NotebookNode) -> dict[str, str]:
@@ -237,36 +279,6 @@ def _kept_outputs(committed: NotebookNode) -> dict[str, list[NotebookNode]]:
 
 def _hash(source: str) -> str:
     return hashlib.sha256(source.encode()).hexdigest()[:16]
-
-
-def _normalised(path: Path, notebook: NotebookNode, kept: dict[str, list]) -> NotebookNode:
-    """Remove from an executed notebook all that depends on the machine or the moment."""
-    notebook.metadata = nbformat.from_dict(
-        {
-            "kernelspec": {
-                "display_name": "Python 3 (ipykernel)",
-                "language": "python",
-                "name": "python3",
-            },
-            "language_info": {"name": "python"},
-        }
-    )
-    notebook.nbformat_minor = max(notebook.nbformat_minor, 5)
-    for index, cell in enumerate(notebook.cells):
-        where = f"{path.name}, {_name(index, cell)}"
-        metadata = cell.metadata
-        cell.metadata = nbformat.from_dict(
-            {key: metadata[key] for key in KEPT_CELL_METADATA if key in metadata}
-        )
-        cell.metadata.pop("measured", None)
-        if cell.cell_type != "code":
-            continue
-        normal = (_normal_output(where, output) for output in cell.outputs)
-        cell.outputs = _joined([output for output in normal if output is not None])
-        if "measured" in cell.metadata.get("tags", []):
-            cell.metadata["measured"] = _hash(cell.source)
-            cell.outputs = kept.get(cell.id, cell.outputs)
-    return notebook
 
 
 def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:

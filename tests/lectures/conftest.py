@@ -1,8 +1,9 @@
 """Lectures in a real browser: one JupyterLab for all tests.
 
-A test gets a `Lecture`: an open notebook whose cells have all been run. The course's own files are
-never touched, for JupyterLab works on a copy of `lectures/` in a temporary folder. Screenshots go
-to `$SCREENSHOTS`, or to pytest's temporary folder.
+A test gets a `Lecture`: an open notebook whose cells have all been run, and after them the worked
+solutions of its exercises. The course's own files are never touched, for JupyterLab works on a copy
+of `lectures/` in a temporary folder. Screenshots go to `$SCREENSHOTS`, or to pytest's temporary
+folder.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat import NotebookNode
+
+from tests.lectures.notebooks import LECTURES, STRICT, committed, solutions
+from utils.lecture_outputs import STAND_IN, THREADS, environment
 
 PATIENCE = 20_000  # milliseconds until a page counts as broken
 SECONDS_TO_RUN = 180  # of a whole lecture, with every other test running beside it
@@ -47,6 +52,10 @@ def lab(
     """JupyterLab as `python3 -m utils lab` starts it: a function from a lecture to its address."""
     folder = tmp_path_factory.mktemp("course")
     shutil.copytree(root / "lectures", folder / "lectures")
+    for path in LECTURES:
+        notebook = nbformat.from_dict(committed(path))
+        notebook.cells += solutions(path)
+        nbformat.write(notebook, folder / "lectures" / path.name)
     _write_setting(folder / "settings", "notification", {"fetchNews": "false"})  # it asks, once
     port, token = _free_port(), secrets.token_hex()
     arguments = [
@@ -61,14 +70,13 @@ def lab(
         "import sys; from pathlib import Path; from utils.commands import lab; "
         f"lab.ROOT = Path({str(folder)!r}); sys.exit(lab.main({arguments!r}))"
     )
-    env = os.environ | {
-        "COURSE_PROGRESS_DIR": str(folder / "progress"),
-        "JUPYTER_CONFIG_DIR": str(folder / "config"),
-        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
-        "IPYTHONDIR": str(folder / "ipython"),
-    }
-    env["MNIST_DIR"] = _digits(root)
+    env = environment(root, folder) | STRICT
+    env["MNIST_DIR"] = env["MNIST_DIR"] or STAND_IN  # no download: it would not be a test of ours
+    for name in THREADS:
+        env.pop(name)  # as a student has it: NumPy may use all processors
+    env["JUPYTER_CONFIG_DIR"] = str(folder / "config")
+    for what in ("settings", "workspaces"):
+        env[f"JUPYTERLAB_{what.upper()}_DIR"] = str(folder / what)
     with (folder / "lab.log").open("wb") as log:
         server = subprocess.Popen(
             [sys.executable, "-c", start], env=env, stdout=log, stderr=log, start_new_session=True
@@ -79,12 +87,6 @@ def lab(
             yield lambda name: f"{page.format(name)}?token={token}"
         finally:
             _end(server, f"http://127.0.0.1:{port}/api/shutdown?token={token}")
-
-
-def _digits(root: Path) -> str:
-    """Return `$MNIST_DIR` for any current folder, else a `shared/mnist` beside the course."""
-    folders = [os.environ.get("MNIST_DIR", "digits"), root.parent / "shared" / "mnist"]
-    return next((str(Path(f).resolve()) for f in folders if Path(f).is_dir()), "digits")
 
 
 def _write_setting(folder: Path, plugin: str, values: dict) -> None:
@@ -128,9 +130,9 @@ class Lecture:
 
     name: str
     page: object  # of playwright
-    notebook: nbformat.NotebookNode
+    notebook: NotebookNode  # as it is in the repository
     screenshots: Path
-    state: dict[str, list[str]]  # `errors` and `stderr` of the run
+    ran: NotebookNode  # as JupyterLab has it after the run, with the solutions below
 
     def cell(self, cell_id: str):
         """Return the cell with this id, scrolled into view."""
@@ -229,9 +231,8 @@ def open_lecture(browser, lab, root: Path, screenshots: Path) -> Callable[[str],
             page = browser.new_page(viewport={"width": 1300, "height": 900})
             page.set_default_timeout(PATIENCE)
             page.goto(lab(name))
-            notebook = nbformat.read(root / "lectures" / f"{name}.ipynb", as_version=4)
-            state = _run_all(page)
-            opened[name] = Lecture(name, page, notebook, screenshots, state)
+            notebook = committed(root / "lectures" / f"{name}.ipynb")
+            opened[name] = Lecture(name, page, notebook, screenshots, _run_all(page))
         return opened[name]
 
     return open_
@@ -249,27 +250,28 @@ RUN_ALL = """async () => {
 STATE = """() => {
     const model = window.jupyterapp.shell.currentWidget.content.model;
     const cells = Array.from(model.cells).filter(cell => cell.type === "code");
-    const outputs = cells.flatMap(cell => cell.outputs.toJSON());
+    const outputs = cells.flatMap(cell => Array.from({ length: cell.outputs.length },
+        (_, i) => cell.outputs.get(i)));
     return {
         waiting: cells.filter(cell => cell.executionCount === null).length,
-        errors: outputs.filter(o => o.output_type === "error").map(o => `${o.ename}: ${o.evalue}`),
-        stderr: outputs.filter(o => o.name === "stderr").map(o => o.text),
+        failed: outputs.some(output => output.type === "error"),
     };
 }"""
+NOTEBOOK = "() => window.jupyterapp.shell.currentWidget.content.model.toJSON()"
 
 
-def _run_all(page) -> dict[str, list[str]]:
+def _run_all(page) -> NotebookNode:
     """Clear all outputs, so that none is taken for a fresh one, run all cells, wait for the last.
 
     Returns:
-        What came out that should not: `errors` and `stderr`.
+        The notebook as it is then, or as soon as a cell has failed.
     """
     page.locator(".jp-Notebook .jp-Cell").first.wait_for()
     page.evaluate(RUN_ALL)
     deadline = time.monotonic() + SECONDS_TO_RUN
     while time.monotonic() < deadline:
         state = page.evaluate(STATE)
-        if state["errors"] or not state["waiting"]:
-            return state
-        page.wait_for_timeout(500)  # looking costs: the page holds all outputs
+        if state["failed"] or not state["waiting"]:
+            return nbformat.from_dict(page.evaluate(NOTEBOOK))
+        page.wait_for_timeout(500)
     pytest.fail(f"{state['waiting']} cells have still not run after {SECONDS_TO_RUN} s")

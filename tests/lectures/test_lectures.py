@@ -13,25 +13,30 @@ import pytest
 from nbconvert import SlidesExporter
 from nbformat import NotebookNode
 
+from tests.lectures.notebooks import (
+    FENCED,
+    LECTURES,
+    ROOT,
+    SOLUTION,
+    STRICT,
+    claims,
+    code_cells,
+    committed,
+    markdown_cells,
+    solutions,
+)
 from utils.lecture_outputs import (
     LARGEST,
     WIDGET,
     environment,
     execute,
+    normalised,
     text_outputs,
-    uses_mnist,
 )
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-LECTURES = sorted((ROOT / "lectures").glob("[0-9]*.ipynb"))
-CLAIMS = {path.stem: path for path in Path(__file__).parent.glob("claims/*.py")}
-assert CLAIMS.keys() <= {path.stem for path in LECTURES}, "claims of a lecture that is not there"
 SLIDE_TYPES = {"slide", "subslide", "fragment", "notes", "skip", ""}
 QUICK_CHECK = re.compile(r"^quiz\.(choice|number|shape)\(", re.MULTILINE)
 WIDGETS = re.compile(r"^(?:\w+ = )?(?:LiveFigure|DrawingPad|TrainingDashboard)\(", re.MULTILINE)
-SOLUTION = re.compile(r"<details><summary>Solution</summary>(.*?)</details>", re.DOTALL)
-FENCED = re.compile(r"```python\n(.*?)```", re.DOTALL)
-CLAIM = re.compile(r"^# %% ([a-z-]+)\n", re.MULTILINE)  # begins a cell of claims/*.py
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:,\d{3})+(?!\d)|(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 # Numbers that a lecture reports from elsewhere; its cells cannot compute them.
@@ -42,20 +47,6 @@ REPORTED = {
 }
 
 pytestmark = pytest.mark.parametrize("path", LECTURES, ids=lambda path: path.stem)
-
-
-@cache
-def committed(path: Path) -> NotebookNode:
-    """The lecture as it is in the repository."""
-    return nbformat.read(path, as_version=4)
-
-
-def code_cells(path: Path) -> list[NotebookNode]:
-    return [cell for cell in committed(path).cells if cell.cell_type == "code"]
-
-
-def markdown_cells(path: Path) -> list[NotebookNode]:
-    return [cell for cell in committed(path).cells if cell.cell_type == "markdown"]
 
 
 def outputs(path: Path) -> Iterator[tuple[str, NotebookNode]]:
@@ -79,66 +70,35 @@ def prose(path: Path) -> str:
 # Running --------------------------------------------------------------------------------------
 
 
-def claims(path: Path) -> list[NotebookNode]:
-    """Cells that try out what a lecture says: its figures at every position, and so on."""
-    if path.stem not in CLAIMS:
-        return []
-    _, *parts = CLAIM.split(CLAIMS[path.stem].read_text(encoding="utf-8"))
-    return [
-        nbformat.v4.new_code_cell(code, id=f"claim-{name}")
-        for name, code in zip(parts[::2], parts[1::2], strict=True)
-    ]
-
-
-def solutions(path: Path) -> list[NotebookNode]:
-    """A cell for the code of each worked solution."""
-    found = []
-    for cell in markdown_cells(path):
-        for solution in SOLUTION.findall(cell.source):
-            code = "\n".join(FENCED.findall(solution))
-            if code:
-                name = f"solution-{len(found) + 1}"
-                found.append(nbformat.v4.new_code_cell(code, id=name))
-    return found
-
-
 @cache
-def run(path: Path, *, stand_in: bool) -> dict[str, str]:
-    """Run a copy of a lecture and what belongs to it; return the texts that came out.
-
-    On MNIST its worked solutions follow, on the stand-in also the claims; a lecture that uses
-    neither runs once for both. The copy lies in a folder of its own, so nothing is found by luck of
-    the current folder. There is no network, and a warning from our own code is an error.
-    """
-    notebook = nbformat.from_dict(committed(path))
-    if not stand_in and not uses_mnist(notebook):
-        return run(path, stand_in=True)
-    notebook.cells += [*(claims(path) if stand_in else []), *solutions(path)]
-    with tempfile.TemporaryDirectory(prefix="another folder ") as folder:
-        scratch = Path(folder)
-        env = environment(ROOT, scratch, stand_in=stand_in)
-        env |= dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
-        modules = ("utils." + file.stem for file in (ROOT / "utils").glob("*.py"))
-        env["PYTHONWARNINGS"] = ",".join(f"error:::{name}" for name in ("__main__", *modules))
-        copy = scratch / path.name
-        nbformat.write(notebook, copy)
-        return text_outputs(execute(copy, env, any_data=stand_in))
+def fresh(path: Path, open_lecture) -> dict[str, str]:
+    """The texts of a lecture and of its worked solutions after Run All in JupyterLab, by cell."""
+    notebook = nbformat.from_dict(open_lecture(path.stem).ran)
+    return text_outputs(normalised(path, notebook, kept={}))
 
 
+@pytest.mark.browser
 @pytest.mark.slow
-def test_a_lecture_runs_anywhere_and_its_outputs_are_fresh(path, mnist_dir):
-    fresh = run(path, stand_in=False)
+def test_the_committed_outputs_are_those_of_run_all(path, open_lecture, mnist_dir):
+    now = fresh(path, open_lecture)
     for cell, text in text_outputs(committed(path)).items():
-        assert alike(text, fresh[cell]), (
-            f"cell {cell} of {path.name} now says\n{fresh[cell]}\ninstead of\n{text}\n"
+        assert alike(text, now[cell]), (
+            f"cell {cell} of {path.name} now says\n{now[cell]}\ninstead of\n{text}\n"
             "Run: python3 -m utils build"
         )
 
 
 @pytest.mark.slow
-def test_a_lecture_its_claims_and_its_solutions_run_with_the_stand_in_too(path):
-    texts = run(path, stand_in=True)
-    assert set(texts) >= set(text_outputs(committed(path)))
+def test_a_lecture_its_claims_and_its_solutions_run_anywhere_with_the_stand_in(path):
+    """The copy lies in a folder of its own, so nothing is found by luck of the current folder."""
+    notebook = nbformat.from_dict(committed(path))
+    notebook.cells += [*claims(path), *solutions(path)]
+    with tempfile.TemporaryDirectory(prefix="another folder ") as folder:
+        copy = Path(folder) / path.name
+        nbformat.write(notebook, copy)
+        env = environment(ROOT, Path(folder), stand_in=True) | STRICT
+        ran = execute(copy, env, any_data=True)
+    assert set(text_outputs(ran)) >= set(text_outputs(committed(path)))
 
 
 def alike(one: str, other: str) -> bool:
@@ -345,14 +305,15 @@ def test_links_lead_somewhere(path):
                 assert file.exists(), f"{cell.id} links to {target}, which is not there"
 
 
+@pytest.mark.browser
 @pytest.mark.slow
-def test_every_number_of_the_prose_comes_out_of_a_cell(path, mnist_dir):
+def test_every_number_of_the_prose_comes_out_of_a_cell(path, open_lecture, mnist_dir):
     text = re.split(r"^## Sources$", prose(path), flags=re.MULTILINE)[0]
     text = re.sub(r"`[^`]*`|\bsections? [\d.]+( to [\d.]+)?|\d+(-\d+)+|e = 2\.7182", " ", text)
     measured = [cell for cell in code_cells(path) if "measured" in cell.metadata.get("tags", [])]
     code = "\n".join(cell.source for cell in code_cells(path))
     code += "\n".join(FENCED.findall("\n".join(cell.source for cell in markdown_cells(path))))
-    came_out = "\n".join([*run(path, stand_in=False).values(), code.replace("_", "")])
+    came_out = "\n".join([*fresh(path, open_lecture).values(), code.replace("_", "")])
     came_out += "\n".join(o.get("text", "") for cell in measured for o in cell.outputs)
     known = {as_float(number) for number in NUMBER.findall(came_out)}
     for number in NUMBER.findall(text):

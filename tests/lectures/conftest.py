@@ -222,21 +222,45 @@ class Lecture:
 
 
 @pytest.fixture(scope="session")
-def open_lecture(browser, lab, root: Path, screenshots: Path) -> Callable[[str], Lecture]:
-    """A function that opens a lecture by its name, runs all its cells and returns it; once each."""
-    opened: dict[str, Lecture] = {}
+def open_lecture(browser, lab: Callable, screenshots: Path) -> Callable[[Path], Lecture]:
+    """A function that opens a lecture, runs all its cells and returns it; one is open at a time."""
+    now: list[Lecture] = []
 
-    def open_(name: str) -> Lecture:
-        if name not in opened:
+    def open_(path: Path) -> Lecture:
+        if not now or now[0].name != path.stem:
+            if now:
+                now[0].page.evaluate(END_KERNEL)
+                now.pop().page.close()
             page = browser.new_page(viewport={"width": 1300, "height": 900})
             page.set_default_timeout(PATIENCE)
-            page.goto(lab(name))
-            notebook = committed(root / "lectures" / f"{name}.ipynb")
-            opened[name] = Lecture(name, page, notebook, screenshots, _run_all(page))
-        return opened[name]
+            page.goto(lab(path.stem))
+            now.append(Lecture(path.stem, page, committed(path), screenshots, _run_all(page)))
+        return now[0]
 
     return open_
 
+
+@pytest.fixture
+def lecture(path: Path, open_lecture: Callable[[Path], Lecture]) -> Lecture:
+    """The lecture of a test with a parameter `path`, after Run All."""
+    return open_lecture(path)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Bring together what is about the same lecture, so that each is opened once."""
+    places = [i for i, item in enumerate(items) if item.path.is_relative_to(Path(__file__).parent)]
+    about = sorted((items[i] for i in places), key=_lecture_of)
+    for i, item in zip(places, about, strict=True):
+        items[i] = item
+
+
+def _lecture_of(item: pytest.Item) -> str:
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    return parameters["path"].stem if "path" in parameters else ""
+
+
+END_KERNEL = "() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()"
 
 # Edit > Clear Outputs of All Cells, then Run > Run All Cells, as soon as there is a kernel.
 RUN_ALL = """async () => {

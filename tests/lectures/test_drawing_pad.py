@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+from tests.lectures.notebooks import ROOT
+
+LECTURE = ROOT / "lectures" / "04_inference_and_batches.ipynb"
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.parametrize("path", [LECTURE], ids=[LECTURE.stem]),
+]
 
 
 def arc(x, y, width, height, start, end):
@@ -34,12 +42,6 @@ INK = """canvas => {
     const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
     return data.filter((value, i) => i % 4 === 0 && value > 0).length;
 }"""
-
-
-@pytest.fixture(scope="module")
-def lecture(open_lecture):
-    """The lecture with the pad."""
-    return open_lecture("04_inference_and_batches")
 
 
 @pytest.fixture

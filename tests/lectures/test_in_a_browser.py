@@ -6,7 +6,11 @@ import pytest
 
 from tests.lectures.notebooks import LECTURES
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.parametrize("path", LECTURES, ids=[path.stem for path in LECTURES]),
+]
 
 # The value of each control of a figure: what a slider reads, which button is down, and so on.
 VALUES = """figure => [
@@ -17,12 +21,6 @@ VALUES = """figure => [
     ...[...figure.querySelectorAll('input:not([type=checkbox])')].map(e => e.value),
 ]"""
 PICTURE = "figure => figure.querySelector('img').src"
-
-
-@pytest.fixture(scope="module", params=[path.stem for path in LECTURES])
-def lecture(request, open_lecture):
-    """A lecture after Run All."""
-    return open_lecture(request.param)
 
 
 def test_run_all_leaves_no_error_and_no_warning(lecture):

@@ -73,7 +73,7 @@ def prose(path: Path) -> str:
 @cache
 def fresh(path: Path, open_lecture) -> dict[str, str]:
     """The texts of a lecture and of its worked solutions after Run All in JupyterLab, by cell."""
-    notebook = nbformat.from_dict(open_lecture(path.stem).ran)
+    notebook = nbformat.from_dict(open_lecture(path).ran)
     return text_outputs(normalised(path, notebook, kept={}))
 
 

@@ -9,16 +9,18 @@ import re
 
 import pytest
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+from tests.lectures.notebooks import ROOT
+
+LECTURE = ROOT / "lectures" / "08_training.ipynb"
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.parametrize("path", [LECTURE], ids=[LECTURE.stem]),
+]
 
 A_WHOLE_RUN = 600_000  # milliseconds; a quiet machine takes a few seconds
 PICTURE = "board => board.querySelector('img').src"
-
-
-@pytest.fixture(scope="module")
-def lecture(open_lecture):
-    """The lecture with the dashboard."""
-    return open_lecture("08_training")
 
 
 @pytest.fixture

@@ -8,12 +8,10 @@ folder.
 
 from __future__ import annotations
 
-import html
 import json
 import os
 import re
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -29,7 +27,7 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from tests.lectures.notebooks import LECTURES, STRICT, committed, solutions
+from tests.lectures.notebooks import LECTURES, STRICT, committed, solutions, write_copy
 from utils.lecture_outputs import STAND_IN, THREADS, environment
 
 PATIENCE = 20_000  # milliseconds until a page counts as broken
@@ -51,11 +49,9 @@ def lab(
 ) -> Iterator[Callable[[str], str]]:
     """JupyterLab as `python3 -m utils lab` starts it: a function from a lecture to its address."""
     folder = tmp_path_factory.mktemp("course")
-    shutil.copytree(root / "lectures", folder / "lectures")
+    (folder / "lectures").mkdir()
     for path in LECTURES:
-        notebook = nbformat.from_dict(committed(path))
-        notebook.cells += solutions(path)
-        nbformat.write(notebook, folder / "lectures" / path.name)
+        write_copy(path, folder / "lectures", solutions(path))
     _write_setting(folder / "settings", "notification", {"fetchNews": "false"})  # it asks, once
     port, token = _free_port(), secrets.token_hex()
     arguments = [
@@ -184,20 +180,6 @@ class Lecture:
         while not true():
             assert time.monotonic() < deadline, "waited in vain"
             self.page.wait_for_timeout(20)
-
-    def quick_checks(self) -> dict[str, str]:
-        """Return the right answer of each quick check, by the id of its cell.
-
-        It is what a page without a kernel shows when its fold is opened.
-        """
-        answers = {}
-        for cell in self.notebook.cells:
-            for output in cell.get("outputs", []):
-                page = output.get("data", {}).get("text/html", "")
-                answer = re.search(r"<summary>Answer</summary><p><b>(.*?)</b>", page)
-                if answer:
-                    answers[cell.id] = html.unescape(re.sub("<[^>]*>", "", answer[1]))
-        return answers
 
     def a_wrong_answer(self, cell, right: str) -> str:
         """Return an answer to a quick check that is not the right one."""

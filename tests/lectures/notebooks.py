@@ -1,10 +1,12 @@
 """The lectures as they are committed, and the cells that tests add to a copy before they run it."""
 
+import html
 import re
 from functools import cache
 from pathlib import Path
 
 import nbformat
+import pytest
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -14,6 +16,7 @@ assert CLAIMS.keys() <= {path.stem for path in LECTURES}, "claims of a lecture t
 CLAIM = re.compile(r"^# %% ([a-z-]+)\n", re.MULTILINE)  # begins a cell of claims/*.py
 SOLUTION = re.compile(r"<details><summary>Solution</summary>(.*?)</details>", re.DOTALL)
 FENCED = re.compile(r"```python\n(.*?)```", re.DOTALL)
+ANSWER = re.compile(r"<summary>Answer</summary><p><b>(.*?)</b>")
 
 # The environment in which nothing is fetched from a network and a warning of ours is an error.
 STRICT = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9") | {
@@ -22,6 +25,11 @@ STRICT = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0
         for name in ("__main__", *("utils." + file.stem for file in (ROOT / "utils").glob("*.py")))
     )
 }
+
+
+def about(*lectures: Path) -> pytest.MarkDecorator:
+    """Run tests once for each of these lectures, which is their parameter `path`."""
+    return pytest.mark.parametrize("path", lectures, ids=lambda path: path.stem)
 
 
 @cache
@@ -36,6 +44,20 @@ def code_cells(path: Path) -> list[NotebookNode]:
 
 def markdown_cells(path: Path) -> list[NotebookNode]:
     return [cell for cell in committed(path).cells if cell.cell_type == "markdown"]
+
+
+def answers(notebook: NotebookNode) -> dict[str, str]:
+    """The right answer of each quick check, by the id of its cell.
+
+    It is what a page without a kernel shows when its fold is opened.
+    """
+    found = {}
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            answer = ANSWER.search(output.get("data", {}).get("text/html", ""))
+            if answer:
+                found[cell.id] = html.unescape(re.sub("<[^>]*>", "", answer[1]))
+    return found
 
 
 def claims(path: Path) -> list[NotebookNode]:
@@ -59,3 +81,11 @@ def solutions(path: Path) -> list[NotebookNode]:
                 name = f"solution-{len(found) + 1}"
                 found.append(nbformat.v4.new_code_cell(code, id=name))
     return found
+
+
+def write_copy(path: Path, folder: Path, more: list[NotebookNode]) -> Path:
+    """Write a lecture with more cells at its end into a folder; return the new file."""
+    notebook = nbformat.from_dict(committed(path))
+    notebook.cells += more
+    nbformat.write(notebook, folder / path.name)
+    return folder / path.name

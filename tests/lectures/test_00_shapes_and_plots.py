@@ -2,30 +2,23 @@
 
 import itertools
 import re
-from pathlib import Path
 
 import matplotlib.pyplot as plt
-import nbformat
 import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
+from tests.lectures.notebooks import ROOT, answers, committed
 from utils import plots
 
-LECTURE = Path(__file__).resolve().parents[2] / "lectures" / "00_shapes_and_plots.ipynb"
-CELLS = {cell.id: cell for cell in nbformat.read(LECTURE, as_version=4).cells}
-
-
-def answer(cell: str) -> str:
-    """What a page without a kernel gives as the answer of a quick check."""
-    (output,) = CELLS[cell].outputs
-    found = re.search(r"<summary>Answer</summary><p><b>(.*?)</b>", output.data["text/html"])
-    return re.sub("<[^>]*>", "", found[1])
+LECTURE = committed(ROOT / "lectures" / "00_shapes_and_plots.ipynb")
+CELLS = {cell.id: cell for cell in LECTURE.cells}
+ANSWERS = answers(LECTURE)
 
 
 def test_each_wrong_way_to_take_the_mean_colour_fails_as_it_says():
     x = np.random.default_rng(0).random((100, 3))
-    assert answer("check-mean-colour") == "x - x.mean(axis=0)"
+    assert ANSWERS["check-mean-colour"] == "x - x.mean(axis=0)"
     assert np.allclose((x - x.mean(axis=0)).mean(axis=0), 0)
     with pytest.raises(ValueError, match="broadcast"):
         x - x.mean(axis=1)
@@ -36,10 +29,10 @@ def test_each_wrong_way_to_take_the_mean_colour_fails_as_it_says():
 
 
 def test_the_other_checks_have_the_answers_that_numpy_gives():
-    assert answer("check-column-row") == str((np.ones((100, 1)) - np.ones(10)).shape)
+    assert ANSWERS["check-column-row"] == str((np.ones((100, 1)) - np.ones(10)).shape)
     x = np.arange(-2.0, 3.0, 0.1)
     first_above_zero = np.flatnonzero(np.maximum(0, x) > 1e-9)[0]
-    assert answer("check-kink") == str(first_above_zero - 1)
+    assert ANSWERS["check-kink"] == str(first_above_zero - 1)
 
 
 def test_comparing_everything_with_everything_measures_what_guessing_gives():

@@ -2,26 +2,19 @@
 
 import itertools
 import re
-from pathlib import Path
 
 import matplotlib.pyplot as plt
-import nbformat
 import numpy as np
 import pytest
 
+from tests.lectures.notebooks import ROOT, answers, committed
 from utils import plots
 from utils.functions import sigmoid, softmax
 
-LECTURE = Path(__file__).resolve().parents[2] / "lectures" / "01_output_layer.ipynb"
-CELLS = {cell.id: cell for cell in nbformat.read(LECTURE, as_version=4).cells}
+LECTURE = committed(ROOT / "lectures" / "01_output_layer.ipynb")
+CELLS = {cell.id: cell for cell in LECTURE.cells}
+ANSWERS = answers(LECTURE)
 DAYS = np.array([[5, 2.0, 4], [7, 1.2, 5], [10, 1.6, 11], [10, 1.8, 10], [9, 2.6, 10]])
-
-
-def answer(cell: str) -> str:
-    """What a page without a kernel gives as the answer of a quick check."""
-    (output,) = CELLS[cell].outputs
-    found = re.search(r"<summary>Answer</summary><p><b>(.*?)</b>", output.data["text/html"])
-    return re.sub("<[^>]*>", "", found[1])
 
 
 def test_the_table_of_five_days_is_what_the_cells_use():
@@ -44,10 +37,10 @@ def test_the_forecast_is_that_of_the_normal_equations():
 
 
 def test_the_checks_have_the_answers_that_numpy_gives():
-    assert float(answer("check-odds")) == 9
-    assert answer("check-letters") == "(100, 26)"
+    assert float(ANSWERS["check-odds"]) == 9
+    assert ANSWERS["check-letters"] == "(100, 26)"
     assert (np.ones((5, 100)) @ np.ones((100, 26))).shape == (5, 26)
-    assert answer("check-dog-and-cat") == "two outputs, a sigmoid for each"
+    assert ANSWERS["check-dog-and-cat"] == "two outputs, a sigmoid for each"
 
 
 def test_odds_of_a_bookmaker_and_the_share_of_an_opponent_at_zero():

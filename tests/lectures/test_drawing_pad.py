@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.lectures.notebooks import ROOT
-
-LECTURE = ROOT / "lectures" / "04_inference_and_batches.ipynb"
+from tests.lectures.notebooks import ROOT, about
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.parametrize("path", [LECTURE], ids=[LECTURE.stem]),
+    about(ROOT / "lectures" / "04_inference_and_batches.ipynb"),
 ]
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.lectures.notebooks import LECTURES
+from tests.lectures.notebooks import LECTURES, about, answers
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.parametrize("path", LECTURES, ids=[path.stem for path in LECTURES]),
+    about(*LECTURES),
 ]
 
 # The value of each control of a figure: what a slider reads, which button is down, and so on.
@@ -52,7 +52,7 @@ def test_each_control_moves_its_figure_and_reset_sets_it_back(lecture):
 
 
 def test_each_quick_check_is_answered_wrong_and_right(lecture):
-    checks = lecture.quick_checks()
+    checks = answers(lecture.notebook)
     assert checks
     for cell_id, right in checks.items():
         cell = lecture.cell(cell_id)

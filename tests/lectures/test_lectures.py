@@ -19,11 +19,13 @@ from tests.lectures.notebooks import (
     ROOT,
     SOLUTION,
     STRICT,
+    about,
     claims,
     code_cells,
     committed,
     markdown_cells,
     solutions,
+    write_copy,
 )
 from utils.lecture_outputs import (
     LARGEST,
@@ -46,7 +48,7 @@ REPORTED = {
     "04_inference_and_batches": {"0.9352", "0.19", "5.68", "0.2245", "32,000"},
 }
 
-pytestmark = pytest.mark.parametrize("path", LECTURES, ids=lambda path: path.stem)
+pytestmark = about(*LECTURES)
 
 
 def outputs(path: Path) -> Iterator[tuple[str, NotebookNode]]:
@@ -91,11 +93,8 @@ def test_the_committed_outputs_are_those_of_run_all(path, open_lecture, mnist_di
 @pytest.mark.slow
 def test_a_lecture_its_claims_and_its_solutions_run_anywhere_with_the_stand_in(path):
     """The copy lies in a folder of its own, so nothing is found by luck of the current folder."""
-    notebook = nbformat.from_dict(committed(path))
-    notebook.cells += [*claims(path), *solutions(path)]
     with tempfile.TemporaryDirectory(prefix="another folder ") as folder:
-        copy = Path(folder) / path.name
-        nbformat.write(notebook, copy)
+        copy = write_copy(path, Path(folder), [*claims(path), *solutions(path)])
         env = environment(ROOT, Path(folder), stand_in=True) | STRICT
         ran = execute(copy, env, any_data=True)
     assert that_say_something(ran) >= that_say_something(committed(path))

@@ -9,14 +9,12 @@ import re
 
 import pytest
 
-from tests.lectures.notebooks import ROOT
-
-LECTURE = ROOT / "lectures" / "08_training.ipynb"
+from tests.lectures.notebooks import ROOT, about
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.parametrize("path", [LECTURE], ids=[LECTURE.stem]),
+    about(ROOT / "lectures" / "08_training.ipynb"),
 ]
 
 A_WHOLE_RUN = 600_000  # milliseconds; a quiet machine takes a few seconds

@@ -6,10 +6,10 @@ import re
 import shutil
 
 import matplotlib.pyplot as plt
-import nbformat
 import pytest
 from nbgrader.utils import is_grade
 
+from tests.lectures.notebooks import LECTURES, committed
 from tests.problem_sets.grading import (
     ROOT,
     PlainCourse,
@@ -92,8 +92,7 @@ def test_a_test_cell_binds_no_name_but_its_own(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_where_to_look_names_sections_that_lectures_have(name):
-    lectures = (nbformat.read(path, 4) for path in sorted((ROOT / "lectures").glob("*.ipynb")))
-    cells = [cell.source for lecture in lectures for cell in lecture.cells]
+    cells = [cell.source for path in LECTURES for cell in committed(path).cells]
     titles = {title for text in cells for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
     for cell in read("assignments", name).cells:
         _, _, pointer = cell.source.partition("**Where to look:**")

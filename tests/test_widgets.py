@@ -351,6 +351,50 @@ def test_closing_ends_the_run():
     assert ended(again).startswith("Finished: 0 of 0 steps")
 
 
+def test_a_start_shows_no_steps_of_the_run_before():
+    gate, may_begin = Gate(), threading.Event()
+    gate.open = True
+
+    def run(**values):
+        assert may_begin.wait(PATIENCE)
+        return gate.run(**values)
+
+    dashboard = board(run)
+    for _ in range(2):
+        may_begin.clear()
+        dashboard.start.click()
+        assert 'value="0"' in dashboard.progress.value
+        assert "no step yet" in dashboard.progress.value
+        may_begin.set()
+        ended(dashboard)
+        assert 'max="12" value="12"' in dashboard.progress.value
+
+
+@pytest.mark.parametrize("started", [False, True], ids=["before", "after"])
+def test_an_interrupt_while_a_run_starts_leaves_a_dashboard_at_rest(monkeypatch, started):
+    gate = Gate()
+    dashboard = board(gate.run)
+    start = threading.Thread.start
+
+    def interrupted(thread):
+        if started:
+            start(thread)
+            gate.wait_for_a_step()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            dashboard.start.click()
+    assert said(dashboard) == "The start was interrupted: press Start training once more."
+    assert not any(control.disabled for control in dashboard.controls.values())
+    gate.let_all_pass()
+    if started:
+        assert "because the kernel was interrupted: 1 of 12 steps" in ended(dashboard)
+    dashboard.start.click()
+    assert ended(dashboard).startswith("Finished: 12 of 12 steps")
+
+
 def no_history(watch, rate):
     return "done"
 

@@ -265,15 +265,25 @@ class TrainingDashboard(ipywidgets.VBox):
                 return
             self._end_what_runs("another dashboard was started")
             self._run = TrainingDashboard._under_way = _Run()
-            self.history = None
-            for control in self.controls.values():
-                control.disabled = True
-            self._say(f"Training with {self._settings()}.")
-            values = {key: _value(control) for key, control in self.controls.items()}
-            self.thread = threading.Thread(
-                target=self._go_through, args=(self._run, values), daemon=True
-            )
-            self.thread.start()
+            try:
+                self._begin()
+            except BaseException:  # the kernel was interrupted, in just this moment
+                self._end_what_runs("the kernel was interrupted")
+                self._rest("The start was interrupted: press Start training once more.")
+                raise
+
+    def _begin(self) -> None:
+        """Show that the present run begins, and let its thread go."""
+        self.history = None
+        for control in self.controls.values():
+            control.disabled = True
+        self._show(History(), picture=False)
+        self._say(f"Training with {self._settings()}.")
+        values = {key: _value(control) for key, control in self.controls.items()}
+        self.thread = threading.Thread(
+            target=self._go_through, args=(self._run, values), daemon=True
+        )
+        self.thread.start()
 
     def _on_stop(self) -> None:
         """Ask the run to end; it looks after each step."""
@@ -325,9 +335,7 @@ class TrainingDashboard(ipywidgets.VBox):
             if TrainingDashboard._under_way is run:
                 TrainingDashboard._under_way = None
             if run is self._run:  # and not one that has been started since
-                for control in self.controls.values():
-                    control.disabled = False
-                self._say(end)
+                self._rest(end)
 
     def _follow(self, run: _Run, history: History, *, picture: bool = True) -> None:
         """Show how far this run has come, unless another one has been started since."""
@@ -350,6 +358,12 @@ class TrainingDashboard(ipywidgets.VBox):
 
     def _settings(self) -> str:
         return ", ".join(f"{c.description} {c.value}" for c in self.controls.values())
+
+    def _rest(self, sentence: str) -> None:
+        """Give the controls back, and say why."""
+        for control in self.controls.values():
+            control.disabled = False
+        self._say(sentence)
 
     def _say(self, sentence: str) -> None:
         self.sentence.value = _spoken(sentence)

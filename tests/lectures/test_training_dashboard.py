@@ -50,10 +50,18 @@ def wait_for_steps(lecture, board, more_than: int) -> None:
     lecture.wait_until(lambda: more_than < steps(board) < 60_000)
 
 
-def choose_the_longest_run(board) -> None:
-    """Batches of 10: sixty thousand steps."""
-    board.get_by_role("button", name="10", exact=True).click()
-    board.locator(".widget-toggle-button.mod-active", has_text=re.compile("^10$")).wait_for()
+def choose(board, batch_size: str) -> None:
+    board.get_by_role("button", name=batch_size, exact=True).click()
+    chosen = re.compile(f"^{batch_size}$")
+    board.locator(".widget-toggle-button.mod-active", has_text=chosen).wait_for()
+
+
+def start_the_longest_run(lecture, board) -> None:
+    """Start a run of sixty thousand steps, in batches of 10, and wait for a step of it."""
+    choose(board, "10")
+    board.get_by_role("button", name="Start training").click()
+    lecture.wait_until(lambda: said(board).startswith("Training with hidden units"))
+    wait_for_steps(lecture, board, 0)
 
 
 def test_run_all_starts_no_training(lecture, board):
@@ -73,11 +81,9 @@ def test_every_part_has_a_name(board):
 
 
 def test_a_run_is_started_watched_and_stopped_early(lecture, board):
-    choose_the_longest_run(board)
     empty = board.evaluate(PICTURE)
-    board.get_by_role("button", name="Start training").click()
-    lecture.wait_until(lambda: said(board).startswith("Training with hidden units 50"))
-    wait_for_steps(lecture, board, 0)
+    start_the_longest_run(lecture, board)
+    assert said(board).startswith("Training with hidden units 50")
     first, picture = steps(board), board.evaluate(PICTURE)
     wait_for_steps(lecture, board, first)
     lecture.wait_until(lambda: board.evaluate(PICTURE) not in (empty, picture))
@@ -96,9 +102,7 @@ def test_a_run_is_started_watched_and_stopped_early(lecture, board):
 
 
 def test_other_cells_run_while_training_runs(lecture, board):
-    choose_the_longest_run(board)
-    board.get_by_role("button", name="Start training").click()
-    wait_for_steps(lecture, board, 0)
+    start_the_longest_run(lecture, board)
     done = steps(board)
     figure = lecture.live_figures()["live-figure-before-training"]
     before = figure.get_by_role("status").text_content()
@@ -113,7 +117,7 @@ def test_other_cells_run_while_training_runs(lecture, board):
 
 def test_all_of_it_by_keyboard(lecture, board):
     keyboard = lecture.page.keyboard
-    choose_the_longest_run(board)
+    choose(board, "10")
     board.locator(".noUi-handle").first.focus()
     before = board.locator(".noUi-handle").first.get_attribute("aria-valuetext")
     keyboard.press("ArrowLeft")
@@ -127,6 +131,7 @@ def test_all_of_it_by_keyboard(lecture, board):
             break
     assert reached[-1] == "Start training", reached
     keyboard.press("Enter")
+    lecture.wait_until(lambda: said(board).startswith("Training with"))
     wait_for_steps(lecture, board, 0)
     keyboard.press("Tab")
     assert lecture.page.evaluate("() => document.activeElement.textContent.trim()") == "Stop"
@@ -135,9 +140,7 @@ def test_all_of_it_by_keyboard(lecture, board):
 
 
 def test_an_interrupted_kernel_leaves_the_run_and_its_stop_button_alone(lecture, board):
-    choose_the_longest_run(board)
-    board.get_by_role("button", name="Start training").click()
-    wait_for_steps(lecture, board, 0)
+    start_the_longest_run(lecture, board)
     lecture.page.evaluate("() => window.jupyterapp.commands.execute('notebook:interrupt-kernel')")
     wait_for_steps(lecture, board, steps(board))
     wait_for_steps(lecture, board, steps(board))
@@ -146,23 +149,18 @@ def test_an_interrupted_kernel_leaves_the_run_and_its_stop_button_alone(lecture,
 
 
 def test_running_the_cell_again_ends_the_run_and_gives_a_dashboard_at_rest(lecture, board):
-    choose_the_longest_run(board)
-    board.get_by_role("button", name="Start training").click()
-    wait_for_steps(lecture, board, 0)
+    start_the_longest_run(lecture, board)
     lecture.cell("dashboard").locator(".jp-InputArea-editor").click()
     lecture.page.keyboard.press("Control+Enter")
     lecture.wait_until(lambda: board.count() == 1 and said(board).startswith("Nothing runs yet"))
     assert steps(board) == 0
-    choose_the_longest_run(board)
-    board.get_by_role("button", name="Start training").click()
-    wait_for_steps(lecture, board, 0)
+    start_the_longest_run(lecture, board)
     board.get_by_role("button", name="Stop").click()
     lecture.wait_until(lambda: said(board).startswith("Stopped"))
 
 
 def test_a_whole_run_comes_to_its_end(lecture, board):
-    board.get_by_role("button", name="1000", exact=True).click()
-    board.locator(".widget-toggle-button.mod-active", has_text="1000").wait_for()
+    choose(board, "1000")
     board.get_by_role("button", name="Start training").click()
     board.get_by_text(re.compile("^Finished: 600 of 600 steps")).wait_for(timeout=A_WHOLE_RUN)
     assert steps(board) == 600

@@ -52,9 +52,8 @@ def step(x: ArrayLike) -> NDArray[np.int64]:
 def sigmoid(x: ArrayLike) -> NDArray[np.floating]:
     """Return the logistic sigmoid 1 / (1 + exp(-x)), element by element.
 
-    Only exp of a number <= 0 is ever taken, so nothing overflows at either end:
-    exp(min(x, 0)) / (1 + exp(-|x|)), which is 1 / (1 + exp(-x)) for x >= 0 and the equal
-    exp(x) / (1 + exp(x)) for x < 0.
+    Only exp of a number <= 0 is ever taken, so nothing overflows at either end: with
+    e = exp(-|x|) this is 1 / (1 + e) for x >= 0 and the equal e / (1 + e) for x < 0.
 
     Args:
         x: numbers of any shape.
@@ -65,7 +64,8 @@ def sigmoid(x: ArrayLike) -> NDArray[np.floating]:
     Source: Deep Learning from Scratch, section 3.2.4.
     """
     x = _as_float(x)
-    return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
+    e = np.exp(-np.abs(x))
+    return np.maximum(e, x >= 0) / (1 + e)  # e is never above 1
 
 
 def relu(x: ArrayLike) -> NDArray:

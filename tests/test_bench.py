@@ -92,7 +92,11 @@ def test_it_refuses_with_a_sentence(arguments, said, capsys):
 @pytest.mark.parametrize(
     ("name", "part", "compared"),
     [
-        ("training", "steps", ["the book's manner", "scikit-learn", "five products alone"]),
+        (
+            "training",
+            "steps",
+            ["the book's manner", "scikit-learn", "five products alone", "a step written out"],
+        ),
         ("training", "accuracy", []),
         ("inference", "batches", ["ours, one by one", "ours, in batches of 10,000"]),
         ("data", "loading", ["the book's pickle", "the arrays"]),
@@ -190,6 +194,15 @@ def test_only_mnist_has_a_goal_for_accuracy(training, monkeypatch, source, goals
     monkeypatch.setattr(training, "data_source", lambda: source)
     (table,) = training.reached(Size())
     assert sum("at least 0.97" in goal for _, _, goal in table.rows) == goals
+
+
+def test_the_step_written_out_is_our_step(training):
+    (x, t), _ = training.load_mnist()
+    written, ours = training.WrittenOut(x, t), training.Ours(x, t)
+    for contender in (written, ours):
+        contender.steps(25, lambda: None)  # more than an epoch
+    for key, value in ours.net.params.items():
+        np.testing.assert_allclose(written.params[key], value, rtol=1e-3, atol=1e-5)
 
 
 def test_ours_is_measured_next_to_its_limit(training):

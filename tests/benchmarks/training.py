@@ -7,6 +7,7 @@ learning rate, and, as ours does, keep the loss of every step:
   loss from a second forward pass after the step (written for this benchmark);
 - PyTorch eager, data in memory as tensors, shuffled indices;
 - scikit-learn: `MLPClassifier.partial_fit` on each mini-batch;
+- a step written out: the same arithmetic as ours in one function, without layers and checks;
 - the limit: the five matrix products of a step alone, in float32.
 
 Everybody's clock starts at the end of a turn's first step: neither setting up, nor shuffling, nor
@@ -38,14 +39,14 @@ from tests.benchmarks.measuring import (
 )
 from tests.benchmarks.peers import torch
 from utils.commands import processors
-from utils.functions import accuracy
+from utils.functions import accuracy, sigmoid
 from utils.mnist import data_source, load_mnist
 from utils.networks import TwoLayerNet
 from utils.training import SGD, History, train
 
 SIZES, BATCH, RATE = (784, 50, 10), 100, 0.5
 OURS, BOOK, TORCH, SKLEARN = "ours", "the book's manner", "PyTorch", "scikit-learn"
-PRODUCTS = "five products alone"
+WRITTEN_OUT, PRODUCTS = "a step written out", "five products alone"
 GOALS = {BOOK: 1.7, TORCH: 1.0, SKLEARN: 1.0}  # times as long as ours
 STEPS, GOAL = 10_000, 0.97
 
@@ -224,6 +225,40 @@ class Sklearn:
         return self.net.predict_proba(x)
 
 
+class WrittenOut:
+    """What a step costs where nothing is a layer and nothing is checked."""
+
+    def __init__(self, x: np.ndarray, t: np.ndarray) -> None:
+        self.x, self.t = x, t
+        self.params = TwoLayerNet(*SIZES, "xavier", seed=0, dtype=np.float32).params
+        self.rng, self.losses = np.random.default_rng(0), []
+
+    def steps(self, count: int, done: Done) -> None:
+        """Train."""
+        (W1, b1, W2, b2), rows = self.params.values(), np.arange(BATCH)
+        for batch in _batches(len(self.x), count, self.rng.permutation):
+            x, t = self.x.take(batch, axis=0), self.t[batch]
+            z = sigmoid(x @ W1 + b1)
+            scores = z @ W2 + b2
+            scores -= scores.max(axis=1, keepdims=True)
+            y = np.exp(scores)
+            sums = y.sum(axis=1, keepdims=True)
+            self.losses.append(float(np.mean(np.log(sums[:, 0]) - scores[rows, t])))
+            y /= sums
+            y[rows, t] -= 1
+            y /= BATCH  # the gradient of the scores
+            da = y @ W2.T * (z * (1 - z))
+            W2 -= RATE * (z.T @ y)
+            b2 -= RATE * y.sum(axis=0)
+            W1 -= RATE * (x.T @ da)
+            b1 -= RATE * da.sum(axis=0)
+            done()
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        W1, b1, W2, b2 = self.params.values()
+        return sigmoid(x @ W1 + b1) @ W2 + b2
+
+
 class Products:
     """The five matrix products of a step in float32, and nothing else."""
 
@@ -250,7 +285,14 @@ class Products:
 
 
 # In the order of their turns: ours comes right after the limit, or before it.
-CONTENDERS = {BOOK: Book, PRODUCTS: Products, OURS: Ours, TORCH: Torch, SKLEARN: Sklearn}
+CONTENDERS = {
+    BOOK: Book,
+    WRITTEN_OUT: WrittenOut,
+    PRODUCTS: Products,
+    OURS: Ours,
+    TORCH: Torch,
+    SKLEARN: Sklearn,
+}
 
 
 def _batches(n: int, count: int, permutation: Callable) -> Iterator:
@@ -323,6 +365,8 @@ def _speed(x: np.ndarray, t: np.ndarray, count: int, size: Size, stage: Stage) -
         if name in took
     ]
     rows.append(compare(took, OURS, PRODUCTS, "µs", size.goal(at_most(2.0))))
+    rows.append(compare(took, WRITTEN_OUT, PRODUCTS, "µs"))
+    rows.append(compare(took, OURS, WRITTEN_OUT, "µs"))
     notes = torch.notes()
     if count > 1:
         notes.append("`training.train` itself keeps NumPy to one thread, whoever else has more.")

@@ -186,6 +186,11 @@ def test_requirements_have_two_bounds_and_end_with_the_course(root):
         assert "==" in line or (">=" in line and "<" in line), line
 
 
+def test_what_starts_jupyterlab_and_nbgrader_waits_for_no_grammar():
+    code = "import sys, jsonschema; sys.exit('lark' in sys.modules)"  # three seconds each time
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
 def test_doctor_finds_a_damaged_data_folder(monkeypatch, capsys, tmp_path):
     from utils.commands import doctor
 

@@ -542,11 +542,6 @@ WRONG = {
             TWO_WAYS,
         ),
         Wrong(
-            "the slow one twice",
-            _with("gradient", "return self.numerical_gradient(x, t)"),
-            TWO_WAYS,
-        ),
-        Wrong(
             "the first batch's size for ever",
             _but(DY, "self.n = getattr(self, 'n', len(x))\n        dy = (y - t) / self.n"),
             MEMORY,

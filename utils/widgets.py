@@ -264,8 +264,8 @@ class TrainingDashboard(ipywidgets.VBox):
                 self._say("This run is still under way: press Stop before you start another.")
                 return
             self._end_what_runs("another dashboard was started")
-            self._run = TrainingDashboard._under_way = _Run()
             try:
+                self._run = TrainingDashboard._under_way = _Run()
                 self._begin()
             except BaseException:  # the kernel was interrupted, in just this moment
                 self._end_what_runs("the kernel was interrupted")

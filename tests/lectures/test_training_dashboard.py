@@ -60,6 +60,11 @@ def start_the_longest_run(lecture, board) -> None:
     """Start a run of sixty thousand steps, in batches of 10, and wait for a step of it."""
     choose(board, "10")
     board.get_by_role("button", name="Start training").click()
+    wait_for_a_step(lecture, board)
+
+
+def wait_for_a_step(lecture, board) -> None:
+    """Wait until the run that has just been started has taken a step."""
     lecture.wait_until(lambda: said(board).startswith("Training with hidden units"))
     wait_for_steps(lecture, board, 0)
 
@@ -131,8 +136,7 @@ def test_all_of_it_by_keyboard(lecture, board):
             break
     assert reached[-1] == "Start training", reached
     keyboard.press("Enter")
-    lecture.wait_until(lambda: said(board).startswith("Training with"))
-    wait_for_steps(lecture, board, 0)
+    wait_for_a_step(lecture, board)
     keyboard.press("Tab")
     assert lecture.page.evaluate("() => document.activeElement.textContent.trim()") == "Stop"
     keyboard.press("Enter")

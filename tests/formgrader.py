@@ -2,15 +2,13 @@
 
 import contextlib
 import secrets
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from tests.servers import free_port, wait_for
 
 PATIENCE = 120  # seconds; other programs may keep the machine busy
 
@@ -27,9 +25,7 @@ def formgrader(browser: Any, course: Path, address: str) -> Iterator[Any]:
         playwright's page.
     """
     token = secrets.token_hex()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen(
         [sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root"]
         + [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"]
@@ -40,7 +36,7 @@ def formgrader(browser: Any, course: Path, address: str) -> Iterator[Any]:
     )
     home = f"http://127.0.0.1:{port}"
     try:
-        _wait_for(server, f"{home}/api/status?token={token}")
+        wait_for(server, f"{home}/api/status?token={token}", PATIENCE)
         context = browser.new_context()
         context.set_default_timeout(PATIENCE * 1000)
         page = context.new_page()
@@ -51,15 +47,3 @@ def formgrader(browser: Any, course: Path, address: str) -> Iterator[Any]:
     finally:
         server.terminate()
         server.wait(timeout=PATIENCE)
-
-
-def _wait_for(server: subprocess.Popen, address: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        assert server.poll() is None, "the Jupyter server has ended"
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            return
-        except (urllib.error.URLError, TimeoutError):
-            assert time.monotonic() < deadline, "the Jupyter server does not answer"
-            time.sleep(0.2)

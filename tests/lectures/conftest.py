@@ -12,7 +12,6 @@ import json
 import os
 import re
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -28,6 +27,7 @@ import pytest
 from nbformat import NotebookNode
 
 from tests.lectures.notebooks import LECTURES, STRICT, committed, solutions, write_copy
+from tests.servers import free_port, wait_for
 from utils.lecture_outputs import STAND_IN, THREADS, environment
 
 PATIENCE = 60_000  # milliseconds until a page counts as broken, on a busy machine
@@ -53,7 +53,7 @@ def lab(
     for path in LECTURES:
         write_copy(path, folder / "lectures", solutions(path))
     _write_setting(folder / "settings", "notification", {"fetchNews": "false"})  # it asks, once
-    port, token = _free_port(), secrets.token_hex()
+    port, token = free_port(), secrets.token_hex()
     arguments = [
         "--no-browser",
         "--allow-root",
@@ -78,7 +78,7 @@ def lab(
             [sys.executable, "-c", start], env=env, stdout=log, stderr=log, start_new_session=True
         )
         try:
-            _wait_for(server, f"http://127.0.0.1:{port}/api?token={token}", folder / "lab.log")
+            wait_for(server, f"http://127.0.0.1:{port}/api?token={token}", 60, folder / "lab.log")
             page = f"http://127.0.0.1:{port}/lab/workspaces/{{0}}/tree/lectures/{{0}}.ipynb"
             yield lambda name: f"{page.format(name)}?token={token}"
         finally:
@@ -90,24 +90,6 @@ def _write_setting(folder: Path, plugin: str, values: dict) -> None:
     file = folder / "@jupyterlab" / "apputils-extension" / f"{plugin}.jupyterlab-settings"
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps(values))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def _wait_for(server: subprocess.Popen, address: str, log: Path) -> None:
-    """Wait until JupyterLab answers."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(0.1)
-    pytest.fail(f"JupyterLab did not start:\n{log.read_text(errors='replace')[-3000:]}")
 
 
 def _end(server: subprocess.Popen, address: str) -> None:

@@ -444,7 +444,7 @@ class JudgeLink(Link):
     def opened(self, thing: Any) -> tuple[tuple[str, ...], bool]:
         """Return what may be asked of a thing: special methods, whether it has attributes."""
         number = self.heap.number(thing)
-        if number is None or self.heap.things[number].kind != wire.KIND_OTHER:
+        if number is None or self.heap.things[number].kind != wire.OBJECT:
             raise WireError("a question about something that was not handed over")
         _, special, attributes = open_to_students(thing)
         return special, attributes

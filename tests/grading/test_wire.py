@@ -9,9 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from utils.grading import wire
+from utils.grading import wire, wire_decode, wire_encode
 from utils.grading.link import SharedHeap
 from utils.grading.wire import CannotCross, WireError, pack, unpack
+from utils.grading.wire_arrays import generator_state as generator_parts
 
 
 class Thing:
@@ -362,7 +363,8 @@ def test_what_no_honest_sender_writes_is_refused(what):
 
 
 def test_long_messages_and_large_dicts_are_refused(monkeypatch):
-    monkeypatch.setattr(wire, "MAX_BYTES", 1000)
+    monkeypatch.setattr(wire_encode, "MAX_BYTES", 1000)
+    monkeypatch.setattr(wire_decode, "MAX_BYTES", 1000)
     with pytest.raises(WireError, match="too long"):
         unpack(bytes(1001), Heap(0))
     with pytest.raises(CannotCross, match="at once"):
@@ -404,7 +406,7 @@ def generator_state(**changes):
     heap, peer = Heap(0), Heap(1)
     rng = np.random.Generator(getattr(np.random, bits)(1))
     cross(rng, heap, peer)
-    name, parts = wire._generator_state(rng)
+    name, parts = generator_parts(rng)
     name = changes.pop("name", name)
 
     def change(part):
@@ -437,10 +439,10 @@ def generator_state(**changes):
 )  # fmt: skip
 def test_impossible_states_of_random_generators_are_refused(changes):
     heap, data, rng = generator_state(**changes)
-    before = wire._generator_state(rng)
+    before = generator_parts(rng)
     with pytest.raises(WireError):
         unpack(data, heap)
-    assert wire._generator_state(rng) == before
+    assert generator_parts(rng) == before
 
 
 def test_a_possible_state_of_a_random_generator_is_taken_over():

@@ -72,6 +72,8 @@ def read_numbers(data: memoryview, dtype: np.dtype, shape: tuple[int, ...]) -> n
         return np.zeros(shape, dtype)
     if dtype.kind == "b" and np.frombuffer(data, np.uint8).max() > 1:
         raise WireError("a truth value is neither 0 nor 1")  # NumPy counts on it
+    if dtype.str[1:] == "M8" and not np.isnat(np.frombuffer(data, dtype)).all():
+        raise WireError("a time has no unit")  # NumPy cannot write it
     if dtype.kind == "U":
         letters = np.frombuffer(data, np.dtype(np.uint32).newbyteorder(dtype.str[0]))
         if letters.max() > sys.maxunicode:

@@ -504,6 +504,49 @@ def test_an_int_that_crosses_can_be_written():
             pack(value, Heap(0))
 
 
+def endless(what):
+    """Lists that would be endless when written out."""
+    one, ring = [0], []
+    for _ in range(60):
+        one = [one, one]
+    ring += [ring, ring]
+    hold = [0]
+    hold = {"a": (hold,) * 3000}
+    wide = [[hold["a"][0]] * 3000] * 3000
+    return {"twice": one, "ring": ring, "value": (wide,) * 900, "dict": {1: {2: one}}}[what]
+
+
+@pytest.mark.parametrize("what", ["twice", "ring", "value", "dict"])
+def test_what_would_be_endless_when_written_out_is_refused(what):
+    with pytest.raises(WireError, match="endless|too many ways"):
+        cross(endless(what), Heap(1), Heap(0))
+
+
+def test_what_becomes_endless_bit_by_bit_is_refused():
+    near, far = Heap(1), Heap(0)
+    lists = [[i] for i in range(60)]
+    cross(lists, near, far)
+    for i in range(1, 20):
+        lists[i] += [lists[i - 1], lists[i - 1]]
+        cross(None, near, far)
+    for i in range(20, 60):
+        lists[i] += [lists[i - 1], lists[i - 1]]
+    with pytest.raises(WireError, match="endless"):
+        cross(None, near, far)
+
+
+def test_what_is_met_often_may_cross():
+    row, ring, deep = [0.0] * 100, [1], []
+    ring.append(ring)
+    for _ in range(5000):
+        deep = [deep, ring]
+    values = [[row] * 1000, ring, deep, [[i] for i in range(9000)], dict.fromkeys(range(999), row)]
+    there = cross(values, Heap(1), Heap(0))
+    assert there[0] == values[0]
+    assert there[1][1] is there[1]
+    assert there[3] == values[3]
+
+
 def test_a_value_is_named_in_no_time_whatever_it_holds():
     ring = []
     ring += [ring, {"ring": ring}]

@@ -254,7 +254,7 @@ class Judge:
         try:
             points = float(value)
         except OverflowError:  # an int beyond all floats
-            points = math.copysign(math.inf, value)
+            points = math.inf if value > 0 else -math.inf
         if math.isfinite(points) and -1e-9 <= points <= most + 1e-9:
             return min(max(points, 0.0), most)
         self.submission.note(

@@ -33,6 +33,7 @@ from utils.grading.wire import WireError
 
 MAX_STARTS = 60  # processes of one submission
 MAX_NOTES = 30
+MAX_OUTPUTS = 5000  # of a cell
 MAX_NOTE = 1000  # characters
 HIDDEN_NOTE = "the submission's process ended in a hidden test"  # how and where is not told
 
@@ -335,7 +336,6 @@ class Submission:
 
 # Outputs ----------------------------------------------------------------------------------------
 
-_OUTPUT_SIZE = 50  # of an empty output as JSON, at least; so there cannot be very many of them
 _MIMES = re.compile(r"text/(plain|html|markdown|latex)|image/(png|jpeg|gif)|application/json")
 
 
@@ -357,10 +357,10 @@ def clean_outputs(text: str, limit: int) -> list[Output]:
         return []
     outputs: list[Output] = []
     left = 2 * limit
-    for one in given if isinstance(given, list) else []:
+    for one in given[:MAX_OUTPUTS] if isinstance(given, list) else []:
         match one:
             case {"output_type": "stream", "name": "stdout" | "stderr" as name, "text": str(words)}:
-                words = writable(words[: max(left, 0)])
+                words = writable(words[:left])
                 output = {"output_type": "stream", "name": name, "text": words}
                 size = len(words)
             case {
@@ -389,7 +389,7 @@ def clean_outputs(text: str, limit: int) -> list[Output]:
                 continue
         if size <= left:
             outputs.append(output)
-            left -= size + _OUTPUT_SIZE
+            left -= size
     return outputs
 
 

@@ -41,6 +41,8 @@ from utils.grading.wire_format import (
     MAX_RECORDS,
     MAX_SAME_HASH,
     MAX_SHARED_BYTES,
+    MAX_STEPS,
+    MAX_WRITTEN_OUT,
     NAMED,
     NONE,
     NOT_IMPLEMENTED,
@@ -96,6 +98,7 @@ class Budget:
 
     items: int = MAX_ITEMS
     collisions: int = MAX_HASHED**2  # comparisons of keys, if all of them collide
+    steps: int = MAX_STEPS
 
     def take(self, count: int) -> None:
         self.items -= count
@@ -116,6 +119,7 @@ class Decoder:
 
     def __init__(self, data: memoryview, heap: Heap, budget: Budget) -> None:
         self.data, self.at, self.heap, self.budget = data, 0, heap, budget
+        self.parts: list[int] = []  # numbers of containers that were met
 
     # Bytes and numbers. Reading beyond the end raises an error, of which `unpack` knows. ---------
 
@@ -179,9 +183,38 @@ class Decoder:
         for thing, content, read in ready:
             _update(thing, read)
             thing.digest = digest_of([content])
+        if any(thing.parts for thing, _, _ in ready):
+            self.write_out()
         value = self.value(0)
         self.end()
+        if sum(self.heap.things[number].written_out for number in self.parts) > MAX_WRITTEN_OUT:
+            raise WireError("a value would be endless when written out")
         return value, forgotten
+
+    def write_out(self) -> None:
+        """Refuse containers that would be endless when written out, as by a comparison.
+
+        Those that hold others grow sweep by sweep, as far as tuples may nest.
+        """
+        things = self.heap.things
+        nested = [thing for thing in reversed(things.values()) if thing.parts]
+        for thing in nested:
+            thing.written_out = thing.length
+        for _ in range(MAX_DEPTH):
+            grown = False
+            for thing in nested:
+                self.budget.steps -= len(thing.parts)
+                if self.budget.steps < 0:
+                    raise WireError("containers are nested in too many ways")
+                size = thing.length
+                for number in thing.parts:
+                    size += things[number].written_out if number in things else 0
+                if size > MAX_WRITTEN_OUT:
+                    raise WireError("a container would be endless when written out")
+                grown |= size != thing.written_out
+                thing.written_out = size
+            if not grown:
+                break
 
     def new_record(self, number: int, kind: int, flags: int, content: memoryview) -> Thing | None:
         """Take in a record that is new here; containers are empty until all are known."""
@@ -237,7 +270,9 @@ class Decoder:
             name = type(thing.value.bit_generator).__name__
             read = checked_state(part.value(1), name)
         part.end()
-        self.charge(thing, len(content), before - self.budget.items)
+        thing.parts, thing.length = part.parts, before - self.budget.items
+        thing.written_out = thing.length
+        self.charge(thing, len(content), thing.length)
         return read
 
     def charge(self, thing: Thing, size: int, items: int) -> None:
@@ -273,7 +308,11 @@ class Decoder:
         if tag == SHARED:
             number = self.u64()
             thing = self.heap.things.get(number)
-            return thing.value if thing else self.heap.stand_in(number, None)
+            if thing is None:
+                return self.heap.stand_in(number, None)
+            if thing.kind in EMPTY:
+                self.parts.append(number)
+            return thing.value
         if tag == NONE:
             return None
         if tag == FLOAT:

@@ -50,6 +50,8 @@ What the decoder relies on. The bytes may come from a hostile process, so:
   floats. So nothing is sent that was not written.
 - A record never changes its kind, an array neither its shape nor its dtype, and a new record has a
   number of its sender's. `by_name` finds only what this side has sent by that name.
+- A list may hold itself, or one list twice that holds another one twice, and so on. What would be
+  endless when written out, as by `==` or `np.array`, is refused.
 - Every limit stands below; together they bound the time and memory that one message can take.
 - Any exception while decoding becomes a `WireError`. The heap may then have been partly updated,
   so whoever receives one has to close the connection.
@@ -61,6 +63,7 @@ import hashlib
 import reprlib
 import struct
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,6 +79,8 @@ MAX_HASHED = 1 << 14  # elements of one dict or set; its keys may be chosen to c
 MAX_SAME_HASH = 50  # surplus keys with a hash that another key of the same dict or set has
 MAX_DEPTH = 64  # of tuples in tuples; lists and dicts are records and nest as deep as they like
 MAX_INT = 1780  # bytes, so that Python writes every int that crosses in decimal (4,300 digits)
+MAX_WRITTEN_OUT = 20_000_000  # elements of a container, each counted as often as it is met
+MAX_STEPS = 10_000_000  # of the search for such containers, in one message
 MAX_DIMENSIONS = 32
 MAX_EMPTY = 1 << 20  # product of the other lengths in the shape of an empty array
 SMALL = 1 << 16  # bytes of a content that may be copied
@@ -149,13 +154,17 @@ class Thing:
     """Something that both sides know by its number.
 
     `kind` is a record's kind; `digest` (see `digest_of`) tells whether the copies differ; `cost` is
-    the memory that the copy takes, roughly.
+    the memory that the copy takes, roughly. The last three are the decoder's: `parts` has the
+    numbers of the containers in this one, `length` its own elements, `written_out` all of them.
     """
 
     value: Any
     kind: int
     digest: bytes = b""
     cost: int = 0
+    parts: Sequence[int] = ()
+    length: int = 0
+    written_out: int = 0
 
 
 class Heap:

@@ -100,7 +100,7 @@ class Link:
         self._read = bytearray()  # what has been read of the next message
         self._space = memoryview(bytearray(_AT_ONCE))
         self.tidy = False  # whether this side forgets shared objects that it does not use
-        self._looked = 0.0  # when the watch was asked
+        self._looked = time.monotonic()  # when the watch was asked
         self._fault: WireError | None = None  # why the connection is of no more use
 
     # What differs between the two sides. ----------------------------------------------------------

@@ -50,6 +50,7 @@ def read_dtype(text: str) -> np.dtype:
     return dtype
 
 
+@functools.lru_cache(256)
 def _bytes_needed(shape: tuple[int, ...], dtype: np.dtype) -> int:
     """Return how many bytes an array has; all of it is worked out in Python integers."""
     if not dtype.itemsize:
@@ -70,6 +71,13 @@ def read_numbers(data: memoryview, dtype: np.dtype, shape: tuple[int, ...]) -> n
         raise WireError("an array's shape does not fit its bytes")
     if not len(data):
         return np.zeros(shape, dtype)
+    if dtype.kind not in "iuS" and dtype.char not in "dfFD":
+        _look_at(data, dtype)
+    return np.frombuffer(data, dtype).reshape(shape)
+
+
+def _look_at(data: memoryview, dtype: np.dtype) -> None:
+    """Refuse bytes that no array of this dtype has; any are an int's, a byte's or a double's."""
     if dtype.kind == "b" and np.frombuffer(data, np.uint8).max() > 1:
         raise WireError("a truth value is neither 0 nor 1")  # NumPy counts on it
     if dtype.str[1:] == "M8" and not np.isnat(np.frombuffer(data, dtype)).all():
@@ -83,7 +91,6 @@ def read_numbers(data: memoryview, dtype: np.dtype, shape: tuple[int, ...]) -> n
         has_exponent = (parts[:, 8] != 0) | (parts[:, 9] & 0x7F != 0)
         if (has_exponent != (parts[:, 7] >= 0x80)).any():
             raise WireError("an extended float is not a number that a processor makes")
-    return np.frombuffer(data, dtype).reshape(shape)
 
 
 def without_padding(data: bytes, dtype: np.dtype) -> bytes:
@@ -109,7 +116,8 @@ def new_array(numbers: np.ndarray, flags: int) -> np.ndarray:
     else:
         array = np.zeros(numbers.shape, numbers.dtype, order="F" if order == F_ORDER else "C")
     array[...] = numbers
-    array.flags.writeable = not flags & READ_ONLY
+    if flags & READ_ONLY:
+        array.flags.writeable = False
     return array
 
 
@@ -117,24 +125,24 @@ def array_content(array: np.ndarray) -> tuple[int, list[Buffer]]:
     """Return flags and content of an array's record."""
     if array.nbytes > MAX_BYTES:
         raise CannotCross(f"an array of {array.nbytes / 1e6:,.0f} MB cannot be handed over")
-    if array.ndim > MAX_DIMENSIONS or (not array.size and _is_vast(array.shape)):
-        raise CannotCross(f"an array of shape {array.shape} cannot be handed over")
     how, dtype = array.flags, array.dtype
     flags = C_ORDER if how.c_contiguous else F_ORDER if how.f_contiguous else STRIDED
     if not how.writeable:
         flags |= READ_ONLY
     head = _type_and_shape(dtype.str, array.shape)
-    if array.nbytes < SMALL or not how.c_contiguous or dtype.char in "gG":
+    if dtype.char in "gG":
         return flags, [head + without_padding(array.tobytes(), dtype)]
+    if array.nbytes < SMALL or not how.c_contiguous:
+        return flags, [head + array.tobytes()]
     return flags, [head, memoryview(array.reshape(-1).view(np.uint8)).cast("B")]
-
-
-def _is_vast(shape: tuple[int, ...]) -> bool:
-    return math.prod(length for length in shape if length) > MAX_EMPTY
 
 
 @functools.lru_cache(256)
 def _type_and_shape(dtype: str, shape: tuple[int, ...]) -> bytes:
+    if len(shape) > MAX_DIMENSIONS or (
+        0 in shape and math.prod(length for length in shape if length) > MAX_EMPTY
+    ):
+        raise CannotCross(f"an array of shape {shape} cannot be handed over")
     text = dtype.encode()
     return struct.pack(f"<B{len(text)}sB{len(shape)}Q", len(text), text, len(shape), *shape)
 

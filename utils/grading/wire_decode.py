@@ -143,10 +143,12 @@ class Decoder:
 
     def count(self, smallest: int = 1) -> int:
         """Return a number of elements, each at least `smallest` bytes long."""
-        count = self.u32()
-        if count * smallest > len(self.data) - self.at:
-            raise WireError("a message claims too many elements")
-        self.budget.take(count)
+        self.at += 4
+        count = _u32.unpack_from(self.data, self.at - 4)[0]
+        if count:
+            if count * smallest > len(self.data) - self.at:
+                raise WireError("a message claims too many elements")
+            self.budget.take(count)
         return count
 
     def name(self) -> str:
@@ -187,8 +189,10 @@ class Decoder:
             self.write_out()
         value = self.value(0)
         self.end()
-        if sum(self.heap.things[number].written_out for number in self.parts) > MAX_WRITTEN_OUT:
-            raise WireError("a value would be endless when written out")
+        if self.parts:
+            size = sum(self.heap.things[number].written_out for number in self.parts)
+            if size > MAX_WRITTEN_OUT:
+                raise WireError("a value would be endless when written out")
         return value, forgotten
 
     def write_out(self) -> None:
@@ -299,12 +303,16 @@ class Decoder:
 
     def value(self, depth: int) -> Any:
         """Return the value that comes next; the usual ones are looked for first."""
-        tag = self.u8()
+        tag = self.data[self.at]
+        self.at += 1
         if tag == TEXT:
-            return str(self.take(self.u32()), "utf-8", "surrogatepass")
+            self.at += 4
+            size = _u32.unpack_from(self.data, self.at - 4)[0]
+            return str(self.take(size), "utf-8", "surrogatepass")
         if tag == TUPLE:
-            self.deeper(depth)
-            return tuple(self.items(depth + 1))
+            if depth > MAX_DEPTH:
+                self.deeper(depth)
+            return tuple([self.value(depth + 1) for _ in range(self.count())])
         if tag == SHARED:
             number = self.u64()
             thing = self.heap.things.get(number)
@@ -316,9 +324,11 @@ class Decoder:
         if tag == NONE:
             return None
         if tag == FLOAT:
-            return _f64.unpack(self.take(8))[0]
+            self.at += 8
+            return _f64.unpack_from(self.data, self.at - 8)[0]
         if tag == INT:
-            return _i64.unpack(self.take(8))[0]
+            self.at += 8
+            return _i64.unpack_from(self.data, self.at - 8)[0]
         if tag == TRUE:
             return True
         if tag == FALSE:

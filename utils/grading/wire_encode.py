@@ -110,7 +110,9 @@ class Encoder:
             parts = [numbers, *self.records, body]
             if sum(map(len, parts)) > MAX_BYTES:
                 raise CannotCross(f"more than {MAX_BYTES >> 20} MiB cannot be handed over at once")
-            grown = sum(cost - things[number].cost for number, _, cost in self.written)
+            grown = 0
+            for number, _, cost in self.written:
+                grown += cost - things[number].cost
             if self.heap.cost + grown > MAX_SHARED_BYTES and grown > 0:
                 raise CannotCross(f"more than {MAX_SHARED_BYTES >> 20} MiB cannot be shared")
         except BaseException:
@@ -186,9 +188,11 @@ class Encoder:
             text = value.encode("utf-8", "surrogatepass")
             out += _tag_u32.pack(TEXT, len(text)) + text
         elif kind is tuple:
-            self.deeper(depth)
-            out.append(TUPLE)
-            self.items(out, value, depth + 1)
+            if depth > MAX_DEPTH:
+                self.deeper(depth)
+            out += _tag_u32.pack(TUPLE, len(value))
+            for item in value:
+                self.value(out, item, depth + 1)
         elif kind is np.ndarray and plain_dtype(value.dtype):
             self.shared(out, value, ARRAY)
         elif kind is float:

@@ -263,7 +263,7 @@ def test_a_hidden_check_shows_no_numbers():
     shown = repr(task) + task._repr_html_() + str(task._repr_mimebundle_())
     assert "12345" not in shown
     assert "87654" not in shown
-    assert "stopped with ValueError" in shown
+    assert "stopped with an exception" in shown
     assert "Read the last line." in shown
 
 
@@ -274,7 +274,12 @@ def test_a_hidden_check_does_not_repeat_names_that_students_chose():
     def hands_over(a):
         return type(f"Seen{a.sum():.0f}", (), {})()
 
-    assert outcome(lambda: tells(A), hidden=True).what == "stopped with ValueError"
+    def chooses(a):
+        raise [KeyError, OSError][int(a.sum()) % 2]
+
+    for function in (tells, chooses):
+        assert outcome(lambda f=function: f(A), hidden=True).what == "stopped with an exception"
+    assert outcome(lambda: chooses(A)).what.startswith("stopped with OSError")
     assert outcome(lambda: tells(A)).what.startswith("stopped with Seen21")
     what = outcome(lambda: checks.finite(hands_over, A), hidden=True).what
     assert what == "the result is no plain NumPy array or number"
@@ -442,6 +447,13 @@ def test_keeps_order():
 def test_agrees_on_two_sets_of_arguments():
     assert passes(lambda: checks.agrees(lambda a: a - a.max(), A, A + 5))
     fails(lambda: checks.agrees(np.copy, A, A + 5))
+    buffer = np.zeros_like(A)
+
+    def same_buffer(a):
+        buffer[...] = a
+        return buffer
+
+    fails(lambda: checks.agrees(same_buffer, A, A + 5))
 
 
 def test_row_by_row():
@@ -449,6 +461,22 @@ def test_row_by_row():
     assert passes(lambda: checks.row_by_row(lambda a: a.sum(axis=-1), A))
     fails(lambda: checks.row_by_row(lambda a: a / a.sum(), A))
     fails(lambda: checks.row_by_row(np.sum, A))
+    whole = np.ones_like(A)
+
+    def overwrites(a):  # what the batch gave becomes what its rows give
+        if a.ndim > 1:
+            return whole
+        whole[...] = 0
+        return np.zeros_like(a)
+
+    fails(lambda: checks.row_by_row(overwrites, A))
+
+
+def test_empty_results_have_no_properties():
+    for check in (checks.finite, checks.sums_to_one):
+        assert fails(lambda check=check: check(lambda a: np.zeros((0, 3)), A)) == (
+            "the result is empty"
+        )
 
 
 def test_repeats_reveals_memory():

@@ -19,7 +19,6 @@ hint, and show no numbers.
 
 from __future__ import annotations
 
-import builtins
 import contextlib
 import html
 import io
@@ -211,9 +210,8 @@ def _what_stopped(error: BaseException, trace: TracebackType, hidden: bool) -> t
         last = last.tb_next
     if "NameError" in names and _cell(last) == _cell(trace):  # raised by the test cell's own line
         return "undefined", f"`{getattr(error, 'name', None)}` is not defined"
-    if hidden:  # a name of the student's own choice might tell what a hidden check asked
-        known = (base for base in type(error).__mro__ if hasattr(builtins, base.__name__))
-        return "failed", f"{STOPPED} {next(known).__name__}"
+    if hidden:  # the student chooses the type, depending on what a hidden check asked
+        return "failed", f"{STOPPED} an exception"
     try:
         message = " ".join(str(error).split())
     except Exception:
@@ -371,6 +369,7 @@ def gives_floats(f: Callable, args: Any, shape: tuple[int, ...]) -> None:
 def finite(f: Callable, args: Any) -> None:
     """Check that the result holds neither nan nor inf."""
     array = plain(call(f, *_tuple(args)))
+    expect(array.size > 0, "the result is empty")
     whole = np.isfinite(array).all()
     expect(whole, "the result has nan or inf in it", lambda: f"got {_show(array)}")
 
@@ -379,6 +378,7 @@ def sums_to_one(f: Callable, args: Any, axis: int = -1) -> None:
     """Check that the result sums to 1 along an axis, within 1e-5."""
     array = plain(call(f, *_tuple(args)))
     expect(array.ndim > 0, "the result is a single number, not an array")
+    expect(array.size > 0, "the result is empty")
     sums = array.sum(axis=axis, dtype=np.float64)
     near = np.isclose(sums, 1, rtol=0, atol=1e-5)
     expect(near.all(), "a sum is not 1", lambda: f"the sums are {_show(sums)}")
@@ -394,12 +394,13 @@ def keeps_order(f: Callable, a: np.ndarray) -> None:
 
 def agrees(f: Callable, args: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8) -> None:
     """Check that f gives the same for two sets of arguments: a shift, labels and one-hot labels."""
-    equal(call(f, *_tuple(args)), plain(call(f, *_tuple(other))), rtol, atol)
+    first = copied(plain(call(f, *_tuple(args))))  # a later call may overwrite its result
+    equal(first, plain(call(f, *_tuple(other))), rtol, atol)
 
 
 def row_by_row(f: Callable, batch: np.ndarray, rtol: float = 1e-5, atol: float = 1e-8) -> None:
     """Check that every row of f(batch) is what f gives for that row alone."""
-    whole = plain(call(f, batch))
+    whole = copied(plain(call(f, batch)))  # a later call may overwrite its result
     expect(whole.shape[:1] == batch.shape[:1], "wrong shape", f"got {whole.shape}")
     for got, row in zip(whole, batch, strict=True):
         equal(got, plain(call(f, row)), rtol, atol)
@@ -470,7 +471,10 @@ def with_params(net: Any, params: dict[str, np.ndarray]) -> Any:
     """Give a network these parameters, by changes in place as training makes them; return it."""
     own = net.params
     for name, value in params.items():
-        own[name] += value - own[name]
+        old = plain(own[name])
+        fits = np.broadcast_shapes(old.shape, np.shape(value)) == old.shape
+        expect(fits, "a parameter has the wrong shape", f"{name} has {old.shape}")
+        own[name] += value - old
     return net
 
 
@@ -501,9 +505,11 @@ def seeded(make: Callable[[int | None], Any], names: tuple[str, ...]) -> None:
     nets = [make(seed).params for seed in (0, 0, 1, 1, None, None)]
     for name in names:
         zero, zero_again, one, one_again, none, none_again = (
-            plain(params[name]).tolist() for params in nets
+            plain(params[name]) for params in nets
         )
-        same = zero == zero_again and one == one_again
+        same = np.array_equal(zero, zero_again) and np.array_equal(one, one_again)
         expect(same, "one seed gave two sets of weights")
-        expect(zero != one, "two seeds gave the same weights")
-        expect(none != none_again, "without a seed the same weights came twice")
+        differ = not np.array_equal(zero, one)
+        expect(differ, "two seeds gave the same weights")
+        differ = not np.array_equal(none, none_again)
+        expect(differ, "without a seed the same weights came twice")

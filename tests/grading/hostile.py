@@ -89,7 +89,7 @@ LOOPS = [
     Case("a regular expression that takes for ever", DOUBLE, stopped=True, limits=HANG,
          note="softmax",
          answers=softmax("import re\nre.match('(a*)*b', 'a' * 60)")),
-    Case("a loop in __del__", 3.0 + 3.0, stopped=True, limits=HANG, note="no answer",
+    Case("a loop in __del__", 3.0 + 3.0, stopped=True, limits=HANG, note="ended in a hidden test",
          answers=softmax("class D:\n    def __del__(self):\n        while np.min(a) < -1: pass\n"
                          "D()\ne = np.exp(a - np.max(a, -1, keepdims=True))\n"
                          "return e / e.sum(-1, keepdims=True)")),

@@ -138,17 +138,66 @@ def test_one_array_twice_is_one_array(work):
     assert student.same(x, x.copy()) is False
 
 
-def test_a_view_of_an_argument_shares_its_memory(work):
-    student = work("def rows(x):\n    return x[1:, ::2]\ndef flat(x):\n    return x.reshape(-1)")
-    for x in (np.arange(12.0).reshape(3, 4), np.asfortranarray(np.arange(12.0).reshape(3, 4))):
-        rows = student.rows(x)
-        np.testing.assert_array_equal(rows, x[1:, ::2])
-        assert np.shares_memory(rows, x)
+def test_a_part_of_an_argument_is_an_array_of_its_own(work):
+    student = work("def rows(x):\n    return x[1:, ::2]\ndef itself(x):\n    return x")
     x = np.arange(12.0).reshape(3, 4)
-    flat = student.flat(x)
-    flat[5] = -1
-    assert x[1, 1] == -1
-    assert not np.shares_memory(student.flat(x.T), x)
+    rows = student.rows(x)
+    np.testing.assert_array_equal(rows, x[1:, ::2])
+    assert not np.shares_memory(rows, x)
+    assert student.itself(x) is x
+
+
+def test_what_is_written_into_a_part_of_an_argument_arrives_in_the_argument(work):
+    student = work(
+        "import numpy as np\n"
+        "def double_row(row):\n    row *= 2\n"
+        "def add_by_nditer(x):\n"
+        "    with np.nditer(x, op_flags=['readwrite']) as it:\n"
+        "        for item in it:\n            item[...] = item + 1\n"
+        "def flat_gradient(f, x, h=1e-4):\n"
+        "    flat, g = x.reshape(-1), np.zeros(x.size)\n"
+        "    for i in range(flat.size):\n"
+        "        old = flat[i]\n"
+        "        flat[i] = old + h; up = f(x)\n"
+        "        flat[i] = old - h; down = f(x)\n"
+        "        flat[i] = old; g[i] = (up - down) / (2 * h)\n"
+        "    return g.reshape(x.shape)\n"
+        "def by_rows(f, x):\n"
+        "    return np.array([flat_gradient(f, row) for row in x])\n"
+    )
+    x = np.arange(12.0).reshape(3, 4)
+    student.double_row(x[1])
+    np.testing.assert_array_equal(x[1], [8, 10, 12, 14])
+    student.double_row(x[:, 0])
+    student.double_row(x[::2, ::-2])
+    np.testing.assert_array_equal(x, [[0, 2, 2, 6], [16, 10, 12, 14], [16, 18, 10, 22]])
+    student.add_by_nditer(x.T[1:])
+    np.testing.assert_array_equal(x[0], [0, 3, 3, 7])
+    before = x.copy()
+    # The student hands views of an argument to the test's function, which looks at the argument.
+    gradient = student.flat_gradient(lambda point: float((point**2).sum()), x)
+    np.testing.assert_allclose(gradient, 2 * x, rtol=1e-6)
+    gradient = student.by_rows(lambda row: float((x**2).sum()), x)
+    np.testing.assert_allclose(gradient, 2 * x, rtol=1e-6)
+    np.testing.assert_allclose(x, before)
+
+
+def test_overlapping_arguments_are_two_arrays_that_stay_in_step(work):
+    student = work(
+        "def change(x, row):\n    x[0] += 1\n"
+        "class Keep:\n    def __init__(self, x):\n        self.x, self.row = x, x[0]\n"
+        "    def sums(self):\n        return float(self.x.sum()), float(self.row.sum())\n"
+    )
+    x = np.zeros((2, 3))
+    student.change(x, x[0])
+    np.testing.assert_array_equal(x, [[1, 1, 1], [0, 0, 0]])
+    keep = student.Keep(x)
+    x[0] = 5
+    assert keep.sums() == (15, 15)  # the student's view lies in the student's copy
+    row = keep.row
+    keep.x[0, 0] = 0
+    assert keep.sums() == (10, 10)
+    np.testing.assert_array_equal(row, [0, 5, 5])
 
 
 def test_cyclic_values_cross(echo):

@@ -9,9 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from utils.grading import wire
+from utils.grading import wire, wire_arrays, wire_decode, wire_encode
 from utils.grading.link import SharedHeap
 from utils.grading.wire import CannotCross, WireError, pack, unpack
+from utils.grading.wire_arrays import generator_state as generator_parts
 
 
 class Thing:
@@ -287,6 +288,15 @@ def array(dtype, shape, data):
     )  # fmt: skip
 
 
+def INT(n):  # noqa: N802
+    """An int as a value."""
+    out = bytearray()
+    wire.Encoder(Heap(1)).value(out, n, 1)
+    return bytes(out)
+
+
+MENTION = b"x" + struct.pack("<Q", 101)
+
 BAD = {
     "nothing": b"",
     "an unknown tag": message(b"?"),
@@ -344,21 +354,47 @@ BAD = {
     "a letter beyond Unicode, swapped": message(
         b"N", record(101, "a", array(">U1", (1,), b"\x7f" * 4))
     ),
+    "an array of elements without a size": message(
+        b"N", record(101, "a", array("|S0", (64,), b""))
+    ),
+    "an array of text without a size": message(b"N", record(101, "a", array("<U0", (3,), b""))),
+    "an empty array with a huge length": message(
+        b"N", record(101, "a", array("<f8", (0, 1 << 30), b""))
+    ),
+    "an empty array whose lengths overflow": message(
+        b"N", record(101, "a", array("<f8", (1 << 32, 0, 1 << 32), b""))
+    ),
+    "a dtype that NumPy writes otherwise": message(b"D\x03=f8"),
+    "a time in an unknown unit": message(b"D\x07<M8[xs]"),
+    "a time without a unit": message(b"n\x03<M8\x08\0\0\0" + bytes(8)),
+    "a scalar without its bytes": message(b"n\x03<f8\0\0\0\0"),
+    "a scalar text without a size but with bytes": message(b"n\x03|S0\x01\0\0\0x"),
+    "a record numbered 0": message(b"N", record(0, "l", bytes(4))),
+    "a record numbered 1": message(b"N", record(1, "l", bytes(4))),
+    "a record numbered 2^63 + 1": message(b"N", record((1 << 63) + 1, "l", bytes(4))),
+    "an array in the memory of another": message(
+        b"N", record(101, "v", struct.pack("<QQqQ", 4, 0, 8, 1))
+    ),
+    "an array that grows": message(b"N", record(4, "a", array("<f8", (2, 3, 1), bytes(48)))),
+    "an object that is replaced": message(b"N", record(14, "o", b"t\0\0\0\0")),
+    "an int that has too many digits": message(b"I" + struct.pack("<I", 1781) + bytes(1781)),
+    "a range of 2^62 numbers": message(b"r" + INT(0) + INT(1 << 62) + INT(1)),
+    "a range of one step too many": message(b"r" + INT(0) + INT(-2_000_001) + INT(-1)),
+    "a range without a step": message(b"r" + INT(0) + INT(1) + INT(0)),
+    "ranges that are long together": message(
+        b"t\2\0\0\0" + 2 * (b"r" + INT(0) + INT(1_100_000) + INT(1))
+    ),
+    "keys with the same hash": message(
+        b"N", record(101, "d", struct.pack("<I", 100) + b"".join(
+            INT(i * (2**61 - 1)) + b"N" for i in range(100)))
+    ),
+    "elements with the same hash": message(
+        b"z" + struct.pack("<I", 100) + b"".join(INT(i * (2**61 - 1)) for i in range(100))
+    ),
     "a known array of another shape": message(
         b"N", record(4, "a", array("<f8", (3, 2), bytes(48)))
     ),
     "a known array of another type": message(b"N", record(4, "a", array("<i8", (2, 3), bytes(48)))),
-    "a view of nothing": message(b"N", record(101, "v", struct.pack("<QQqQ", 99, 0, 8, 1))),
-    "a view of a list": message(b"N", record(101, "v", struct.pack("<QQqQ", 6, 0, 8, 1))),
-    "a view beyond the end": message(b"N", record(101, "v", struct.pack("<QQqQ", 4, 0, 8, 7))),
-    "a view before the start": message(b"N", record(101, "v", struct.pack("<QQqQ", 4, 8, -8, 3))),
-    "a view with a huge offset": message(
-        b"N", record(101, "v", struct.pack("<QQqQ", 4, 1 << 63, 8, 1))
-    ),
-    "a view of 2^50 elements": message(
-        b"N", record(101, "v", struct.pack("<QQqQ", 4, 0, 0, 1 << 50))
-    ),
-    "a view cut short": message(b"N", record(101, "v", struct.pack("<QQq", 4, 0, 8))),
 }  # fmt: skip
 
 
@@ -373,16 +409,161 @@ def test_what_no_honest_sender_writes_is_refused(what):
 
 
 def test_long_messages_and_large_dicts_are_refused(monkeypatch):
-    monkeypatch.setattr(wire, "MAX_BYTES", 1000)
+    monkeypatch.setattr(wire_encode, "MAX_BYTES", 1000)
+    monkeypatch.setattr(wire_decode, "MAX_BYTES", 1000)
     with pytest.raises(WireError, match="too long"):
         unpack(bytes(1001), Heap(0))
     with pytest.raises(CannotCross, match="at once"):
         pack(bytes(1001), Heap(0))
     monkeypatch.undo()
-    monkeypatch.setattr(wire, "MAX_HASHED", 3)
-    for value in ({1, 2, 3, 4}, dict.fromkeys(range(4))):
+    for value in (set(range(20_000)), dict.fromkeys(range(20_000))):
+        with pytest.raises(CannotCross, match="of more than 16,384 elements"):
+            pack(value, Heap(1))
+        monkeypatch.setattr(wire.Encoder, "check_hashed", lambda *_: None)
+        data = b"".join(pack(value, Heap(1)))
+        monkeypatch.undo()
         with pytest.raises(WireError, match="too large"):
-            cross(value, Heap(1), Heap(0))
+            unpack(data, Heap(0))
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).nmant != 63, reason="no extended floats here")
+@pytest.mark.parametrize(("dtype", "count"), [("<f16", 1), (">f16", 1), ("<c32", 2), (">c32", 2)])
+def test_extended_floats_that_no_processor_makes_are_refused(dtype, count):
+    for first, second in ((0x3FFF, 0), (0, 0x80), (0x7FFF, 0), (0x7FFF, 0x7F)):
+        one = bytes(7) + bytes([second]) + struct.pack("<H", first) + bytes(6)
+        data = count * (one[::-1] if dtype[0] == ">" else one)
+        with pytest.raises(WireError, match="extended float"):
+            unpack(message(b"N", record(101, "a", array(dtype, (1,), data))), Heap(0))
+    good = bytes(7) + b"\x80" + struct.pack("<H", 0x3FFF) + b"\xa5" * 6  # 1, and some padding
+    data = count * (good[::-1] if dtype[0] == ">" else good)
+    value, _ = unpack(message(MENTION, record(101, "a", array(dtype, (1,), data))), Heap(0))
+    assert value.real.tolist() == [1]
+
+
+@pytest.mark.parametrize("dtype", ["<f16", ">f16", "<c32", ">c32"])
+def test_the_padding_of_extended_floats_is_never_sent(dtype):
+    if np.dtype(dtype).itemsize * 8 == np.finfo(np.longdouble).bits and not wire_arrays._EXTENDED:
+        pytest.skip("they have no padding here")
+    stale = np.arange(1, 4).astype(dtype)
+    raw = stale.view(np.uint8)
+    wire_arrays._extended_bytes(raw, stale.dtype)[:, 10:] = 0xA5
+    assert b"\xa5" in stale.tobytes()
+    for value in (stale, stale[0], [stale[::2]], stale * 2):
+        assert b"\xa5" not in b"".join(pack(value, Heap(0)))
+    there = cross(stale, Heap(0), Heap(1))
+    np.testing.assert_array_equal(there, stale)
+
+
+def test_what_an_array_is_not_told_is_zero():
+    heap = Heap(0)
+    for size in range(1, 200):
+        del (stale := [np.full(size, 0xA5, np.uint8) for _ in range(8)])[:]
+    for flags in range(8):
+        data = message(MENTION, record(101 + 2 * flags, "a", array("|i1", (50,), bytes(50)), flags))
+        value, _ = unpack(data.replace(MENTION, b"x" + struct.pack("<Q", 101 + 2 * flags)), heap)
+        owner = value if value.base is None else value.base
+        assert owner.tobytes().strip(b"\0") == b""
+    assert stale == []
+
+
+def test_dicts_that_could_collide_are_limited_together():
+    few, many = ([dict.fromkeys(range(9000)) for _ in range(n)] for n in (3, 4))
+    assert len(cross(few, Heap(1), Heap(0))) == 3
+    with pytest.raises(WireError, match="too large"):
+        cross(many, Heap(1), Heap(0))
+
+
+def test_what_is_shared_is_limited(monkeypatch):
+    for module in (wire_encode, wire_decode):
+        monkeypatch.setattr(module, "MAX_SHARED_BYTES", 10_000)
+    heap, peer = Heap(0), Heap(1)
+    kept = [np.ones(500), [0]]
+    there = cross(kept, heap, peer)
+    with pytest.raises(CannotCross, match="shared"):
+        pack(np.ones(1000), heap)
+    there[1] += range(1000)  # what is shared already grows
+    monkeypatch.setattr(wire_encode, "MAX_SHARED_BYTES", 1 << 30)
+    data = b"".join(pack(None, peer))
+    with pytest.raises(WireError, match="shared"):
+        unpack(data, heap)
+    there[1][:] = []
+    heap, peer = Heap(0), Heap(1)
+    for _ in range(20):  # what is dropped counts no more
+        cross(np.ones(1000), heap, peer)
+        for number in list(heap.things):
+            heap.drop(number), peer.drop(number)
+    assert heap.cost == peer.cost == 0
+
+
+def test_an_int_that_crosses_can_be_written():
+    most = 1 << (8 * 1780 - 1)
+    for value in (most - 1, 1 - most):
+        assert str(cross(value, Heap(0), Heap(1))) == str(value)
+    for value in (most, -most - 1):
+        with pytest.raises(CannotCross, match="an int of 1781 bytes"):
+            pack(value, Heap(0))
+
+
+def endless(what):
+    """Lists that would be endless when written out."""
+    one, ring = [0], []
+    for _ in range(60):
+        one = [one, one]
+    ring += [ring, ring]
+    hold = [0]
+    hold = {"a": (hold,) * 3000}
+    wide = [[hold["a"][0]] * 3000] * 3000
+    return {"twice": one, "ring": ring, "value": (wide,) * 900, "dict": {1: {2: one}}}[what]
+
+
+@pytest.mark.parametrize("what", ["twice", "ring", "value", "dict"])
+def test_what_would_be_endless_when_written_out_is_refused(what):
+    with pytest.raises(WireError, match="endless|too many ways"):
+        cross(endless(what), Heap(1), Heap(0))
+
+
+def test_what_becomes_endless_bit_by_bit_is_refused():
+    near, far = Heap(1), Heap(0)
+    lists = [[i] for i in range(60)]
+    cross(lists, near, far)
+    for i in range(1, 20):
+        lists[i] += [lists[i - 1], lists[i - 1]]
+        cross(None, near, far)
+    for i in range(20, 60):
+        lists[i] += [lists[i - 1], lists[i - 1]]
+    with pytest.raises(WireError, match="endless"):
+        cross(None, near, far)
+
+
+def test_what_is_met_often_may_cross():
+    row, ring, deep = [0.0] * 100, [1], []
+    ring.append(ring)
+    for _ in range(5000):
+        deep = [deep, ring]
+    values = [[row] * 1000, ring, deep, [[i] for i in range(9000)], dict.fromkeys(range(999), row)]
+    there = cross(values, Heap(1), Heap(0))
+    assert there[0] == values[0]
+    assert there[1][1] is there[1]
+    assert there[3] == values[3]
+
+
+def test_a_value_is_named_in_no_time_whatever_it_holds():
+    ring = []
+    ring += [ring, {"ring": ring}]
+    twice = [0]
+    for _ in range(200):
+        twice = [twice, twice]
+    for value in (
+        ring,
+        twice,
+        (twice,),
+        {1: twice},
+        10**4000,
+        [10**5000],
+        "x" * 10**7,
+        [[[[[1]]]]],
+    ):
+        assert len(wire.short(value)) < 90
 
 
 @pytest.mark.parametrize("size", [10, 100_000])
@@ -411,7 +592,7 @@ def generator_state(**changes):
     heap, peer = Heap(0), Heap(1)
     rng = np.random.Generator(getattr(np.random, bits)(1))
     cross(rng, heap, peer)
-    name, parts = wire._generator_state(rng)
+    name, parts = generator_parts(rng)
     name = changes.pop("name", name)
 
     def change(part):
@@ -444,10 +625,10 @@ def generator_state(**changes):
 )  # fmt: skip
 def test_impossible_states_of_random_generators_are_refused(changes):
     heap, data, rng = generator_state(**changes)
-    before = wire._generator_state(rng)
+    before = generator_parts(rng)
     with pytest.raises(WireError):
         unpack(data, heap)
-    assert wire._generator_state(rng) == before
+    assert generator_parts(rng) == before
 
 
 def test_a_possible_state_of_a_random_generator_is_taken_over():

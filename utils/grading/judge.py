@@ -78,6 +78,7 @@ class Judge:
         self.lent: dict[str, Any] = {}  # the student's, as the latest test cell saw them
         self.results: dict[int, Ran | Verdict] = {}
         submission.publish = self._publish
+        submission.hush = True  # but for test cells
 
     def _publish(self, output: Output) -> None:
         self.shell.outputs.add(
@@ -135,7 +136,6 @@ class Judge:
 
     def _trusted(self, cell: dict) -> None:
         """Run a locked cell here, too, so that tests use the course's definitions."""
-        self.submission.hush = True
         error: BaseException | None
         try:
             self._lend(cell)
@@ -143,8 +143,6 @@ class Judge:
             _, error = self.shell.run(cell["label"], cell["source"], code=code)
         except StudentError as ended:
             error = ended
-        finally:
-            self.submission.hush = False
         self.shell.outputs.take()
         if error:
             self.submission.note(
@@ -165,7 +163,8 @@ class Judge:
         for name in used & USUAL_NAMES.keys():
             namespace[name] = importlib.import_module(USUAL_NAMES[name])
         used -= USUAL_NAMES.keys()
-        self.lent = self.submission.get(used)
+        # All names are asked for before it can be told which of them this cell uses.
+        self.lent = self.submission.get(used & self.submission.names()) if used else {}
         if not used <= {*self.lent, *cell["binds"], *cell["parameters"]}:
             self.submission.missed_names = True
         namespace.update(self.lent)
@@ -187,7 +186,7 @@ class Judge:
         """Run a test cell where it stands."""
         submission, namespace = self.submission, self.shell.user_ns
         submission.missed_names = place.missed
-        submission.hush = cell["hidden"]
+        submission.hush, submission.hidden = False, cell["hidden"]
         value: Any = None
         error: BaseException | None
         try:
@@ -204,7 +203,7 @@ class Judge:
             error = ended
             self.shell.outputs.add(error_output(ended, None, cell["hidden"]))
         finally:
-            submission.hush = False
+            submission.hush, submission.hidden = True, False
         verdict = self._verdict(cell, value, error, self.shell.outputs.take())
         verdict.missed_names = submission.missed_names
         return verdict
@@ -229,7 +228,10 @@ class Judge:
                 kept.append(output)
         if error is not None:
             errors = [output for output in outputs if output["output_type"] == "error"]
-            kept.append(errors[-1] if errors else error_output(error, None, cell["hidden"]))
+            if cell["hidden"]:  # a student chooses the type, depending on what a test asks
+                kept.append(error_output(Exception(), None, hidden=True))
+            else:
+                kept.append(errors[-1] if errors else error_output(error, None))
             return Verdict(0.0, kept, checks, f"{kept[-1]['ename']}: {kept[-1]['evalue']}")
         points = self._points(cell, value, most)
         kept.append(
@@ -249,7 +251,10 @@ class Judge:
             return 0.0
         if kind not in (int, float) and not isinstance(value, np.integer | np.floating):
             return most  # a test cell of plain asserts, none of which failed
-        points = float(value)
+        try:
+            points = float(value)
+        except OverflowError:  # an int beyond all floats
+            points = math.inf if value > 0 else -math.inf
         if math.isfinite(points) and -1e-9 <= points <= most + 1e-9:
             return min(max(points, 0.0), most)
         self.submission.note(

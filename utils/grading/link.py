@@ -3,7 +3,8 @@
 Both sides use it. A question is answered before the next one is asked, but the answer may need
 questions the other way (the judge calls `numerical_gradient`, which calls the judge's `f`), as deep
 as it goes. Each question carries eight random bytes which its answer must repeat: an answer written
-ahead, late or twice fits no question and ends the link.
+ahead, late or twice fits no question. A message that breaks the rules ends the connection for good:
+after the first `WireError` every further use of it raises the same error, whoever caught the first.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from utils.grading.wire import CannotCross, WireError
 
 _length = struct.Struct("<Q")
 _AT_ONCE = 1 << 16
-_LOOK = 0.05  # seconds between two looks at what the other process uses
+_LOOK = 0.05  # seconds between two looks at the clock and at what the other process uses
 
 
 class Ended(ConnectionError):
@@ -33,7 +34,7 @@ class Late(TimeoutError):
 
 
 class SharedHeap(wire.Heap):
-    """A heap that makes stand-ins for the peer's things, and tells when they are no longer used."""
+    """A heap that makes proxies of the peer's objects, and tells when they are no longer used."""
 
     def __init__(self, first: int) -> None:
         super().__init__(first)
@@ -41,29 +42,39 @@ class SharedHeap(wire.Heap):
         self._descriptions: dict[int, tuple] = {}
         self._unused: list[int] = []
 
+    def checked(self, description: tuple) -> tuple:
+        """Return a description with nothing in it but what a proxy needs.
+
+        Raises:
+            WireError: it has the wrong form.
+        """
+        return description
+
     def make(self, number: int, description: tuple) -> Any:
-        """Return a new stand-in."""
+        """Return a new proxy."""
         raise NotImplementedError
 
     def stand_in(self, number: int, description: tuple | None) -> Any:
         if (ref := self._alive.get(number)) and (value := ref()) is not None:
             return value
-        if description is None:
+        if description is not None:
+            description = self.checked(description)
+        else:
             description = self._descriptions.get(number)
         if description is None or len(self._descriptions) >= wire.MAX_RECORDS:
-            raise WireError("an unknown thing is mentioned")
+            raise WireError("an unknown object is mentioned")
         value = self.make(number, description)
         self._descriptions[number] = description
         self.adopt(number, value)
         return value
 
     def adopt(self, number: int, value: Any) -> None:
-        """Let another value be the stand-in for a number."""
+        """Let another value be the proxy of a number's object."""
         unused = self._unused
         self._alive[number] = weakref.ref(value, lambda _: unused.append(number))
 
     def unused(self) -> list[int]:
-        """Return the numbers of stand-ins that have gone since the last call; forget these."""
+        """Return the numbers of proxies that have gone since the last call; forget these."""
         gone = []
         while self._unused:
             number = self._unused.pop()
@@ -88,7 +99,9 @@ class Link:
         self.verbs: dict[str, Callable] = {}  # what the peer may ask
         self._read = bytearray()  # what has been read of the next message
         self._space = memoryview(bytearray(_AT_ONCE))
-        self.tidy = False  # whether this side forgets shared things that it does not use
+        self.tidy = False  # whether this side forgets shared objects that it does not use
+        self._looked = time.monotonic()  # when the watch was asked
+        self._fault: WireError | None = None  # why the connection is of no more use
 
     # What differs between the two sides. ----------------------------------------------------------
 
@@ -138,9 +151,15 @@ class Link:
         try:
             self.send(answer, token, body)
         except (CannotCross, MemoryError) as error:
-            self.send("failed", token, self.failure(error))
+            try:
+                self.send("failed", token, self.failure(error))
+            except CannotCross as error:  # the peer would wait for an answer forever
+                self._fault = WireError("a question could not be answered")
+                raise self._fault from error
 
     def send(self, verb: str, token: bytes, body: tuple) -> None:
+        if self._fault:
+            raise self._fault
         message = (verb, token, body)
         parts = wire.pack(message, self.heap, self.heap.unused(), self.tidy)
         size = sum(map(len, parts))
@@ -153,6 +172,15 @@ class Link:
 
     def receive(self) -> tuple[str, bytes, tuple]:
         """Return verb, token and body of the next message."""
+        if self._fault:
+            raise self._fault
+        try:
+            return self._receive()
+        except WireError as error:
+            self._fault = error  # the heap may be half up to date
+            raise
+
+    def _receive(self) -> tuple[str, bytes, tuple]:
         while len(self._read) < 8:
             self._read += self._some()
         (size,) = _length.unpack_from(self._read)
@@ -178,17 +206,20 @@ class Link:
         """Send or receive some bytes; return how many."""
         while True:
             if self.deadline is not None:
-                left = self.deadline - time.monotonic()
-                if left <= 0:
+                now = time.monotonic()
+                if now >= self.deadline:
                     raise Late
-                self.sock.settimeout(min(left, _LOOK))
+                if now - self._looked >= _LOOK:  # however busy the peer keeps this side
+                    self._looked = now
+                    if why := self.watch():
+                        raise Ended(why)
+                self.sock.settimeout(min(self.deadline - now, _LOOK))
             try:
                 if count := act(view):
                     return count
                 raise Ended
             except TimeoutError:
-                if why := self.watch():
-                    raise Ended(why) from None
+                continue
             except OSError as error:
                 raise Ended from error
 

@@ -1,20 +1,22 @@
-"""Stand-ins: what a test cell holds in place of what the student's cells define.
+"""Proxies: what a test cell holds in place of what the student's cells define.
 
-A test cell says `softmax(x)`; there `softmax` is a stand-in. Calling it sends the arguments over
-and brings plain values back. Whatever is not plain comes back as another stand-in, whose type bears
-the name of the student's class, so that `type(result).__name__` tells the truth.
+A test cell says `softmax(x)`; there `softmax` is a proxy. Calling it sends the arguments over and
+brings plain values back. Whatever is not plain comes back as another proxy, whose type has the name
+of the student's class.
 
-A stand-in hands on what a test asks of it by name: calls, attributes, items, iteration, length. It
+A proxy hands on what a test asks of it by name: calls, attributes, items, iteration, length. It
 never hands on what would let it speak for itself: it equals nothing but itself, it has no
-arithmetic, no order, no truth value and no `__array__`, and NumPy's functions cannot ask it for a
-method (`np.sum(p)` would otherwise call the `sum` of an object that claims to be right).
+arithmetic, no order and no `__array__`, and NumPy's functions cannot ask it for a method
+(`np.sum(p)` would otherwise call the `sum` of an object that claims to be right).
 
 What this does not protect against:
 
 - A test that asks a student's object about itself (`result.is_right()`) believes the answer. Tests
   compare plain values; `checks` insists on them.
 - A test that works out what it expects from an array after it has handed that array over: the
-  student's code may have changed it, as in any notebook. `checks` hands over copies.
+  student's code may have changed it, as in any notebook. `checks` hands over copies. The same holds
+  for a random generator that is handed over and used again, and for a list or an array that came
+  back: a later call may change it. What the test never hands over cannot be reached.
 - Two answers to one question. A function may answer otherwise each time, and may notice that it is
   being tested.
 """
@@ -43,6 +45,9 @@ if TYPE_CHECKING:
     from utils.grading.submission import Submission
 
 MAX_NESTING = 40  # of questions within questions
+MAX_RAISED = 100  # of a test's own exceptions, kept for the call that they came out of
+MAX_LENGTH = 1 << 31  # of a student's object
+_LINES = range(1 << 31)  # line numbers
 
 
 # The student's exceptions -----------------------------------------------------------------------
@@ -129,7 +134,8 @@ def student_error(body: Any) -> tuple[StudentError, int]:
     """Return the exception that an answer describes, and the number of a test's own behind it."""
     match body:
         case (str(name), tuple(bases), str(message), str(cell), int(line), str(code), int(number)):
-            pass
+            if line not in _LINES:
+                raise WireError("an exception has an impossible line number")
         case _:
             raise WireError("an exception has the wrong form")
     base = next((_BASES[b] for b in bases if isinstance(b, str) and b in _BASES), None)
@@ -151,16 +157,16 @@ def repeat_warnings(warned: tuple) -> None:
     """Give in this process the warnings that a call gave in the submission's."""
     for warning in warned[:20]:
         match warning:
-            case (str(kind), str(text), int(line)):
+            case (str(kind), str(text), int(line)) if line in _LINES:
                 category = _WARNINGS.get(kind, UserWarning)
                 warnings.warn_explicit(text[:1000], category, "submission", line)
 
 
-# Stand-ins --------------------------------------------------------------------------------------
+# Proxies ----------------------------------------------------------------------------------------
 
 
 class StudentThing:
-    """Stands for something that lives in the submission's process."""
+    """The proxy of something that lives in the submission's process."""
 
     __slots__ = ("__weakref__", "_thing_about", "_thing_link", "_thing_number", "_thing_origin")
 
@@ -203,7 +209,8 @@ class StudentThing:
         return f"<{kind} `{given}` of the submission>" if given else f"<{kind} of the submission>"
 
     def __dir__(self) -> list[str]:
-        return [name for name in _ask(self, "dir") if type(name) is str]
+        names = _ask(self, "dir")
+        return [name for name in names if type(name) is str] if type(names) is list else []
 
     def __copy__(self) -> Any:
         return _ask(self, "copy")
@@ -264,7 +271,7 @@ _ERRORS = np.geterr()
 _SPECIAL = {
     "__call__": _call,
     "__next__": _next,
-    "__len__": _special("__len__", lambda n: type(n) is int and 0 <= n < 1 << 62),
+    "__len__": _special("__len__", lambda n: type(n) is int and 0 <= n < MAX_LENGTH),
     "__getitem__": _special("__getitem__"),
     "__setitem__": _special("__setitem__"),
     "__delitem__": _special("__delitem__"),
@@ -287,8 +294,8 @@ def _signature(text: str) -> inspect.Signature:
     """Return a signature from its text; nothing in the text is run."""
     try:
         given = ast.parse(f"def f{text}: pass").body[0].args
-    except SyntaxError:  # a default value's repr need not be Python
-        raise AttributeError("__signature__") from None
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        raise AttributeError("__signature__") from None  # a default value's repr need not be Python
 
     def default(node: ast.expr | None) -> Any:
         if node is None:
@@ -315,7 +322,10 @@ def _signature(text: str) -> inspect.Signature:
     ]
     if given.kwarg:
         found.append(P(given.kwarg.arg, P.VAR_KEYWORD))
-    return inspect.Signature(found)
+    try:
+        return inspect.Signature(found)
+    except ValueError:  # the same name twice, say
+        raise AttributeError("__signature__") from None
 
 
 # The judge's end of the link --------------------------------------------------------------------
@@ -366,16 +376,23 @@ class JudgeHeap(SharedHeap):
         name, special, _ = open_to_students(value)
         return name, special
 
-    def make(self, number: int, description: tuple) -> Any:
+    def checked(self, description: tuple) -> tuple:
         match description:
-            case (str(what), str(kind), str(name), tuple(special)):
+            case (str(what), str(kind), str(name), tuple(special)) if (
+                what in _WHAT and len(special) < 20
+            ):
                 pass
             case _:
-                raise WireError("a thing's description has the wrong form")
-        special = tuple(s for s in special if isinstance(s, str) and s in _SPECIAL)
-        about = what, _plain_name(kind), _plain_name(name) if name else "", special
-        return _thing_type(about[1], special, what == "class")(self.link, number, about)
+                raise WireError("the description of an object has the wrong form")
+        known = tuple(method for method in _SPECIAL if method in special)
+        return str(what), _plain_name(kind), _plain_name(name) if name else "", known
 
+    def make(self, number: int, description: tuple) -> Any:
+        what, kind, _, special = description
+        return _thing_type(kind, special, what == "class")(self.link, number, description)
+
+
+_WHAT = ("object", "array", "module", "class", "function")  # what a proxy may stand for
 
 _OPEN_SPECIAL = (
     "__call__", "__len__", "__getitem__", "__setitem__", "__delitem__", "__contains__", "__iter__",
@@ -438,13 +455,15 @@ class JudgeLink(Link):
             return super().ask(verb, *args)
         finally:
             self.depth -= 1
+            if not self.depth:
+                self.raised.clear()
 
     # What a submission may ask --------------------------------------------------------------------
 
     def opened(self, thing: Any) -> tuple[tuple[str, ...], bool]:
         """Return what may be asked of a thing: special methods, whether it has attributes."""
         number = self.heap.number(thing)
-        if number is None or self.heap.things[number].kind != wire.KIND_OTHER:
+        if number is None or self.heap.things[number].kind != wire.OBJECT:
             raise WireError("a question about something that was not handed over")
         _, special, attributes = open_to_students(thing)
         return special, attributes
@@ -483,8 +502,10 @@ class JudgeLink(Link):
     def failure(self, error: BaseException) -> tuple:
         if not isinstance(error, Exception):
             raise error
-        number = len(self.raised) + 1
-        self.raised[number] = error
+        number = 0
+        if len(self.raised) < MAX_RAISED:
+            number = len(self.raised) + 1
+            self.raised[number] = error
         return type_name(error), text_of(error), number
 
     def answer(self, good: bool, body: tuple) -> Any:
@@ -493,8 +514,9 @@ class JudgeLink(Link):
         value, shown, warned = body
         if type(shown) is not str or type(warned) is not tuple:
             raise WireError("an answer has the wrong form")
-        self.submission.show(shown)
-        repeat_warnings(warned)
+        if not self.submission.hush:
+            self.submission.show(shown)
+            repeat_warnings(warned)
         if good:
             if type(value) in (dict, list):
                 self.recent.append(value)

@@ -217,7 +217,7 @@ class StudentLink(Link):
         return tuple(
             name
             for name in list(self.shell.user_ns)
-            if isinstance(name, str) and name not in self.given and name[:1] != "_"
+            if type(name) is str and name not in self.given
         )
 
     def get(self, names: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:

@@ -28,9 +28,14 @@ from utils.grading.stand_ins import (
     StudentError,
     StudentThing,
 )
+from utils.grading.terminal import clean
 from utils.grading.wire import WireError
 
 MAX_STARTS = 60  # processes of one submission
+MAX_NOTES = 30
+MAX_OUTPUTS = 5000  # of a cell
+MAX_NOTE = 1000  # characters
+HIDDEN_NOTE = "the submission's process ended in a hidden test"  # how and where is not told
 
 
 class Keeper(Protocol):
@@ -71,7 +76,10 @@ class Submission:
         cpu_seconds: of all its processes so far.
         memory_bytes: largest resident set of one of them.
         missed_names: the student's code raised a NameError, or a test found no such name.
-        hush: what the student's code shows is not passed on.
+        hush: what calls print and warn of is dropped. The judge sets it whenever no test cell runs:
+            the text would go to its own stderr, and from there to somebody's terminal.
+        hidden: a hidden test runs: what calls print is dropped, and notes tell no more than that a
+            process ended.
         publish: takes what it displays during a test.
     """
 
@@ -83,6 +91,7 @@ class Submission:
     memory_bytes: int = 0
     missed_names: bool = False
     hush: bool = False
+    hidden: bool = False
     publish: Callable[[Output], None] | None = None
 
     def __post_init__(self) -> None:
@@ -192,6 +201,8 @@ class Submission:
             self.cpu_seconds += report.get("cpu", 0.0)
             self.memory_bytes = max(self.memory_bytes, report.get("memory", 0))
             self.why_ended = why or report.get("why") or "it left without an answer"
+            if self.hidden:  # a visible test may ask later
+                self.why_ended = "it ended in a hidden test"
 
     def stop(self, text: str) -> None:
         """Note that the submission was stopped."""
@@ -199,8 +210,9 @@ class Submission:
         self.note(text)
 
     def note(self, text: str) -> None:
-        """Add a sentence for the person who looks at this submission."""
-        if text not in self.notes and len(self.notes) < 30:
+        """Add a sentence for the person who looks at this submission; parts may be a student's."""
+        text = clean(text[:MAX_NOTE])
+        if text not in self.notes and len(self.notes) < MAX_NOTES:
             self.notes.append(text)
 
     # Questions ------------------------------------------------------------------------------------
@@ -213,7 +225,7 @@ class Submission:
             CannotCross: an argument cannot be handed over.
         """
         about = thing._thing_origin
-        if not about and not self.hush:  # in a hidden test the student's choice of words might tell
+        if not about and not self.hidden:  # else the student's choice of words might tell
             about = thing._thing_about[2] or thing._thing_about[1]
         about = f"`{about}`" if about else "a call"
         self.revive(thing)
@@ -224,11 +236,15 @@ class Submission:
         except (CallTimeout, ProcessEnded, OutOfTime) as error:
             if isinstance(error, CallTimeout):
                 self.late[about] = late + 1
-            self.stop(f"{about}: {error}")
+            self.stop(self._as_note(f"{about}: {error}"))
             raise
 
+    def _as_note(self, text: str) -> str:
+        """Return a note; in hidden tests always the same, as a student chooses how it ends."""
+        return HIDDEN_NOTE if self.hidden else text
+
     def revive(self, thing: StudentThing) -> None:
-        """Make a stand-in stand for its successor if its process has ended."""
+        """Make a proxy stand for its successor if its process has ended."""
         if thing._thing_link is self.link:
             return
         link = self.ready()
@@ -243,7 +259,11 @@ class Submission:
     def names(self) -> set[str]:
         """Return the names that the student's cells have defined."""
         self.ready()
-        found = self._ask(self.limits.call_seconds, "names")
+        try:
+            found = self._ask(self.limits.call_seconds, "names")
+        except (CallTimeout, ProcessEnded, OutOfTime) as error:
+            self.stop(self._as_note(f"names of the cells: {error}"))
+            raise
         return {name for name in found if type(name) is str} if type(found) is tuple else set()
 
     def get(self, names: set[str]) -> dict[str, Any]:
@@ -268,7 +288,7 @@ class Submission:
         try:
             pairs = self._ask(self.limits.call_seconds, "get", names)
         except (CallTimeout, ProcessEnded, OutOfTime) as error:
-            self.stop(f"{', '.join(names)[:200]}: {error}")
+            self.stop(self._as_note(f"{', '.join(names)[:200]}: {error}"))
             raise
         values = {}
         for pair in pairs if type(pairs) is tuple else ():
@@ -305,7 +325,7 @@ class Submission:
 
     def show(self, shown: str) -> None:
         """Show a call's prints and displays as if they were the test cell's own."""
-        if self.hush or not shown:
+        if self.hush or self.hidden or not shown:
             return
         for output in clean_outputs(shown, self.limits.output_bytes):
             if output["output_type"] == "stream":
@@ -329,13 +349,15 @@ def clean_outputs(text: str, limit: int) -> list[Output]:
         text: the outputs as JSON.
         limit: bytes of outputs to keep; a submission that follows the rules keeps to it.
     """
+    if len(text) > 16 * limit + 10_000:  # JSON writes a character in up to twelve
+        return []
     try:
         given = json.loads(text)
     except (ValueError, RecursionError):
         return []
     outputs: list[Output] = []
     left = 2 * limit
-    for one in given if isinstance(given, list) else []:
+    for one in given[:MAX_OUTPUTS] if isinstance(given, list) else []:
         match one:
             case {"output_type": "stream", "name": "stdout" | "stderr" as name, "text": str(words)}:
                 words = writable(words[:left])
@@ -352,7 +374,7 @@ def clean_outputs(text: str, limit: int) -> list[Output]:
                     "evalue": writable(value[:5000]),
                     "traceback": lines,
                 }
-                size = sum(map(len, lines))
+                size = sum(map(len, lines)) + len(output["ename"]) + len(output["evalue"])
             case {"output_type": "display_data" | "execute_result" as kind, "data": dict(data)}:
                 kept = {
                     mime: writable(item)

@@ -1,0 +1,111 @@
+"""The connection: who keeps the other side busy is still watched, and a fault ends it for good."""
+
+import contextlib
+import socket
+import struct
+import threading
+import time
+
+import pytest
+
+from utils.grading import wire
+from utils.grading.link import Ended, Link, SharedHeap
+from utils.grading.wire import WireError
+
+
+class Side(Link):
+    """One end; what goes wrong is told by its type's name."""
+
+    def failure(self, error):
+        return (type(error).__name__,)
+
+    def answer(self, good, body):
+        return body[0]
+
+
+@pytest.fixture
+def ends():
+    sockets = socket.socketpair()
+    links = [Side(sock, SharedHeap(first)) for first, sock in enumerate(sockets)]
+    yield links
+    for link in links:
+        link.close()
+
+
+def send_raw(link, data):
+    link.sock.sendall(struct.pack("<Q", len(data)) + data)
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.004, 0.2])
+def test_the_watch_is_asked_however_busy_the_peer_keeps_this_side(ends, gap):
+    link, peer = ends
+    asked, over = [], threading.Event()
+
+    def watch():
+        asked.append(1)
+        return "it used too much" if len(asked) > 2 else ""
+
+    def drip():
+        with contextlib.suppress(OSError):
+            peer.sock.sendall(struct.pack("<Q", 1 << 20))
+            while not over.wait(gap):
+                peer.sock.sendall(b"x")
+
+    link.watch, link.deadline = watch, time.monotonic() + 50
+    thread = threading.Thread(target=drip)
+    thread.start()
+    try:
+        with pytest.raises(Ended, match="it used too much"):
+            link.receive()
+    finally:
+        over.set()
+        link.close()
+        thread.join()
+
+
+def test_the_watch_is_asked_between_many_short_questions(ends):
+    link, peer = ends
+    asked = []
+    link.watch, link.deadline = lambda: asked.append(1) or "", time.monotonic() + 50
+    peer.verbs["echo"] = lambda x: x
+
+    def serve():
+        with contextlib.suppress(Ended):
+            while True:
+                peer.reply(*peer.receive())
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    end = time.monotonic() + 0.5
+    while time.monotonic() < end:
+        assert link.ask("echo", 3) == 3
+    link.close()
+    thread.join()
+    assert len(asked) >= 2
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\xff" * 30, bytes(8) + b"?", bytes(8) + b"N", b"".join(wire.pack((), SharedHeap(1)))],
+)
+def test_after_a_fault_the_connection_is_of_no_more_use(ends, data):
+    link, peer = ends
+    link.deadline = time.monotonic() + 50
+    send_raw(peer, data)
+    with pytest.raises(WireError) as first:
+        link.receive()
+    send_raw(peer, b"".join(wire.pack(("done", bytes(8), ()), peer.heap)))
+    for use in (link.receive, lambda: link.send("x", bytes(8), ()), lambda: link.ask("x")):
+        with pytest.raises(WireError) as again:
+            use()
+        assert again.value is first.value
+
+
+def test_a_question_that_cannot_be_answered_at_all_ends_the_connection(ends):
+    link, _ = ends
+    link.failure = lambda error: (object(),)
+    link.verbs["ask"] = object  # which cannot be handed over
+    with pytest.raises(WireError, match="could not be answered"):
+        link.reply("ask", bytes(8), ())
+    with pytest.raises(WireError, match="could not be answered"):
+        link.ask("anything")

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import os
 import time
 from pathlib import Path
 
 PREFIX = "submission-"
+_turns = itertools.count()
 
 
 class Group:
@@ -31,9 +33,10 @@ class Group:
     def __init__(self, memory: int, processes: int) -> None:
         if why := why_not():
             raise OSError(why)
-        self._folder = f"{_found()[0]}/{PREFIX}{os.readlink('/proc/self')}"
-        with contextlib.suppress(FileExistsError):  # of a process that had this number and died
-            os.mkdir(self._folder)
+        number = f"{os.readlink('/proc/self')}-{next(_turns)}"
+        self._folder = f"{_found()[0]}/{PREFIX}{number}"
+        os.mkdir(self._folder)
+        self._members = -1
         try:
             if not self._set("memory.max", memory):
                 self._set("memory.limit_in_bytes", memory)
@@ -62,6 +65,9 @@ class Group:
 
     def remove(self) -> None:
         """Remove the group, whose processes have ended."""
+        if self._members >= 0:
+            os.close(self._members)
+            self._members = -1
         for _ in range(200):
             try:
                 os.rmdir(self._folder)

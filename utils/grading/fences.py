@@ -33,6 +33,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import itertools
 import os
 import signal
 import struct
@@ -251,7 +252,7 @@ def leave_machine() -> None:
     global _why_not
     spaces = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWPID
     try:
-        if stranger(0) is not None:
+        if stranger() is not None:
             _unshare(spaces)
         else:
             _enter_user_namespace(spaces, _this_process())
@@ -363,9 +364,15 @@ def _enter_user_namespace(more: int, process: int) -> None:
     os.close(process)
 
 
-def own_network() -> None:
-    """Enter a network namespace, without any interface, for one submission."""
+def new_network() -> int:
+    """Make a network namespace, without any interface, for one submission; return it open."""
     _unshare(CLONE_NEWNET)
+    return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def enter_network(network: int) -> None:
+    """Let what this process forks be in a network namespace that `new_network` has made."""
+    _checked(_libc.setns(ctypes.c_int(network), ctypes.c_int(CLONE_NEWNET)), "setns")
 
 
 def new_process_tree() -> int:
@@ -424,15 +431,14 @@ def enter_namespaces(order: Order, owner: int | None, kind: str) -> None:
 
 NOBODY = 65534
 _FIRST, _COUNT = 0x40000000, 0x10000000  # of the user numbers that belong to nobody
+_EACH = 64  # of them for one fork server, which uses them in turn
+_turns = itertools.count()
 
 
-def stranger(which: int) -> int | None:
+def stranger() -> int | None:
     """Return a user number for a process if this one may choose: nobody's on this machine.
 
     No other process that runs now has the same, if there are enough numbers.
-
-    Args:
-        which: 0 or 1, of two processes that this one starts.
     """
     if os.geteuid() != 0:
         return None
@@ -440,7 +446,7 @@ def stranger(which: int) -> int | None:
         first, _, count = map(int, line.split())
         if first <= _FIRST and first + count > _FIRST + _COUNT:
             me = int(os.readlink("/proc/self"))  # the number that the whole machine knows
-            return _FIRST + (2 * me + which) % _COUNT
+            return _FIRST + (_EACH * me + next(_turns) % _EACH) % _COUNT
         if first <= NOBODY < first + count:
             return NOBODY
     return None

@@ -114,49 +114,69 @@ def main(control: int, plots: bool, door: int) -> NoReturn:
 def _serve(
     commands: socket.socket, doors: list[socket.socket], folder: str, shell: CellShell
 ) -> NoReturn:
-    """Fork judges and submissions' processes until the other end of `commands` closes.
+    """Supervise submissions until the other end of `commands` closes.
 
     Args:
-        commands: where judges are asked for.
-        doors: whoever connects to one of these gets a nursery of their own, forked from this one.
-        folder: where `fences.make_root` has made the submissions' file system; "" if that is not
-            this nursery's to remove.
+        commands: where judges and students' processes are asked for.
+        doors: whoever connects to one of these gets a fork server of their own, forked from this.
+        folder: where `fences.make_roots` has made the submissions' file systems; "" if that is not
+            this process's to remove.
         shell: for all that are forked.
     """
+    supervisors: list[Supervisor] = []
+    forked: set[int] = set()  # fork servers
     with contextlib.suppress(ConnectionError):  # whoever asked may have gone; the loop finds out
         commands.send(_READY + folder.encode())
     while True:
-        ready, _, _ = select.select([commands, *doors], [], [], 10)
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        for sock in ready:
-            if sock in doors:
-                visitor, _ = sock.accept()
+        poll = select.poll()
+        for sock in (commands, *doors):
+            poll.register(sock, select.POLLIN)
+        for supervisor in supervisors:
+            for fd, events in supervisor.files().items():
+                poll.register(fd, events)
+        found = dict(poll.poll(sandbox.LOOK * 1000 if supervisors else 10_000))
+        for supervisor in list(supervisors):
+            if not supervisor.step(found):
+                supervisors.remove(supervisor)
+                supervisor.close()
+        for child in list(forked):
+            if os.waitpid(child, os.WNOHANG)[0]:
+                forked.discard(child)
+                sandbox.known.discard(child)
+        for door in doors:
+            if door.fileno() in found:
+                visitor, _ = door.accept()
                 with visitor:
-                    if os.fork() == 0:
+                    child = os.fork()
+                    if child == 0:
                         fences.die_with_parent()
                         for mine in (commands, *doors):
                             mine.close()
+                        sandbox.known.clear()
                         _serve(visitor, [], "", shell)
-                continue
+                    forked.add(child)
+                    sandbox.known.add(child)
+        if commands.fileno() not in found:
+            continue
+        try:
+            what, fds, _, _ = socket.recv_fds(commands, 16, 1)
+        except ConnectionError:
+            what, fds = b"", []
+        if not what:
+            for supervisor in supervisors:
+                supervisor.close()
+            _end_all(folder)
+        for fd in fds:
+            sock = socket.socket(fileno=fd)
             try:
-                what, fds, _, _ = socket.recv_fds(sock, 16, 1)
-            except ConnectionError:
-                what, fds = b"", []
-            if not what:
-                _end_all(folder)
-            if what in (_JUDGE, _STUDENT) and fds and os.fork() == 0:
-                try:
-                    fences.die_with_parent()
-                    for mine in (commands, *doors):
-                        mine.close()
-                    supervise = _supervise_judge if what == _JUDGE else _supervise
-                    supervise(socket.socket(fileno=fds[0]), shell)
-                finally:
-                    os._exit(1)
-            for fd in fds:
-                os.close(fd)
+                make = _judged if what == _JUDGE else _alone
+                supervisors.append(make(sock, shell))
+            except Exception as error:
+                with contextlib.suppress(OSError):
+                    if what == _JUDGE:
+                        told = f"the sandbox could not be made: {error}"
+                        sandbox.send_message(sock, {"error": told})
+                sock.close()
 
 
 def _end_all(folder: str) -> NoReturn:
@@ -242,32 +262,31 @@ def _student(sock: socket.socket, order: Order, shell: CellShell) -> None:
     student.main(sock, shell, order.limits.output_bytes)
 
 
-def _supervise(commands: socket.socket, shell: CellShell) -> NoReturn:
-    """Run as the supervisor of a student's process that the grader itself talks to."""
+def _alone(commands: socket.socket, shell: CellShell) -> Supervisor:
+    """Return the supervisor of students' processes that the grader itself talks to."""
     order = _read_order(json.loads(commands.recv(1 << 16)))
-    Supervisor(order, commands, lambda sock: _student(sock, order, shell)).serve()
+    return Supervisor(order, commands, lambda sock: _student(sock, order, shell))
 
 
-def _supervise_judge(job: socket.socket, shell: CellShell) -> NoReturn:
-    """Run as the supervisor of a judge and of its submission's processes.
+def _judged(job: socket.socket, shell: CellShell) -> Supervisor:
+    """Start the judge of a submission, and its first process; return their supervisor.
 
     The order is read here. The cells, which come after it, are read by the judge alone, in its
     sandbox: no process that is forked here has them in its memory.
     """
     order = _read_order(sandbox.receive_message(job))
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    supervisor = Supervisor(order, ours, lambda sock: _student(sock, order, shell))
-    try:
-        first = supervisor.start()
-        supervisor.start_judge(
-            [job, theirs, first], lambda: _judge(job, theirs, first, order, shell)
-        )
-    except Exception as error:
-        sandbox.send_message(job, {"error": f"the sandbox could not be made: {error}"})
-        os._exit(1)
-    for sock in (theirs, first):
-        sock.close()
-    supervisor.serve(job)
+    supervisor = Supervisor(order, ours, lambda sock: _student(sock, order, shell), job)
+    with theirs:
+        try:
+            with supervisor.start() as first:
+                run = functools.partial(_judge, job, theirs, first, order, shell)
+                supervisor.start_judge([job, theirs, first], run)
+        except BaseException:
+            supervisor.job = None  # it is needed to say so
+            supervisor.close()
+            raise
+    return supervisor
 
 
 def _judge(
@@ -277,7 +296,7 @@ def _judge(
     order: Order,
     shell: CellShell,
 ) -> None:
-    """Run as the judge of one submission, in its sandbox: read the cells, send the result."""
+    """Run as a submission's judge, in its sandbox: read the cells, send the result."""
     try:
         cells = sandbox.receive_message(job)["cells"]
         result = _run_job(cells, order, Supervised(commands), first, shell)

@@ -1,14 +1,16 @@
 """The supervisor: starts a submission's processes in their sandboxes, watches them and ends them.
 
-Each submission has a supervisor of its own. It starts the student's first process, then the judge,
-and further processes of the student's when the judge asks for one; by then neither it nor what it
-forks has met a test. The judge is in a sandbox as well, so it can only ask, and what it is given is
-as the grader's order says. The sandboxes themselves are in `fences`.
+Supervisors live in the fork server, one for each submission. A supervisor starts the student's
+first process, then the judge, and further processes of the student's when the judge asks for one;
+the fork server never meets a test, so no process that it forks has one in its memory. The judge is
+in a sandbox as well: it can only ask, and what it is given is as the grader's order says. The
+sandboxes themselves are in `fences`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import select
@@ -19,7 +21,7 @@ import struct
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -111,8 +113,7 @@ class Process:
         self._faults, fault = os.pipe()
         self._proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         own = order.fence == "namespaces"
-        which = int(kind == seccomp.JUDGE)
-        owner = fences.stranger(which) if own or self._may_become_another() else None
+        owner = fences.stranger() if own or self._may_become_another() else None
         if own:
             tree = fences.new_process_tree()
         else:
@@ -123,6 +124,7 @@ class Process:
         if own:
             fences.old_process_tree(tree)
         os.close(fault)
+        known.add(child)
         self.number, self.ended = child, os.pidfd_open(child)
         self._name = _name_in_proc(self.ended)
         self.sample()
@@ -228,7 +230,7 @@ class Process:
             since: on the clock of `time.monotonic`, which all processes share.
         """
         self.sample()
-        before = [sample for sample in self.waits if sample[0] <= since + _LOOK]
+        before = [sample for sample in self.waits if sample[0] <= since + LOOK]
         if not before:
             before = list(self.waits)[:1]
         if not before:
@@ -237,21 +239,23 @@ class Process:
         idle = (now - begun) - (used_now - used)
         return max(0.0, min(waited_now - waited, idle))
 
-    def end(self, why: str = "", keep: Sequence[int] = ()) -> dict[str, Any]:
+    def end(self, why: str = "") -> dict[str, Any]:
         """End the process and all that it started, if they have not ended; return a report.
 
         Args:
             why: put into the report; "" to find out, from a process that has ended by itself.
-            keep: children of this process that the process cannot have left behind.
         Returns:
             `why`, `cpu` (seconds), `memory` (bytes).
         """
-        if why or not self.has_ended(2):
+        if not self.has_ended(0 if why else 2):
             self.kill(why or "it hung up")
+        elif why:
+            self.why = self.why or why
         _, status, usage = os.wait4(self.number, 0)
+        known.discard(self.number)
         if self.home:
             if self.order.fence == "none":
-                end_children(keep)
+                end_children(known)
             _remove(self.home)
         if told := os.read(self._faults, 4000).decode(errors="replace"):
             self.why = f"it could not be started: {told}"
@@ -272,36 +276,40 @@ _STARTED, _FAILED = b"S", b"F"
 _MAX_COMMAND = 1000
 MAX_STARTS = 80  # of one submission; the judge asks for fewer
 MAX_SAMPLES = 4000
-_LOOK = 0.05  # seconds between two looks at what a process uses
+LOOK = 0.05  # seconds between two looks at what a process uses
 OVERTIME = 4  # a submission that waits for a processor is given so many times its time
 
 
 class Supervisor:
-    """Starts the processes of one submission, watches them and ends them; never leaves `serve`.
+    """Starts the processes of one submission, watches them and ends them.
 
-    It is a process of its own, outside the sandbox, and reads nothing that a student wrote.
+    It reads nothing that a student wrote.
 
     Args:
         order: what the processes are to be like.
         commands: where it is told what to do.
         run: called in a student's process, with its socket.
+        job: where the grader waits for the judge, if there is to be one.
     """
 
     def __init__(
-        self, order: Order, commands: socket.socket, run: Callable[[socket.socket], None]
+        self,
+        order: Order,
+        commands: socket.socket,
+        run: Callable[[socket.socket], None],
+        job: socket.socket | None = None,
     ) -> None:
-        self.order, self.commands, self.run = order, commands, run
+        self.order, self.commands, self.run, self.job = order, commands, run, job
         self.process: Process | None = None
         self.judge: Process | None = None
-        self.begun = time.monotonic()
+        self.begun = self._looked = time.monotonic()
         self.starts = 0
         commands.setblocking(False)  # whoever does not read the answers is not waited for
+        self.network = fences.new_network() if order.fence == "namespaces" else -1
         self.group: cgroups.Group | None = None
         if order.fence == "none":
             fences.adopt_orphans()
-        elif order.fence == "namespaces":
-            fences.own_network()
-        if order.fence != "none":
+        else:
             limits = order.limits
             # The interpreter's own memory is shared with other submissions' until it is changed.
             memory = limits.memory + limits.file_bytes + INTERPRETER_BYTES
@@ -317,7 +325,9 @@ class Supervisor:
             raise OSError(f"{MAX_STARTS} processes are enough for a submission")
         ours, theirs = socket.socketpair()
         with theirs:
-            self.process = Process(self.order, [theirs], lambda: self.run(theirs), group=self.group)
+            self._enter_network()
+            run = functools.partial(self.run, theirs)
+            self.process = Process(self.order, [theirs], run, group=self.group)
         return ours
 
     def start_judge(self, keep: Sequence[socket.socket], run: Callable[[], None]) -> None:
@@ -327,47 +337,61 @@ class Supervisor:
             keep: the sockets that it keeps.
             run: called in its process.
         """
+        self._enter_network()
         self.judge = Process(self.order, keep, run, seccomp.JUDGE)
+
+    def _enter_network(self) -> None:
+        if self.network >= 0:
+            fences.enter_network(self.network)
 
     def end(self, why: str) -> dict[str, Any]:
         """End the student's process; return a report."""
         process, self.process = self.process, None
-        keep = [self.judge.number] if self.judge else []
-        return process.end(why, keep) if process else {}
+        return process.end(why) if process else {}
 
-    def serve(self, job: socket.socket | None = None) -> NoReturn:
-        """Do as told until the other end of `commands` closes, or the judge ends.
+    def files(self) -> dict[int, int]:
+        """Return the file descriptors that `step` waits for, and for what."""
+        found = {self.commands.fileno(): select.POLLIN}
+        if self.job:
+            found[self.job.fileno()] = 0  # which tells when the grader hangs up
+        if self.judge:
+            found[self.judge.ended] = select.POLLIN
+        return found
+
+    def step(self, found: dict[int, int]) -> bool:
+        """Do what there is to do.
 
         Args:
-            job: where the grader waits for the judge; told if the judge could not be started.
+            found: what has happened to which of `files`.
+        Returns:
+            Whether there is more to come: the judge runs, and the other sides have not hung up.
         """
-        poll = select.poll()
-        poll.register(self.commands, select.POLLIN)
-        if job:
-            poll.register(job, 0)  # which tells when the grader hangs up
+        if self.job and found.get(self.job.fileno(), 0) & (select.POLLHUP | select.POLLERR):
+            return False
+        if self.commands.fileno() in found and not self._obey():
+            return False
+        if self.judge and self.judge.ended in found:
+            return False
+        if time.monotonic() - self._looked >= LOOK:
+            self._look()
+            self._looked = time.monotonic()
+        return True
+
+    def close(self) -> None:
+        """End all processes of the submission."""
+        with contextlib.suppress(OSError):
+            self.end("it was ended")
         if self.judge:
-            poll.register(self.judge.ended, select.POLLIN)
-        looked = time.monotonic()
-        while True:
-            found = dict(poll.poll(_LOOK * 1000))
-            if job and found.get(job.fileno(), 0) & (select.POLLHUP | select.POLLERR):
-                break
-            if found.get(self.commands.fileno()) and not self._obey():
-                break
-            if self.judge and self.judge.ended in found:
-                break
-            if time.monotonic() - looked >= _LOOK:  # also while there are commands
-                self._look()
-                looked = time.monotonic()
-        self.end("it was ended")
-        if self.judge:
-            self.judge.kill("it was ended")
-            report = self.judge.end()
-            if job and report["why"].startswith("it could not be started"):
-                send_message(job, {"error": f"the judge: {report['why']}"})
+            report = self.judge.end("it was ended")
+            if self.job and report["why"].startswith("it could not be started"):
+                with contextlib.suppress(OSError):
+                    send_message(self.job, {"error": f"the judge: {report['why']}"})
         if self.group:
             self.group.remove()
-        os._exit(0)
+        if self.network >= 0:
+            os.close(self.network)
+        for sock in filter(None, (self.commands, self.job)):
+            sock.close()
 
     def _look(self) -> None:
         if self.process:
@@ -522,7 +546,10 @@ def receive_message(
         raise ValueError("a message is nested too deeply") from None
 
 
-def end_children(keep: Sequence[int] = ()) -> None:
+known: set[int] = set()  # children of this process that its submissions have not left behind
+
+
+def end_children(keep: Collection[int] = ()) -> None:
     """End the children of this process, and wait for them.
 
     Args:

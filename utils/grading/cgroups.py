@@ -22,31 +22,40 @@ _turns = itertools.count()
 class Group:
     """A control group for the processes of one submission.
 
-    Args:
-        memory: bytes that they may use together, the kernel's for them among these.
-        processes: how many there may be.
-
     Raises:
         OSError: there are no control groups here.
     """
 
-    def __init__(self, memory: int, processes: int) -> None:
+    def __init__(self) -> None:
         if why := why_not():
             raise OSError(why)
         number = f"{os.readlink('/proc/self')}-{next(_turns)}"
         self._folder = f"{_found()[0]}/{PREFIX}{number}"
-        os.mkdir(self._folder)
+        self._limits = (0, 0)
         self._members = -1
+        os.mkdir(self._folder)
         try:
-            if not self._set("memory.max", memory):
-                self._set("memory.limit_in_bytes", memory)
-                self._set("memory.memsw.limit_in_bytes", memory)
-            self._set("memory.swap.max", 0)
-            self._set("pids.max", processes)
             self._members = os.open(f"{self._folder}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
         except OSError:
             self.remove()
             raise
+
+    def limit(self, memory: int, processes: int) -> None:
+        """Set what the processes may use together, the kernel's memory for them among it.
+
+        Args:
+            memory: in bytes.
+            processes: how many there may be.
+        """
+        if self._limits == (memory, processes):
+            return
+        if not self._set("memory.max", memory):
+            self._set("memory.memsw.limit_in_bytes", -1)  # the other one must not be above it
+            self._set("memory.limit_in_bytes", memory)
+            self._set("memory.memsw.limit_in_bytes", memory)
+        self._set("memory.swap.max", 0)
+        self._set("pids.max", processes)
+        self._limits = (memory, processes)
 
     def _set(self, name: str, value: int) -> bool:
         try:
@@ -140,3 +149,37 @@ def _unfit(folder: str) -> str:
     finally:
         os.rmdir(child)
     return ""
+
+
+_free: list[Group] = []
+
+
+def get(memory: int, processes: int) -> Group:
+    """Return a group that no other submission is in; see `Group.limit`.
+
+    Raises:
+        OSError: there are no control groups here.
+    """
+    group = _free.pop() if _free else Group()
+    try:
+        group.limit(memory, processes)
+    except OSError:
+        group.remove()
+        raise
+    return group
+
+
+def give_back(group: Group) -> None:
+    """Take back a group whose processes have ended."""
+    _free.append(group)
+
+
+def remove_all() -> None:
+    """Remove the groups that this process has made."""
+    while _free:
+        _free.pop().remove()
+
+
+def forget() -> None:
+    """Leave the groups to the process that this one was forked from."""
+    _free.clear()

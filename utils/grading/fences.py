@@ -17,8 +17,8 @@ that a notebook needs (see `seccomp`; networking is not among them), and limits 
 processes, files and time. Where the supervisor may make control groups, they limit the memory that
 the kernel uses on a process's behalf, too (see `cgroups`).
 
-The judge differs in what it may see: all of `utils`, but no file that it could write; and it starts
-no process.
+The judge differs: it sees all of `utils`, and the files of the problem set. It finds no file that
+it could write, and it starts no process.
 
 What this does not protect against: faults of the kernel itself, which is the sandbox, and what two
 submissions learn from how busy the machine is: how long a read, a call or a page takes, or which
@@ -288,6 +288,7 @@ def make_roots(folder: str) -> None:
             os.mkdir(root)
             _make_root(root, kind)
             _roots[kind] = root
+        _prepare_files()
     except OSError as error:
         _why_not = f"{type(error).__name__}: {error}"
 
@@ -396,37 +397,94 @@ def old_process_tree(tree: int) -> None:
 
 def enter_namespaces(order: Order, owner: int | None, kind: str) -> None:
     """Give this process, the first of its tree, a file system of its own."""
-    fixed = MS_NOSUID | MS_NODEV
     signal.signal(signal.SIGINT, signal.default_int_handler)
     process = _this_process()
+    entries = [e for e in os.scandir(order.folder) if is_data(e)] if order.folder else []
+    if kind == seccomp.JUDGE and not entries and data_folders() == _ready_data:
+        _checked(_libc.setns(ctypes.c_int(_ready_files), ctypes.c_int(CLONE_NEWNS)), "setns")
+    else:
+        _enter_files(order, entries, owner, kind)
+    if not owner:
+        _enter_user_namespace(0, process)  # in which the number of processes starts from 0
+    else:
+        os.close(process)
+
+
+def _enter_files(order: Order, entries: list[os.DirEntry], owner: int | None, kind: str) -> None:
+    """Enter a mount namespace, with the process's own home in it."""
+    fixed = MS_NOSUID | MS_NODEV
     _unshare(CLONE_NEWNS)
     root = _roots[kind]
     home = root + HOME
-    _mount("tmpfs", home, "tmpfs", fixed, "mode=755")
     work = f"{home}/work"
+    _mount("tmpfs", home, "tmpfs", fixed, "mode=755")
     for folder in (home, work, f"{home}/tmp", f"{home}/.cache"):
-        os.makedirs(folder, exist_ok=True)
+        if folder != home:
+            os.mkdir(folder)
         if owner:
             os.chown(folder, owner, owner)
     for source, target in data_folders().items():
         os.makedirs(root + target)
         _bind(source, root + target)
-    for entry in os.scandir(order.folder) if order.folder else ():
-        if is_data(entry):
-            target = f"{work}/{entry.name}"
-            os.mkdir(target) if entry.is_dir(follow_symlinks=False) else Path(target).touch()
-            _bind(entry.path, target)
-    used = os.statvfs(home)
-    files = used.f_files - used.f_ffree + order.limits.files
-    options = f"size={order.limits.file_bytes},nr_inodes={files}"
-    _mount("tmpfs", home, "tmpfs", MS_REMOUNT | fixed, options)
+    for entry in entries:
+        target = f"{work}/{entry.name}"
+        os.mkdir(target) if entry.is_dir(follow_symlinks=False) else Path(target).touch()
+        _bind(entry.path, target)
+    if kind == seccomp.JUDGE:
+        _mount("tmpfs", home, "tmpfs", MS_REMOUNT | MS_RDONLY | fixed)
+    else:
+        used = os.statvfs(home)
+        files = used.f_files - used.f_ffree + order.limits.files
+        options = f"size={order.limits.file_bytes},nr_inodes={files}"
+        _mount("tmpfs", home, "tmpfs", MS_REMOUNT | fixed, options)
     _checked(_libc.pivot_root(root.encode(), (root + _OLD).encode()), "pivot_root")
     os.chdir("/")
     _checked(_libc.umount2(_OLD.encode(), MNT_DETACH), "umount")
-    if not owner:
-        _enter_user_namespace(0, process)  # in which the number of processes starts from 0
-    else:
+
+
+_ready_files = -1  # a mount namespace for judges whose problem set has no files
+_ready_data: dict[str, str] = {}  # where MNIST lay when it was made
+
+
+def _prepare_files() -> None:
+    """Make the file system of most judges once: nothing in it can be written."""
+    global _ready_files, _ready_data
+    _ready_data = data_folders()
+    (ended, end), (ready, done) = os.pipe(), os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(end)
+        why = b""
+        try:
+            _enter_files(None, [], None, seccomp.JUDGE)
+        except OSError as error:
+            why = str(error).encode()
+        os.write(done, why or b"ready")
+        os.read(ended, 1)
+        os._exit(0)
+    os.close(done)
+    said = os.read(ready, 1000)
+    try:
+        if said != b"ready":
+            raise OSError(said.decode())
+        process = number_in_proc(child)
+        _ready_files = os.open(f"/proc/{process}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        for fd in (end, ended, ready):
+            os.close(fd)
+        os.waitpid(child, 0)
+
+
+def number_in_proc(child: int) -> str:
+    """Return a child's number as /proc has it, which may be another than `fork` gives."""
+    process = os.pidfd_open(child)
+    try:
+        for line in Path(f"/proc/self/fdinfo/{process}").read_text().splitlines():
+            if line.startswith("Pid:"):
+                return line.split()[1]
+    finally:
         os.close(process)
+    raise OSError("/proc does not know a process that has just been started")
 
 
 NOBODY = 65534
@@ -606,7 +664,7 @@ def _landlock(home: str, kind: str) -> None:
         allow(path, _READ | _READ_DIR)
     for name in ("null", "zero", "full", "random", "urandom"):
         allow(f"/dev/{name}", _READ | 2)
-    allow(home, _READ | _READ_DIR | _WRITE)
+    allow(home, _READ | _READ_DIR | (_WRITE if kind != seccomp.JUDGE else 0))
     restrict = _libc.syscall(ctypes.c_long(446), ctypes.c_int(rules), ctypes.c_uint(0))
     _checked(restrict, "landlock_restrict_self")
     os.close(rules)

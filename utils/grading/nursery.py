@@ -38,7 +38,7 @@ from utils.grading import cgroups, fences, results, sandbox, seccomp, student
 from utils.grading.cells import CellShell, make_shell
 from utils.grading.judge import Judge
 from utils.grading.sandbox import Limits, Order, Supervised, Supervisor
-from utils.grading.stand_ins import StudentError
+from utils.grading.stand_ins import ProcessEnded, StudentError
 from utils.grading.submission import Start, Submission
 from utils.mnist import given_folder
 
@@ -68,12 +68,18 @@ def start_process(control: socket.socket, order: Order) -> Start:
     with theirs:
         socket.send_fds(control, [_STUDENT], [theirs.fileno()])
     ours.send(json.dumps(dataclasses.asdict(order)).encode())
-    supervised = Supervised(ours, only_one=True)
     try:
-        return Start(supervised.start(), supervised)
-    except OSError:
+        return _start(Supervised(ours, only_one=True))
+    except BaseException:
         ours.close()
         raise
+
+
+def _start(supervised: Supervised) -> Start:
+    try:
+        return Start(supervised.start(), supervised)
+    except OSError as error:
+        raise ProcessEnded(f"its process could not be started: {error}") from None
 
 
 def _read_order(message: dict) -> Order:
@@ -153,6 +159,7 @@ def _serve(
                         for mine in (commands, *doors):
                             mine.close()
                         sandbox.known.clear()
+                        cgroups.forget()
                         _serve(visitor, [], "", shell)
                     forked.add(child)
                     sandbox.known.add(child)
@@ -182,6 +189,7 @@ def _serve(
 def _end_all(folder: str) -> NoReturn:
     """End with all that was started here, and wait for it: the grader's accounts are then whole."""
     sandbox.end_children()
+    cgroups.remove_all()
     if folder:
         fences.leave_roots()
         with contextlib.suppress(OSError):
@@ -315,10 +323,8 @@ def _run_job(
 ) -> dict[str, Any]:
     begun = time.monotonic()
     shell.outputs.limit = order.limits.output_bytes
-    starts = [first]
-    submission = Submission(
-        lambda: Start(starts.pop() if starts else supervised.start(), supervised), order.limits
-    )
+    starts = [Start(first, supervised)]
+    submission = Submission(lambda: starts.pop() if starts else _start(supervised), order.limits)
     found = Judge(shell, submission, cells).run()
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return results.fit(
@@ -480,10 +486,8 @@ class Nursery:
         )
         try:
             submission.names()
-        except StudentError:
-            return submission.why_ended
-        except OSError as error:
-            return str(error)
+        except StudentError as error:
+            return submission.why_ended or str(error)
         submission.end("it was a try")
         return self.judge([], Order(Limits(), fence)).get("error", "")
 

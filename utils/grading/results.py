@@ -30,18 +30,32 @@ def fit(result: dict[str, Any]) -> dict[str, Any]:
 
     Points are never left out.
     """
-    sizes = {index: len(json.dumps(cell["outputs"])) for index, cell in result["cells"].items()}
+    cells = result["cells"]
+    least = sum(map(_least, cells.values()))
+    if least < MAX_BYTES // 16:  # a character may take several bytes
+        return result
+    sizes = {index: len(json.dumps(cell["outputs"])) for index, cell in cells.items()}
     total = len(json.dumps(result))
     for index in sorted(sizes, key=sizes.get, reverse=True):
         if total <= MAX_BYTES:
             break
-        cell = result["cells"][index]
+        cell = cells[index]
         words = "[the outputs of this notebook are too long; those of this cell are left out]\n"
         left = [o for o in cell["outputs"] if o["output_type"] in ("execute_result", "error")]
         told = {"output_type": "stream", "name": "stdout", "text": words}
         cell["outputs"] = [told, *left] if "points" in cell else [told]
         total -= sizes[index] - len(json.dumps(cell["outputs"]))
     return result
+
+
+def _least(cell: dict[str, Any]) -> int:
+    """Return how many characters the longest texts among a cell's outputs have together."""
+    texts = (
+        text
+        for output in cell["outputs"]
+        for text in (output.get("text"), *output.get("data", {}).values())
+    )
+    return sum(len(text) for text in texts if isinstance(text, str))
 
 
 def read(answer: Any, cells: list[dict], limits: Limits) -> dict[str, Any]:

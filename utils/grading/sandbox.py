@@ -126,7 +126,7 @@ class Process:
         os.close(fault)
         known.add(child)
         self.number, self.ended = child, os.pidfd_open(child)
-        self._name = _name_in_proc(self.ended)
+        self._name = fences.number_in_proc(child)
         self.sample()
 
     def _be(
@@ -314,7 +314,7 @@ class Supervisor:
             # The interpreter's own memory is shared with other submissions' until it is changed.
             memory = limits.memory + limits.file_bytes + INTERPRETER_BYTES
             with contextlib.suppress(OSError):
-                self.group = cgroups.Group(memory, limits.processes)
+                self.group = cgroups.get(memory, limits.processes)
 
     def start(self) -> socket.socket:
         """Start a student's process, after the end of the one before; return the judge's end."""
@@ -387,7 +387,7 @@ class Supervisor:
                 with contextlib.suppress(OSError):
                     send_message(self.job, {"error": f"the judge: {report['why']}"})
         if self.group:
-            self.group.remove()
+            cgroups.give_back(self.group)
         if self.network >= 0:
             os.close(self.network)
         for sock in filter(None, (self.commands, self.job)):
@@ -604,18 +604,6 @@ def _read_at(folder: int, path: str) -> str:
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
     with open(fd) as file:
         return file.read()
-
-
-def _name_in_proc(process: int) -> str:
-    """Return a process's number as /proc has it, which may be another than `fork` gives.
-
-    Args:
-        process: a file descriptor of the process.
-    """
-    for line in Path(f"/proc/self/fdinfo/{process}").read_text().splitlines():
-        if line.startswith("Pid:"):
-            return line.split()[1]
-    raise OSError("/proc does not know a process that has just been started")
 
 
 def _tree(proc: int, process: str) -> dict[str, int]:

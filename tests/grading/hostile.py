@@ -338,7 +338,7 @@ while True:
 """),
     Case("a fork bomb in the function", DOUBLE, stopped=None, limits=HANG, answers=softmax(
         "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass")),
-    Case("a thread bomb", errors="RuntimeError", stopped=None, limits=HANG, before="""
+    Case("a thread bomb", errors="RuntimeError|ProcessEnded", stopped=None, limits=HANG, before="""
 import threading, time
 while True:
     threading.Thread(target=time.sleep, args=(99,)).start()
@@ -682,7 +682,8 @@ except OSError: pass
 import os, sys, time
 try:
     if os.fork() == 0:
-        os.setsid()
+        try: os.setsid(); print("GOT-IT")
+        except OSError: pass
         if os.fork() == 0:
             for fd in range(3, 300):
                 try: os.close(fd)
@@ -958,10 +959,12 @@ import time
 time.sleep(30)
 print("GOT-IT")
 3.0"""),
-    Case("in the judge: processes without end", **LOST | {"errors": "ProcessEnded.*"}, judge=_WHO + """
-for _ in range(1000):
-    commands.start().close()
-print("GOT-IT")
+    Case("in the judge: processes without end", 7.0, stopped=None, note="enough",
+         errors="ProcessEnded", judge=_WHO + """
+try:
+    for _ in range(1000): commands.start().close()
+    print("GOT-IT")
+except OSError as error: assert "enough" in str(error)
 3.0"""),
     Case("in the judge: files handed to the supervisor", stopped=None, judge=_WHO + """
 for sock in sockets:

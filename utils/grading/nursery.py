@@ -262,6 +262,9 @@ class _NoKeeper:
     def too_much(self) -> str:
         return ""
 
+    def waiting_seconds(self, since: float) -> float:
+        return 0.0
+
     def end(self, why: str) -> dict:
         return {}
 

@@ -304,6 +304,7 @@ class Supervisor:
         self.judge: Process | None = None
         self.begun = self._looked = time.monotonic()
         self.starts = 0
+        self.ended_waiting = 0.0  # of processes that have ended, as `_waiting` counts
         commands.setblocking(False)  # whoever does not read the answers is not waited for
         self.network = fences.new_network() if order.fence == "namespaces" else -1
         self.group: cgroups.Group | None = None
@@ -347,7 +348,10 @@ class Supervisor:
     def end(self, why: str) -> dict[str, Any]:
         """End the student's process; return a report."""
         process, self.process = self.process, None
-        return process.end(why) if process else {}
+        if not process:
+            return {}
+        self.ended_waiting += process.waiting_seconds(self.begun)
+        return process.end(why)
 
     def files(self) -> dict[int, int]:
         """Return the file descriptors that `step` waits for, and for what."""
@@ -400,12 +404,21 @@ class Supervisor:
             self.judge.watch()
             seconds = time.monotonic() - self.begun
             most = judge_seconds(self.order.limits)
+            if most < seconds <= OVERTIME * most:
+                seconds -= self._waiting(self.begun)
             if seconds > most:
-                seconds -= (
-                    self.judge.waiting_seconds(self.begun) if seconds < OVERTIME * most else 0
-                )
-                if seconds > most:
-                    self.judge.kill("it took too long")
+                self.judge.kill("it took too long")
+
+    def _waiting(self, since: float) -> float:
+        """Return for how long the submission wanted a processor and had none.
+
+        Its processes take turns: the judge waits for the student's, or the other way round. Those
+        that have ended count only for the whole of the time.
+        """
+        waited = self.ended_waiting if since <= self.begun else 0.0
+        return waited + sum(
+            process.waiting_seconds(since) for process in (self.process, self.judge) if process
+        )
 
     def _obey(self) -> bool:
         """Do as one command says; return whether there may be others."""
@@ -418,8 +431,7 @@ class Supervisor:
                 self.commands.send(json.dumps(report).encode())
             elif command[:1] == WAITED and len(command) == 1 + _time.size:
                 (since,) = _time.unpack(command[1:])
-                waited = self.process.waiting_seconds(since) if self.process else 0.0
-                self.commands.send(_time.pack(waited))
+                self.commands.send(_time.pack(self._waiting(since)))
             else:
                 return False
         except OSError:

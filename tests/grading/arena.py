@@ -168,7 +168,7 @@ class Arena:
             "nursery": NURSERY._process.pid, "port": self.servers[0].getsockname()[1],
         }  # fmt: skip
         self.usual = set(os.listdir("/tmp"))
-        self.expected = {os.getpid(), self.victim.pid, NURSERY._process.pid}
+        self.expected = {int(name) for name in os.listdir("/proc") if name.isdigit()}
 
     def listen(self, family: int, address: object) -> socket.socket:
         server = socket.socket(family)
@@ -225,8 +225,12 @@ class Arena:
         return found
 
     def temporary(self) -> set[str]:
-        """Return what lies in /tmp now that did not before."""
-        return set(os.listdir("/tmp")) - self.usual - KEPT
+        """Return what lies in /tmp that did not before, and has not gone after a while."""
+        for _ in range(100):
+            if not (found := set(os.listdir("/tmp")) - self.usual - KEPT):
+                break
+            time.sleep(0.02)
+        return found
 
 
 def main(fence: str, user: str, wanted: list[str]) -> None:
@@ -256,9 +260,12 @@ def main(fence: str, user: str, wanted: list[str]) -> None:
         start = time.monotonic()
         try:
             case.before, case.after = arena.fill_in(case.before), arena.fill_in(case.after)
+            cells = course
+            if case.judge:
+                cells = fixture_course.course(arena.fill_in(case.judge))
             case.answers = {name: arena.fill_in(text) for name, text in case.answers.items()}
             limits = Limits(**{"call_seconds": 5.0, "submission_seconds": 60.0} | case.limits)
-            notebook, outcome = execute.grade_notebook(case.file(), course, limits)
+            notebook, outcome = execute.grade_notebook(case.file(), cells, limits)
             shown = json.dumps(notebook.cells if notebook else [])
             printed = "".join(
                 output.get("text", "")

@@ -7,6 +7,7 @@ from utils.grading.restore import SourceCell, cells_of_notebook
 
 NAME = "ps0_fixture"
 POINTS = 10.0  # by tests
+FIRST_TEST = "test_softmax_visible"
 
 RIGHT = {
     "softmax": """def softmax(a):
@@ -102,6 +103,14 @@ def submission(before: str = "", after: str = "", **answers: str) -> NotebookNod
     return notebook
 
 
-def course() -> list[SourceCell]:
-    """Return the course's cells."""
-    return cells_of_notebook(source_notebook(), source_notebook())
+def course(first_test: str = "") -> list[SourceCell]:
+    """Return the course's cells.
+
+    Args:
+        first_test: instead of the first test cell.
+    """
+    source = source_notebook()
+    for cell in source.cells:
+        if first_test and cell.metadata.get("nbgrader", {}).get("grade_id") == FIRST_TEST:
+            cell.source = first_test
+    return cells_of_notebook(source, source)

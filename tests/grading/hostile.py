@@ -30,6 +30,8 @@ class Case:
         score: the honest one.
         before, after: code in cells of its own, above and below the course's.
         answers: for the course's cells, instead of the right ones.
+        judge: a test cell, worth 3 points, with code that somebody runs who has taken the judge
+            over; it takes the place of the course's first one.
         note: words of the note that a person must find; "" if none is needed.
         stopped: whether a process of it is to be ended.
         damage: turns the notebook into the file that is handed in.
@@ -43,6 +45,7 @@ class Case:
     before: str = ""
     after: str = ""
     answers: dict[str, str] = field(default_factory=dict)
+    judge: str = ""
     note: str = ""
     stopped: bool | None = False
     damage: Callable[[NotebookNode], bytes] | None = None
@@ -335,7 +338,7 @@ while True:
 """),
     Case("a fork bomb in the function", DOUBLE, stopped=None, limits=HANG, answers=softmax(
         "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass")),
-    Case("a thread bomb", errors="RuntimeError", stopped=None, limits=HANG, before="""
+    Case("a thread bomb", errors="RuntimeError|ProcessEnded", stopped=None, limits=HANG, before="""
 import threading, time
 while True:
     threading.Thread(target=time.sleep, args=(99,)).start()
@@ -358,6 +361,87 @@ for _ in range(14):
     except OSError: break
 keep = [bytearray(os.urandom(1 << 20)) * 180 for _ in range(4)]
 time.sleep(30)
+"""),
+    Case("memory by children of another thread", errors="ProcessEnded|CallTimeout",
+         stopped=None, limits={"cell_seconds": 8.0, "memory": 1 << 28}, before="""
+import os, threading, time
+def start():
+    for _ in range(12):
+        try:
+            if os.fork() == 0:
+                keep = [bytearray(os.urandom(1 << 20)) * 50 for _ in range(4)]
+                time.sleep(30)
+                os._exit(0)
+        except OSError: return
+    time.sleep(30)
+threading.Thread(target=start).start()
+try:
+    os.waitpid(-1, 0)  # where it may start none, it ends here
+    while True: time.sleep(1)
+except ChildProcessError: time.sleep(20)
+"""),
+    Case("memory by grandchildren, while the connection is kept busy",
+         errors="ProcessEnded|CallTimeout", stopped=None,
+         limits={"cell_seconds": 8.0, "memory": 1 << 28}, before="""
+import gc, os, threading, time
+sock = next(x for x in gc.get_objects() if type(x).__name__ == "StudentLink").sock
+def drip():
+    while True: sock.send(b"\\0"); time.sleep(0.004)
+def start(depth):
+    for _ in range(3):
+        try:
+            if os.fork() == 0:
+                if depth: start(depth - 1)
+                keep = [bytearray(os.urandom(1 << 20)) * 50 for _ in range(4)]
+                time.sleep(30)
+                os._exit(0)
+        except OSError: return
+threading.Thread(target=drip).start()
+threading.Thread(target=start, args=(2,)).start()
+time.sleep(30)
+"""),
+    Case("memory by unread bytes in sockets and pipes", stopped=None, before="""
+import os, socket, time
+def fill(act):
+    try:
+        while True: act()
+    except OSError: pass
+def open_all(keep):
+    while True:
+        a, b = socket.socketpair(); r, w = os.pipe()
+        a.setblocking(False); b.setblocking(False); os.set_blocking(w, False)
+        keep.append((a, b, r, w))
+        fill(lambda: a.send(bytes(1 << 12))); fill(lambda: b.send(bytes(1 << 12)))
+        fill(lambda: os.write(w, bytes(1 << 12)))
+def attempt(keep):
+    try: open_all(keep)
+    except OSError: pass
+    return keep
+for _ in range(10):
+    try:
+        if os.fork() == 0:
+            try: keep = attempt([]); time.sleep(100)
+            finally: os._exit(0)
+    except OSError: break
+if len(attempt([])) > 100: print("GOT-IT")
+"""),
+    Case("timers without end", before="""
+import ctypes
+libc = ctypes.CDLL(None)
+timer = ctypes.c_void_p()
+count = sum(libc.timer_create(1, None, ctypes.byref(timer)) == 0 for _ in range(1000))
+if count > 100: print("GOT-IT", count)
+"""),
+    Case("a file larger than it may be", errors="OSError|ProcessEnded", stopped=None,
+         before="import os\nwith open('large', 'wb') as file:\n"
+         "    for _ in range(100): file.write(os.urandom(1 << 20))\nprint('GOT-IT')"),
+    Case("processor time by children", errors="CallTimeout", stopped=True, limits=HANG,
+         note="definitions", before="""
+import os
+try:
+    while os.fork(): pass
+except OSError: pass
+while True: pass
 """),
     Case("memory by files without a name", DOUBLE, stopped=None, answers=softmax(
         "import os\nfds = []\nwhile True:\n"
@@ -598,7 +682,8 @@ except OSError: pass
 import os, sys, time
 try:
     if os.fork() == 0:
-        os.setsid()
+        try: os.setsid(); print("GOT-IT")
+        except OSError: pass
         if os.fork() == 0:
             for fd in range(3, 300):
                 try: os.close(fd)
@@ -616,6 +701,299 @@ code = "import time; time.sleep(1000)"
 try: subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
 except OSError: pass
 """),
+]  # fmt: skip
+
+# From one submission to another -------------------------------------------------------------------
+
+CHANNELS = [
+    Case("locks on files that all submissions see", before="""
+import fcntl, struct
+for path in (np.__file__, "/dev/null"):
+    with open(path, "rb") as file:
+        for act in (lambda: fcntl.flock(file, fcntl.LOCK_SH),
+                    lambda: fcntl.lockf(file, fcntl.LOCK_SH),
+                    lambda: fcntl.fcntl(file, 5, struct.pack("hhqqi", 0, 0, 0, 0, 0)),
+                    lambda: fcntl.fcntl(file, 37, struct.pack("hhqqi", 0, 0, 0, 0, 0)),
+                    lambda: fcntl.fcntl(file, 1024, 0), lambda: fcntl.fcntl(file, 1025)):
+            try: act(); print("GOT-IT", path)
+            except OSError: pass
+"""),
+    Case("news of files that all submissions see", before="""
+import ctypes, fcntl, os
+libc = ctypes.CDLL(None)
+for name, args in (("inotify_init", ()), ("inotify_init1", (0,)), ("fanotify_init", (0, 0))):
+    if getattr(libc, name)(*args) >= 0: print("GOT-IT", name)
+fd = os.open(os.path.dirname(np.__file__), os.O_RDONLY)
+try: fcntl.fcntl(fd, fcntl.F_NOTIFY, fcntl.DN_ACCESS); print("GOT-IT dnotify")
+except OSError: pass
+"""),
+    Case("what is in the page cache", before="""
+import ctypes, mmap, os, platform
+libc = ctypes.CDLL(None)
+fd = os.open(np.__file__, os.O_RDONLY)
+try: os.preadv(fd, [bytearray(1)], 0, os.RWF_NOWAIT); print("GOT-IT preadv2")
+except OSError: pass
+for advice in range(6):
+    try: os.posix_fadvise(fd, 0, 0, advice); print("GOT-IT fadvise")
+    except OSError: pass
+libc.mmap.restype = ctypes.c_void_p
+page = libc.mmap(None, ctypes.c_size_t(4096), 1, 1, fd, ctypes.c_long(0))
+seen = ctypes.create_string_buffer(1)
+if libc.mincore(ctypes.c_void_p(page), ctypes.c_size_t(4096), seen) == 0: print("GOT-IT mincore")
+if libc.readahead(fd, ctypes.c_long(0), ctypes.c_size_t(4096)) == 0: print("GOT-IT readahead")
+for advice in (12, 20, 21):
+    if libc.madvise(ctypes.c_void_p(page), ctypes.c_size_t(4096), advice) == 0:
+        print("GOT-IT madvise", advice)
+extent, stat = (ctypes.c_uint64 * 2)(0, 4096), (ctypes.c_uint64 * 5)()
+if libc.syscall(451, fd, extent, stat, 0) == 0: print("GOT-IT cachestat")
+x86 = platform.machine() == "x86_64"
+pages, where = (ctypes.c_void_p * 1)(page), (ctypes.c_int * 1)()
+if libc.syscall(279 if x86 else 239, 0, 1, pages, None, where, 0) == 0: print("GOT-IT move_pages")
+if libc.syscall(440, -1, extent, 1, 21, 0) >= 0: print("GOT-IT process_madvise")
+"""),
+    Case("a futex in a file that all submissions see", before="""
+import ctypes, errno, os, platform
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+number = 202 if platform.machine() == "x86_64" else 98
+second = (ctypes.c_long * 2)(0, 200_000_000)
+fd = os.open(np.__file__, os.O_RDONLY)
+for flags in (1, 2):  # shared, private: the kernel knows both pages by the file
+    page = libc.mmap(None, ctypes.c_size_t(4096), 1, flags, fd, ctypes.c_long(0))
+    word = ctypes.c_uint32.from_address(page).value
+    for operation in (0, 9, 9 | 256):
+        ctypes.set_errno(0)
+        libc.syscall(number, ctypes.c_void_p(page), operation, word, second, None, -1)
+        if ctypes.get_errno() in (0, errno.ETIMEDOUT): print("GOT-IT it waited", operation)
+    for operation in (3, 4, 5):
+        if libc.syscall(number, ctypes.c_void_p(page), operation, 1, 1, ctypes.c_void_p(page),
+                        word) >= 0: print("GOT-IT", operation)
+vector = (ctypes.c_uint64 * 3)(word, page, 2)
+if libc.syscall(449, vector, 1, 0, second, 1) >= 0 or ctypes.get_errno() == errno.ETIMEDOUT:
+    print("GOT-IT futex_waitv")
+"""),
+    Case("sockets that are not a connected pair", before="""
+import socket
+for kind in (socket.SOCK_DGRAM, socket.SOCK_SEQPACKET, socket.SOCK_RAW):
+    try: socket.socketpair(socket.AF_UNIX, kind | socket.SOCK_CLOEXEC); print("GOT-IT", kind)
+    except OSError: pass
+for family in range(46):
+    for kind in (1, 2, 3, 5):
+        try: socket.socket(family, kind); print("GOT-IT", family, kind)
+        except OSError: pass
+a, b = socket.socketpair()
+a.send(b"x"), b.recv(1)  # these work
+b.setblocking(False)
+for act in (lambda: a.sendto(b"x", "\\0@abstract@"), lambda: a.sendto(b"x", "@unix@"),
+            lambda: a.sendmsg([b"x"], [], 0, "@unix@"), lambda: socket.send_fds(a, [b"x"], [0]),
+            lambda: b.recvmsg(1), lambda: a.send(b"x", socket.MSG_OOB),
+            lambda: a.bind("bound"), lambda: a.listen(), lambda: a.connect("@unix@"),
+            lambda: a.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 30)):
+    try: act(); print("GOT-IT")
+    except OSError: pass
+"""),
+    Case("memory, queues and keys that outlive a process", before="""
+import ctypes, platform
+libc = ctypes.CDLL(None)
+x86 = platform.machine() == "x86_64"
+key = 0x5EC2E7
+for name, args in (("shmget", (key, 4096, 0o1666)), ("semget", (key, 1, 0o1666)),
+                   ("msgget", (key, 0o1666)), ("memfd_create", (b"x", 0))):
+    if getattr(libc, name)(*args) >= 0: print("GOT-IT", name)
+for number, args in ((240 if x86 else 180, (b"/x", 0o102, 0o666, None)),
+                     (248 if x86 else 217, (b"user", b"x", b"x", 1, -1)),
+                     (250 if x86 else 219, (0, -3, 1)), (206 if x86 else 0, (1, bytes(8))),
+                     (425, (1, bytes(200))), (444, (None, 0, 1))):
+    if libc.syscall(number, *args) >= 0: print("GOT-IT", number)
+"""),
+    Case("what the kernel counts for all", before="""
+import ctypes, os, platform
+libc = ctypes.CDLL(None)
+x86 = platform.machine() == "x86_64"
+if libc.sysinfo(ctypes.create_string_buffer(512)) == 0: print("GOT-IT sysinfo")
+for act in (lambda: os.setpriority(os.PRIO_USER, 0, 19), lambda: os.setpriority(0, 0, 19),
+            lambda: os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0)),
+            lambda: os.getloadavg(), lambda: os.setxattr("/tmp", "user.x", b"x"),
+            lambda: os.mkfifo("fifo"), lambda: os.chown(".", os.getuid(), -1)):
+    try: act(); print("GOT-IT")
+    except OSError: pass
+if libc.syscall(251 if x86 else 30, 3, 0, 0) == 0: print("GOT-IT ioprio_set")
+"""),
+    Case("a session or a process group of its own", before="""
+import os
+def leave():
+    for act in (os.setsid, lambda: os.setpgid(0, 0), lambda: os.setpgrp()):
+        try: act(); print("GOT-IT", flush=True)
+        except OSError: pass
+leave()
+r, w = os.pipe()
+try:
+    if os.fork() == 0:
+        try:
+            for act in (os.setsid, lambda: os.setpgid(0, 0)):
+                try: act(); os.write(w, b"GOT-IT")
+                except OSError: pass
+        finally: os._exit(0)
+    os.wait(); os.close(w); print(os.read(r, 100).decode())
+except OSError: pass
+"""),
+    Case("other processes by their number", before="""
+import ctypes, os, time
+for process in {@victim@, @arena@, @nursery@} - {os.getpid()}:
+    for act in (lambda: os.kill(process, 0), lambda: os.getpgid(process),
+                lambda: os.getsid(process), lambda: os.sched_getaffinity(process),
+                lambda: os.sched_getscheduler(process), lambda: os.getpriority(0, process),
+                lambda: time.clock_gettime(~process << 3 | 2), lambda: os.pidfd_open(process),
+                lambda: __import__("resource").prlimit(process, 0)):
+        try: act(); print("GOT-IT", process)
+        except OSError: pass
+"""),
+    Case("filters, rules and limits of its own", before="""
+import ctypes, fcntl, os, resource, struct
+libc = ctypes.CDLL(None)
+for option, value in ((1, 0), (22, 2), (4, 1), (36, 1), (67, 1), (38, 0), (24, 1)):
+    if libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) == 0: print("GOT-IT prctl", option)
+for number in (444, 445, 446, 317):
+    if libc.syscall(number, 0, 0, 0, 0) >= 0: print("GOT-IT", number)
+r, w = os.pipe()
+try: fcntl.fcntl(w, 1031, 1 << 20); print("GOT-IT F_SETPIPE_SZ")
+except OSError: pass
+for kind in (resource.RLIMIT_AS, resource.RLIMIT_NOFILE, resource.RLIMIT_CPU,
+             resource.RLIMIT_FSIZE, resource.RLIMIT_SIGPENDING, resource.RLIMIT_DATA):
+    soft, hard = resource.getrlimit(kind)
+    if hard == resource.RLIM_INFINITY: print("GOT-IT no limit", kind)
+    try: resource.setrlimit(kind, (hard + 1, hard + 1)); print("GOT-IT more", kind)
+    except (OSError, ValueError): pass
+"""),
+]  # fmt: skip
+
+# Taking the judge over ----------------------------------------------------------------------------
+
+_WHO = """
+import gc, json, os, socket, struct
+sockets = [x for x in gc.get_objects() if isinstance(x, socket.socket) and x.fileno() > 0]
+commands = next(x for x in gc.get_objects() if type(x).__name__ == "Supervised")
+def answer(data):
+    for sock in sockets:
+        if sock is not commands.commands:
+            try: sock.sendall(struct.pack("<Q", len(data)) + data)
+            except OSError: pass
+    os._exit(0)
+"""
+_FULL = """{"cells": {"%s": {"outputs": [], "points": %s, "checks": [], "error": ""}},
+    "notes": [], "stopped": false, "seconds": 1, "cpu_seconds": 1, "memory_bytes": 1}"""
+
+
+# What becomes of a submission that has broken its judge.
+LOST: dict[str, Any] = {
+    "score": NONE, "stopped": None, "note": "the judge", "errors": "NotRun( NotRun)*"
+}  # fmt: skip
+
+
+def _judge_answers(data: str) -> str:
+    """Return a test cell that gives an answer of its own for all cells."""
+    return f"{_WHO}\nanswer({data})\n3.0"
+
+
+JUDGES = [
+    *(
+        Case(f"in the judge: {case.name}", judge=f"{case.before}\n3.0")
+        for case in [*READS, *WRITES, *NETWORK, *CHANNELS]
+        if case.before and "@repository@" not in case.before and "!pip" not in case.before
+        and case.name != "its own memory"
+    ),
+    Case("in the judge: solutions, hidden tests and others' work", judge="""
+import glob, os
+for path in ("@solutions@", "@other@", "@gradebook@", "@repository@/.git/HEAD",
+             "@repository@/solutions", "@repository@/assignments", "@repository@/tests", "@home@"):
+    try: print("GOT-IT", os.listdir(path) if os.path.isdir(path) else open(path, "rb").read(80))
+    except OSError: pass
+from utils import functions, layers  # these it may have
+3.0"""),
+    Case("in the judge: processes and programs", judge="""
+import os, subprocess, sys
+for act in (os.fork, lambda: os.execv(sys.executable, ["python"]), lambda: os.posix_spawn(
+        sys.executable, ["python"], {}), lambda: subprocess.run([sys.executable, "-c", "1"])):
+    try: act(); print("GOT-IT")
+    except OSError: pass
+3.0"""),
+    Case("in the judge: files", judge="""
+import os, tempfile, utils
+for path in (utils.__file__, os.path.join(os.path.dirname(utils.__file__), "x.py"), "x", "/x",
+             "/tmp/x", os.path.expanduser("~/x"), np.__file__):
+    try: open(path, "a").write("x"); print("GOT-IT", path)
+    except OSError: pass
+3.0"""),
+    Case("in the judge: threads without end", **LOST, judge="""
+import os, threading, time
+try:
+    for _ in range(10_000):
+        threading.Thread(target=time.sleep, args=(30,), daemon=True).start()
+    print("GOT-IT")
+except RuntimeError:
+    os._exit(0)
+3.0"""),
+    Case("in the judge: memory", 7.0, limits={"memory": 1 << 27}, judge="""
+keep = [bytearray(1 << 26) for _ in range(100)]
+print("GOT-IT")
+3.0"""),
+    Case("in the judge: the filter", judge="""
+import ctypes, fcntl, os, socket
+libc = ctypes.CDLL(None)
+for number in (101, 310, 311, 321, 425, 434, 438, 424, 304, 272, 308, 165, 41, 49, 50):
+    if libc.syscall(number, 0, 0, 0, 0, 0, 0) >= 0: print("GOT-IT", number)
+for process in (1, 2, @victim@, @nursery@, os.getppid() or 1):
+    if process != os.getpid():
+        for number in (0, 9, 15):
+            try: os.kill(process, number); print("GOT-IT", process, number)
+            except OSError: pass
+for act in (lambda: os.killpg(0, 0), lambda: os.kill(-1, 9), lambda: os.setuid(0)):
+    try: act(); print("GOT-IT")
+    except OSError: pass
+3.0"""),
+    Case("in the judge: commands of no form", **LOST, judge=_WHO + """
+for command in (b"J", b"X" * 1000, b"S" * 3, b"W", b"W" + bytes(9), b'{"fence": "none"}'):
+    try: commands.commands.send(command)
+    except OSError: pass
+import time
+time.sleep(30)
+print("GOT-IT")
+3.0"""),
+    Case("in the judge: processes without end", 7.0, stopped=None, note="enough",
+         errors="ProcessEnded", judge=_WHO + """
+try:
+    for _ in range(1000): commands.start().close()
+    print("GOT-IT")
+except OSError as error: assert "enough" in str(error)
+3.0"""),
+    Case("in the judge: files handed to the supervisor", stopped=None, judge=_WHO + """
+for sock in sockets:
+    try: socket.send_fds(sock, [b"S"], [0, 1]); print("GOT-IT")
+    except OSError: pass
+3.0"""),
+    Case("in the judge: it ends", **LOST, judge="import os; os._exit(0)"),
+    Case("in the judge: it crashes", **LOST,
+         judge="import ctypes; ctypes.string_at(0)\n3.0"),
+    Case("in the judge: it never ends", **LOST, judge="""
+import signal, time
+signal.setitimer(signal.ITIMER_REAL, 0)
+while True:
+    pass""", limits={"submission_seconds": 0.5}),
+    *(
+        Case(f"in the judge: it answers with {name}", **LOST, judge=_judge_answers(data))
+        for name, data in {
+            "endless points": repr(_FULL % (2, "1e308")) + ".encode()",
+            "points that are no number": repr(_FULL % (2, "NaN")) + ".encode()",
+            "points below 0": repr(_FULL % (2, "-1")) + ".encode()",
+            "text for points": repr(_FULL % (2, '"3"')) + ".encode()",
+            "a cell that there is not": repr(_FULL % (99, "0")) + ".encode()",
+            "lists in lists": 'b"[" * 100_000',
+            "no JSON": 'b"\\xff" * 100',
+            "a number": 'b"3"',
+            "a number of a million digits": 'b"9" * 1_000_000',
+            "65 megabytes": "bytes(65 << 20)",
+        }.items()
+    ),
 ]  # fmt: skip
 
 # Forged messages ----------------------------------------------------------------------------------
@@ -702,7 +1080,7 @@ class E:
 def softmax(a):
     raw(pickle.dumps(E()))
     import time; time.sleep(100)"""}),
-    Case("file descriptors through the socket", DOUBLE, stopped=True, note="softmax",
+    Case("file descriptors through the socket", DOUBLE,
          answers={"softmax": _LINK + """
 import socket
 def softmax(a):
@@ -904,5 +1282,6 @@ display(HTML("<script>window.evil = 1</script><img src=x onerror=evil()>"), Java
 ]  # fmt: skip
 
 CASES = [
-    *LOOPS, *PATCHES, *EXITS, *BOMBS, *READS, *WRITES, *NETWORK, *FORGERIES, *IMPORTS, *DAMAGE,
+    *LOOPS, *PATCHES, *EXITS, *BOMBS, *READS, *WRITES, *NETWORK, *CHANNELS, *JUDGES, *FORGERIES,
+    *IMPORTS, *DAMAGE,
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from importlib import metadata
 from packaging.requirements import Requirement
 
 from utils.commands import ROOT, processors
+from utils.grading import cgroups
 from utils.grading.protections import protections
 from utils.mnist import MnistError, cache_folder, data_source
 from utils.weights import load_weights, weights_file
@@ -25,20 +26,55 @@ def main(argv: list[str]) -> int:
         print("doctor takes no arguments")
         return 2
     amiss = 0
+    sandboxes: list[str] = []
     for title, needed, findings in (
         ("Course", True, course()),
         ("Packages", True, packages()),
         ("Data", True, data()),
         ("For the tests in a browser", False, browser()),
-        ("For grading: what a submission tried just now, and what stopped it", False, grading()),
+        ("For grading: what a submission and its judge tried just now", False, grading(sandboxes)),
     ):
         print(title)
         for good, what, found in findings:
             amiss += needed and not good
             print(f"  {'ok' if good else 'NO' if needed else '--'}  {what}: {found}")
         print()
-    print("All is well." if not amiss else f"{amiss} thing(s) above marked NO need a hand.")
+    print(conclusion(amiss, sandboxes, _mnist()))
     return 1 if amiss else 0
+
+
+def conclusion(amiss: int, sandboxes: list[str], mnist: bool) -> str:
+    """Return the last lines: what is amiss, whether work can be graded here, whether MNIST is here.
+
+    Args:
+        amiss: how many things are not as they should be.
+        sandboxes: the one that stands here, if one does.
+        mnist: the real images are here.
+    """
+    if amiss:
+        lines = [f"{amiss} thing(s) above marked NO need a hand."]
+    elif sandboxes:
+        lines = ["All is well."]
+    else:
+        lines = ["Everything that a student needs is here."]
+    if not sandboxes:
+        lines.append(
+            "No sandbox stands here: `grade` runs no submission on this machine. The lines above "
+            "say what is missing."
+        )
+    lines.append(
+        "MNIST is present."
+        if mnist
+        else "MNIST is not here: the offline stand-in takes its place until it can be downloaded."
+    )
+    return "\n".join(lines)
+
+
+def _mnist() -> bool:
+    try:
+        return data_source() == "MNIST"
+    except MnistError:
+        return False
 
 
 def course() -> Iterator[Finding]:
@@ -94,10 +130,17 @@ def browser() -> Iterator[Finding]:
     yield bool(chromium), "Chromium", chromium or "not on PATH: those tests are skipped"
 
 
-def grading() -> Iterator[Finding]:
-    """Yield the fence that submissions run behind, and each protection with its feature."""
+def grading(sandboxes: list[str]) -> Iterator[Finding]:
+    """Yield the sandbox that submissions run in, and each protection with its feature.
+
+    Args:
+        sandboxes: takes the name of the one that stands here, if one does.
+    """
     fence, found = protections()
-    yield bool(fence), "fence", fence or "none: submissions are not run here unless told --unsafe"
+    sandboxes += [fence] if fence else []
+    yield bool(fence), "sandbox", fence or "none: submissions are not run here unless told --unsafe"
+    why = cgroups.why_not() if fence else "no sandbox"
+    yield not why, "control groups", why or "they limit what the kernel holds for a submission"
     for protection in found:
         what = f"{protection.name} ({protection.feature})"
         yield protection.holds, what, protection.reason

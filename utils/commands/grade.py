@@ -69,6 +69,8 @@ def run(asked: argparse.Namespace, started: float) -> int:
 def grade(asked: argparse.Namespace, local: LocalWorkers | None, started: float) -> int:
     """Grade with workers that are starting, or with those of a scheduler."""
     spare_imports()
+    if asked.unsafe:
+        warn_of_unsafe(asked)
     with no_rubbish():
         from utils.grading import runner
         from utils.grading.course import CourseError, find_course
@@ -106,6 +108,28 @@ def grade(asked: argparse.Namespace, local: LocalWorkers | None, started: float)
     return 1 if progress.failures else 0
 
 
+UNSAFE = (
+    "warning: --unsafe, and no sandbox stands here. The submissions of this run are not fenced in: "
+    "each can read and change all that you can, such as the gradebook and the hidden tests. Stop "
+    "now with Ctrl-C unless you trust all of them; `python3 -m utils doctor` says what is missing."
+)
+UNSAFE_ELSEWHERE = (
+    "warning: --unsafe. Where a worker of this scheduler has no sandbox, submissions can read and "
+    "change all that the worker's user can; `python3 -m utils doctor` on that machine says more."
+)
+
+
+def warn_of_unsafe(asked: argparse.Namespace) -> None:
+    """Say in plain words what --unsafe means, if no sandbox stands here or nobody can tell."""
+    if asked.scheduler:
+        print(UNSAFE_ELSEWHERE, file=sys.stderr)
+        return
+    with no_rubbish():
+        from utils.grading import execute
+    if execute.fence(unsafe=True) == "none":
+        print(UNSAFE, file=sys.stderr)
+
+
 def parse(argv: list[str]) -> argparse.Namespace:
     """Return what was asked for on the command line."""
     parser = new_parser("grade", __doc__)
@@ -122,7 +146,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--force", action="store_true", help="grade what is unchanged, too")
     parser.add_argument(
-        "--unsafe", action="store_true", help="run submissions although nothing fences them in"
+        "--unsafe", action="store_true", help="run submissions although no sandbox stands here"
     )
     parser.add_argument("--quiet", action="store_true", help="print problems only")
     return parser.parse_args(argv)

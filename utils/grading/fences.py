@@ -1,34 +1,41 @@
-"""The fences around a submission's process, made of what Linux has.
+"""The sandbox of one process, made of what Linux has: for a student's process, and for the judge.
 
-Two kinds of fence, each enough by itself; the first that works here is taken.
+There are two kinds, each enough by itself; the first that works here is taken.
 
-*namespaces*: the process has its own process tree and file system: a small one in memory, with the
-Python installation and the problem set's data read-only in it and nothing else of this machine. It
-shares a network (empty), a host name and shared memory with the nursery that it was forked from,
-and with nobody else. Needs root or unprivileged user namespaces.
+*namespaces*: the process has a process tree, a network and a file system of its own. The file
+system is small: the Python installation and the data of the problem set, read-only, a student's
+home folder in memory, and nothing else of this machine. A submission's judge and student's
+processes share a network namespace without any interface, in which they can make no socket. Needs
+root or unprivileged user namespaces.
 
 *landlock*: the process stays where it is, but the kernel lets it read the Python installation, read
-and write one new folder, and nothing else; it cannot start processes, change what files are called
-or owned, or signal anyone. Needs Linux 5.13.
+and write one new folder (the judge: none), and nothing else; it cannot start processes, change what
+files are called or owned, or signal anyone. Needs Linux 5.13.
 
-On top of either: no new privileges, no capabilities, a list of system calls that no notebook needs
-and that fail (all of networking among them), and limits on memory, processes, files and time.
+On top of either: an ordinary user, no new privileges, no capabilities, a list of the system calls
+that a notebook needs (see `seccomp`; networking is not among them), and limits on memory,
+processes, files and time. Where the supervisor may make control groups, they limit the memory that
+the kernel uses on a process's behalf, too (see `cgroups`).
 
-What this does not protect against: faults of the kernel itself (it is the fence), and what two
-submissions learn from how busy the machine is. Within *landlock* a submission can also find out
-which files exist, by `os.stat`.
+The judge differs: it sees all of `utils`, and the files of the problem set. It finds no file that
+it could write, and it starts no process.
+
+What this does not protect against: faults of the kernel itself, which is the sandbox, and what two
+submissions learn from how busy the machine is: how long a read, a call or a page takes, or which
+numbers the kernel gives to new processes, pipes and sockets. A file of the installation that nobody
+has read for a day changes its access time when it is read; mounts made by root are without access
+times, an ordinary user's keep what the machine's have. Within *landlock* a submission can also find
+out which files exist, by `os.stat`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-import errno
 import functools
+import itertools
 import os
-import platform
 import signal
-import socket
 import struct
 import sys
 import sysconfig
@@ -36,6 +43,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import utils
+from utils.grading import seccomp
 
 with contextlib.suppress(ImportError):  # elsewhere than on Linux and macOS
     import resource
@@ -59,58 +67,11 @@ _libc = ctypes.CDLL(None, use_errno=True) if LINUX else None
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x4000000, 0x8000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
-CLONE_THREAD = 0x10000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT = 1, 2, 4, 32
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 MNT_DETACH = 2
-_PR_SET_PDEATHSIG, _PR_SET_SECCOMP = 1, 22
+_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 36, 38
-_PR_CAPBSET_DROP, _PR_CAP_AMBIENT = 24, 47
-
-# Numbers on x86_64 and aarch64; None where there is no such call.
-_CALLS: dict[str, tuple[int | None, int | None]] = {
-    "socket": (41, 198), "connect": (42, 203), "bind": (49, 200), "listen": (50, 201),
-    "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
-    "kcmp": (312, 272), "pidfd_open": (434, 434), "pidfd_getfd": (438, 438),
-    "pidfd_send_signal": (424, 424), "process_madvise": (440, 440), "process_mrelease": (448, 448),
-    "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51),
-    "unshare": (272, 97), "setns": (308, 268), "open_tree": (428, 428), "move_mount": (429, 429),
-    "fsopen": (430, 430), "fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433),
-    "mount_setattr": (442, 442), "bpf": (321, 280), "perf_event_open": (298, 241),
-    "userfaultfd": (323, 282), "io_uring_setup": (425, 425), "io_uring_enter": (426, 426),
-    "io_uring_register": (427, 427), "add_key": (248, 217), "request_key": (249, 218),
-    "keyctl": (250, 219), "kexec_load": (246, 104), "kexec_file_load": (320, 294),
-    "init_module": (175, 105), "finit_module": (313, 273), "delete_module": (176, 106),
-    "reboot": (169, 142), "swapon": (167, 224), "swapoff": (168, 225), "acct": (163, 89),
-    "sethostname": (170, 161), "setdomainname": (171, 162), "syslog": (103, 116),
-    "quotactl": (179, 60), "quotactl_fd": (443, 443), "name_to_handle_at": (303, 264),
-    "open_by_handle_at": (304, 265), "fanotify_init": (300, 262), "memfd_create": (319, 279),
-    "memfd_secret": (447, 447), "shmget": (29, 194), "shmat": (30, 196), "semget": (64, 190),
-    "msgget": (68, 186), "mq_open": (240, 180), "personality": (135, 92), "vhangup": (153, 58),
-    "lookup_dcookie": (212, 18), "settimeofday": (164, 170), "clock_settime": (227, 112),
-    "adjtimex": (159, 171), "clock_adjtime": (305, 266),
-}  # fmt: skip
-# Within landlock, also these: it fences neither processes nor what is written about a file.
-_CALLS_LANDLOCK: dict[str, tuple[int | None, int | None]] = {
-    "fork": (57, None), "vfork": (58, None), "tkill": (200, 130), "rt_sigqueueinfo": (129, 138),
-    "rt_tgsigqueueinfo": (297, 240), "setpriority": (141, 140), "ioprio_set": (251, 30),
-    "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452),
-    "chown": (92, None), "fchown": (93, 55), "lchown": (94, None), "fchownat": (260, 54),
-    "utime": (132, None), "utimes": (235, None), "futimesat": (261, None), "utimensat": (280, 88),
-    "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7), "setxattrat": (463, 463),
-    "removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16),
-    "removexattrat": (466, 466), "file_setattr": (469, 469), "truncate": (76, 45),
-    "inotify_init": (253, None), "inotify_init1": (294, 26), "execve": (59, 221),
-    "execveat": (322, 281),
-}  # fmt: skip
-# Calls that may only be about the process itself: (x86_64, aarch64), which argument.
-_CALLS_SELF: dict[str, tuple[int, int]] = {
-    "kill": (62, 129), "tgkill": (234, 131), "prlimit64": (302, 261),
-    "sched_setaffinity": (203, 122), "sched_setscheduler": (144, 119),
-    "sched_setparam": (142, 118), "sched_setattr": (314, 274),
-}  # fmt: skip
-_CLONE, _CLONE3, _FCNTL, _IOCTL, _PRCTL = (56, 220), (435, 435), (72, 25), (16, 29), (157, 167)
-_ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
 
 def _checked(result: int, what: str) -> int:
@@ -142,8 +103,16 @@ def _mount(source: str, target: str, kind: str, flags: int, data: str = "") -> N
 def _bind(source: str, target: str, device: bool = False) -> None:
     """Show a file or folder, with all that is mounted in it, read-only at another place."""
     _mount(source, target, "", MS_BIND | MS_REC)
-    # struct mount_attr: set read-only, nosuid, nodev; clear nothing
-    attributes = struct.pack("<QQQQ", 1 | 2 | (0 if device else 4), 0, 0, 0)
+    flags = 1 | 2 | (0 if device else 4)  # read-only, nosuid, nodev
+    no_access_times, access_times = 0x10, 0x70
+    try:  # what has been read is nobody else's to see
+        _set_mount(target, flags | no_access_times, access_times)
+    except PermissionError:  # an ordinary user must leave access times as they are
+        _set_mount(target, flags, 0)
+
+
+def _set_mount(target: str, flags: int, clear: int) -> None:
+    attributes = struct.pack("<QQQQ", flags, clear, 0, 0)  # struct mount_attr
     at_fdcwd, at_recursive, mount_setattr = -100, 0x8000, 442
     _checked(
         _libc.syscall(
@@ -268,57 +237,91 @@ def set_environment(home: str) -> None:
 # Namespaces -------------------------------------------------------------------------------------
 
 _OLD = "/.machine"  # where the machine's file system is while a process leaves it
-_root = ""  # where the new file system is mounted; only this process's kin see it there
-_no_root = "it has not been made"  # why there is none
+_why_not = "the fork server has not left the machine"  # why there are no namespaces
+_roots: dict[str, str] = {}  # kind of process -> where its file system is mounted; only kin see it
 
 
-def make_root(folder: str) -> None:
-    """Make the file system that submissions' processes will see; called once, by the nursery.
+def leave_machine() -> None:
+    """Enter new namespaces, and come back as the first process of a process tree of its own.
 
-    All of it is read-only. Each process puts its own home into it, which is in memory and has its
-    limits. The nursery also leaves the machine's network, host name and shared memory: it needs
-    none of them, and those that it forks are born without. An ordinary user enters a user
-    namespace for this.
-
-    Args:
-        folder: an empty one; nothing is changed in it.
+    To be called by the fork server before it imports much: the process that calls it stays outside
+    and waits. The fork server needs neither the machine's network nor its shared memory, and those
+    that it forks are born without. An ordinary user enters a user namespace for this. Where there
+    are no namespaces, everything stays as it is.
     """
-    global _root, _no_root
-    spaces = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS
+    global _why_not
+    spaces = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWPID
     try:
-        if stranger():
+        if stranger() is not None:
             _unshare(spaces)
         else:
             _enter_user_namespace(spaces, _this_process())
         _mount("none", "/", "", MS_REC | MS_PRIVATE)
-        _mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
-        for path in installation():
-            _show(path, folder)
-        package = os.path.dirname(os.path.realpath(utils.__file__))
-        if os.path.isdir(folder + package):  # it lies within the installation: cover it
-            options = "size=1m,nr_inodes=200,mode=755"
-            _mount("tmpfs", folder + package, "tmpfs", MS_NOSUID | MS_NODEV, options)
-        for path in open_files():
-            _show(path, folder)
-        for name in ("/dev", "/etc", HOME, _OLD):
-            os.makedirs(folder + name, exist_ok=True)
-        for name in ("null", "zero", "full", "random", "urandom"):
-            Path(f"{folder}/dev/{name}").touch()
-            _bind(f"/dev/{name}", f"{folder}/dev/{name}", device=True)
-        if not os.path.lexists(f"{folder}/tmp"):  # else the course lies there: it stays visible
-            os.symlink(f"{HOME}/tmp", f"{folder}/tmp")
-        os.symlink(f"{HOME}/tmp", f"{folder}/dev/shm")
-        _mount("tmpfs", folder, "tmpfs", MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV)
     except OSError as error:
-        _no_root = f"{type(error).__name__}: {error}"
+        _why_not = f"{type(error).__name__}: {error}"
+        return
+    child = os.fork()
+    if child:
+        os.closerange(0, 1 << 16)
+        _, status = os.waitpid(child, 0)
+        os._exit(os.waitstatus_to_exitcode(status) & 255)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _why_not = ""
+
+
+def make_roots(folder: str) -> None:
+    """Make the file systems that students' processes and judges will see; called once.
+
+    All of both is read-only. Each process puts its own home into its one, which is in memory and
+    has its limits.
+
+    Args:
+        folder: an empty one; nothing is changed in it.
+    """
+    global _why_not
+    if _why_not:
+        return
+    try:
+        _mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
+        for kind in (seccomp.STUDENT, seccomp.JUDGE):
+            root = os.path.join(folder, kind)
+            os.mkdir(root)
+            _make_root(root, kind)
+            _roots[kind] = root
+        _prepare_files()
+    except OSError as error:
+        _why_not = f"{type(error).__name__}: {error}"
+
+
+def _make_root(root: str, kind: str) -> None:
+    _mount("tmpfs", root, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
+    for path in installation():
+        _show(path, root)
+    package = os.path.dirname(os.path.realpath(utils.__file__))
+    if kind == seccomp.JUDGE:
+        _show(package, root)
     else:
-        _root = folder
+        if os.path.isdir(root + package):  # it lies within the installation: cover it
+            options = "size=1m,nr_inodes=200,mode=755"
+            _mount("tmpfs", root + package, "tmpfs", MS_NOSUID | MS_NODEV, options)
+        for path in open_files():
+            _show(path, root)
+    for name in ("/dev", "/etc", HOME, _OLD):
+        os.makedirs(root + name, exist_ok=True)
+    for name in ("null", "zero", "full", "random", "urandom"):
+        Path(f"{root}/dev/{name}").touch()
+        _bind(f"/dev/{name}", f"{root}/dev/{name}", device=True)
+    if not os.path.lexists(f"{root}/tmp"):  # else the course lies there: it stays visible
+        os.symlink(f"{HOME}/tmp", f"{root}/tmp")
+    os.symlink(f"{HOME}/tmp", f"{root}/dev/shm")
+    _mount("tmpfs", root, "tmpfs", MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV)
 
 
-def leave_root() -> None:
-    """Unmount what `make_root` has made."""
-    if _root:
-        _libc.umount2(_root.encode(), MNT_DETACH)
+def leave_roots() -> None:
+    """Unmount what `make_roots` has made."""
+    for root in _roots.values():
+        _libc.umount2(os.path.dirname(root).encode(), MNT_DETACH)
+        return
 
 
 def _show(path: str, folder: str) -> None:
@@ -362,74 +365,146 @@ def _enter_user_namespace(more: int, process: int) -> None:
     os.close(process)
 
 
+def new_network() -> int:
+    """Make a network namespace, without any interface, for one submission; return it open."""
+    _unshare(CLONE_NEWNET)
+    return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def enter_network(network: int) -> None:
+    """Let what this process forks be in a network namespace that `new_network` has made."""
+    _checked(_libc.setns(ctypes.c_int(network), ctypes.c_int(CLONE_NEWNET)), "setns")
+
+
 def new_process_tree() -> int:
     """Let the next process that this one forks be the first of a tree of its own.
 
     Returns:
         What `old_process_tree` needs.
     """
-    if not _root:
-        raise OSError(_no_root)
+    if _why_not:
+        raise OSError(_why_not)
     tree = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     _unshare(CLONE_NEWPID)
     return tree
 
 
 def old_process_tree(tree: int) -> None:
-    """Let the processes that this one forks be in its own tree again.
-
-    An ordinary user may not: the judge can start no processes once it has started a submission's.
-    """
-    _libc.setns(ctypes.c_int(tree), ctypes.c_int(CLONE_NEWPID))
+    """Let the processes that this one forks be in its own tree again."""
+    _checked(_libc.setns(ctypes.c_int(tree), ctypes.c_int(CLONE_NEWPID)), "setns")
     os.close(tree)
 
 
-def enter_namespaces(order: Order, owner: int | None) -> None:
+def enter_namespaces(order: Order, owner: int | None, kind: str) -> None:
     """Give this process, the first of its tree, a file system of its own."""
-    fixed = MS_NOSUID | MS_NODEV
     signal.signal(signal.SIGINT, signal.default_int_handler)
     process = _this_process()
+    entries = [e for e in os.scandir(order.folder) if is_data(e)] if order.folder else []
+    if kind == seccomp.JUDGE and not entries and data_folders() == _ready_data:
+        _checked(_libc.setns(ctypes.c_int(_ready_files), ctypes.c_int(CLONE_NEWNS)), "setns")
+    else:
+        _enter_files(order, entries, owner, kind)
+    if not owner:
+        _enter_user_namespace(0, process)  # in which the number of processes starts from 0
+    else:
+        os.close(process)
+
+
+def _enter_files(order: Order, entries: list[os.DirEntry], owner: int | None, kind: str) -> None:
+    """Enter a mount namespace, with the process's own home in it."""
+    fixed = MS_NOSUID | MS_NODEV
     _unshare(CLONE_NEWNS)
-    home = _root + HOME
-    _mount("tmpfs", home, "tmpfs", fixed, "mode=755")
+    root = _roots[kind]
+    home = root + HOME
     work = f"{home}/work"
+    _mount("tmpfs", home, "tmpfs", fixed, "mode=755")
     for folder in (home, work, f"{home}/tmp", f"{home}/.cache"):
-        os.makedirs(folder, exist_ok=True)
+        if folder != home:
+            os.mkdir(folder)
         if owner:
             os.chown(folder, owner, owner)
     for source, target in data_folders().items():
-        os.makedirs(_root + target)
-        _bind(source, _root + target)
-    for entry in os.scandir(order.folder) if order.folder else ():
-        if is_data(entry):
-            target = f"{work}/{entry.name}"
-            os.mkdir(target) if entry.is_dir(follow_symlinks=False) else Path(target).touch()
-            _bind(entry.path, target)
-    used = os.statvfs(home)
-    files = used.f_files - used.f_ffree + order.limits.files
-    options = f"size={order.limits.file_bytes},nr_inodes={files}"
-    _mount("tmpfs", home, "tmpfs", MS_REMOUNT | fixed, options)
-    _checked(_libc.pivot_root(_root.encode(), (_root + _OLD).encode()), "pivot_root")
+        os.makedirs(root + target)
+        _bind(source, root + target)
+    for entry in entries:
+        target = f"{work}/{entry.name}"
+        os.mkdir(target) if entry.is_dir(follow_symlinks=False) else Path(target).touch()
+        _bind(entry.path, target)
+    if kind == seccomp.JUDGE:
+        _mount("tmpfs", home, "tmpfs", MS_REMOUNT | MS_RDONLY | fixed)
+    else:
+        used = os.statvfs(home)
+        files = used.f_files - used.f_ffree + order.limits.files
+        options = f"size={order.limits.file_bytes},nr_inodes={files}"
+        _mount("tmpfs", home, "tmpfs", MS_REMOUNT | fixed, options)
+    _checked(_libc.pivot_root(root.encode(), (root + _OLD).encode()), "pivot_root")
     os.chdir("/")
     _checked(_libc.umount2(_OLD.encode(), MNT_DETACH), "umount")
-    if not owner:
-        _enter_user_namespace(0, process)  # in which the number of processes starts from 0
+
+
+_ready_files = -1  # a mount namespace for judges whose problem set has no files
+_ready_data: dict[str, str] = {}  # where MNIST lay when it was made
+
+
+def _prepare_files() -> None:
+    """Make the file system of most judges once: nothing in it can be written."""
+    global _ready_files, _ready_data
+    _ready_data = data_folders()
+    (ended, end), (ready, done) = os.pipe(), os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(end)
+        why = b""
+        try:
+            _enter_files(None, [], None, seccomp.JUDGE)
+        except OSError as error:
+            why = str(error).encode()
+        os.write(done, why or b"ready")
+        os.read(ended, 1)
+        os._exit(0)
+    os.close(done)
+    said = os.read(ready, 1000)
+    try:
+        if said != b"ready":
+            raise OSError(said.decode())
+        process = number_in_proc(child)
+        _ready_files = os.open(f"/proc/{process}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        for fd in (end, ended, ready):
+            os.close(fd)
+        os.waitpid(child, 0)
+
+
+def number_in_proc(child: int) -> str:
+    """Return a child's number as /proc has it, which may be another than `fork` gives."""
+    process = os.pidfd_open(child)
+    try:
+        for line in Path(f"/proc/self/fdinfo/{process}").read_text().splitlines():
+            if line.startswith("Pid:"):
+                return line.split()[1]
+    finally:
+        os.close(process)
+    raise OSError("/proc does not know a process that has just been started")
 
 
 NOBODY = 65534
+_FIRST, _COUNT = 0x40000000, 0x10000000  # of the user numbers that belong to nobody
+_EACH = 64  # of them for one fork server, which uses them in turn
+_turns = itertools.count()
 
 
 def stranger() -> int | None:
-    """Return a user number for the process if this one may choose: nobody's on this machine.
+    """Return a user number for a process if this one may choose: nobody's on this machine.
 
-    No other submission that runs now has the same, if there are enough numbers.
+    No other process that runs now has the same, if there are enough numbers.
     """
     if os.geteuid() != 0:
         return None
     for line in Path("/proc/self/uid_map").read_text().splitlines():
         first, _, count = map(int, line.split())
-        if first <= 0x40000000 and first + count > 0x50000000:
-            return 0x40000000 + os.getpid() % 0x10000000
+        if first <= _FIRST and first + count > _FIRST + _COUNT:
+            me = int(os.readlink("/proc/self"))  # the number that the whole machine knows
+            return _FIRST + (_EACH * me + next(_turns) % _EACH) % _COUNT
         if first <= NOBODY < first + count:
             return NOBODY
     return None
@@ -444,28 +519,38 @@ def is_data(entry: os.DirEntry) -> bool:
 # The same for all -------------------------------------------------------------------------------
 
 
-def confine(sock: socket.socket, fault: int, order: Order, owner: int | None, home: str) -> None:
-    """Take from this process what a submission must not have; there is no way back.
+def confine(keep: list[int], order: Order, owner: int | None, home: str, kind: str) -> None:
+    """Take from this process what it must not have; there is no way back.
 
     Args:
-        sock, fault: what it keeps of its files: a socket and a pipe.
+        keep: its open files that stay open.
         order: what it is to be like.
         owner: the user it becomes; None: it stays who it is.
         home: its folder, if it has no file system of its own.
+        kind: `seccomp.STUDENT` or `seccomp.JUDGE`.
     """
-    os.setsid()
+    os.setsid()  # its own share of the processor where the kernel groups by session
     null = os.open("/dev/null", os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
-    _close_all_but(0, 1, 2, sock.fileno(), fault)
+    _close_all_but(0, 1, 2, *keep)
     signal.set_wakeup_fd(-1)
-    _limit(order)
-    _drop_privileges(owner)
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # the fence sees to it that this is not taken back
+    if owner:
+        os.setgroups([])
+        os.setresgid(owner, owner, owner)
+        os.setresuid(owner, owner, owner)
+    if owner == NOBODY:  # whom others may be, too: let the number of processes start from 0
+        _libc.unshare(ctypes.c_int(CLONE_NEWUSER))
+    _limit(order, kind, order.fence == "namespaces" or (owner or 0) >= _FIRST)
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    header = struct.pack("<Ii", 0x20080522, 0)
+    _checked(_libc.capset(header, bytes(24)), "capset")
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # the filter sees to it that this is not taken back
     if order.fence == "landlock":
-        _landlock(home)
+        _landlock(home, kind)
     if order.fence != "none":
-        _filter_calls(order.fence)
+        alone = kind == seccomp.STUDENT and order.fence == "landlock"
+        seccomp.install(seccomp.STUDENT_ALONE if alone else kind, os.getpid())
 
 
 def _close_all_but(*keep: int) -> None:
@@ -478,26 +563,37 @@ def _close_all_but(*keep: int) -> None:
     os.closerange(last + 1, 1 << 16)
 
 
-def _limit(order: Order) -> None:
+def _limit(order: Order, kind: str, own_count: bool) -> None:
+    """Set the limits of this process and of those that it starts.
+
+    Args:
+        order: what it is to be like.
+        kind: the judge may use more memory, since it holds the tests' data, too.
+        own_count: nobody else's processes are counted with its own.
+    """
     limits = order.limits
-    have = _address_space
-    cpu = int(limits.submission_seconds * 2) + 10
+    addresses = _address_space + limits.memory * (4 if kind == seccomp.JUDGE else 1)
 
     def at_most(kind: int, value: int) -> None:
         _, hard = resource.getrlimit(kind)
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (value, value))
 
-    at_most(resource.RLIMIT_AS, have + limits.memory)
-    at_most(resource.RLIMIT_DATA, have + limits.memory)
-    at_most(resource.RLIMIT_CPU, cpu)
+    at_most(resource.RLIMIT_AS, addresses)
+    at_most(resource.RLIMIT_DATA, addresses)
+    at_most(resource.RLIMIT_CPU, int(limits.submission_seconds * 2) + 10)
     at_most(resource.RLIMIT_FSIZE, limits.file_bytes)
-    at_most(resource.RLIMIT_NOFILE, 256)
+    at_most(resource.RLIMIT_NOFILE, MAX_OPEN_FILES)
+    at_most(resource.RLIMIT_SIGPENDING, MAX_OPEN_FILES)  # timers count as signals
     at_most(resource.RLIMIT_CORE, 0)
     at_most(resource.RLIMIT_MEMLOCK, 1 << 16)
     at_most(resource.RLIMIT_MSGQUEUE, 0)
-    if order.fence == "namespaces":  # elsewhere it would count the grader's other processes, too
+    if own_count:
         at_most(resource.RLIMIT_NPROC, limits.processes)
+
+
+# Few enough that what the kernel holds for them (a socket's unread bytes, say) stays small.
+MAX_OPEN_FILES = 64
 
 
 def address_space() -> int:
@@ -512,101 +608,6 @@ def note_address_space() -> None:
 
 
 _address_space = 0
-
-
-def _drop_privileges(owner: int | None) -> None:
-    """Become an ordinary user without any capability, for good."""
-    if owner:
-        os.setgroups([])
-        os.setresgid(owner, owner, owner)
-        os.setresuid(owner, owner, owner)
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    header = struct.pack("<Ii", 0x20080522, 0)
-    _checked(_libc.capset(header, bytes(24)), "capset")
-
-
-# Seccomp ----------------------------------------------------------------------------------------
-
-
-_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_ALLOW, _KILL = 0x7FFF0000, 0x80000000
-_REFUSE, _MISSING = 0x50000 | errno.EPERM, 0x50000 | errno.ENOSYS
-_NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data
-
-_NEW_SPACES = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID
-_NEW_SPACES |= CLONE_NEWNET | 0x02000000 | 0x80  # control groups, time
-_SIGNAL_OWNERS = (8, 10, 15)  # F_SETOWN, F_SETSIG, F_SETOWN_EX: who gets a signal for a file
-_SIGNAL_REQUESTS = (0x8901, 0x8902)  # FIOSETOWN, SIOCSPGRP: the same
-
-
-def _filter_calls(fence: str) -> None:
-    """Let system calls that no notebook needs fail, from now on and for all that is started."""
-    code = call_filter(fence, os.getpid() if fence == "landlock" else 0)
-    program = ctypes.create_string_buffer(code)
-    about = struct.pack("@HP", len(code) // 8, ctypes.addressof(program))
-    where = ctypes.create_string_buffer(about)
-    _prctl(_PR_SET_SECCOMP, 2, ctypes.addressof(where))
-
-
-@functools.cache
-def call_filter(fence: str, me: int) -> bytes:
-    """Return a filter of system calls, as the kernel takes it.
-
-    Args:
-        fence: what it is a part of.
-        me: the number of the process, for which alone some calls may be.
-    """
-    column, architecture = _ARCHITECTURES[platform.machine()]
-    code: list[tuple[int, int, int, int]] = []  # operation, skip if true, skip if false, operand
-
-    def give(result: int) -> None:
-        code.append((_RETURN, 0, 0, result))
-
-    def rule(call: int, argument: int, tests: list[tuple[int, int, bool]], result: int) -> None:
-        """Give a result to a call of which an argument passes all tests, allow it if it does not.
-
-        A test is an operation, an operand, and whether it has to be true.
-        """
-        code.append((_EQUAL, 0, len(tests) + 3, call))
-        code.append((_LOAD, 0, 0, _ARGUMENTS + 8 * argument))
-        for index, (operation, operand, wanted) in enumerate(tests):
-            away = len(tests) - index  # to the line that allows
-            code.append((operation, 0 if wanted else away, away if wanted else 0, operand))
-        give(result)
-        give(_ALLOW)
-
-    code.append((_LOAD, 0, 0, _ARCHITECTURE))
-    code.append((_EQUAL, 1, 0, architecture))
-    give(_KILL)
-    code.append((_LOAD, 0, 0, _NUMBER))
-    if platform.machine() == "x86_64":  # a second set of numbers for the same calls
-        code.append((_AT_LEAST, 0, 1, 0x40000000))
-        give(_REFUSE)
-    for numbers in (_CALLS | (_CALLS_LANDLOCK if fence == "landlock" else {})).values():
-        if numbers[column] is not None:
-            code.append((_EQUAL, 0, 1, numbers[column]))
-            give(_REFUSE)
-    code.append((_EQUAL, 0, 1, _CLONE3[column]))
-    give(_MISSING)  # the C library then takes clone, whose flags can be seen here
-    rule(_PRCTL[column], 0, [(_EQUAL, _PR_SET_PDEATHSIG, True)], _REFUSE)
-    if fence == "landlock":
-        rule(_CLONE[column], 0, [(_ANY_BIT, CLONE_THREAD, False)], _REFUSE)
-        for name, numbers in _CALLS_SELF.items():
-            zero = [] if name in ("kill", "tgkill") else [(_EQUAL, 0, False)]
-            rule(numbers[column], 0, [(_EQUAL, me, False), *zero], _REFUSE)
-        for call, requests in ((_FCNTL, _SIGNAL_OWNERS), (_IOCTL, _SIGNAL_REQUESTS)):
-            for request in requests[:-1]:
-                code.append((_EQUAL, 0, 4, call[column]))
-                code.append((_LOAD, 0, 0, _ARGUMENTS + 8))
-                code.append((_EQUAL, 0, 1, request))
-                give(_REFUSE)
-                code.append((_LOAD, 0, 0, _NUMBER))
-            rule(call[column], 1, [(_EQUAL, requests[-1], True)], _REFUSE)
-    else:
-        rule(_CLONE[column], 0, [(_ANY_BIT, _NEW_SPACES, True)], _REFUSE)
-    give(_ALLOW)
-
-    return b"".join(struct.pack("<HBBI", *line) for line in code)
 
 
 # Landlock ---------------------------------------------------------------------------------------
@@ -624,7 +625,7 @@ _READ, _EXECUTE, _READ_DIR = 4, 1, 8
 _WRITE = 2 | 16 | 32 | 128 | 256 | 1024 | 8192 | 16384  # files, folders; no devices, sockets, pipes
 
 
-def _landlock(home: str) -> None:
+def _landlock(home: str, kind: str) -> None:
     """Let files be opened in the installation, and in the process's own folder, only."""
     version = landlock_version()
     if version < 1:
@@ -653,17 +654,17 @@ def _landlock(home: str) -> None:
 
     package = os.path.dirname(os.path.realpath(utils.__file__))
     for path in installation():
-        if package.startswith(f"{path}/"):
+        if kind != seccomp.JUDGE and package.startswith(f"{path}/"):
             raise OSError(
                 f"{package} lies in {path}; landlock cannot hide its solutions (install with -e)"
             )
         allow(path, _READ | _EXECUTE | _READ_DIR)
-    allow(package, _READ_DIR)
+    allow(package, _READ_DIR | (_READ if kind == seccomp.JUDGE else 0))
     for path in (*open_files(), *data_folders()):
         allow(path, _READ | _READ_DIR)
     for name in ("null", "zero", "full", "random", "urandom"):
         allow(f"/dev/{name}", _READ | 2)
-    allow(home, _READ | _READ_DIR | _WRITE)
+    allow(home, _READ | _READ_DIR | (_WRITE if kind != seccomp.JUDGE else 0))
     restrict = _libc.syscall(ctypes.c_long(446), ctypes.c_int(rules), ctypes.c_uint(0))
     _checked(restrict, "landlock_restrict_self")
     os.close(rules)

@@ -95,6 +95,7 @@ class Link:
     def __init__(self, sock: socket.socket, heap: SharedHeap) -> None:
         self.sock, self.heap = sock, heap
         self.deadline: float | None = None  # on the clock of time.monotonic
+        self.overtime: Callable[[], float] = float  # seconds by which a deadline that came moves
         self.watch: Callable[[], str] = str  # why not to wait any longer; asked now and then
         self.verbs: dict[str, Callable] = {}  # what the peer may ask
         self._read = bytearray()  # what has been read of the next message
@@ -208,7 +209,10 @@ class Link:
             if self.deadline is not None:
                 now = time.monotonic()
                 if now >= self.deadline:
-                    raise Late
+                    if (more := self.overtime()) <= 0:
+                        raise Late
+                    self.deadline += more
+                    continue
                 if now - self._looked >= _LOOK:  # however busy the peer keeps this side
                     self._looked = now
                     if why := self.watch():

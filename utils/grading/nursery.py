@@ -14,6 +14,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import dataclasses
+import functools
 import gc
 import importlib
 import json
@@ -22,7 +23,6 @@ import re
 import select
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -34,18 +34,17 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from utils.grading import fences, sandbox, student
+from utils.grading import cgroups, fences, results, sandbox, seccomp, student
 from utils.grading.cells import CellShell, make_shell
 from utils.grading.judge import Judge
-from utils.grading.sandbox import Limits, Order, Process
-from utils.grading.stand_ins import StudentError
+from utils.grading.sandbox import Limits, Order, Supervised, Supervisor
+from utils.grading.stand_ins import ProcessEnded, StudentError
 from utils.grading.submission import Start, Submission
 from utils.mnist import given_folder
 
 with contextlib.suppress(ImportError):  # elsewhere than on Linux and macOS
     import resource
 
-_length = struct.Struct("<Q")
 _JUDGE, _STUDENT = b"J", b"S"
 _READY = b"R"
 SHARED = "GRADING_NURSERY"  # names in the environment the socket of a nursery to be forked from
@@ -58,71 +57,29 @@ class NurseryError(RuntimeError):
     """No processes can be started."""
 
 
-def _send(sock: socket.socket, message: dict) -> None:
-    data = json.dumps(message).encode()
-    sock.sendall(_length.pack(len(data)) + data)
-
-
-def _receive(sock: socket.socket) -> dict | None:
-    """Return a message from a process of ours; None if the process is gone."""
-
-    def read(size: int) -> bytearray:
-        data = bytearray()
-        while len(data) < size:
-            block = sock.recv(min(size - len(data), 1 << 20))
-            if not block:
-                raise EOFError
-            data += block
-        return data
-
-    try:
-        return json.loads(read(_length.unpack(read(8))[0]))
-    except (EOFError, ConnectionError):
-        return None
-
-
-def start_process(requests: socket.socket, order: Order) -> Start:
-    """Have a submission's process started.
+def start_process(control: socket.socket, order: Order) -> Start:
+    """Have a student's process started, with a supervisor of its own and no judge.
 
     Args:
-        requests: leads to the nursery.
+        control: leads to the fork server.
         order: what the process is to be like.
     """
-    ours, theirs = socket.socketpair()
-    leash, keeper = socket.socketpair()
-    with theirs, keeper:
-        socket.send_fds(requests, [_STUDENT], [theirs.fileno(), keeper.fileno()])
-    _send(leash, dataclasses.asdict(order))
-    return Start(ours, _Leash(leash))
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        socket.send_fds(control, [_STUDENT], [theirs.fileno()])
+    ours.send(json.dumps(dataclasses.asdict(order)).encode())
+    try:
+        return _start(Supervised(ours, only_one=True))
+    except BaseException:
+        ours.close()
+        raise
 
 
-class _Leash:
-    """Speaks for the keeper of a process: closing the leash ends the process; a report comes back.
-
-    Args:
-        sock: leads to the keeper.
-    """
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
-
-    def too_much(self) -> str:
-        """The keeper itself watches the process."""
-        return ""
-
-    def end(self, why: str) -> dict:
-        """Let the keeper end the process, unless it reports that it has ended by itself."""
-        data = bytearray()
-        with self.sock:
-            for patience in (30,) if why else (2, 30):
-                with contextlib.suppress(OSError, ValueError):
-                    if patience == 30:
-                        self.sock.shutdown(socket.SHUT_WR)
-                    self.sock.settimeout(patience)
-                    while block := self.sock.recv(4096):
-                        data += block
-                    return json.loads(data)
-        return {}
+def _start(supervised: Supervised) -> Start:
+    try:
+        return Start(supervised.start(), supervised)
+    except OSError as error:
+        raise ProcessEnded(f"its process could not be started: {error}") from None
 
 
 def _read_order(message: dict) -> Order:
@@ -146,8 +103,12 @@ def main(control: int, plots: bool, door: int) -> NoReturn:
     _warm_up(shell, plots)
     fences.note_address_space()
     folder = tempfile.mkdtemp(prefix="nursery-")
-    fences.make_root(folder)
-    fences.call_filter("namespaces", 0)
+    fences.make_roots(folder)
+    for kind in (seccomp.STUDENT, seccomp.STUDENT_ALONE, seccomp.JUDGE):
+        seccomp.call_filter(kind)
+    cgroups.why_not()
+    with contextlib.suppress(OSError):  # a crash leaves nothing of a submission's memory behind
+        Path("/proc/self/coredump_filter").write_text("0")
     gc.collect()
     gc.freeze()
     gc.enable()
@@ -159,64 +120,78 @@ def main(control: int, plots: bool, door: int) -> NoReturn:
 def _serve(
     commands: socket.socket, doors: list[socket.socket], folder: str, shell: CellShell
 ) -> NoReturn:
-    """Fork judges and submissions' processes until the other end of `commands` closes.
+    """Supervise submissions until the other end of `commands` closes.
 
     Args:
-        commands: where judges are asked for.
-        doors: whoever connects to one of these gets a nursery of their own, forked from this one.
-        folder: where `fences.make_root` has made the submissions' file system; "" if that is not
-            this nursery's to remove.
+        commands: where judges and students' processes are asked for.
+        doors: whoever connects to one of these gets a fork server of their own, forked from this.
+        folder: where `fences.make_roots` has made the submissions' file systems; "" if that is not
+            this process's to remove.
         shell: for all that are forked.
     """
-    requests, asked = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    supervisors: list[Supervisor] = []
+    forked: set[int] = set()  # fork servers
     with contextlib.suppress(ConnectionError):  # whoever asked may have gone; the loop finds out
         commands.send(_READY + folder.encode())
     while True:
-        ready, _, _ = select.select([commands, asked, *doors], [], [], 10)
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        for sock in ready:
-            if sock in doors:
-                visitor, _ = sock.accept()
+        poll = select.poll()
+        for sock in (commands, *doors):
+            poll.register(sock, select.POLLIN)
+        for supervisor in supervisors:
+            for fd, events in supervisor.files().items():
+                poll.register(fd, events)
+        found = dict(poll.poll(sandbox.LOOK * 1000 if supervisors else 10_000))
+        for supervisor in list(supervisors):
+            if not supervisor.step(found):
+                supervisors.remove(supervisor)
+                supervisor.close()
+        for child in list(forked):
+            if os.waitpid(child, os.WNOHANG)[0]:
+                forked.discard(child)
+                sandbox.known.discard(child)
+        for door in doors:
+            if door.fileno() in found:
+                visitor, _ = door.accept()
                 with visitor:
-                    if os.fork() == 0:
+                    child = os.fork()
+                    if child == 0:
                         fences.die_with_parent()
-                        for mine in (commands, requests, asked, *doors):
+                        for mine in (commands, *doors):
                             mine.close()
+                        sandbox.known.clear()
+                        cgroups.forget()
                         _serve(visitor, [], "", shell)
-                continue
+                    forked.add(child)
+                    sandbox.known.add(child)
+        if commands.fileno() not in found:
+            continue
+        try:
+            what, fds, _, _ = socket.recv_fds(commands, 16, 1)
+        except ConnectionError:
+            what, fds = b"", []
+        if not what:
+            for supervisor in supervisors:
+                supervisor.close()
+            _end_all(folder)
+        for fd in fds:
+            sock = socket.socket(fileno=fd)
             try:
-                what, fds, _, _ = socket.recv_fds(sock, 16, 2)
-            except ConnectionError:
-                what, fds = b"", []
-            if sock is commands and not what:
-                _end_all(folder)
-            if what in (_JUDGE, _STUDENT) and os.fork() == 0:
-                try:
-                    commands.close()
-                    asked.close()
+                make = _judged if what == _JUDGE else _alone
+                supervisors.append(make(sock, shell))
+            except Exception as error:
+                with contextlib.suppress(OSError):
                     if what == _JUDGE:
-                        _judge(socket.socket(fileno=fds[0]), requests, shell)
-                    else:
-                        requests.close()
-                        _keeper(*(socket.socket(fileno=fd) for fd in fds), shell)
-                finally:
-                    os._exit(1)
-            for fd in fds:
-                os.close(fd)
+                        told = f"the sandbox could not be made: {error}"
+                        sandbox.send_message(sock, {"error": told})
+                sock.close()
 
 
 def _end_all(folder: str) -> NoReturn:
     """End with all that was started here, and wait for it: the grader's accounts are then whole."""
-    with contextlib.suppress(ChildProcessError):
-        for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(child), signal.SIGKILL)
-        while True:
-            os.waitpid(-1, 0)
+    sandbox.end_children()
+    cgroups.remove_all()
     if folder:
-        fences.leave_root()
+        fences.leave_roots()
         with contextlib.suppress(OSError):
             os.rmdir(folder)
     os._exit(0)
@@ -287,6 +262,9 @@ class _NoKeeper:
     def too_much(self) -> str:
         return ""
 
+    def waiting_seconds(self, since: float) -> float:
+        return 0.0
+
     def end(self, why: str) -> dict:
         return {}
 
@@ -295,67 +273,73 @@ def _student(sock: socket.socket, order: Order, shell: CellShell) -> None:
     student.main(sock, shell, order.limits.output_bytes)
 
 
-def _keeper(sock: socket.socket, leash: socket.socket, shell: CellShell) -> NoReturn:
-    """Run as the keeper of a submission's process that is not its first."""
-    message = _receive(leash)
-    if message is None:
-        os._exit(1)
-    order = _read_order(message)
-    sandbox.keep(sock, leash, order, lambda sock: _student(sock, order, shell))
+def _alone(commands: socket.socket, shell: CellShell) -> Supervisor:
+    """Return the supervisor of students' processes that the grader itself talks to."""
+    order = _read_order(json.loads(commands.recv(1 << 16)))
+    return Supervisor(order, commands, lambda sock: _student(sock, order, shell))
 
 
-def _judge(job: socket.socket, requests: socket.socket, shell: CellShell) -> NoReturn:
-    """Run as the judge of one submission: read the job, answer with the result.
+def _judged(job: socket.socket, shell: CellShell) -> Supervisor:
+    """Start the judge of a submission, and its first process; return their supervisor.
 
-    The submission's first process is forked before the cells are read, so that the hidden tests
-    are not in its memory. Any other is forked by the nursery, which never reads a job.
+    The order is read here. The cells, which come after it, are read by the judge alone, in its
+    sandbox: no process that is forked here has them in its memory.
     """
-    fences.die_with_parent()
+    order = _read_order(sandbox.receive_message(job))
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    supervisor = Supervisor(order, ours, lambda sock: _student(sock, order, shell), job)
+    with theirs:
+        try:
+            with supervisor.start() as first:
+                run = functools.partial(_judge, job, theirs, first, order, shell)
+                supervisor.start_judge([job, theirs, first], run)
+        except BaseException:
+            supervisor.job = None  # it is needed to say so
+            supervisor.close()
+            raise
+    return supervisor
+
+
+def _judge(
+    job: socket.socket,
+    commands: socket.socket,
+    first: socket.socket,
+    order: Order,
+    shell: CellShell,
+) -> None:
+    """Run as a submission's judge, in its sandbox: read the cells, send the result."""
     try:
-        order = _read_order(_receive(job))
-        first = _first_process(order, shell) if order.fence == "namespaces" else None
-        result = _run_job(_receive(job)["cells"], order, first, requests, shell)
+        cells = sandbox.receive_message(job)["cells"]
+        result = _run_job(cells, order, Supervised(commands), first, shell)
     except BaseException:
         result = {"error": traceback.format_exc()}
     with contextlib.suppress(OSError):
-        _send(job, result)
-    os._exit(0)
-
-
-def _first_process(order: Order, shell: CellShell) -> Start:
-    ours, theirs = socket.socketpair()
-    return Start(ours, Process(theirs, order, lambda sock: _student(sock, order, shell)))
+        sandbox.send_message(job, result)
 
 
 def _run_job(
-    cells: list[dict], order: Order, first: Start | None, requests: socket.socket, shell: CellShell
+    cells: list[dict],
+    order: Order,
+    supervised: Supervised,
+    first: socket.socket,
+    shell: CellShell,
 ) -> dict[str, Any]:
     begun = time.monotonic()
-    limits = order.limits
-    # A test that never ends, or that is made to work for ever, ends here.
-    signal.setitimer(signal.ITIMER_REAL, limits.submission_seconds * 1.25 + 20)
-    most = resource.getrlimit(resource.RLIMIT_AS)[1]
-    if most == resource.RLIM_INFINITY:
-        size = fences.address_space() + 4 * limits.memory
-        resource.setrlimit(resource.RLIMIT_AS, (size, size))
-    if order.folder:
-        with contextlib.suppress(OSError):
-            os.chdir(order.folder)
-    shell.outputs.limit = limits.output_bytes
-    starts = [first] if first else []
-    submission = Submission(
-        lambda: starts.pop() if starts else start_process(requests, order), limits
-    )
-    results = Judge(shell, submission, cells).run()
+    shell.outputs.limit = order.limits.output_bytes
+    starts = [Start(first, supervised)]
+    submission = Submission(lambda: starts.pop() if starts else _start(supervised), order.limits)
+    found = Judge(shell, submission, cells).run()
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    return {
-        "cells": {index: vars(result) for index, result in results.items()},
-        "notes": submission.notes,
-        "stopped": submission.stopped,
-        "seconds": time.monotonic() - begun,
-        "cpu_seconds": submission.cpu_seconds + usage.ru_utime + usage.ru_stime,
-        "memory_bytes": submission.memory_bytes,
-    }
+    return results.fit(
+        {
+            "cells": {index: vars(result) for index, result in found.items()},
+            "notes": submission.notes,
+            "stopped": submission.stopped,
+            "seconds": time.monotonic() - begun,
+            "cpu_seconds": submission.cpu_seconds + usage.ru_utime + usage.ru_stime,
+            "memory_bytes": submission.memory_bytes,
+        }
+    )
 
 
 # In the grader's own process --------------------------------------------------------------------
@@ -452,6 +436,8 @@ class Nursery:
         course = str(Path(sandbox.__file__).resolve().parents[2])
         code = (
             "import gc, sys; gc.disable(); sys.path.insert(0, sys.argv[1])\n"
+            "from utils.grading import fences\n"
+            "fences.leave_machine()\n"
             "from utils.grading import nursery\n"
             "nursery.main(int(sys.argv[2]), bool(int(sys.argv[3])), int(sys.argv[4]))"
         )
@@ -503,10 +489,10 @@ class Nursery:
         )
         try:
             submission.names()
-        except StudentError:
-            return submission.why_ended
+        except StudentError as error:
+            return submission.why_ended or str(error)
         submission.end("it was a try")
-        return ""
+        return self.judge([], Order(Limits(), fence)).get("error", "")
 
     def judge(self, cells: list[dict], order: Order) -> dict[str, Any]:
         """Have a submission judged.
@@ -523,17 +509,19 @@ class Nursery:
         with ours:
             with theirs:
                 socket.send_fds(control, [_JUDGE], [theirs.fileno()])
+            seconds = sandbox.OVERTIME * sandbox.judge_seconds(order.limits) + 60
+            deadline = time.monotonic() + seconds
             try:
-                _send(ours, dataclasses.asdict(order))
-                _send(ours, {"cells": cells})
-                result = _receive(ours)
+                sandbox.send_message(ours, dataclasses.asdict(order))
+                sandbox.send_message(ours, {"cells": cells})
+                answer = sandbox.receive_message(ours, results.MAX_BYTES, deadline)
+                if answer is not None:
+                    return results.read(answer, cells, order.limits)
             except ConnectionError:
-                result = None
-        if result is None:
-            return {
-                "error": "the judge's process ended: the tests took too long or too much memory"
-            }
-        return result
+                pass
+            except (TimeoutError, ValueError, KeyError) as error:
+                return {"error": f"the judge's answer cannot be used: {error}"}
+        return {"error": "the judge's process ended: the tests took too long or too much memory"}
 
 
 def _clean_environment() -> dict[str, str]:

@@ -1,8 +1,8 @@
 """Tries out what a submission could do on this machine: real attempts, from a real sandbox.
 
-Each probe is code that a submission could hold. It runs as a student's cell, behind the fence that
-stands here, and tries to do harm to throw-away things made for it. A protection holds if the
-attempt fails.
+Each probe is code that a submission could hold. It runs as a student's cell, in the sandbox that
+stands here, and tries to do harm to throw-away things made for it. The same is tried in the judge,
+as by a submission that has taken it over. A protection holds if the attempt fails.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 from utils.grading import fences, sandbox
 from utils.grading.nursery import NURSERY, NurseryError, start_process
 from utils.grading.sandbox import Limits, Order
+from utils.grading.source import about
 from utils.grading.submission import Submission
 
 _TOOLS = """
@@ -59,6 +60,10 @@ def trace(process):
     library = ctypes.CDLL(None, use_errno=True)
     if library.ptrace(16, process, 0, 0):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+def lock():
+    import fcntl
+    with open(json.__file__) as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
 def stay():
     if os.fork() == 0:
         os.setsid()
@@ -72,6 +77,7 @@ attempt("read", lambda: open({secret!r}).read())
 attempt("write", lambda: write({secret!r}))
 attempt("installation", lambda: os.chmod(json.__file__, os.stat(json.__file__).st_mode))
 attempt("solutions", lambda: open({solutions!r}).read()[:9])
+attempt("notebooks", lambda: os.listdir({notebooks!r}))
 attempt("reference", lambda: __import__("utils.functions"))
 attempt("loopback", lambda: connect(socket.AF_INET, ("127.0.0.1", {port})))
 attempt("abstract", lambda: connect(socket.AF_UNIX, chr(0) + {abstract!r}))
@@ -83,6 +89,9 @@ attempt("forks", forks)
 attempt("memory", lambda: len(bytearray(3 * {memory})))
 attempt("privileges", lambda: os.chown(".", os.getuid() + 1, -1))
 attempt("trace", lambda: trace({victim}))
+attempt("lock", lock)
+attempt("datagrams", lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM))
+attempt("session", os.setsid)
 print(json.dumps(found))
 """
 
@@ -127,11 +136,16 @@ _NAMESPACES = {
     "memory": ("uses no more memory than it may", "RLIMIT_AS"),
     "privileges": ("gains no privileges", "no_new_privs, no capabilities"),
     "trace": ("traces no other process", "PID namespace, seccomp"),
+    "lock": ("leaves no lock for another submission to see", "seccomp"),
+    "datagrams": ("sends no datagram to another submission", "seccomp, network namespace"),
+    "session": ("takes no share of the processor of its own", "seccomp: no new session"),
     "many": ("makes no more files than it may", "tmpfs with a limit"),
     "fill": ("fills no disk", "tmpfs with a limit"),
     "lasting": ("leaves no process behind", "PID namespace"),
 }
+_NAMESPACES["notebooks"] = ("sees no folder of the course's", "mount namespace")
 _LANDLOCK = _NAMESPACES | {
+    "notebooks": ("sees no folder of the course's", "Landlock"),
     "read": ("reads no other file of this machine", "Landlock"),
     "write": ("writes no other file of this machine", "Landlock, seccomp"),
     "installation": ("changes nothing of the Python installation", "Landlock, seccomp"),
@@ -150,29 +164,42 @@ _LANDLOCK = _NAMESPACES | {
 }
 
 
+# What the judge may do, or what can be tried only where files can be made.
+_NOT_FOR_JUDGES = ("solutions", "reference", "many", "fill", "lasting")
+
+
 def protections() -> tuple[str, list[Protection]]:
     """Try every protection.
 
     Returns:
-        The fence that stands here, "" for none, and what became of each attempt, or of raising a
-        fence if none stands.
+        The sandbox that stands here, "" for none, and what became of each attempt, or of making a
+        sandbox if none stands.
     """
     if not sandbox.LINUX:
-        return "", [Protection("runs behind a fence", "Linux", False, sandbox.ELSEWHERE)]
+        return "", [Protection("runs in a sandbox", "Linux", False, sandbox.ELSEWHERE)]
     try:
         fence = NURSERY.fence()
     except NurseryError as error:
-        return "", [Protection("runs at all", "the nursery", False, str(error))]
+        return "", [Protection("runs at all", "the fork server", False, str(error))]
     if not fence:
         return "", [
-            Protection(f"runs behind a fence of {kind}", kind, False, NURSERY.why_not(kind))
+            Protection(f"runs in a sandbox of {kind}", kind, False, NURSERY.why_not(kind))
             for kind in ("namespaces", "landlock")
         ]
     found = _attempts(fence)
     names = _NAMESPACES if fence == "namespaces" else _LANDLOCK
+    judges = {
+        f"judge {key}": (f"the judge {name}", feature)
+        for key, (name, feature) in names.items()
+        if key not in _NOT_FOR_JUDGES
+    }
+    judges["judge forks"] = ("the judge starts no process", "seccomp")
+    judges["judge own"] = ("the judge writes no file at all", "read-only file system")
+    if fence == "landlock":
+        judges["judge own"] = ("the judge writes no file at all", "Landlock")
     return fence, [
         Protection(name, feature, *_verdict(found.get(key, "")))
-        for key, (name, feature) in names.items()
+        for key, (name, feature) in (names | judges).items()
     ]
 
 
@@ -191,7 +218,7 @@ def _attempts(fence: str) -> dict[str, str]:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         secret = Path(folder, "secret")
         secret.write_text("secret")
-        secret.chmod(0o666)  # it has to be the fence that keeps it shut
+        secret.chmod(0o666)  # it has to be the sandbox that keeps it shut
         os.chmod(folder, 0o755)
         server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         local = stack.enter_context(socket.socket(socket.AF_UNIX))
@@ -209,12 +236,15 @@ def _attempts(fence: str) -> dict[str, str]:
             "abstract": abstract,
             "victim": victim.pid,
             "memory": limits.memory,
+            "notebooks": str(Path(sandbox.__file__).resolve().parents[2] / "solutions"),
             "mark": mark,
             "variable": next(iter(os.environ.keys() - fences.environment("").keys()), "?"),
         }
         found = _try(order, (_TOOLS + _ATTEMPTS).format(**names), "")
         for name, code in _LAST_ATTEMPTS.items():
             found |= _try(order, f"{_TOOLS.format(**names)}{code}\nprint(json.dumps(found))", name)
+        judged = (_TOOLS + _ATTEMPTS).format(**names | {"memory": 2 * limits.memory})
+        found |= _try_in_judge(order, judged)
         if secret.read_text() != "secret":
             found["write"] = "it is written"
         if victim.poll() is not None:
@@ -235,6 +265,18 @@ def _try(order: Order, code: str, name: str) -> dict[str, str]:
         with contextlib.suppress(ValueError, KeyError):
             return json.loads(output["text"])
     return {name: f"no: {submission.why_ended}"} if submission.stopped else {}
+
+
+def _try_in_judge(order: Order, code: str) -> dict[str, str]:
+    """Run a test cell; return what it found, or that the judge did not come to an end."""
+    last = "print(json.dumps(found))"
+    code = code.replace(last, f"attempt('own', lambda: write('x'))\n{last}")
+    cell = {"kind": "test", "label": "probe", "source": code, "points": 1.0, "hidden": False}
+    result = NURSERY.judge([cell | about("probe", code)], order)
+    for output in result.get("cells", {}).get("0", {}).get("outputs", []):
+        with contextlib.suppress(ValueError, KeyError):
+            return {f"judge {name}": said for name, said in json.loads(output["text"]).items()}
+    return {}
 
 
 def _name(process: str) -> str:

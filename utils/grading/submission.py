@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from utils.grading.cells import Output, error_output
 from utils.grading.link import Ended, Late
-from utils.grading.sandbox import Limits
+from utils.grading.sandbox import OVERTIME, Limits
 from utils.grading.stand_ins import (
     CallTimeout,
     JudgeLink,
@@ -36,6 +36,7 @@ MAX_NOTES = 30
 MAX_OUTPUTS = 5000  # of a cell
 MAX_NOTE = 1000  # characters
 HIDDEN_NOTE = "the submission's process ended in a hidden test"  # how and where is not told
+MIN_OVERTIME = 0.02  # seconds; less is not worth while
 
 
 class Keeper(Protocol):
@@ -43,6 +44,9 @@ class Keeper(Protocol):
 
     def too_much(self) -> str:
         """Return what the process uses too much of, "" for nothing."""
+
+    def waiting_seconds(self, since: float) -> float:
+        """Return for how long it wanted a processor and had none, from a `time.monotonic` on."""
 
     def end(self, why: str) -> dict:
         """End the process, if it has not ended; return a report: `why`, `cpu`, `memory`."""
@@ -165,7 +169,9 @@ class Submission:
         left = self.seconds_left
         if left <= 0:
             raise OutOfTime(self._out_of_time())
-        link.deadline = time.monotonic() + min(seconds, left)
+        begun = time.monotonic()
+        link.deadline = begun + min(seconds, left)
+        link.overtime = lambda: self._overtime(begun, min(seconds, left))
         try:
             return link.ask(verb, *args)
         except Late:
@@ -182,6 +188,23 @@ class Submission:
                 f"its process was stopped: {error}; code that writes only to files which it has "
                 "opened does no such thing, so look at the cells for code that does"
             ) from None
+
+    def _overtime(self, begun: float, seconds: float) -> float:
+        """Return how many seconds more a question may take that should be answered by now.
+
+        Other submissions that keep the processors busy cost nobody points: time in which this one
+        wanted a processor and had none does not count, up to a limit.
+
+        Args:
+            begun: when it was asked, on the clock of `time.monotonic`.
+            seconds: how long the answer might take.
+        """
+        waited = self.keeper.waiting_seconds(begun)
+        more = begun + min(seconds + waited, OVERTIME * seconds) - time.monotonic()
+        if more < MIN_OVERTIME:
+            return 0.0
+        self.ends += more
+        return more
 
     def _out_of_time(self) -> str:
         seconds = self.limits.submission_seconds

@@ -1,0 +1,244 @@
+"""The supervisor: what it counts, what it gives, and whom it lets wait."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+
+import pytest
+
+from utils.grading import cgroups, sandbox, seccomp
+from utils.grading.nursery import NURSERY, Nursery
+from utils.grading.sandbox import Limits, Order, Process, Supervised
+
+pytestmark = pytest.mark.skipif(not sandbox.LINUX, reason="submissions are graded on Linux")
+
+BURN = """
+import time
+def burn(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end: pass
+    return seconds
+"""
+
+
+def waits(*samples):
+    """A process of which only some samples are known: time, seconds waited, processor time."""
+    process = Process.__new__(Process)
+    process.waits, process._proc, process._name = deque(samples), -1, "0"
+    process.sample = lambda tree=None: None
+    return process
+
+
+def test_who_had_no_processor_has_waited():
+    assert waits((0, 0, 0), (10, 8, 2)).waiting_seconds(0) == 8
+
+
+def test_who_slept_has_not_waited():
+    assert waits((0, 0, 0), (10, 0, 1)).waiting_seconds(0) == 0
+
+
+def test_who_kept_its_own_threads_busy_has_not_waited():
+    assert waits((0, 0, 0), (10, 9, 10)).waiting_seconds(0) == 0
+
+
+def test_only_the_time_asked_for_counts():
+    process = waits((0, 0, 0), (10, 5, 5), (20, 6, 14))
+    assert process.waiting_seconds(10) == 1
+
+
+@pytest.fixture
+def one_processor():
+    """Lets this process, and all that it starts, have one processor."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    yield
+    os.sched_setaffinity(0, before)
+
+
+def test_busy_neighbours_cost_a_slow_function_no_points(fence, one_processor, monkeypatch):
+    monkeypatch.delenv("GRADING_NURSERY", raising=False)
+    neighbours = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
+        for _ in range(5)
+    ]
+    nursery = Nursery(plots=False)
+    test = "assert burn(0.25) == 0.25\nassert burn(0.25) == 0.25\n2.0"
+    try:
+        assert _judge(nursery, fence, BURN, test, call_seconds=1.0) == (2.0, False)
+    finally:
+        nursery.close()
+        for neighbour in neighbours:
+            neighbour.kill()
+            neighbour.wait()
+
+
+@pytest.mark.parametrize("call", ["time.sleep(9)", "busy()"])
+def test_who_has_a_processor_has_no_more_time(fence, call):
+    source = (
+        "import time, threading\ndef busy():\n    for _ in range(8):\n"
+        "        threading.Thread(target=spin, daemon=True).start()\n    spin()\n"
+        f"def spin():\n    while True: pass\ndef late():\n    {call}"
+    )
+    _, stopped = _judge(NURSERY, fence, source, "late()", call_seconds=0.5)
+    assert stopped
+
+
+def _judge(nursery, fence, source, test, **limits):
+    """Judge one cell of a student's by one test; return its points, and whether it was stopped."""
+    from utils.grading.source import about
+
+    cells = [
+        {"kind": "student", "label": "1", "source": source},
+        {"kind": "test", "label": "t", "source": test, "points": 2.0, "hidden": False}
+        | about("t", test),
+    ]
+    result = nursery.judge(cells, Order(Limits(**limits), fence))
+    return result["cells"]["1"]["points"], result["stopped"]
+
+
+# What a judge may ask ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def supervised(fence):
+    """A supervisor, as the one who gives it commands sees it."""
+    import dataclasses
+    import json
+
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        socket.send_fds(NURSERY.connect(), [b"S"], [theirs.fileno()])
+    ours.send(json.dumps(dataclasses.asdict(Order(Limits(), fence))).encode())
+    with ours:
+        yield Supervised(ours)
+
+
+@pytest.mark.parametrize(
+    "command", [b"J", b"X" * 999, b"SS", b"W", b"W" + bytes(9), b'{"fence": "none"}', b"R"]
+)
+def test_a_command_of_no_form_ends_everything(supervised, command):
+    with supervised.start() as process:
+        supervised.commands.send(command)
+        assert supervised.commands.recv(100) == b""
+        process.settimeout(60)
+        with contextlib.suppress(ConnectionError):
+            assert process.recv(100) == b""
+
+
+def test_a_supervisor_starts_only_so_many_processes(supervised, monkeypatch):
+    for _ in range(sandbox.MAX_STARTS):
+        supervised.start().close()
+    with pytest.raises(OSError, match="80 processes are enough"):
+        supervised.start()
+
+
+def test_who_does_not_read_the_answers_is_not_waited_for(supervised):
+    supervised.commands.setblocking(False)
+    with contextlib.suppress(OSError):
+        while True:
+            supervised.commands.send(sandbox.WAITED + bytes(8))
+            time.sleep(0.0002)
+    assert _answers(NURSERY)
+
+
+def _answers(nursery):
+    return nursery.judge([], Order(Limits(), "none"))["notes"] == []
+
+
+# Filters ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [seccomp.STUDENT, seccomp.STUDENT_ALONE, seccomp.JUDGE])
+@pytest.mark.parametrize("machine", list(seccomp.ARCHITECTURES))
+def test_each_number_is_decided_once(kind, machine, monkeypatch):
+    """The search finds for every number what the tables say."""
+    monkeypatch.setattr(seccomp.platform, "machine", lambda: machine)
+    code = seccomp.call_filter.__wrapped__(kind)
+    column, architecture = seccomp.ARCHITECTURES[machine]
+    tables = seccomp._ALLOWED | seccomp._PROCESSES | seccomp._OF_A_PROCESS | seccomp._DEPENDS
+    known = {tables[name][column] for name in seccomp._decisions(kind)} - {None}
+    for number in [*range(600), 1 << 30, (1 << 30) + 57, (1 << 32) - 1]:
+        result = _run(code, number, architecture)
+        if number in known:
+            assert result != seccomp._MISSING or number == tables["futex"][column]
+        else:
+            newer = seccomp._NEWER <= number < 1 << 30
+            assert result == (seccomp._MISSING if newer else seccomp._REFUSE)
+    assert _run(code, 0, architecture + 1) == seccomp._KILL
+
+
+def _run(code, number, architecture, arguments=(0,) * 6):
+    """Run a filter as the kernel does."""
+    import struct
+
+    data = struct.pack("<IIQ6Q", number, architecture, 0, *arguments)
+    lines = list(struct.iter_unpack("<HBBI", code))
+    at = value = 0
+    while True:
+        operation, yes, no, operand = lines[at]
+        at += 1
+        match operation:
+            case 0x20:
+                (value,) = struct.unpack_from("<I", data, operand)
+            case 0x54:
+                value &= operand
+            case 0x05:
+                at += operand
+            case 0x06:
+                return operand
+            case 0x15:
+                at += yes if value == operand else no
+            case 0x35:
+                at += yes if value >= operand else no
+            case 0x45:
+                at += yes if value & operand else no
+
+
+# Control groups ---------------------------------------------------------------------------------
+
+
+def test_a_group_counts_what_the_kernel_holds():
+    if why := cgroups.why_not():
+        pytest.skip(f"no control groups here: {why}")
+    group = cgroups.get(64 << 20, 100)
+    child = os.fork()
+    if child == 0:
+        group.join()
+        keep = []
+        while len(keep) < 2000:  # half a gigabyte of unread bytes, in no process's memory
+            a, b = socket.socketpair()
+            a.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    a.send(bytes(4096))
+            keep.append((a, b))
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    group.remove()
+    assert os.waitstatus_to_exitcode(status) != 0
+    assert not os.path.exists(group._folder)
+
+
+def test_what_a_killed_run_leaves_is_removed(monkeypatch):
+    if why := cgroups.why_not():
+        pytest.skip(f"no control groups here: {why}")
+    folder = cgroups._found()[0]
+    left = f"{folder}/{cgroups.PREFIX}left"
+    os.mkdir(left)
+    cgroups._remove_left(folder)
+    assert not os.path.exists(left)
+
+
+def test_a_fork_server_that_is_killed_leaves_no_process(fence, monkeypatch):
+    monkeypatch.delenv("GRADING_NURSERY", raising=False)
+    nursery = Nursery(plots=False)
+    assert _answers(nursery)
+    os.kill(nursery._process.pid, signal.SIGKILL)
+    nursery._process.wait()
+    assert nursery._control.recv(1) == b""  # nobody holds the other end
+    nursery.close()

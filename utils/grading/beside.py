@@ -8,7 +8,6 @@ Jupyter; the judge never does.
 from __future__ import annotations
 
 import contextlib
-import importlib.abc
 import importlib.machinery
 import os
 import sys
@@ -101,7 +100,7 @@ def notes_on(files: Iterable[str]) -> list[str]:
     return list(notes.values())
 
 
-class CourseFirst(importlib.abc.MetaPathFinder):
+class CourseFirst:
     """Finds the modules that the course needs where they are installed, not beside a notebook."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:

@@ -423,13 +423,13 @@ def put_in_order(
         if name != wanted:
             notes.append(f"cell `{name}` was moved; it is back in its place")
             break
-    bound = {name for cells in (before, *own.values(), *after.values()) for name in _bound(cells)}
+    theirs = [*before, *(cell for cells in (*own.values(), *after.values()) for cell in cells)]
     cells = list(before)
     for cell in course:
         if cell.grade_id in own:
             cells += [*own[cell.grade_id], *after[cell.grade_id]]
         elif cell.solution and not cell.grade:
-            notes.append(_missing(cell, bound))
+            notes.append(_missing(cell, theirs))
         else:
             notes.append(f"cell `{cell.grade_id}` was deleted; it has been put back")
             cells.append(cell.cell())
@@ -504,8 +504,8 @@ def _in_shape(
             result["attachments"] = cell["attachments"]
         return [result]
     handed_out = without_hidden_tests(course.source)
-    text = text_hash(cell["source"])
-    if text in (text_hash(course.source), text_hash(handed_out)) or text in released:
+    text = text_hash(without_hidden_tests(cell["source"]))  # the course's own notebook has them
+    if text == text_hash(handed_out) or text in released:
         return [result]
     note = (
         f"cell `{name}` was changed; the grader uses the course's text: put your "
@@ -559,10 +559,10 @@ def _bound(cells: Iterable[Cell]) -> set[str]:
     return {name for cell in plain for name in bound_names(cell["source"]) or ()}
 
 
-def _missing(cell: SourceCell, bound: set[str]) -> str:
-    """Return the note on a cell for code that is not there."""
+def _missing(cell: SourceCell, theirs: Iterable[Cell]) -> str:
+    """Return the note on a cell for code that is not there, but perhaps in another cell."""
     asked = bound_names(cell.source) or frozenset()
-    if asked and asked <= bound:
+    if asked and asked <= _bound(theirs):
         names = ", ".join(f"`{name}`" for name in sorted(asked))
         return f"cell `{cell.grade_id}` is missing; {names} was found in another cell"
     return f"cell `{cell.grade_id}` is missing: it was deleted"

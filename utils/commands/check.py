@@ -30,8 +30,8 @@ START = (
     "checking.main()"
 )
 UNSAFE = (
-    "(There is no sandbox on this machine: the code in this file runs as you. The points are the "
-    "same.)"
+    "(Not sandboxed: the code in this file runs as you, with your files. Check only files that you "
+    "trust.)"
 )
 
 
@@ -47,6 +47,12 @@ def main(argv: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an old terminal may lack the tick
+    if not os.path.lexists(asked.file):
+        print(clean(f"there is no file {asked.file}"), file=sys.stderr)
+        return 2
+    if os.path.isdir(asked.file):
+        print(clean(f"{asked.file} is a folder; give the notebook in it"), file=sys.stderr)
+        return 2
     try:
         found = checked(asked.file)
     except KeyboardInterrupt:
@@ -56,17 +62,20 @@ def main(argv: list[str]) -> int:
         print(error, file=sys.stderr)
         return 2
     if "refused" in found:
-        print(clean(f"{asked.file} cannot be checked: {found['refused']}"), file=sys.stderr)
+        print(clean(f"{asked.file} {found['refused']}"), file=sys.stderr)
         return 2
     return 0 if show(found) else 1
 
 
-def checked(path: Path, sandboxed: bool | None = None) -> dict[str, Any]:
+def checked(
+    path: Path, sandboxed: bool | None = None, limits: dict[str, float] | None = None
+) -> dict[str, Any]:
     """Return what `checking.check` finds, in a process of its own.
 
     Args:
         path: the notebook.
         sandboxed: see there; on Linux by default.
+        limits: see there.
 
     Raises:
         CheckFailed: the process had no answer.
@@ -84,8 +93,8 @@ def checked(path: Path, sandboxed: bool | None = None) -> dict[str, Any]:
         start_new_session=True,  # Ctrl-C is for this process
     )
     try:
-        question = json.dumps({"file": os.path.abspath(path), "sandbox": sandboxed})
-        answer, said = process.communicate(question.encode())
+        question = {"file": os.path.abspath(path), "sandbox": sandboxed, "limits": limits}
+        answer, said = process.communicate(json.dumps(question).encode())
     finally:
         if process.poll() is None:
             process.kill()
@@ -108,6 +117,8 @@ def show(found: dict[str, Any]) -> bool:
     if found["notes"]:
         print()
     for cell in found["stopped"]:
+        if any(cell["error"] in note for note in found["notes"]):
+            continue
         print(f"cell {clean(cell['label'])} stopped: {clean(cell['error'])}\n")
     for test in found["tests"]:
         _show_test(test)

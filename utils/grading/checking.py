@@ -8,21 +8,26 @@ which saves a second.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from utils.commands import ROOT
 from utils.grading import beside, execute, plain, restore
-from utils.grading.nursery import nursery_for
+from utils.grading.nursery import NURSERY, PLOTS_NURSERY, draws
 from utils.grading.reasons import error_of, reasons
 from utils.grading.restore import SourceCell, Unreadable
 from utils.grading.sandbox import Limits, Order
 
 CHECKS_MIME = "application/vnd.course-checks+json"  # as utils.checks has it
+
+
+Judging = Callable[[list[dict], Order], dict[str, Any]]
 
 
 class NothingToCheck(ValueError):
@@ -33,18 +38,58 @@ def main() -> None:
     """Read from stdin what to check, and write to stdout what came out, both as JSON."""
     asked = json.load(sys.stdin)
     try:
-        answer = check(Path(asked["file"]), asked["sandbox"])
-    except (Unreadable, NothingToCheck) as error:
+        answer = check(Path(asked["file"]), asked["sandbox"], asked["limits"])
+    except Unreadable as error:
+        answer = {"refused": f"is not a notebook that can be read: {error}"}
+    except NothingToCheck as error:
         answer = {"refused": str(error)}
     json.dump(answer, sys.stdout)
 
 
-def check(path: Path, sandboxed: bool) -> dict[str, Any]:
+def check(path: Path, sandboxed: bool, limits: dict[str, float] | None = None) -> dict[str, Any]:
     """Run a notebook with the visible tests of its problem set.
 
     Args:
         path: the notebook.
         sandboxed: in the sandbox of `grade` if one stands here, else in a process without one.
+        limits: instead of the course's own.
+
+    Returns:
+        See `run`.
+
+    Raises:
+        Unreadable: the file is no notebook.
+        NothingToCheck: no problem set's cells are in it.
+    """
+    data, files = restore.read_file(path), beside.files_beside(path.parent)
+    with contextlib.ExitStack() as stack:
+
+        def start(plots: bool) -> tuple[str, Judging]:
+            if not sandboxed:
+                return "none", functools.partial(plain.judge, plots=plots)
+            nursery = PLOTS_NURSERY if plots else NURSERY
+            nursery.fork()
+            stack.callback(nursery.close)
+            return nursery.fence() or "none", nursery.judge
+
+        return run(data, path.stem, files, start, limits)
+
+
+def run(
+    data: bytes,
+    stem: str,
+    files: dict[str, bytes],
+    start: Callable[[bool], tuple[str, Judging]],
+    limits: dict[str, float] | None = None,
+) -> dict[str, Any]:
+    """Run a notebook that has been read.
+
+    Args:
+        data: the file's bytes.
+        stem: its name without the suffix.
+        files: what lies beside it.
+        start: told whether there are figures, it returns the kind of sandbox and what judges.
+        limits: instead of the course's own.
 
     Returns:
         `problem_set`, `sandbox` (its kind, "none" for none), `notes`; `stopped`: the student's
@@ -56,23 +101,16 @@ def check(path: Path, sandboxed: bool) -> dict[str, Any]:
         Unreadable: the file is no notebook.
         NothingToCheck: no problem set's cells are in it.
     """
-    found = restore.read(restore.read_file(path))
-    name, course, released = problem_set_of(found, path.stem)
+    found = restore.read(data)
+    name, course, released = problem_set_of(found, stem)
     notebook, notes = restore.put_in_order(found, course, released)
-    files = beside.files_beside(path.parent)
-    limits = limits_of(name)
+    allowed = dataclasses.replace(limits_of(name), **limits or {})
+    fence, judge = start(any(draws(c) for c in notebook["cells"] if c["cell_type"] == "code"))
     with beside.in_a_folder(files) as folder:
-        fence, judge = "none", plain.judge
-        if sandboxed:
-            nursery = nursery_for([c for c in notebook["cells"] if c["cell_type"] == "code"])
-            nursery.fork()
-            fence, judge = nursery.fence() or "none", nursery.judge
-        outcome = execute.run_cells(notebook, Order(limits, fence, folder), judge)
-        if sandboxed:
-            nursery.close()
+        outcome = execute.run_cells(notebook, Order(allowed, fence, folder), judge)
     tests = {n: t for n, t in outcome.tests.items() if _holds_code(_source(course, n))}
     notes = [*notes, *beside.notes_on(files), *outcome.notes, *reasons(notebook, course, tests)]
-    if path.stem != name:
+    if stem != name:
         notes.insert(0, f"this is {name}: hand it in as `{name}.ipynb`")
     tables, stopped = {}, []
     number = 0
@@ -150,8 +188,8 @@ def problem_set_of(
             best = like, path.stem, cells, frozenset(hashes)
     if best is None:
         raise NothingToCheck(
-            "it has no cell of checks of a problem set of this course; give the notebook of a "
-            "problem set, such as ps1_output_layer.ipynb"
+            "has no cell of checks of a problem set of this course; give the notebook of a problem "
+            "set, such as ps1_output_layer.ipynb"
         )
     return best[1:]
 

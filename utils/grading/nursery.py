@@ -583,5 +583,9 @@ _PLOTS = re.compile(r"matplotlib|pyplot|pylab|\bplots\b|\bplt\b")
 
 def nursery_for(cells: list[dict]) -> Nursery:
     """Return the nursery that suits a submission's cells; the other one would do, too."""
-    plots = any(_PLOTS.search(cell["source"]) for cell in cells)
-    return PLOTS_NURSERY if plots else NURSERY
+    return PLOTS_NURSERY if any(map(draws, cells)) else NURSERY
+
+
+def draws(cell: dict) -> bool:
+    """Return whether a cell looks as if it wants Matplotlib."""
+    return bool(_PLOTS.search(cell["source"]))

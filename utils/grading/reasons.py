@@ -125,6 +125,7 @@ def error_of(cell: Cell) -> str:
     for output in cell.get("outputs", ()):
         if output["output_type"] == "error":
             said = f"{output['ename']}: {output['evalue']}".removesuffix(": ")
+            said = re.sub(r" \(cell [^()]*, line \d+\)$", "", said)  # a syntax error says it itself
             return _short(said) + _line(cell["source"], output["traceback"])
     return ""
 

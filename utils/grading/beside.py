@@ -16,6 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from utils.grading.restore import Unreadable, read_file
+
 MAX_FILES, MAX_BYTES, MAX_DEPTH = 50, 32 << 20, 5  # of all files; folders in each other
 MAX_LOOKED_AT = 2000  # entries of folders
 SKIPPED = ("timestamp.txt", "submission_secret.txt")  # of nbgrader's exchange
@@ -31,10 +33,24 @@ COURSE_MODULES = frozenset(
 def files_beside(folder: str | Path) -> dict[str, bytes]:
     """Return what lies in the folder of a notebook, by path with `/`: plain files up to a limit.
 
-    Links, notebooks and names that begin with a dot are left out.
+    Links, notebooks and names that begin with a dot are left out. Where there is more than the
+    limits allow, modules go before data, and small files before large ones.
     """
     found: dict[str, bytes] = {}
-    left, looked_at = MAX_BYTES, 0
+    left = MAX_BYTES
+    for name, path, size in sorted(_look(folder), key=lambda f: (f[0][-3:] != ".py", f[2], f[0])):
+        if len(found) == MAX_FILES:
+            break
+        if size <= left:
+            with contextlib.suppress(Unreadable):
+                found[name] = read_file(path)[:left]
+                left -= len(found[name])
+    return found
+
+
+def _look(folder: str | Path) -> Iterator[tuple[str, str, int]]:
+    """Yield the plain files below a folder: name, path, size."""
+    looked_at = 0
     queue = [(os.fspath(folder), "", 0)]
     while queue:
         place, above, depth = queue.pop(0)
@@ -42,26 +58,19 @@ def files_beside(folder: str | Path) -> dict[str, bytes]:
             entries = sorted(os.scandir(place), key=lambda entry: entry.name)
         except OSError:  # a folder that may not be read
             continue
-        for entry in entries[:MAX_LOOKED_AT]:
-            looked_at += 1
+        for entry in entries:
             name = above + entry.name
-            if entry.name.startswith(".") or not is_plain_path(name) or looked_at > MAX_LOOKED_AT:
+            if entry.name.startswith(".") or name in SKIPPED or not is_plain_path(name):
                 continue
+            looked_at += 1
+            if looked_at > MAX_LOOKED_AT:
+                return
             with contextlib.suppress(OSError):
                 if entry.is_dir(follow_symlinks=False):
                     if depth < MAX_DEPTH and entry.name not in SKIPPED_FOLDERS:
                         queue.append((entry.path, f"{name}/", depth + 1))
-                    continue
-                plain = entry.is_file(follow_symlinks=False) and name not in SKIPPED
-                size = entry.stat(follow_symlinks=False).st_size
-                if not plain or entry.name.endswith(".ipynb") or size > left:
-                    continue
-                if len(found) == MAX_FILES:
-                    return found
-                content = Path(entry.path).read_bytes()[:left]
-                found[name] = content
-                left -= len(content)
-    return found
+                elif entry.is_file(follow_symlinks=False) and not name.endswith(".ipynb"):
+                    yield name, entry.path, entry.stat(follow_symlinks=False).st_size
 
 
 def is_plain_path(name: str) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from nbgrader.utils import determine_grade
 
 from tests.problem_sets.grading import read, sources
-from utils.grading import checking, execute, restore
+from utils.grading import checking, execute, restore, source
 from utils.grading.nursery import nursery_for
 from utils.grading.restore import Unreadable
 from utils.grading.sandbox import Limits
@@ -178,7 +178,7 @@ def a_second_copy_not_written(notebook: Notebook) -> None:
     cells = [copy.deepcopy(c) for c in notebook["cells"] if is_solution(c)]
     for cell in cells:
         if cell["cell_type"] == "code":
-            names = sorted(restore.bound_names(cell["source"]))
+            names = sorted(source.bound_names(cell["source"]))
             cell["source"] = "\n".join(
                 f"def {n}(*a):\n    raise NotImplementedError()" for n in names
             )

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from utils.grading.restore import Unreadable, read_file
+from utils.grading.reading import Unreadable, read_file
 
 MAX_FILES, MAX_BYTES, MAX_DEPTH = 50, 32 << 20, 5  # of all files; folders in each other
 MAX_LOOKED_AT = 2000  # entries of folders
@@ -116,7 +116,12 @@ class CourseFirst:
         if path is not None or name not in COURSE_MODULES:
             return None
         elsewhere = [place for place in sys.path if place not in ("", os.getcwd())]
-        return importlib.machinery.PathFinder.find_spec(name, elsewhere, target)
+        for finder in sys.meta_path:
+            if finder is not self and hasattr(finder, "find_spec"):
+                places = elsewhere if finder is importlib.machinery.PathFinder else None
+                if spec := finder.find_spec(name, places, target):
+                    return spec
+        return None
 
 
 def import_from_working_folder() -> None:

@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from utils.grading.restore import Cell, SourceCell, bound_names, text_hash
-from utils.grading.source import about
+from utils.grading.reading import Cell, grade_id, text_hash
+from utils.grading.restore import SourceCell
+from utils.grading.source import about, bound_names
 
 MOST = 200  # characters of a student's words in one reason
 
@@ -30,7 +31,7 @@ def reasons(
     zero = {name for name, test in tests.items() if test["points"] == 0 < test["max_points"]}
     if not zero:
         return []
-    own = {name: cell for cell in notebook["cells"] if (name := _grade_id(cell))}
+    own = {name: cell for cell in notebook["cells"] if (name := grade_id(cell))}
     uses = {c.grade_id: set(about(c.grade_id, c.source)["uses"]) for c in course if c.is_test}
     untouched, found, told = [], [], set()
     for task in course:
@@ -55,10 +56,6 @@ def reasons(
             f"`{name}` earned 0 of {tests[name]['max_points']:g} points: {_why(tests[name])}"
         )
     return found
-
-
-def _grade_id(cell: Cell) -> str:
-    return cell["metadata"].get("nbgrader", {}).get("grade_id", "")
 
 
 def _of_task(
@@ -113,7 +110,7 @@ def _student_cells(notebook: Mapping[str, Any]) -> Iterator[Cell]:
 
 
 def _own_cells(notebook: Mapping[str, Any]) -> Iterator[Cell]:
-    return (cell for cell in _student_cells(notebook) if not _grade_id(cell))
+    return (cell for cell in _student_cells(notebook) if not grade_id(cell))
 
 
 def _names(cell: Cell) -> frozenset[str]:

@@ -12,43 +12,38 @@ plain dicts: nbformat takes longer to import than a notebook to grade.
 
 from __future__ import annotations
 
-import ast
 import contextlib
-import hashlib
-import json
-import os
 import re
-import stat
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from utils.grading.answers import show_answers
+from utils.grading.reading import (
+    Cell,
+    Unreadable,
+    as_nodes,
+    grade_id,
+    new_cell,
+    new_notebook,
+    read,
+    read_file,
+    text_hash,
+    text_of,
+)
+from utils.grading.source import bound_names
+
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-Cell = dict[str, Any]
+__all__ = ["Unreadable", "read", "read_file", "read_notebook", "text_hash"]
 
-MAX_FILE = 64 << 20  # bytes of a submitted notebook
-MAX_CELLS = 2000
-MAX_SOURCE = 1 << 20  # characters of a cell
-MAX_ANSWERS = 20  # further cells that are shown as a written answer
 SCHEMA_VERSION = 3  # of nbgrader's metadata
-
-ELSEWHERE = "*Found in a further cell of the notebook:*"  # stands above such an answer
 
 _HIDDEN = re.compile(
     r"^[ \t]*#+ BEGIN HIDDEN TESTS.*?^[ \t]*#+ END HIDDEN TESTS[^\n]*\n?", re.DOTALL | re.MULTILINE
 )
-
-
-# How a file is opened: no link is followed, no pipe is waited for. Windows knows neither.
-_FLAGS = ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT")
-_PLAIN_FILE = os.O_RDONLY | sum(getattr(os, name, 0) for name in _FLAGS)
-
-
-class Unreadable(ValueError):
-    """A submitted file that is no notebook; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -104,11 +99,11 @@ class SourceCell:
     def cell(self) -> Cell:
         """Return it as a notebook's cell."""
         name = re.sub(r"[^a-zA-Z0-9_-]", "-", self.grade_id)[:64] or "cell"
-        return _new_cell(self.cell_type, self.source, name, {"nbgrader": self.metadata()})
+        return new_cell(self.cell_type, self.source, name, {"nbgrader": self.metadata()})
 
     def new(self) -> NotebookNode:
         """Return it as a notebook's cell, for nbformat and nbgrader."""
-        return _as_nodes(self.cell())
+        return as_nodes(self.cell())
 
 
 def cells_of_gradebook(gradebook: Any, assignment: str, notebook: str) -> list[SourceCell]:
@@ -205,55 +200,9 @@ def released_texts(*notebooks: Path) -> frozenset[str] | None:
     return frozenset(found) or None
 
 
-def text_hash(source: str) -> str:
-    """Return what identifies a cell's text; space at the ends of lines does not count."""
-    return hashlib.sha256(_squeezed(source).encode("utf-8", "replace")).hexdigest()[:32]
-
-
 def cells_to_json(cells: Iterable[SourceCell]) -> list[dict]:
     """Return the course's cells as JSON can hold them."""
     return [asdict(cell) for cell in cells]
-
-
-# Reading ----------------------------------------------------------------------------------------
-
-
-def read_file(path: str | Path) -> bytes:
-    """Return a submitted file's bytes.
-
-    Raises:
-        Unreadable: it is missing, a link, a folder or too large.
-    """
-    try:
-        fd = os.open(path, _PLAIN_FILE)
-    except FileNotFoundError:
-        raise Unreadable("there is no such file") from None
-    except (OSError, ValueError) as error:
-        if os.path.islink(path):
-            raise Unreadable("it is a link to another file, not a notebook") from None
-        if os.path.isdir(path):  # Windows opens no folder
-            raise Unreadable("it is a folder, not a notebook") from None
-        reason = getattr(error, "strerror", None) or "this is not a file's name"
-        raise Unreadable(f"it cannot be opened ({reason})") from None
-    try:
-        about = os.fstat(fd)
-        if stat.S_ISDIR(about.st_mode):
-            raise Unreadable("it is a folder, not a notebook")
-        if not stat.S_ISREG(about.st_mode):
-            raise Unreadable("it is no ordinary file")
-        if about.st_size > MAX_FILE:
-            raise Unreadable(_too_large(about.st_size))
-        with open(fd, "rb", closefd=False) as file:  # a folder cannot be opened so
-            return file.read(min(about.st_size, MAX_FILE) + 1)  # it may grow while it is read
-    finally:
-        os.close(fd)
-
-
-def _too_large(size: int) -> str:
-    return (
-        f"it has {size / 1e6:.0f} MB, more than the {MAX_FILE / 1e6:.0f} MB that are read; clear "
-        "the outputs of all cells and save it"
-    )
 
 
 def read_notebook(data: bytes) -> NotebookNode:
@@ -262,109 +211,7 @@ def read_notebook(data: bytes) -> NotebookNode:
     Raises:
         Unreadable: the bytes are no notebook.
     """
-    return _as_nodes(read(data))
-
-
-def read(data: bytes) -> dict[str, Any]:
-    """Return a submitted notebook as `read_notebook` does, in plain dicts.
-
-    Raises:
-        Unreadable: the bytes are no notebook.
-    """
-    if len(data) > MAX_FILE:
-        raise Unreadable(_too_large(len(data)))
-    if not data.strip():
-        raise Unreadable("the file is empty")
-    try:
-        found = json.loads(data.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise Unreadable("it is not text in UTF-8, so no notebook") from None
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"it is not valid JSON, so no notebook ({str(error)[:100]})") from None
-    if not isinstance(found, dict):
-        raise Unreadable("it is JSON, but no notebook")
-    cells = found.get("cells")
-    if not isinstance(cells, list) and isinstance(found.get("worksheets"), list):
-        cells = _cells_of_version_3(found["worksheets"])
-    if not isinstance(cells, list):
-        raise Unreadable("it is JSON, but no notebook: it has no cells")
-    if len(cells) > MAX_CELLS:
-        raise Unreadable(f"it has {len(cells)} cells, more than the {MAX_CELLS} that are read")
-    ours = [cell for number, given in enumerate(cells) if (cell := _cell(given, number))]
-    return _new_notebook(ours)
-
-
-def _new_notebook(cells: list[Cell]) -> dict[str, Any]:
-    python = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    metadata = {"kernelspec": python, "language_info": {"name": "python"}}
-    return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
-
-
-def _new_cell(kind: str, source: str, name: str, metadata: dict[str, Any] | None = None) -> Cell:
-    cell = {"id": name, "cell_type": kind, "metadata": metadata or {}, "source": source}
-    if kind == "code":
-        cell |= {"execution_count": None, "outputs": []}
-    return cell
-
-
-def _as_nodes(value: Any) -> Any:
-    """Return plain dicts as nbformat's, which has functions for this that check everything."""
-    import nbformat
-
-    return nbformat.from_dict(value)
-
-
-def _cells_of_version_3(worksheets: list[Any]) -> list[Any]:
-    """Return the cells of a notebook of 2011 to 2015, in the form of today's."""
-    cells = []
-    for sheet in worksheets:
-        given = sheet.get("cells") if isinstance(sheet, dict) else None
-        for cell in given if isinstance(given, list) else []:
-            if not isinstance(cell, dict):
-                continue
-            kind = cell.get("cell_type")
-            if kind == "code":
-                cell = cell | {"source": cell.get("input", "")}
-            elif kind == "heading":
-                level = cell.get("level")
-                marks = "#" * (level if type(level) is int and 1 <= level <= 6 else 1)
-                cell = cell | {"cell_type": "markdown", "source": f"{marks} {text_of(cell)}"}
-            cells.append(cell)
-    return cells
-
-
-def text_of(cell: Mapping[str, Any]) -> str:
-    """Return a cell's text; in a file it may be a list of lines."""
-    source = cell.get("source", "")
-    if isinstance(source, list):
-        source = "".join(line for line in source if isinstance(line, str))
-    return source if isinstance(source, str) else ""
-
-
-def _cell(given: Any, number: int) -> Cell | None:
-    if not isinstance(given, dict):
-        return None
-    source = text_of(given)[:MAX_SOURCE].encode("utf-8", "replace").decode()
-    source = source.replace("\r\n", "\n").replace("\r", "\n")
-    kind = given.get("cell_type")
-    known = isinstance(kind, str) and kind in ("code", "markdown")
-    cell = _new_cell(kind if known else "raw", source, f"cell-{number}")
-    metadata = given.get("metadata")
-    marks = metadata.get("nbgrader") if isinstance(metadata, dict) else None
-    if isinstance(marks, dict) and isinstance(marks.get("grade_id"), str):
-        cell["metadata"]["nbgrader"] = {"grade_id": marks["grade_id"]}
-    attachments = given.get("attachments")
-    if kind == "markdown" and isinstance(attachments, dict) and _plain_attachments(attachments):
-        cell["attachments"] = attachments
-    return cell
-
-
-def _plain_attachments(attachments: dict) -> bool:
-    return all(
-        isinstance(bundle, dict)
-        and all(isinstance(m, str) and isinstance(d, str) for m, d in bundle.items())
-        for bundle in attachments.values()
-    )
+    return as_nodes(read(data))
 
 
 # Putting in order -------------------------------------------------------------------------------
@@ -383,7 +230,7 @@ def restore(
         released: see `put_in_order`.
     """
     notebook, notes = put_in_order(submitted, course, released)
-    return _as_nodes(notebook), notes
+    return as_nodes(notebook), notes
 
 
 def put_in_order(
@@ -434,15 +281,9 @@ def put_in_order(
             notes.append(f"cell `{cell.grade_id}` was deleted; it has been put back")
             cells.append(cell.cell())
     if released is not None:
-        _show_answers(cells, known, released, notes)
+        show_answers(cells, known, released, notes)
     _unique_ids(cells)
-    return _new_notebook(cells), notes
-
-
-def _grade_id(cell: Mapping[str, Any]) -> str:
-    marks = cell["metadata"].get("nbgrader")
-    name = marks.get("grade_id") if isinstance(marks, dict) else None
-    return name if isinstance(name, str) else ""
+    return new_notebook(cells), notes
 
 
 def _named(cells: Sequence[Cell], course: Sequence[SourceCell]) -> list[tuple[str, Cell]]:
@@ -450,7 +291,7 @@ def _named(cells: Sequence[Cell], course: Sequence[SourceCell]) -> list[tuple[st
 
     Where a cell of the course's has lost its metadata, its text tells which it is.
     """
-    names = [_grade_id(cell) for cell in cells]
+    names = [grade_id(cell) for cell in cells]
     known = {cell.grade_id for cell in course}
     lost: dict[str, list[str]] = {}  # a text -> the course's cells that have it and are not there
     for cell in course:
@@ -527,32 +368,6 @@ def _is_written(source: str, handed_out: str, kind: str) -> bool:
     return bool(source.strip()) if binds is None else bool(binds - given)
 
 
-def bound_names(source: str) -> frozenset[str] | None:
-    """Return the names that a cell binds at its top level, None if only running it could tell."""
-    lines = source.splitlines()
-    plain = "\n".join("pass" if re.match(r"[%!]", line) else line for line in lines)
-    try:
-        body = ast.parse(plain).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    names: set[str] = set()
-    queue: list[ast.AST] = list(body)
-    while queue:
-        node = queue.pop()
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                names.add(node.name)
-                continue  # what is bound within stays there
-            case ast.Lambda():
-                continue
-            case ast.Import() | ast.ImportFrom():
-                names |= {(a.asname or a.name).partition(".")[0] for a in node.names}
-            case ast.Name(name, ast.Store()):
-                names.add(name)
-        queue += ast.iter_child_nodes(node)
-    return frozenset(names)
-
-
 def _bound(cells: Iterable[Cell]) -> set[str]:
     """Return the names that the student's own cells among these bind."""
     plain = (c for c in cells if c["cell_type"] == "code" and "nbgrader" not in c["metadata"])
@@ -568,17 +383,13 @@ def _missing(cell: SourceCell, theirs: Iterable[Cell]) -> str:
     return f"cell `{cell.grade_id}` is missing: it was deleted"
 
 
-def _squeezed(text: str) -> str:
-    return "\n".join(line.rstrip() for line in text.strip().splitlines())
-
-
 def without_hidden_tests(source: str) -> str:
     """Return a cell's text as it is handed out."""
     return _HIDDEN.sub("", source)
 
 
 def _student_cell(cell: Cell) -> Cell:
-    plain = _new_cell(cell["cell_type"], cell["source"], cell.get("id") or "cell")
+    plain = new_cell(cell["cell_type"], cell["source"], cell.get("id") or "cell")
     if "attachments" in cell:
         plain["attachments"] = cell["attachments"]
     return plain
@@ -592,90 +403,3 @@ def _unique_ids(cells: list[Cell]) -> None:
             cell["id"] = f"{name[:50]}-{number}"
             number += len(cells)
         seen.add(cell["id"])
-
-
-# Written answers --------------------------------------------------------------------------------
-
-
-def _show_answers(
-    cells: list[Cell],
-    known: dict[str, SourceCell],
-    released: Collection[str],
-    notes: list[str],
-) -> None:
-    """Let whoever grades a written answer see the text that stands in further cells.
-
-    The place for an answer is as it was handed out, or was deleted, and the student has written
-    text elsewhere. A copy of the text goes into the place, so it is no longer "No response.", and
-    nbgrader's formgrader, too, asks a person to read it.
-
-    Args:
-        cells: in order; places for answers are changed in place.
-        known: the course's cells by grade id.
-        released: see `put_in_order`.
-        notes: what was done is added.
-    """
-    places = [
-        index
-        for index, cell in enumerate(cells)
-        if (course := known.get(_grade_id(cell))) is not None
-        and course.solution
-        and course.grade
-        and course.cell_type == "markdown"
-    ]
-    if not places:
-        return
-    texts = {text_hash(cell.source) for cell in known.values()}
-    found: dict[int, list[Cell]] = {}
-    for index, cell in enumerate(cells):
-        if "nbgrader" in cell["metadata"] or not _is_text(cell):
-            continue
-        if text_hash(cell["source"]) in texts or text_hash(cell["source"]) in released:
-            continue
-        above = [place for place in places if place < index]
-        found.setdefault(above[-1] if above else places[0], []).append(cell)
-    taken = {place for place in places if not _is_blank(cells[place], known, released)}
-    for place, further in found.items():
-        if place in taken:  # the answer stands in its place; perhaps this is another one's
-            free = [other for other in places if other not in taken]
-            if not free:
-                continue
-            place = min(free, key=lambda other: abs(other - place))
-        cell = cells[place]
-        name = _grade_id(cell)
-        text = "\n\n".join(one["source"].strip() for one in further[:MAX_ANSWERS])[:MAX_SOURCE]
-        cell["source"] = f"{cell['source'].rstrip()}\n\n{ELSEWHERE}\n\n{text}"
-        attachments: dict[str, Any] = dict(cell.get("attachments", {}))
-        for one in further[:MAX_ANSWERS]:
-            attachments |= one.get("attachments", {})
-        if attachments:
-            cell["attachments"] = attachments
-        note = f"cell `{name}` holds no answer; text in further cells is shown there to the grader"
-        if note not in notes:
-            notes.append(note)
-
-
-def _is_blank(cell: Cell, known: dict[str, SourceCell], released: Collection[str]) -> bool:
-    text = text_hash(cell["source"])
-    return text in (text_hash(known[_grade_id(cell)].source), text_hash("")) or text in released
-
-
-def _is_text(cell: Cell) -> bool:
-    """Return whether a cell holds words, not code."""
-    source = cell["source"]
-    if not source.strip():
-        return False
-    if cell["cell_type"] != "code":
-        return True
-    try:
-        body = ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        # neither a magic nor a function with a fault in it
-        return not re.search(
-            r"^\s*([%!@]|def |class |import |from |return |for |while |if )|[=(]",
-            source,
-            re.MULTILINE,
-        )
-    return all(isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant) for s in body) and (
-        bool(body) or "YOUR CODE HERE" not in source
-    )

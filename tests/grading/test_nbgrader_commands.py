@@ -63,12 +63,43 @@ def without_tests(text: str) -> str:
     return json.dumps(notebook)
 
 
+def merged(text: str) -> str:
+    """Return a notebook with all of its code in the locked cell."""
+    notebook = json.loads(text)
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    written = [c for c in cells if not c["metadata"].get("nbgrader", {}).get("points")]
+    cells[0]["source"] = "\n\n".join("".join(cell["source"]) for cell in written)
+    keep = [cell for cell in notebook["cells"] if cell["cell_type"] != "code"]
+    return json.dumps(notebook | {"cells": [cells[0], *keep]})
+
+
+def without_metadata(text: str) -> str:
+    notebook = json.loads(text)
+    for cell in notebook["cells"]:
+        cell["metadata"] = {}
+    return json.dumps(notebook)
+
+
+def answered_below(text: str) -> str:
+    """Return a notebook with a written answer in a new cell at its end."""
+    notebook = json.loads(text)
+    cell = {"cell_type": "markdown", "id": "new", "metadata": {}, "source": "a. is wrong."}
+    return json.dumps(notebook | {"cells": [*notebook["cells"], cell]})
+
+
 def new_schema(text: str) -> str:
     return text.replace('"schema_version": 3', '"schema_version": 99')
 
 
 RIGHT = PS1_OUTPUT_LAYER[0]
-DAMAGED = {"twice": twice, "without-tests": without_tests, "new-schema": new_schema}
+DAMAGED = {
+    "twice": twice,
+    "without-tests": without_tests,
+    "new-schema": new_schema,
+    "merged": merged,
+    "without-metadata": without_metadata,
+    "answered-below": answered_below,
+}
 UNREADABLE = {
     "a-folder": "a folder",
     "a-link": "a link to another file",
@@ -153,7 +184,9 @@ def test_every_honest_submission_has_the_same_score_by_our_own_path(course):
 @pytest.mark.parametrize("name", DAMAGED)
 def test_a_damaged_notebook_gets_what_is_right(course, name):
     found = scores(course)
-    assert found[name] == found[RIGHT.name]
+    answered = name in ("answered-below",)
+    expected = {n: p for n, p in found[RIGHT.name].items() if not answered or n != "written_answer"}
+    assert found[name] == expected
     assert sum(found[name].values()) > 0
 
 

@@ -12,6 +12,7 @@ import pytest
 from tests.runner.conftest import PS1, RIGHT, ROOT, START
 from utils.commands import check
 
+SANDBOX = sys.platform == "linux"
 RELEASED = ROOT / "assignments" / PS1 / f"{PS1}.ipynb"
 BATCH = "def softmax(a):\n    e = np.exp(a - np.max(a))\n    return e / np.sum(e)\n"
 
@@ -57,12 +58,14 @@ def test_right_work_passes_every_check(tmp_path):
     assert "6 of 6 points" in said
 
 
-def test_an_empty_notebook_shows_every_check_with_its_hint():
+def test_an_empty_notebook_shows_the_tables_that_it_shows_itself():
     said = call(RELEASED, status=1)
-    for name, hint in names_and_hints():
-        assert name in said
-        assert f"Hint: {hint}" in said
+    for task, points in (("identity_function", 1), ("softmax", 5)):
+        assert f"○ {task}: 0 of {points} points. Task {task} is not written yet." in said
+    assert "Hint" not in said
+    assert "cells `identity_function`, `softmax` are as they were handed out" in said
     assert "0 of 6 points" in said
+    assert "8 more points depend on hidden checks and a person gives 4" in said
 
 
 def test_a_mistake_is_named_on_the_right_check(tmp_path):
@@ -76,18 +79,21 @@ def test_a_mistake_is_named_on_the_right_check(tmp_path):
 def test_an_error_names_the_cell_and_the_line(tmp_path):
     broken = "x = 1\ndef softmax(a)\n    return a\n"
     said = call(write(tmp_path / "a.ipynb", RIGHT | {"softmax": broken}), status=1)
-    assert "cell softmax stopped: SyntaxError: expected ':' (line 2" in said
+    assert "its cell ended in SyntaxError: expected ':' (line 2: `def softmax(a)`)" in said
     assert "`softmax` is not defined" in said
 
 
 def test_the_courses_own_tests_count(tmp_path):
     easy = {"test_softmax_visible": "5.0"}
     said = call(write(tmp_path / "a.ipynb", {"softmax": BATCH} | easy), status=1)
-    assert "this cell had been changed; the course's own was run" in said
+    assert (
+        "cell `test_softmax_visible` was changed; the grader uses the course's text: put your code "
+        "into a cell of your own"
+    ) in said
     assert "3.5 of 5 points" in said
     gone = write(tmp_path / "b.ipynb", RIGHT, drop="test-softmax-visible")
     said = call(gone, status=0)
-    assert "this cell was missing; the course's own was run" in said
+    assert "cell `test_softmax_visible` was deleted; it has been put back" in said
     assert "6 of 6 points" in said
 
 
@@ -108,39 +114,124 @@ def test_the_courses_solutions_cannot_be_imported(tmp_path):
     assert "utils.functions is not there when work is graded" in said
 
 
-def test_an_endless_loop_is_stopped_and_the_rest_is_checked(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(check, "SECONDS", 0.3)
-    monkeypatch.setattr("utils.grading.masked.forget_staff_modules", lambda: None)
-    path = write(tmp_path / "a.ipynb", RIGHT | {"identity_function": "while True:\n    pass\n"})
-    monkeypatch.chdir(tmp_path)
-    assert check.main([str(path)]) == 1
+@pytest.mark.parametrize("sandboxed", [True, False])
+@pytest.mark.parametrize(
+    ("cell", "source", "line", "points"),
+    [
+        ("identity_function", "while True:\n    pass\n", 1, 5),
+        (
+            "identity_function",
+            "def identity_function(a):\n    while a is not 3:\n        pass",
+            2,
+            5,
+        ),
+        ("softmax", "import time\n" + BATCH + "time.sleep(1000)\n", 5, 4.5),
+    ],
+    ids=["a cell", "a call", "below right work"],
+)
+def test_what_does_not_end_costs_its_own_checks_and_is_named(
+    tmp_path, capsys, sandboxed, cell, source, line, points
+):
+    path = write(tmp_path / "a.ipynb", RIGHT | {cell: source})
+    found = check.checked(path, sandboxed and SANDBOX, {"cell_seconds": 2, "call_seconds": 2})
+    assert not check.show(found)
     said = capsys.readouterr().out
-    assert "cell identity_function stopped: it ran for more than 0.3 s" in said
-    assert "5 of 6 points" in said
+    assert f"was stopped (line {line}: `{source.splitlines()[line - 1].strip()}`)" in said
+    assert said.count("softmax: ") >= 1
+    assert f"{points} of 6 points" in said
 
 
-def test_an_endless_loop_is_stopped_where_interrupts_are_ignored(tmp_path):
-    path = write(tmp_path / "a.ipynb", RIGHT | {"identity_function": "while True:\n    pass\n"})
-    start = (
-        "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); "
-        "from utils.commands import check; check.SECONDS = 0.3; sys.exit(check.main(sys.argv[1:]))"
+def test_a_cell_that_waits_for_a_signal_in_vain_is_ended_all_the_same(tmp_path):
+    stubborn = "while True:\n    try:\n        while True: pass\n    except BaseException: pass"
+    path = write(tmp_path / "a.ipynb", RIGHT | {"identity_function": stubborn})
+    found = check.checked(path, SANDBOX, {"cell_seconds": 1})
+    assert [test["points"] for test in found["tests"]] == [0, 5]
+
+
+@pytest.mark.parametrize("answers", [RIGHT, RIGHT | {"softmax": BATCH}, {}], ids=len)
+def test_without_a_sandbox_the_verdict_is_the_same(tmp_path, capsys, answers):
+    path = write(tmp_path / f"{PS1}.ipynb", answers)
+    plain, boxed = check.checked(path, False), check.checked(path, SANDBOX)
+    assert plain["sandbox"] == "none"
+    assert plain | {"sandbox": ""} == boxed | {"sandbox": ""}
+    check.show(plain)
+    assert capsys.readouterr().out.startswith("(Not sandboxed: ")
+    if boxed["sandbox"] != "none":
+        check.show(boxed)
+        assert "sandbox" not in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not SANDBOX, reason="submissions are sandboxed on Linux")
+def test_a_file_of_someone_elses_meets_a_sandbox(tmp_path, monkeypatch):
+    secret = tmp_path / "elsewhere" / "secret"
+    secret.parent.mkdir()
+    secret.write_text("only for the staff")
+    monkeypatch.setenv("STAFF_TOKEN", "only for the staff")
+    spy = (
+        "import os\n"
+        "seen = str(dict(os.environ))\n"
+        f"for place in ('/proc/self/environ', {str(secret)!r}):\n"
+        "    try: seen += open(place).read()\n"
+        "    except OSError: pass\n"
+        f"os.system('rm -f {secret}')\n"
+        f"!rm -f {secret}\n"
+        "raise ValueError(f\"looked and found {'the staff' in seen}\")"
     )
-    command = [sys.executable, "-P", "-c", start, path]
-    result = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120)
-    assert "identity_function stopped: it ran for more than 0.3 s" in result.stdout
-    assert "5 of 6 points" in result.stdout
-    assert result.returncode == 1
+    path = write(tmp_path / "a.ipynb", RIGHT | {"identity_function": spy})
+    found = check.checked(path)
+    if found["sandbox"] == "none":
+        pytest.skip("no sandbox stands here")
+    assert "ValueError: looked and found False" in json.dumps(found)
+    assert secret.exists()
+
+
+def test_modules_and_data_beside_the_notebook_are_found(tmp_path):
+    files = {
+        "my_functions.py": "def half(a):\n    return a / 2\n",
+        "parts/__init__.py": "",
+        "parts/more.py": "from my_functions import half\ntwice = 2\n",
+        "data/numbers.txt": "1 2 3\n",
+        "utils.py": "raise RuntimeError('not mine')\n",
+        "numpy.py": "raise RuntimeError('not mine')\n",
+        "matplotlib/__init__.py": "raise RuntimeError('not mine')\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "escape").symlink_to(tmp_path.parent)
+    uses = (
+        "import sys\nassert sys.path[0] == ''\nfrom my_functions import half\n"
+        "from parts.more import twice\nimport numpy as np\nimport matplotlib.pyplot\n"
+        "from utils import checks\nassert np.loadtxt('data/numbers.txt').sum() == 6\n"
+        "import os\nassert not os.path.lexists('escape')\n"
+        "def identity_function(a):\n    return half(a) * twice\n"
+    )
+    path = write(tmp_path / "a.ipynb", RIGHT | {"identity_function": uses})
+    for sandboxed in {SANDBOX, False}:
+        found = check.checked(path, sandboxed)
+        assert [test["points"] for test in found["tests"]] == [1, 5], found
+        for name in ("file `utils.py`", "file `numpy.py`", "folder `matplotlib`"):
+            note = f"your {name} hides behind the course's module of that name: rename it"
+            assert note in found["notes"]
+
+
+def test_a_written_answer_below_its_place_is_told(tmp_path):
+    notebook = nbformat.read(RELEASED, as_version=4)
+    notebook.cells.append(nbformat.v4.new_markdown_cell("a. is wrong, for softmax gives shares"))
+    nbformat.write(notebook, tmp_path / "a.ipynb")
+    said = call(tmp_path / "a.ipynb", status=1)
+    assert "`written_answer` holds no answer; text in further cells is shown there" in said
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         (None, "there is no file"),
-        (b"", "is no notebook"),
-        (b"\xff\xfe", "is no notebook: it is not text"),
-        (b"[1, 2]", "is no notebook"),
+        (b"", "is not a notebook that can be read: the file is empty"),
+        (b"\xff\xfe", "is not a notebook that can be read: it is not text in UTF-8"),
+        (b"[1, 2]", "is not a notebook that can be read: it is JSON"),
         (json.dumps({"cells": []}).encode(), "has no cell of checks"),
-        (b'{"nbformat": 3, "worksheets": []}', "of an old version (nbformat 3); open it"),
+        (b'{"nbformat": 3, "worksheets": []}', "has no cell of checks"),
     ],
 )
 def test_a_wrong_file_gets_a_sentence(tmp_path, content, words):
@@ -160,7 +251,8 @@ def test_a_pipe_is_not_waited_for(tmp_path):
 def test_it_starts_without_nbgrader_and_jupyter(tmp_path):
     path = write(tmp_path / "a.ipynb", RIGHT)
     code = (
-        "import sys; from utils.commands.check import main; main(sys.argv[1:]); print('HEAVY', "
+        "import sys; from pathlib import Path; from utils.grading import checking\n"
+        "checking.check(Path(sys.argv[1]), False); print('HEAVY', "
         "*{'nbgrader', 'nbformat', 'matplotlib', 'jupyter_client'} & set(sys.modules))"
     )
     command = [sys.executable, "-P", "-c", code, str(path)]

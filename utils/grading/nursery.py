@@ -89,7 +89,7 @@ def _read_order(message: dict) -> Order:
 # In the nursery ---------------------------------------------------------------------------------
 
 
-def main(control: int, plots: bool, door: int) -> NoReturn:
+def main(control: int, plots: bool, door: int, warm: bool = True) -> NoReturn:
     """Make ready to fork, then `_serve`.
 
     Args:
@@ -97,10 +97,12 @@ def main(control: int, plots: bool, door: int) -> NoReturn:
         plots: whether submissions will want Matplotlib. Processes without it are forked in half
             the time.
         door: number of a listening socket, on which other nurseries are asked for; -1 for none.
+        warm: do first what would else take each submission's time; for one alone it does not pay.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     shell = make_shell(plots)
-    _warm_up(shell, plots)
+    if warm:
+        _warm_up(shell, plots)
     fences.note_address_space()
     folder = tempfile.mkdtemp(prefix="nursery-")
     fences.make_roots(folder)
@@ -109,10 +111,10 @@ def main(control: int, plots: bool, door: int) -> NoReturn:
     cgroups.why_not()
     with contextlib.suppress(OSError):  # a crash leaves nothing of a submission's memory behind
         Path("/proc/self/coredump_filter").write_text("0")
-    gc.collect()
-    gc.freeze()
+    if warm:
+        gc.collect()
+        gc.freeze()
     gc.enable()
-    fences.use_large_pages()
     doors = [socket.socket(fileno=door)] if door >= 0 else []
     _serve(socket.socket(fileno=control), doors, folder, shell)
 
@@ -389,6 +391,27 @@ class Nursery:
             self._start(door)
         return {SHARED: address}
 
+    def fork(self) -> None:
+        """Start it as a fork of this process, for one submission.
+
+        This process must have a clean environment and know nothing that a submission may not: see
+        `clean_environment`.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        if os.fork() == 0:
+            try:
+                ours.close()
+                os.setsid()
+                os.chdir("/")
+                null = os.open(os.devnull, os.O_RDWR)
+                for fd in (0, 1):
+                    os.dup2(null, fd)
+                main(theirs.detach(), self._plots, -1, warm=False)
+            finally:
+                os._exit(1)
+        theirs.close()
+        self._take(ours)
+
     def _lives(self) -> bool:
         if self._control is None or self._owner != os.getpid():
             return False
@@ -547,5 +570,9 @@ _PLOTS = re.compile(r"matplotlib|pyplot|pylab|\bplots\b|\bplt\b")
 
 def nursery_for(cells: list[dict]) -> Nursery:
     """Return the nursery that suits a submission's cells; the other one would do, too."""
-    plots = any(_PLOTS.search(cell["source"]) for cell in cells)
-    return PLOTS_NURSERY if plots else NURSERY
+    return PLOTS_NURSERY if any(map(draws, cells)) else NURSERY
+
+
+def draws(cell: dict) -> bool:
+    """Return whether a cell looks as if it wants Matplotlib."""
+    return bool(_PLOTS.search(cell["source"]))

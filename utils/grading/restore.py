@@ -3,41 +3,47 @@
 Students delete, copy, move and edit cells, by mistake or not. What the course put there (test
 cells, locked cells, points, flags) comes from the course's own record; from the submission comes
 only what a student may write. So no change to a test cell has any effect, and no file can stop a
-class.
+class. What a student wrote in the wrong place still counts: code in a cell of the course's runs as
+a cell of the student's own, and a written answer in a further cell is shown below its place.
+
+`check`, `grade` and `nbgrader autograde` all read and restore here. Inside, notebooks and cells are
+plain dicts: nbformat takes longer to import than a notebook to grade.
 """
 
 from __future__ import annotations
 
-import json
-import os
+import contextlib
 import re
-import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import nbformat
-from nbformat import NotebookNode
-from nbformat.v4 import new_notebook
+from utils.grading.answers import show_answers
+from utils.grading.reading import (
+    Cell,
+    Unreadable,
+    as_nodes,
+    grade_id,
+    new_cell,
+    new_notebook,
+    read,
+    read_file,
+    text_hash,
+    text_of,
+)
+from utils.grading.source import bound_names
 
-MAX_FILE = 64 << 20  # bytes of a submitted notebook
-MAX_CELLS = 2000
-MAX_SOURCE = 1 << 20  # characters of a cell
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+__all__ = ["Unreadable", "read", "read_file", "read_notebook", "text_hash"]
+
 SCHEMA_VERSION = 3  # of nbgrader's metadata
 
 _HIDDEN = re.compile(
     r"^[ \t]*#+ BEGIN HIDDEN TESTS.*?^[ \t]*#+ END HIDDEN TESTS[^\n]*\n?", re.DOTALL | re.MULTILINE
 )
-
-
-# How a file is opened: no link is followed, no pipe is waited for. Windows knows neither.
-_FLAGS = ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT")
-_PLAIN_FILE = os.O_RDONLY | sum(getattr(os, name, 0) for name in _FLAGS)
-
-
-class Unreadable(ValueError):
-    """A submitted file that is no notebook; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -90,10 +96,14 @@ class SourceCell:
         }
         return found | ({"points": self.points} if self.grade or self.task else {})
 
-    def new(self) -> NotebookNode:
+    def cell(self) -> Cell:
         """Return it as a notebook's cell."""
-        name = re.sub(r"[^a-zA-Z0-9_-]", "-", self.grade_id)[:64]
+        name = re.sub(r"[^a-zA-Z0-9_-]", "-", self.grade_id)[:64] or "cell"
         return new_cell(self.cell_type, self.source, name, {"nbgrader": self.metadata()})
+
+    def new(self) -> NotebookNode:
+        """Return it as a notebook's cell, for nbformat and nbgrader."""
+        return as_nodes(self.cell())
 
 
 def cells_of_gradebook(gradebook: Any, assignment: str, notebook: str) -> list[SourceCell]:
@@ -126,22 +136,23 @@ def cells_of_gradebook(gradebook: Any, assignment: str, notebook: str) -> list[S
 
 
 def cells_of_notebook(
-    source: NotebookNode, released: NotebookNode | None = None
+    source: Mapping[str, Any], released: Mapping[str, Any] | None = None
 ) -> list[SourceCell]:
-    """Return the course's cells from its source notebook.
+    """Return the course's cells from a notebook of the course's.
 
     Args:
-        source: nbgrader's source notebook, with solutions and hidden tests.
+        source: nbgrader's source notebook, with solutions and hidden tests; or the one that was
+            handed out, whose hidden tests are then empty.
         released: the notebook as it was handed out, for the text of the cells that students write.
     """
     handed_out = {
-        cell.metadata["nbgrader"]["grade_id"]: cell
-        for cell in (released.cells if released else [])
-        if "nbgrader" in cell.metadata
+        cell["metadata"]["nbgrader"]["grade_id"]: cell
+        for cell in (released["cells"] if released else [])
+        if "nbgrader" in cell["metadata"]
     }
     cells = []
-    for cell in source.cells:
-        given = cell.metadata.get("nbgrader")
+    for cell in source["cells"]:
+        given = cell["metadata"].get("nbgrader")
         if not given or not (
             given.get("grade") or given.get("solution") or given.get("locked") or given.get("task")
         ):
@@ -149,18 +160,18 @@ def cells_of_notebook(
         name = given["grade_id"]
         other = handed_out.get(name)
         solution = bool(given.get("solution"))
-        text = other.source if other is not None and solution else cell.source
+        text = text_of(other if other is not None and solution else cell)
         cells.append(
             SourceCell(
                 grade_id=name,
-                cell_type=cell.cell_type,
+                cell_type=cell["cell_type"],
                 source=text,
                 grade=bool(given.get("grade")),
                 solution=solution,
                 locked=bool(given.get("locked")),
                 task=bool(given.get("task", False)),
                 points=float(given.get("points", 0)),
-                checksum=other.metadata["nbgrader"].get("checksum", "")
+                checksum=other["metadata"]["nbgrader"].get("checksum", "")
                 if other is not None
                 else "",
             )
@@ -168,54 +179,30 @@ def cells_of_notebook(
     return cells
 
 
+def hashes_of(notebook: Mapping[str, Any]) -> set[str]:
+    """Return the hashes of the texts of all cells of a notebook that was handed out.
+
+    What has one of them in a submission is the course's, of this release or an earlier one.
+    """
+    return {text_hash(text_of(cell)) for cell in notebook["cells"]}
+
+
+def released_texts(*notebooks: Path) -> frozenset[str] | None:
+    """Return the hashes of the texts of all cells of some notebooks of the course's.
+
+    Returns:
+        None if none of them can be read.
+    """
+    found: set[str] = set()
+    for path in notebooks:
+        with contextlib.suppress(Unreadable):
+            found |= hashes_of(read(read_file(path)))
+    return frozenset(found) or None
+
+
 def cells_to_json(cells: Iterable[SourceCell]) -> list[dict]:
     """Return the course's cells as JSON can hold them."""
     return [asdict(cell) for cell in cells]
-
-
-# Reading ----------------------------------------------------------------------------------------
-
-
-def read_file(path: str | Path) -> bytes:
-    """Return a submitted file's bytes.
-
-    Raises:
-        Unreadable: it is missing, a link, a folder or too large.
-    """
-    try:
-        fd = os.open(path, _PLAIN_FILE)
-    except FileNotFoundError:
-        raise Unreadable("there is no such file") from None
-    except OSError as error:
-        if os.path.islink(path):
-            raise Unreadable("it is a link to another file, not a notebook") from None
-        raise Unreadable(f"it cannot be opened ({error.strerror})") from None
-    try:
-        about = os.fstat(fd)
-        if stat.S_ISDIR(about.st_mode):
-            raise Unreadable("it is a folder, not a notebook")
-        if not stat.S_ISREG(about.st_mode):
-            raise Unreadable("it is no ordinary file")
-        if about.st_size > MAX_FILE:
-            raise Unreadable(_too_large(about.st_size))
-        with open(fd, "rb", closefd=False) as file:  # a folder cannot be opened so
-            return file.read(min(about.st_size, MAX_FILE) + 1)  # it may grow while it is read
-    finally:
-        os.close(fd)
-
-
-def _too_large(size: int) -> str:
-    return f"it has {size / 1e6:.0f} MB, more than the {MAX_FILE / 1e6:.0f} MB that are read"
-
-
-def new_cell(
-    kind: str, source: str, name: str, metadata: dict[str, Any] | None = None
-) -> NotebookNode:
-    """Return a cell as nbformat's own functions do, which check every one against a schema."""
-    cell = {"id": name, "cell_type": kind, "metadata": metadata or {}, "source": source}
-    if kind == "code":
-        cell |= {"execution_count": None, "outputs": []}
-    return nbformat.from_dict(cell)
 
 
 def read_notebook(data: bytes) -> NotebookNode:
@@ -224,100 +211,54 @@ def read_notebook(data: bytes) -> NotebookNode:
     Raises:
         Unreadable: the bytes are no notebook.
     """
-    if len(data) > MAX_FILE:
-        raise Unreadable(_too_large(len(data)))
-    if not data.strip():
-        raise Unreadable("the file is empty")
-    try:
-        found = json.loads(data.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise Unreadable("it is not text in UTF-8, so no notebook") from None
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"it is not valid JSON, so no notebook ({str(error)[:100]})") from None
-    if not isinstance(found, dict):
-        raise Unreadable("it is JSON, but no notebook")
-    if isinstance(found.get("worksheets"), list):
-        found = _from_version_3(found)
-    cells = found.get("cells")
-    if not isinstance(cells, list):
-        raise Unreadable("it is JSON, but no notebook: it has no cells")
-    if len(cells) > MAX_CELLS:
-        raise Unreadable(f"it has {len(cells)} cells, more than the {MAX_CELLS} that are read")
-    notebook = new_notebook(metadata=_kernel(found.get("metadata")))
-    notebook.cells = [
-        cell for number, given in enumerate(cells) if (cell := _cell(given, number)) is not None
-    ]
-    return notebook
-
-
-def _from_version_3(found: dict) -> dict:
-    try:
-        return nbformat.convert(nbformat.from_dict(found), 4)
-    except Exception as error:
-        raise Unreadable(f"it is a notebook of an old version, and damaged ({error})") from None
-
-
-def _kernel(metadata: Any) -> dict[str, Any]:
-    python = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    return {"kernelspec": python, "language_info": {"name": "python"}}
-
-
-def _cell(given: Any, number: int) -> NotebookNode | None:
-    if not isinstance(given, dict):
-        return None
-    source = given.get("source", "")
-    if isinstance(source, list):
-        source = "".join(line for line in source if isinstance(line, str))
-    if not isinstance(source, str):
-        return None
-    source = source[:MAX_SOURCE].encode("utf-8", "replace").decode()
-    kind = given.get("cell_type")
-    known = isinstance(kind, str) and kind in ("code", "markdown")
-    cell = new_cell(kind if known else "raw", source, f"cell-{number}")
-    metadata = given.get("metadata")
-    marks = metadata.get("nbgrader") if isinstance(metadata, dict) else None
-    if isinstance(marks, dict) and isinstance(marks.get("grade_id"), str):
-        cell.metadata["nbgrader"] = {"grade_id": marks["grade_id"]}
-    attachments = given.get("attachments")
-    if kind == "markdown" and isinstance(attachments, dict) and _plain_attachments(attachments):
-        cell["attachments"] = nbformat.from_dict(attachments)
-    return cell
-
-
-def _plain_attachments(attachments: dict) -> bool:
-    return all(
-        isinstance(bundle, dict)
-        and all(isinstance(m, str) and isinstance(d, str) for m, d in bundle.items())
-        for bundle in attachments.values()
-    )
+    return as_nodes(read(data))
 
 
 # Putting in order -------------------------------------------------------------------------------
 
 
 def restore(
-    submitted: NotebookNode, course: Sequence[SourceCell]
+    submitted: Mapping[str, Any],
+    course: Sequence[SourceCell],
+    released: Collection[str] | None = None,
 ) -> tuple[NotebookNode, list[str]]:
     """Return a submitted notebook in order, and a note on each thing that was wrong.
 
     Args:
         submitted: as `read_notebook` or nbformat gives it; it is left alone.
         course: the course's cells, in order.
+        released: see `put_in_order`.
+    """
+    notebook, notes = put_in_order(submitted, course, released)
+    return as_nodes(notebook), notes
+
+
+def put_in_order(
+    submitted: Mapping[str, Any],
+    course: Sequence[SourceCell],
+    released: Collection[str] | None = None,
+) -> tuple[dict[str, Any], list[str]]:
+    """Return what `restore` does, in plain dicts.
+
+    Args:
+        submitted: as `read` gives it; it is left alone.
+        course: the course's cells, in order.
+        released: hashes of the texts of all cells that were ever handed out, see `hashes_of`. A
+            cell with one of these texts was not edited, whatever the course's text is today, and
+            holds nobody's answer. None: nobody knows, so no further cell counts as an answer.
     """
     known = {cell.grade_id: cell for cell in course}
     notes: list[str] = []
-    parts = [(_grade_id(cell), cell) for cell in submitted.cells]
+    parts = _named(submitted["cells"], course)
     kept = _one_of_each(parts, known, notes)
 
-    before: list[NotebookNode] = []  # cells above the first of the course's
-    own: dict[str, NotebookNode] = {}
-    after: dict[
-        str, list[NotebookNode]
-    ] = {}  # a course's cell -> the student's cells that follow it
+    before: list[Cell] = []  # cells above the first of the course's
+    own: dict[str, list[Cell]] = {}  # a course's cell, below what a student wrote in it
+    after: dict[str, list[Cell]] = {}  # a course's cell -> the student's cells that follow it
     order: list[str] = []
     for index, (name, cell) in enumerate(parts):
         if name in known and kept[name] == index:
-            own[name] = _in_shape(cell, known[name], notes)
+            own[name] = _in_shape(cell, known[name], released or (), notes)
             order.append(name)
             after[name] = []
         else:
@@ -327,30 +268,45 @@ def restore(
     expected = [cell.grade_id for cell in course if cell.grade_id in own]
     for name, wanted in zip(order, expected, strict=True):
         if name != wanted:
-            notes.append(f"cell {name} was moved; it is back in its place")
+            notes.append(f"cell `{name}` was moved; it is back in its place")
             break
+    theirs = [*before, *(cell for cells in (*own.values(), *after.values()) for cell in cells)]
     cells = list(before)
     for cell in course:
         if cell.grade_id in own:
-            cells += [own[cell.grade_id], *after[cell.grade_id]]
+            cells += [*own[cell.grade_id], *after[cell.grade_id]]
         elif cell.solution and not cell.grade:
-            notes.append(f"cell {cell.grade_id} is missing: it was deleted")
+            notes.append(_missing(cell, theirs))
         else:
-            notes.append(f"cell {cell.grade_id} was deleted; it has been put back")
-            cells.append(cell.new())
-    result = new_notebook(metadata=submitted.metadata, cells=cells)
-    _unique_ids(result)
-    return result, notes
+            notes.append(f"cell `{cell.grade_id}` was deleted; it has been put back")
+            cells.append(cell.cell())
+    if released is not None:
+        show_answers(cells, known, released, notes)
+    _unique_ids(cells)
+    return new_notebook(cells), notes
 
 
-def _grade_id(cell: NotebookNode) -> str:
-    marks = cell.metadata.get("nbgrader")
-    name = marks.get("grade_id") if isinstance(marks, dict) else None
-    return name if isinstance(name, str) else ""
+def _named(cells: Sequence[Cell], course: Sequence[SourceCell]) -> list[tuple[str, Cell]]:
+    """Return a submission's cells with their grade ids.
+
+    Where a cell of the course's has lost its metadata, its text tells which it is.
+    """
+    names = [grade_id(cell) for cell in cells]
+    known = {cell.grade_id for cell in course}
+    lost: dict[str, list[str]] = {}  # a text -> the course's cells that have it and are not there
+    for cell in course:
+        if cell.grade_id not in names and cell.source.strip():
+            lost.setdefault(text_hash(without_hidden_tests(cell.source)), []).append(cell.grade_id)
+    for index, cell in enumerate(cells):
+        if lost and names[index] not in known and cell["source"].strip():
+            found = lost.get(text_hash(cell["source"]))
+            if found:
+                names[index] = found.pop(0)
+    return list(zip(names, cells, strict=True))
 
 
 def _one_of_each(
-    parts: list[tuple[str, NotebookNode]], known: dict[str, SourceCell], notes: list[str]
+    parts: list[tuple[str, Cell]], known: dict[str, SourceCell], notes: list[str]
 ) -> dict[str, int]:
     """Return which copy of each of the course's cells counts: the first with something written."""
     kept: dict[str, int] = {}
@@ -359,37 +315,72 @@ def _one_of_each(
         if name not in known:
             continue
         if name in kept:
-            note = f"cell {name} was there more than once; all copies were run"
+            note = f"cell `{name}` was there more than once; all copies were run"
             if note not in notes:
                 notes.append(note)
         if name not in kept or name not in written:
             kept[name] = index
-        if known[name].fixed or cell.source.strip() != known[name].source.strip():
+        if known[name].fixed or cell["source"].strip() != known[name].source.strip():
             written.add(name)
     return kept
 
 
-def _in_shape(cell: NotebookNode, course: SourceCell, notes: list[str]) -> NotebookNode:
-    """Return a submission's copy of one of the course's cells, with all that is the course's."""
-    result = course.new()
-    if cell.cell_type != course.cell_type:
+def _in_shape(
+    cell: Cell, course: SourceCell, released: Collection[str], notes: list[str]
+) -> list[Cell]:
+    """Return a submission's copy of one of the course's cells, with all that is the course's.
+
+    Above it stands, as a cell of the student's own, what a student wrote in a cell that is not
+    for writing: it runs before the course's text, so that what both define is the course's.
+    """
+    result = course.cell()
+    name = course.grade_id
+    if cell["cell_type"] != course.cell_type:
         notes.append(
-            f"cell {course.grade_id} was a {cell.cell_type} cell; it is {course.cell_type} again"
+            f"cell `{name}` was a {cell['cell_type']} cell; it is a {course.cell_type} cell again"
         )
-    if course.fixed:
-        if cell.source not in (course.source, without_hidden_tests(course.source)) and (
-            _squeezed(cell.source) != _squeezed(without_hidden_tests(course.source))
-        ):
-            notes.append(f"cell {course.grade_id} was edited; the course's text is back")
-    else:
-        result.source = cell.source
+    if not course.fixed:
+        result["source"] = cell["source"]
         if course.cell_type == "markdown" and "attachments" in cell:
-            result["attachments"] = cell.attachments
-    return result
+            result["attachments"] = cell["attachments"]
+        return [result]
+    handed_out = without_hidden_tests(course.source)
+    text = text_hash(without_hidden_tests(cell["source"]))  # the course's own notebook has them
+    if text == text_hash(handed_out) or text in released:
+        return [result]
+    note = (
+        f"cell `{name}` was changed; the grader uses the course's text: put your "
+        f"{'code' if course.cell_type == 'code' else 'text'} into a cell of your own"
+    )
+    written = _is_written(cell["source"], handed_out, course.cell_type)
+    if written:
+        note += " (what you added is read as such a cell)"
+    notes.append(note)
+    return [*([_student_cell(cell) | {"cell_type": course.cell_type}] if written else []), result]
 
 
-def _squeezed(text: str) -> str:
-    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+def _is_written(source: str, handed_out: str, kind: str) -> bool:
+    """Return whether an edited text of the course's holds what a student may have wanted to add."""
+    if kind != "code":
+        return bool(source.strip())
+    given = bound_names(handed_out) or frozenset()
+    binds = bound_names(source)
+    return bool(source.strip()) if binds is None else bool(binds - given)
+
+
+def _bound(cells: Iterable[Cell]) -> set[str]:
+    """Return the names that the student's own cells among these bind."""
+    plain = (c for c in cells if c["cell_type"] == "code" and "nbgrader" not in c["metadata"])
+    return {name for cell in plain for name in bound_names(cell["source"]) or ()}
+
+
+def _missing(cell: SourceCell, theirs: Iterable[Cell]) -> str:
+    """Return the note on a cell for code that is not there, but perhaps in another cell."""
+    asked = bound_names(cell.source) or frozenset()
+    if asked and asked <= _bound(theirs):
+        names = ", ".join(f"`{name}`" for name in sorted(asked))
+        return f"cell `{cell.grade_id}` is missing; {names} was found in another cell"
+    return f"cell `{cell.grade_id}` is missing: it was deleted"
 
 
 def without_hidden_tests(source: str) -> str:
@@ -397,16 +388,18 @@ def without_hidden_tests(source: str) -> str:
     return _HIDDEN.sub("", source)
 
 
-def _student_cell(cell: NotebookNode) -> NotebookNode:
-    plain = new_cell(cell.cell_type, cell.source, cell.get("id", "cell"))
+def _student_cell(cell: Cell) -> Cell:
+    plain = new_cell(cell["cell_type"], cell["source"], cell.get("id") or "cell")
     if "attachments" in cell:
-        plain["attachments"] = cell.attachments
+        plain["attachments"] = cell["attachments"]
     return plain
 
 
-def _unique_ids(notebook: NotebookNode) -> None:
+def _unique_ids(cells: list[Cell]) -> None:
     seen: set[str] = set()
-    for number, cell in enumerate(notebook.cells):
-        while cell.id in seen:
-            cell.id = f"{cell.id[:50]}-{number}"
-        seen.add(cell.id)
+    for number, cell in enumerate(cells):
+        name = cell["id"]
+        while cell["id"] in seen:
+            cell["id"] = f"{name[:50]}-{number}"
+            number += len(cells)
+        seen.add(cell["id"])

@@ -15,6 +15,7 @@ import datetime
 import hashlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,18 +28,24 @@ from nbgrader.utils import parse_utc
 
 from utils.commands import processors
 from utils.grading import feedback, late, report, workers
+from utils.grading.beside import files_beside
 from utils.grading.cluster import LocalWorkers, workers_of
 from utils.grading.course import Course, CourseError
 from utils.grading.gradebook import Book, Entry
 from utils.grading.marks import Marks
 from utils.grading.record import RECORD_VERSION, read_record
-from utils.grading.restore import SourceCell, Unreadable, cells_to_json, read_file
+from utils.grading.restore import (
+    SourceCell,
+    Unreadable,
+    cells_to_json,
+    read_file,
+    released_texts,
+)
 from utils.grading.steps import JudgedExecute
 from utils.grading.workers import Failure, Job, Result, Terms
 
 BATCH = 16  # submissions of one transaction
 SECONDS = 1.0  # after which a transaction does not wait to be full
-MAX_FILES, MAX_FILE_BYTES = 50, 32 << 20  # of a student's, besides the notebook
 TIMESTAMP, SECRET = "timestamp.txt", "submission_secret.txt"  # of nbgrader's exchange
 
 
@@ -134,6 +141,7 @@ class Run:
             settings.limits(problem_set),
             {name: path.read_bytes() for name, path in course.data_files(problem_set).items()},
             unsafe or settings.unsafe,
+            released_texts(course.released(problem_set), course.source(problem_set)),
         )
         known = [RECORD_VERSION, cells_to_json(self.cells), asdict(self.terms.limits)]
         self.common = hashlib.sha256(json.dumps(known).encode())
@@ -231,20 +239,8 @@ class Run:
         return read_file(folder / f"{self.problem_set}.ipynb")
 
     def _files(self, student: str) -> dict[str, bytes]:
-        """Return what lies beside the submitted notebook, by name: small plain files only."""
-        found, size = {}, 0
-        folder = self.course.folder("submitted", student, self.problem_set)
-        with contextlib.suppress(OSError):  # a folder that may not be read
-            for path in sorted(folder.iterdir()):
-                plain = path.is_file() and not path.is_symlink() and not path.name.startswith(".")
-                if not plain or path.suffix == ".ipynb" or path.name == TIMESTAMP:
-                    continue
-                size += path.stat().st_size
-                if len(found) >= MAX_FILES or size > MAX_FILE_BYTES:
-                    break
-                with contextlib.suppress(OSError):
-                    found[path.name] = path.read_bytes()
-        return found
+        """Return what lies beside the submitted notebook, by path: small plain files only."""
+        return files_beside(self.course.folder("submitted", student, self.problem_set))
 
     def _agrees(self, submission: Submission, marks: Marks | None) -> bool:
         """Return whether the gradebook has what the record and `timestamp.txt` say."""
@@ -353,8 +349,12 @@ class Run:
         with contextlib.suppress(OSError):
             files[TIMESTAMP] = (source / TIMESTAMP).read_bytes()
         keep = {*files, f"{self.problem_set}.ipynb", self._pending(student).name}
+        folders = {name.partition("/")[0] for name in files if "/" in name}
         for path in target.iterdir():
-            if path.name not in keep and not path.is_dir():
+            if path.is_dir() and not path.is_symlink():
+                if path.name not in folders or path.name in keep:
+                    shutil.rmtree(path)
+            elif path.name not in keep:
                 path.unlink()
         for name, content in files.items():
             write(target / name, content)

@@ -103,6 +103,32 @@ def _imported(statement: ast.Import | ast.ImportFrom) -> set[str]:
     return {(name.asname or name.name).partition(".")[0] for name in statement.names}
 
 
+def bound_names(source: str) -> frozenset[str] | None:
+    """Return the names that a cell binds at its top level, None if only running it could tell."""
+    lines = source.splitlines()
+    plain = "\n".join("pass" if re.match(r"[%!]", line) else line for line in lines)
+    try:
+        body = ast.parse(plain).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    names: set[str] = set()
+    queue: list[ast.AST] = list(body)
+    while queue:
+        node = queue.pop()
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                names.add(node.name)
+                continue  # what is bound within stays there
+            case ast.Lambda():
+                continue
+            case ast.Import() | ast.ImportFrom():
+                names |= {(a.asname or a.name).partition(".")[0] for a in node.names}
+            case ast.Name(name, ast.Store()):
+                names.add(name)
+        queue += ast.iter_child_nodes(node)
+    return frozenset(names)
+
+
 @functools.lru_cache(256)  # asked once for every hidden test that fails
 def defined(source: str) -> frozenset[str] | None:
     """Return the names that a cell defines, or None if it may do more than define."""

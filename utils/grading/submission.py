@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from utils.grading.cells import Output, error_output
 from utils.grading.link import Ended, Late
@@ -31,12 +31,14 @@ from utils.grading.stand_ins import (
 from utils.grading.terminal import clean
 from utils.grading.wire import WireError
 
+OVERDUE = "Overdue"  # type of the exception with which a process says so itself
 MAX_STARTS = 60  # processes of one submission
 MAX_NOTES = 30
 MAX_OUTPUTS = 5000  # of a cell
 MAX_NOTE = 1000  # characters
 HIDDEN_NOTE = "the submission's process ended in a hidden test"  # how and where is not told
 MIN_OVERTIME = 0.02  # seconds; less is not worth while
+GRACE = 0.5  # seconds in which a process whose time is up may say at which line it was
 
 
 class Keeper(Protocol):
@@ -169,16 +171,13 @@ class Submission:
         left = self.seconds_left
         if left <= 0:
             raise OutOfTime(self._out_of_time())
-        begun = time.monotonic()
-        link.deadline = begun + min(seconds, left)
-        link.overtime = lambda: self._overtime(begun, min(seconds, left))
+        begun, patience = time.monotonic(), min(seconds, left) + GRACE
+        link.deadline = begun + patience
+        link.overtime = lambda: self._overtime(begun, patience)
         try:
-            return link.ask(verb, *args)
+            return link.ask("within", float(min(seconds, left)), verb, *args)
         except Late:
-            self.end("it was stopped")
-            if self.seconds_left <= 0:
-                raise OutOfTime(self._out_of_time()) from None
-            raise CallTimeout(f"no answer within {_seconds(seconds)}: it was stopped") from None
+            self._stop_late(seconds, "")
         except Ended as ended:
             self.end(str(ended))
             raise ProcessEnded(f"its process ended: {self.why_ended}") from None
@@ -188,6 +187,23 @@ class Submission:
                 f"its process was stopped: {error}; code that writes only to files which it has "
                 "opened does no such thing, so look at the cells for code that does"
             ) from None
+        except StudentError as error:
+            if error.type_name != OVERDUE:
+                raise
+            line = f" (line {error.line}: `{error.code}`)" if error.line and not self.hush else ""
+            self._stop_late(seconds, line)
+
+    def _stop_late(self, seconds: float, place: str) -> NoReturn:
+        """End a process that has taken too long.
+
+        Args:
+            seconds: that it had.
+            place: at which line it was, as it says itself; "" if it does not.
+        """
+        self.end("it was stopped")
+        if self.seconds_left <= 0:
+            raise OutOfTime(self._out_of_time()) from None
+        raise CallTimeout(f"no answer within {_seconds(seconds)}: it was stopped{place}") from None
 
     def _overtime(self, begun: float, seconds: float) -> float:
         """Return how many seconds more a question may take that should be answered by now.

@@ -47,12 +47,14 @@ class Terms:
         limits: what a submission may use.
         files: names and contents of what was handed out beside the notebook.
         unsafe: run submissions even if nothing fences them in.
+        released: see `restore.put_in_order`.
     """
 
     cells: list[SourceCell]
     limits: Limits
     files: dict[str, bytes] = field(default_factory=dict)
     unsafe: bool = False
+    released: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,12 @@ def grade(terms: Terms, job: Job) -> Result:
         notebook, outcome = None, _unreadable(terms.cells, job.unreadable)
     else:
         notebook, outcome = execute.grade_notebook(
-            job.notebook, terms.cells, terms.limits, job.files | terms.files, terms.unsafe
+            job.notebook,
+            terms.cells,
+            terms.limits,
+            job.files | terms.files,
+            terms.unsafe,
+            terms.released,
         )
     if notebook is None:
         notebook = new_notebook(cells=[cell.new() for cell in terms.cells])

@@ -19,11 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from utils.checks import MIME
-from utils.grading.collect import name_of, number_of
-from utils.grading.course import Course, writable
+from utils.grading import roster
+from utils.grading.collect import read_arrivals
+from utils.grading.course import Course
 from utils.grading.gradebook import Book
+from utils.grading.handed_in import Chooser
 from utils.grading.marks import Marks
+from utils.grading.names import name_of, number_of
+from utils.grading.outcomes import add_people, look_again
 from utils.grading.record import NOTES_ID, read_json, record_of
+from utils.grading.tables import plain
 
 COLUMNS = ("student", "assignment", "status", "score", "max_score", "needs_manual_grade", "notes")
 
@@ -41,7 +46,8 @@ class Row:
         points: of each graded cell by grade id; None where none are given.
         checks: of each test cell by grade id: its checks, as `utils.checks` shows them.
         why: why it needs a person: "written answer", "test cell" (a person gave its points, but the
-            work has changed), "unreadable", "stopped", "repaired", "wrong name", "not graded yet".
+            work has changed), "unreadable", "stopped", "repaired", "several notebooks",
+            "no notebook", "not graded yet", and what `outcomes` adds.
         seconds, memory_bytes: wall time and largest memory; None unless they were measured.
         penalty, seconds_late: points lost by being late, and how late.
     """
@@ -102,33 +108,43 @@ def read(course: Course, book: Book, problem_set: str) -> Report:
     cells = book.cells(problem_set)
     people, marks = book.students(), book.marks(problem_set)
     tests = [cell.grade_id for cell in cells if cell.is_test]
-    rows = [
-        _row(course, problem_set, name, marks.get(name), tests)
-        for name in sorted({*course.students(), *people, *marks})
-    ]
-    return Report(
-        problem_set,
-        {cell.grade_id: cell.points for cell in cells if cell.grade or cell.task},
-        tests,
-        rows,
-        people,
-    )
+    most = {cell.grade_id: cell.points for cell in cells if cell.grade or cell.task}
+    arrivals = read_arrivals(course.arrivals(problem_set))
+    listed = roster.read(course.class_list)
+    add_people(people, listed)
+    handed_in = Chooser.of(course, problem_set, cells)
+    rows = []
+    for name in sorted(_everyone([*course.students(), *marks, *people, *arrivals])):
+        row = _row(course, problem_set, name, marks.get(name), tests, handed_in)
+        look_again(row, course, problem_set, marks.get(name), most, arrivals.get(name))
+        rows.append(row)
+    return Report(problem_set, most, tests, rows, people)
+
+
+def _everyone(names: Iterable[str]) -> list[str]:
+    """Return names without those that differ from an earlier one by its letters' encoding only."""
+    return list({plain(name): name for name in reversed([*names])}.values())
 
 
 def _row(
-    course: Course, problem_set: str, student: str, marks: Marks | None, tests: Sequence[str]
+    course: Course,
+    problem_set: str,
+    student: str,
+    marks: Marks | None,
+    tests: Sequence[str],
+    handed_in: Chooser,
 ) -> Row:
     row = Row(student)
     submitted = course.notebook("submitted", student, problem_set)
     autograded = read_json(course.notebook("autograded", student, problem_set))
     if marks is None or not autograded:
-        there = _what_is_there(submitted)
-        row.notes.append(there or "nothing was handed in")
-        if there:
-            row.why = ["wrong name"]
-        if os.path.lexists(submitted):
-            row.notes[0] = f"not graded yet: run `grade {problem_set}`"
+        found = handed_in.look(submitted.parent)
+        if found.name:
+            row.notes.append(f"not graded yet: run `grade {problem_set}`")
             row.needs_person, row.why = True, ["not graded yet"]
+        elif found.missing:
+            row.notes.append(f"there is no notebook of {problem_set}, but {found.missing}")
+            row.needs_person, row.why = True, ["no notebook"]
         return row
     record = record_of(autograded)
     row.status = record.get("status", "graded")
@@ -144,7 +160,8 @@ def _row(
         row.notes.append(f"{_duration(row.seconds_late)} late{cost}")
     if record:
         row.seconds, row.memory_bytes = record["seconds"], record["memory_bytes"]
-    if not os.path.lexists(submitted):
+    file = record.get("file") or submitted.name
+    if not os.path.lexists(submitted.parent / file.partition("/")[0]):
         row.notes.append("the submitted file is no longer there")
     if row.status != "graded":
         row.why.append("unreadable")
@@ -161,18 +178,10 @@ def _row(
         row.why.append("stopped")
     if record.get("repaired"):
         row.why.append("repaired")
+    if record.get("ask"):
+        row.needs_person = True
+        row.why.append("several notebooks")
     return row
-
-
-def _what_is_there(submitted: Path) -> str:
-    """Say what is there in the place of a submission that is missing, "" for nothing."""
-    try:
-        others = sorted(writable(path.name) for path in submitted.parent.glob("*.ipynb"))
-    except OSError:
-        others = []
-    if others:
-        return f"there is no {submitted.name}, but {', '.join(others[:3])}"
-    return ""
 
 
 def _notes(notebook: dict[str, Any]) -> list[str]:

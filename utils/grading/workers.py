@@ -66,6 +66,8 @@ class Job:
         files: names and contents of the student's files beside it.
         unreadable: why the file was not even read, "" if it was.
         before: the record of the latest grading, {} if there is none.
+        name: the submitted file's name in the student's folder.
+        notes: sentences on what was handed in. ask: whether a person has to look at that.
     """
 
     student: str
@@ -74,6 +76,9 @@ class Job:
     files: dict[str, bytes] = field(default_factory=dict)
     unreadable: str = ""
     before: dict[str, Any] = field(default_factory=dict)
+    name: str = ""
+    notes: Sequence[str] = ()
+    ask: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,6 +140,9 @@ def grade(terms: Terms, job: Job) -> Result:
         notebook, outcome = execute.grade_notebook(
             job.notebook, terms.cells, terms.limits, job.files | terms.files, terms.unsafe
         )
+    outcome.notes[:0] = job.notes
+    if notebook is not None and job.notes:
+        execute.show_notes(notebook, outcome.notes)
     if notebook is None:
         notebook = new_notebook(cells=[cell.new() for cell in terms.cells])
         execute.show_notes(notebook, outcome.notes)
@@ -144,6 +152,8 @@ def grade(terms: Terms, job: Job) -> Result:
         "digest": job.digest,
         "status": outcome.status,
         "notes": outcome.notes,
+        "file": job.name,
+        "ask": job.ask,
         "stopped": outcome.stopped,
         "repaired": outcome.repaired,
         "seconds": round(outcome.seconds, 4),

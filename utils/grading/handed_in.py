@@ -17,7 +17,7 @@ from pathlib import Path
 
 from utils.grading import archives
 from utils.grading.archives import RUBBISH, BadArchive, Budget
-from utils.grading.course import Course
+from utils.grading.course import Course, writable
 from utils.grading.late import TIMESTAMP
 from utils.grading.record import read_json
 from utils.grading.restore import (
@@ -72,7 +72,7 @@ class HandedIn:
         unreadable: why the notebook cannot be read, "" if it can.
         files: names and contents of what lies beside the notebook.
         notes: sentences on which notebook counts.
-        ask: whether a person has to look.
+        ask: whether a person has to compare notebooks.
         missing: what is there instead of a notebook, "" if nothing is.
     """
 
@@ -147,7 +147,7 @@ class Chooser:
             if not found and os.path.lexists(usual):
                 return self._take(usual.name, usual, folder)
             if not found:
-                return HandedIn(missing=_what_is_there(folder, problems), ask=True)
+                return HandedIn(missing=_what_is_there(folder, problems))
             best = max(found, key=self._rank)
             result = self._take(best.name, best.path, best.path.parent)
         result.notes, result.ask = self._explain(best, found)
@@ -165,7 +165,7 @@ class Chooser:
         """Return all notebooks of the problem set, and a sentence on each bad archive."""
         found, problems, budget = [], [], Budget()
         for number, path in enumerate(_seen(folder)):
-            name = path.relative_to(folder).as_posix()
+            name = writable(path.relative_to(folder).as_posix())
             if not archives.is_archive(path):
                 found += self._candidate(name, path)
                 continue
@@ -297,10 +297,9 @@ def files_beside(folder: Path) -> dict[str, bytes]:
 
 def _what_is_there(folder: Path, problems: Iterable[str]) -> str:
     names = [path.relative_to(folder).as_posix() for path in _seen(folder)]
-    others = [entry.name for entry in folder.iterdir() if entry.is_symlink()]
-    names += [f"{name} (a link)" for name in sorted(others)]
+    names += sorted(f"{entry.name}, a link" for entry in folder.iterdir() if entry.is_symlink())
     if not names:
-        return "an empty folder" if not any(folder.iterdir()) else "folders without files"
+        return ""
     return "; ".join([kinds(names), *list(problems)[:3]])
 
 

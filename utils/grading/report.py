@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import datetime
 import io
-import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -26,7 +25,7 @@ from utils.grading.gradebook import Book
 from utils.grading.handed_in import Chooser
 from utils.grading.marks import Marks
 from utils.grading.names import name_of, number_of
-from utils.grading.outcomes import add_people, look_again
+from utils.grading.outcomes import Unsettled, add_people, still_there
 from utils.grading.record import NOTES_ID, read_json, record_of
 from utils.grading.tables import plain
 
@@ -112,11 +111,11 @@ def read(course: Course, book: Book, problem_set: str) -> Report:
     arrivals = read_arrivals(course.arrivals(problem_set))
     listed = roster.read(course.class_list)
     add_people(people, listed)
-    handed_in = Chooser.of(course, problem_set, cells)
+    settle = Unsettled(course, problem_set, most, Chooser.of(course, problem_set, cells))
     rows = []
     for name in sorted(_everyone([*course.students(), *marks, *people, *arrivals])):
-        row = _row(course, problem_set, name, marks.get(name), tests, handed_in)
-        look_again(row, course, problem_set, marks.get(name), most, arrivals.get(name))
+        row = _row(course, problem_set, name, marks.get(name), tests)
+        settle.look(row, marks.get(name), arrivals.get(name))
         rows.append(row)
     return Report(problem_set, most, tests, rows, people)
 
@@ -132,19 +131,11 @@ def _row(
     student: str,
     marks: Marks | None,
     tests: Sequence[str],
-    handed_in: Chooser,
 ) -> Row:
     row = Row(student)
     submitted = course.notebook("submitted", student, problem_set)
     autograded = read_json(course.notebook("autograded", student, problem_set))
     if marks is None or not autograded:
-        found = handed_in.look(submitted.parent)
-        if found.name:
-            row.notes.append(f"not graded yet: run `grade {problem_set}`")
-            row.needs_person, row.why = True, ["not graded yet"]
-        elif found.missing:
-            row.notes.append(f"there is no notebook of {problem_set}, but {found.missing}")
-            row.needs_person, row.why = True, ["no notebook"]
         return row
     record = record_of(autograded)
     row.status = record.get("status", "graded")
@@ -160,8 +151,7 @@ def _row(
         row.notes.append(f"{_duration(row.seconds_late)} late{cost}")
     if record:
         row.seconds, row.memory_bytes = record["seconds"], record["memory_bytes"]
-    file = record.get("file") or submitted.name
-    if not os.path.lexists(submitted.parent / file.partition("/")[0]):
+    if not still_there(submitted.parent, record.get("file") or submitted.name):
         row.notes.append("the submitted file is no longer there")
     if row.status != "graded":
         row.why.append("unreadable")

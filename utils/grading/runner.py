@@ -110,12 +110,7 @@ class Run:
         self.course, self.book, self.problem_set = course, book, problem_set
         self.force, self.watch = force, watch
         self.progress = Progress()
-        for name in book.take_in(problem_set):
-            self.progress.notes.append(
-                f"{problem_set}: cell {name} in {course.source(problem_set)} is not what the "
-                "gradebook has; graded by the gradebook, take the new one in with `nbgrader "
-                f"generate_assignment {problem_set} --force`"
-            )
+        self.progress.notes += book.take_in(problem_set)
         self.cells: list[SourceCell] = book.cells(problem_set)
         self.most = {cell.grade_id: cell.points for cell in self.cells if cell.grade or cell.task}
         self.chooser = Chooser.of(course, problem_set, self.cells)

@@ -94,6 +94,9 @@ c.JudgedExecute.problem_sets = {}
 c.HTMLExporter.sanitize_html = True
 # --- end of the judge's part ----------------------------------------------------------------------
 
+# A submission made from an earlier release has not been edited: what is handed out is remembered.
+c.GenerateAssignment.preprocessors.append("utils.grading.releases.RememberRelease")
+
 # --- After grading -------------------------------------------------------------------------------
 # The page that a student gets shows no hidden test's source or expected values.
 c.GenerateFeedback.preprocessors = [

@@ -1,28 +1,26 @@
 """The way to the judge: takes a submission's bytes, gives back the executed notebook.
 
-It touches no gradebook and no file, and imports little, since every worker imports it. `steps` has
-the same as parts of `nbgrader autograde`.
+It touches no gradebook and no file, and imports little, since every worker and every `check` does.
+`steps` has the same as parts of `nbgrader autograde`.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
-
-from nbformat import NotebookNode
-from nbformat.v4 import new_markdown_cell
-from nbgrader.utils import determine_grade, is_grade, is_locked, is_solution
+from typing import TYPE_CHECKING, Any
 
 from utils.grading import restore, sandbox
+from utils.grading.beside import in_a_folder, notes_on
 from utils.grading.nursery import NURSERY, nursery_for
+from utils.grading.reasons import reasons
 from utils.grading.record import NOTES_ID
 from utils.grading.restore import SourceCell, Unreadable
 from utils.grading.sandbox import Limits, Order
 from utils.grading.source import about
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 
 class NotFenced(RuntimeError):
@@ -65,6 +63,8 @@ def grade_notebook(
     limits: Limits | None = None,
     files: Mapping[str, bytes] | None = None,
     unsafe: bool = False,
+    released: Collection[str] | None = None,
+    releases: Sequence[Mapping[str, str]] = (),
 ) -> tuple[NotebookNode | None, Outcome]:
     """Grade a submission.
 
@@ -72,8 +72,10 @@ def grade_notebook(
         submission: the submitted file.
         course: the course's cells, see `restore.cells_of_gradebook`.
         limits: what it may use.
-        files: the problem set's data files: names and contents.
+        files: what lies beside the notebook, the problem set's and the student's: names and
+            contents, see `beside`.
         unsafe: run it even if nothing fences it in.
+        released, releases: see `restore.put_in_order`.
     Returns:
         The executed notebook, None if the file is unreadable; and what became of it.
     Raises:
@@ -87,13 +89,12 @@ def grade_notebook(
         return None, Outcome(
             "unreadable", [f"the notebook cannot be read: {error}"], max_score=total
         )
-    notebook, notes = restore.restore(notebook, course)
-    with tempfile.TemporaryDirectory(prefix="data-") as folder:
-        for name, content in (files or {}).items():
-            Path(folder, os.path.basename(name)).write_bytes(content)
+    notebook, notes = restore.restore(notebook, course, released, releases)
+    with in_a_folder(files or {}) as folder:
         outcome = run_notebook(notebook, Order(limits or Limits(), fence(unsafe), folder))
     outcome.repaired = bool(notes)
-    outcome.notes[:0] = notes
+    outcome.notes[:0] = [*notes, *notes_on(files or {})]
+    outcome.notes += reasons(notebook, course, outcome.tests)
     show_notes(notebook, outcome.notes)
     return notebook, outcome
 
@@ -120,8 +121,32 @@ def run_notebook(notebook: NotebookNode, order: Order) -> Outcome:
         notebook: changed in place.
         order: what the submission's process is to be like.
     """
+    from nbgrader.utils import determine_grade, is_grade
+
+    outcome = run_cells(notebook, order)
+    for cell in notebook.cells:
+        if is_grade(cell):
+            points, most = determine_grade(cell)
+            outcome.max_score += most
+            outcome.score += points or 0.0
+            outcome.needs_manual_grade |= points is None
+    return outcome
+
+
+def run_cells(
+    notebook: MutableMapping[str, Any],
+    order: Order,
+    judge: Callable[[list[dict], Order], dict[str, Any]] | None = None,
+) -> Outcome:
+    """Run a notebook that is in order; its cells' outputs are filled in, no scores summed up.
+
+    Args:
+        notebook: changed in place; of nbformat's nodes or of plain dicts.
+        order: what the submission's process is to be like.
+        judge: as `Nursery.judge`; that of the nursery which suits the cells by default.
+    """
     cells, places = _cells(notebook)
-    result = nursery_for(cells).judge(cells, order)
+    result = (judge or nursery_for(cells).judge)(cells, order)
     outcome = Outcome(
         notes=list(result.get("notes", [])),
         stopped=result.get("stopped", True),
@@ -134,15 +159,15 @@ def run_notebook(notebook: NotebookNode, order: Order) -> Outcome:
             f"the judge could not finish: {result['error'].strip().splitlines()[-1]}"
         )
     for number, place in enumerate(places):
-        cell = notebook.cells[place]
+        cell = notebook["cells"][place]
         found = result.get("cells", {}).get(str(number))
         if found is None:
             found = {"outputs": [_not_run()], "points": 0.0, "checks": [], "error": "not run"}
-        cell.outputs = [NotebookNode(_node(output)) for output in found["outputs"]]
-        cell.execution_count = number + 1
-        for output in cell.outputs:
+        cell["outputs"] = [_as(type(cell), output) for output in found["outputs"]]
+        cell["execution_count"] = number + 1
+        for output in cell["outputs"]:
             if "execution_count" in output:
-                output.execution_count = number + 1
+                output["execution_count"] = number + 1
         if cells[number]["kind"] == "test":
             outcome.tests[cells[number]["label"]] = {
                 "points": found["points"],
@@ -151,19 +176,14 @@ def run_notebook(notebook: NotebookNode, order: Order) -> Outcome:
                 "hidden": cells[number]["hidden"],
                 "checks": found["checks"],
             }
-    for cell in notebook.cells:
-        if is_grade(cell):
-            points, most = determine_grade(cell)
-            outcome.max_score += most
-            outcome.score += points or 0.0
-            outcome.needs_manual_grade |= points is None
     return outcome
 
 
-def _node(value: Any) -> Any:
+def _as(kind: type, value: Any) -> Any:
+    """Return a value whose dicts are of another kind, such as nbformat's nodes."""
     if isinstance(value, dict):
-        return NotebookNode({key: _node(item) for key, item in value.items()})
-    return value
+        return kind({key: _as(kind, item) for key, item in value.items()})
+    return [_as(kind, item) for item in value] if isinstance(value, list) else value
 
 
 def _not_run() -> dict[str, Any]:
@@ -171,24 +191,24 @@ def _not_run() -> dict[str, Any]:
     return {"output_type": "error", "ename": "NotRun", "evalue": message, "traceback": [message]}
 
 
-def _cells(notebook: NotebookNode) -> tuple[list[dict], list[int]]:
+def _cells(notebook: Mapping[str, Any]) -> tuple[list[dict], list[int]]:
     """Return the code cells as the judge takes them, and their places in the notebook."""
     cells, places = [], []
-    for place, cell in enumerate(notebook.cells):
-        if cell.cell_type != "code":
+    for place, cell in enumerate(notebook["cells"]):
+        if cell["cell_type"] != "code":
             continue
-        marks = cell.metadata.get("nbgrader", {})
+        marks = cell["metadata"].get("nbgrader", {})
         kind = "student"
-        if is_grade(cell) and not is_solution(cell):
+        if marks.get("grade") and not marks.get("solution"):
             kind = "test"
-        elif is_locked(cell):
+        elif marks.get("locked"):
             kind = "locked"
-        label = marks.get("grade_id") or str(len(cells) + 1)
-        found = {"kind": kind, "label": label, "source": cell.source}
+        label, source = marks.get("grade_id") or str(len(cells) + 1), cell["source"]
+        found = {"kind": kind, "label": label, "source": source}
         if kind != "student":
-            found |= about(label, cell.source)
+            found |= about(label, source)
         if kind == "test":
-            hidden = restore.without_hidden_tests(cell.source) != cell.source
+            hidden = restore.without_hidden_tests(source) != source
             found |= {"points": float(marks.get("points", 0)), "hidden": hidden}
         cells.append(found)
         places.append(place)
@@ -197,6 +217,8 @@ def _cells(notebook: NotebookNode) -> tuple[list[dict], list[int]]:
 
 def show_notes(notebook: NotebookNode, notes: Sequence[str]) -> None:
     """Put the notes at the top of a notebook, as a cell of text."""
+    from nbformat.v4 import new_markdown_cell
+
     notebook.cells = [cell for cell in notebook.cells if cell.get("id") != NOTES_ID]
     if notes:
         lines = "\n".join(f"- {_as_text(note)}" for note in notes)

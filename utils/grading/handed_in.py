@@ -11,26 +11,29 @@ import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from utils.grading import archives
 from utils.grading.archives import RUBBISH, BadArchive, Budget
+from utils.grading.beside import files_beside
 from utils.grading.course import Course, writable
 from utils.grading.late import TIMESTAMP
 from utils.grading.record import read_json
+from utils.grading.releases import known
 from utils.grading.restore import (
     MAX_FILE,
     SourceCell,
     Unreadable,
+    read,
     read_file,
-    read_notebook,
+    text_hash,
+    text_of,
 )
 from utils.grading.tables import some
 
 SECRET = "submission_secret.txt"  # of nbgrader's exchange
-MAX_FILES, MAX_FILE_BYTES = 50, 32 << 20  # of a student's, besides the notebook
 MAX_SEEN = 2000  # files of a folder that are looked at
 KINDS = {
     ".ipynb": "a notebook without this problem set's cells",
@@ -109,6 +112,7 @@ class Chooser:
         problem_set: its name.
         cells: the course's cells of it.
         others: grade ids of other problem sets, which do not tell this one's notebooks.
+        releases: what was handed out before, see `releases.known`.
     """
 
     def __init__(
@@ -116,11 +120,16 @@ class Chooser:
         problem_set: str,
         cells: Sequence[SourceCell],
         others: Collection[str] = (),
+        releases: Sequence[Mapping[str, str]] = (),
     ) -> None:
         self.problem_set, self.cells = problem_set, cells
         ids = {cell.grade_id for cell in cells}
         self.ids = ids - set(others) or ids
-        self.stubs = {cell.grade_id: cell.source for cell in cells if not cell.fixed}
+        self.stubs = {
+            cell.grade_id: {text_hash(cell.source), *(one.get(cell.grade_id) for one in releases)}
+            for cell in cells
+            if not cell.fixed
+        }
 
     @classmethod
     def of(cls, course: Course, problem_set: str, cells: Sequence[SourceCell]) -> Chooser:
@@ -130,7 +139,7 @@ class Chooser:
             if name != problem_set:
                 for cell in read_json(course.source(name)).get("cells", []):
                     others.add(cell.get("metadata", {}).get("nbgrader", {}).get("grade_id"))
-        return cls(problem_set, cells, others)
+        return cls(problem_set, cells, others, known(course.directory, problem_set))
 
     def look(self, folder: Path) -> HandedIn:
         """Return what is in a student's folder; a folder that is not there holds nothing."""
@@ -189,22 +198,22 @@ class Chooser:
         if not is_notebook(path):
             return []
         try:
-            notebook = read_notebook(read_file(path))
+            cells = read(read_file(path))["cells"]
         except Unreadable:
             return []
         texts: dict[str, str] = {}
-        for cell in notebook.cells:
-            grade_id = cell.metadata.get("nbgrader", {}).get("grade_id", "")
+        for cell in cells:
+            grade_id = cell["metadata"].get("nbgrader", {}).get("grade_id", "")
             if grade_id:
-                texts[grade_id] = texts.get(grade_id, "") + cell.source
+                texts[grade_id] = texts.get(grade_id, "") + text_of(cell)
         if not self.ids & texts.keys():
             return []
         answers = {
             grade_id: texts[grade_id]
-            for grade_id, stub in self.stubs.items()
-            if texts.get(grade_id, "").strip() not in ("", stub.strip())
+            for grade_id, stubs in self.stubs.items()
+            if texts.get(grade_id, "").strip() and text_hash(texts[grade_id]) not in stubs
         }
-        return [Candidate(name, path, answers, [cell.source for cell in notebook.cells])]
+        return [Candidate(name, path, answers, [text_of(cell) for cell in cells])]
 
     def _rank(self, one: Candidate) -> tuple:
         """Return what makes a notebook count: the most answers, then the latest name."""
@@ -278,21 +287,6 @@ def is_notebook(path: Path) -> bool:
     except OSError:
         return False
     return b'"nbformat"' in data and (b'"cells"' in data or b'"worksheets"' in data)
-
-
-def files_beside(folder: Path) -> dict[str, bytes]:
-    """Return what lies beside a notebook, by name: small plain files, subfolders' included."""
-    found, size = {}, 0
-    with contextlib.suppress(OSError):  # a folder that may not be read
-        for path in _seen(folder):
-            if path.suffix == ".ipynb" or path.name.startswith("."):
-                continue
-            size += path.stat().st_size
-            if len(found) >= MAX_FILES or size > MAX_FILE_BYTES:
-                break
-            with contextlib.suppress(OSError):
-                found[path.relative_to(folder).as_posix()] = path.read_bytes()
-    return found
 
 
 def _what_is_there(folder: Path, problems: Iterable[str]) -> str:

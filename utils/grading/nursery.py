@@ -132,7 +132,7 @@ def _read_order(message: dict) -> Order:
 # In the nursery ---------------------------------------------------------------------------------
 
 
-def main(control: int, plots: bool, door: int) -> NoReturn:
+def main(control: int, plots: bool, door: int, warm: bool = True) -> NoReturn:
     """Make ready to fork, then `_serve`.
 
     Args:
@@ -140,18 +140,21 @@ def main(control: int, plots: bool, door: int) -> NoReturn:
         plots: whether submissions will want Matplotlib. Processes without it are forked in half
             the time.
         door: number of a listening socket, on which other nurseries are asked for; -1 for none.
+        warm: do first what would else take each submission's time; for one alone it does not pay.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     shell = make_shell(plots)
-    _warm_up(shell, plots)
+    if warm:
+        _warm_up(shell, plots)
     fences.note_address_space()
     folder = tempfile.mkdtemp(prefix="nursery-")
     fences.make_root(folder)
     fences.call_filter("namespaces", 0)
-    gc.collect()
-    gc.freeze()
+    if warm:
+        gc.collect()
+        gc.freeze()
+        fences.use_large_pages()
     gc.enable()
-    fences.use_large_pages()
     doors = [socket.socket(fileno=door)] if door >= 0 else []
     _serve(socket.socket(fileno=control), doors, folder, shell)
 
@@ -404,6 +407,27 @@ class Nursery:
             door.listen()
             self._start(door)
         return {SHARED: address}
+
+    def fork(self) -> None:
+        """Start it as a fork of this process, for one submission.
+
+        This process must have a clean environment and know nothing that a submission may not: see
+        `clean_environment`.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        if os.fork() == 0:
+            try:
+                ours.close()
+                os.setsid()
+                os.chdir("/")
+                null = os.open(os.devnull, os.O_RDWR)
+                for fd in (0, 1):
+                    os.dup2(null, fd)
+                main(theirs.detach(), self._plots, -1, warm=False)
+            finally:
+                os._exit(1)
+        theirs.close()
+        self._take(ours)
 
     def _lives(self) -> bool:
         if self._control is None or self._owner != os.getpid():

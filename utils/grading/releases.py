@@ -10,13 +10,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from utils.grading.restore import SourceCell, text_hash, without_hidden_tests
+from utils.grading.restore import SourceCell, released_texts, text_hash, without_hidden_tests
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -94,19 +94,14 @@ def known(directory: CourseDirectory, problem_set: str) -> list[dict[str, str]]:
     return found
 
 
-def likeliest(texts: Mapping[str, str], releases: Sequence[Release]) -> Release:
-    """Return the release that a submission was made from: the one with which it agrees most.
-
-    Args:
-        texts: hashes of the submission's cells by grade id.
-        releases: the latest last; of several that agree equally, it counts.
-    """
-
-    def agreement(release: Release) -> int:
-        same = sum(texts.get(name) == text for name, text in release.items())
-        return 2 * same - len(release.keys() ^ texts.keys())
-
-    return max(reversed(releases), key=agreement, default={})
+def texts(directory: CourseDirectory, problem_set: str) -> frozenset[str] | None:
+    """Return the hashes of all texts that were ever handed out, see `restore.put_in_order`."""
+    folders = (directory.release_directory, directory.source_directory)
+    paths = [Path(directory.format_path(folder, ".", problem_set)) for folder in folders]
+    today = released_texts(*(path / f"{problem_set}.ipynb" for path in paths))
+    if today is None:
+        return None
+    return today.union(*(one.values() for one in known(directory, problem_set)))
 
 
 class RememberRelease(NbGraderPreprocessor):

@@ -3,28 +3,39 @@
 Students delete, copy, move and edit cells, by mistake or not. What the course put there (test
 cells, locked cells, points, flags) comes from the course's own record; from the submission comes
 only what a student may write. So no change to a test cell has any effect, and no file can stop a
-class.
+class. What a student wrote in the wrong place still counts: code in a cell of the course's runs as
+a cell of the student's own, and a written answer in a further cell is shown below its place.
+
+`check`, `grade` and `nbgrader autograde` all read and restore here. Inside, notebooks and cells are
+plain dicts: nbformat takes longer to import than a notebook to grade.
 """
 
 from __future__ import annotations
 
+import ast
+import contextlib
+import hashlib
 import json
 import os
 import re
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import nbformat
-from nbformat import NotebookNode
-from nbformat.v4 import new_notebook
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+Cell = dict[str, Any]
 
 MAX_FILE = 64 << 20  # bytes of a submitted notebook
 MAX_CELLS = 2000
 MAX_SOURCE = 1 << 20  # characters of a cell
+MAX_ANSWERS = 20  # further cells that are shown as a written answer
 SCHEMA_VERSION = 3  # of nbgrader's metadata
+
+ELSEWHERE = "*Found in a further cell of the notebook:*"  # stands above such an answer
 
 _HIDDEN = re.compile(
     r"^[ \t]*#+ BEGIN HIDDEN TESTS.*?^[ \t]*#+ END HIDDEN TESTS[^\n]*\n?", re.DOTALL | re.MULTILINE
@@ -90,10 +101,14 @@ class SourceCell:
         }
         return found | ({"points": self.points} if self.grade or self.task else {})
 
-    def new(self) -> NotebookNode:
+    def cell(self) -> Cell:
         """Return it as a notebook's cell."""
-        name = re.sub(r"[^a-zA-Z0-9_-]", "-", self.grade_id)[:64]
-        return new_cell(self.cell_type, self.source, name, {"nbgrader": self.metadata()})
+        name = re.sub(r"[^a-zA-Z0-9_-]", "-", self.grade_id)[:64] or "cell"
+        return _new_cell(self.cell_type, self.source, name, {"nbgrader": self.metadata()})
+
+    def new(self) -> NotebookNode:
+        """Return it as a notebook's cell, for nbformat and nbgrader."""
+        return _as_nodes(self.cell())
 
 
 def cells_of_gradebook(gradebook: Any, assignment: str, notebook: str) -> list[SourceCell]:
@@ -126,22 +141,23 @@ def cells_of_gradebook(gradebook: Any, assignment: str, notebook: str) -> list[S
 
 
 def cells_of_notebook(
-    source: NotebookNode, released: NotebookNode | None = None
+    source: Mapping[str, Any], released: Mapping[str, Any] | None = None
 ) -> list[SourceCell]:
-    """Return the course's cells from its source notebook.
+    """Return the course's cells from a notebook of the course's.
 
     Args:
-        source: nbgrader's source notebook, with solutions and hidden tests.
+        source: nbgrader's source notebook, with solutions and hidden tests; or the one that was
+            handed out, whose hidden tests are then empty.
         released: the notebook as it was handed out, for the text of the cells that students write.
     """
     handed_out = {
-        cell.metadata["nbgrader"]["grade_id"]: cell
-        for cell in (released.cells if released else [])
-        if "nbgrader" in cell.metadata
+        cell["metadata"]["nbgrader"]["grade_id"]: cell
+        for cell in (released["cells"] if released else [])
+        if "nbgrader" in cell["metadata"]
     }
     cells = []
-    for cell in source.cells:
-        given = cell.metadata.get("nbgrader")
+    for cell in source["cells"]:
+        given = cell["metadata"].get("nbgrader")
         if not given or not (
             given.get("grade") or given.get("solution") or given.get("locked") or given.get("task")
         ):
@@ -149,23 +165,49 @@ def cells_of_notebook(
         name = given["grade_id"]
         other = handed_out.get(name)
         solution = bool(given.get("solution"))
-        text = other.source if other is not None and solution else cell.source
+        text = text_of(other if other is not None and solution else cell)
         cells.append(
             SourceCell(
                 grade_id=name,
-                cell_type=cell.cell_type,
+                cell_type=cell["cell_type"],
                 source=text,
                 grade=bool(given.get("grade")),
                 solution=solution,
                 locked=bool(given.get("locked")),
                 task=bool(given.get("task", False)),
                 points=float(given.get("points", 0)),
-                checksum=other.metadata["nbgrader"].get("checksum", "")
+                checksum=other["metadata"]["nbgrader"].get("checksum", "")
                 if other is not None
                 else "",
             )
         )
     return cells
+
+
+def hashes_of(notebook: Mapping[str, Any]) -> set[str]:
+    """Return the hashes of the texts of all cells of a notebook that was handed out.
+
+    What has one of them in a submission is the course's, of this release or an earlier one.
+    """
+    return {text_hash(text_of(cell)) for cell in notebook["cells"]}
+
+
+def released_texts(*notebooks: Path) -> frozenset[str] | None:
+    """Return the hashes of the texts of all cells of some notebooks of the course's.
+
+    Returns:
+        None if none of them can be read.
+    """
+    found: set[str] = set()
+    for path in notebooks:
+        with contextlib.suppress(Unreadable):
+            found |= hashes_of(read(read_file(path)))
+    return frozenset(found) or None
+
+
+def text_hash(source: str) -> str:
+    """Return what identifies a cell's text; space at the ends of lines does not count."""
+    return hashlib.sha256(_squeezed(source).encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def cells_to_json(cells: Iterable[SourceCell]) -> list[dict]:
@@ -186,10 +228,13 @@ def read_file(path: str | Path) -> bytes:
         fd = os.open(path, _PLAIN_FILE)
     except FileNotFoundError:
         raise Unreadable("there is no such file") from None
-    except OSError as error:
+    except (OSError, ValueError) as error:
         if os.path.islink(path):
             raise Unreadable("it is a link to another file, not a notebook") from None
-        raise Unreadable(f"it cannot be opened ({error.strerror})") from None
+        if os.path.isdir(path):  # Windows opens no folder
+            raise Unreadable("it is a folder, not a notebook") from None
+        reason = getattr(error, "strerror", None) or "this is not a file's name"
+        raise Unreadable(f"it cannot be opened ({reason})") from None
     try:
         about = os.fstat(fd)
         if stat.S_ISDIR(about.st_mode):
@@ -205,21 +250,23 @@ def read_file(path: str | Path) -> bytes:
 
 
 def _too_large(size: int) -> str:
-    return f"it has {size / 1e6:.0f} MB, more than the {MAX_FILE / 1e6:.0f} MB that are read"
-
-
-def new_cell(
-    kind: str, source: str, name: str, metadata: dict[str, Any] | None = None
-) -> NotebookNode:
-    """Return a cell as nbformat's own functions do, which check every one against a schema."""
-    cell = {"id": name, "cell_type": kind, "metadata": metadata or {}, "source": source}
-    if kind == "code":
-        cell |= {"execution_count": None, "outputs": []}
-    return nbformat.from_dict(cell)
+    return (
+        f"it has {size / 1e6:.0f} MB, more than the {MAX_FILE / 1e6:.0f} MB that are read; clear "
+        "the outputs of all cells and save it"
+    )
 
 
 def read_notebook(data: bytes) -> NotebookNode:
     """Return a submitted notebook, rebuilt from nothing but its cells' texts and grade ids.
+
+    Raises:
+        Unreadable: the bytes are no notebook.
+    """
+    return _as_nodes(read(data))
+
+
+def read(data: bytes) -> dict[str, Any]:
+    """Return a submitted notebook as `read_notebook` does, in plain dicts.
 
     Raises:
         Unreadable: the bytes are no notebook.
@@ -236,51 +283,79 @@ def read_notebook(data: bytes) -> NotebookNode:
         raise Unreadable(f"it is not valid JSON, so no notebook ({str(error)[:100]})") from None
     if not isinstance(found, dict):
         raise Unreadable("it is JSON, but no notebook")
-    if isinstance(found.get("worksheets"), list):
-        found = _from_version_3(found)
     cells = found.get("cells")
+    if not isinstance(cells, list) and isinstance(found.get("worksheets"), list):
+        cells = _cells_of_version_3(found["worksheets"])
     if not isinstance(cells, list):
         raise Unreadable("it is JSON, but no notebook: it has no cells")
     if len(cells) > MAX_CELLS:
         raise Unreadable(f"it has {len(cells)} cells, more than the {MAX_CELLS} that are read")
-    notebook = new_notebook(metadata=_kernel(found.get("metadata")))
-    notebook.cells = [
-        cell for number, given in enumerate(cells) if (cell := _cell(given, number)) is not None
-    ]
-    return notebook
+    ours = [cell for number, given in enumerate(cells) if (cell := _cell(given, number))]
+    return _new_notebook(ours)
 
 
-def _from_version_3(found: dict) -> dict:
-    try:
-        return nbformat.convert(nbformat.from_dict(found), 4)
-    except Exception as error:
-        raise Unreadable(f"it is a notebook of an old version, and damaged ({error})") from None
-
-
-def _kernel(metadata: Any) -> dict[str, Any]:
+def _new_notebook(cells: list[Cell]) -> dict[str, Any]:
     python = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    return {"kernelspec": python, "language_info": {"name": "python"}}
+    metadata = {"kernelspec": python, "language_info": {"name": "python"}}
+    return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
 
 
-def _cell(given: Any, number: int) -> NotebookNode | None:
-    if not isinstance(given, dict):
-        return None
-    source = given.get("source", "")
+def _new_cell(kind: str, source: str, name: str, metadata: dict[str, Any] | None = None) -> Cell:
+    cell = {"id": name, "cell_type": kind, "metadata": metadata or {}, "source": source}
+    if kind == "code":
+        cell |= {"execution_count": None, "outputs": []}
+    return cell
+
+
+def _as_nodes(value: Any) -> Any:
+    """Return plain dicts as nbformat's, which has functions for this that check everything."""
+    import nbformat
+
+    return nbformat.from_dict(value)
+
+
+def _cells_of_version_3(worksheets: list[Any]) -> list[Any]:
+    """Return the cells of a notebook of 2011 to 2015, in the form of today's."""
+    cells = []
+    for sheet in worksheets:
+        given = sheet.get("cells") if isinstance(sheet, dict) else None
+        for cell in given if isinstance(given, list) else []:
+            if not isinstance(cell, dict):
+                continue
+            kind = cell.get("cell_type")
+            if kind == "code":
+                cell = cell | {"source": cell.get("input", "")}
+            elif kind == "heading":
+                level = cell.get("level")
+                marks = "#" * (level if type(level) is int and 1 <= level <= 6 else 1)
+                cell = cell | {"cell_type": "markdown", "source": f"{marks} {text_of(cell)}"}
+            cells.append(cell)
+    return cells
+
+
+def text_of(cell: Mapping[str, Any]) -> str:
+    """Return a cell's text; in a file it may be a list of lines."""
+    source = cell.get("source", "")
     if isinstance(source, list):
         source = "".join(line for line in source if isinstance(line, str))
-    if not isinstance(source, str):
+    return source if isinstance(source, str) else ""
+
+
+def _cell(given: Any, number: int) -> Cell | None:
+    if not isinstance(given, dict):
         return None
-    source = source[:MAX_SOURCE].encode("utf-8", "replace").decode()
+    source = text_of(given)[:MAX_SOURCE].encode("utf-8", "replace").decode()
+    source = source.replace("\r\n", "\n").replace("\r", "\n")
     kind = given.get("cell_type")
     known = isinstance(kind, str) and kind in ("code", "markdown")
-    cell = new_cell(kind if known else "raw", source, f"cell-{number}")
+    cell = _new_cell(kind if known else "raw", source, f"cell-{number}")
     metadata = given.get("metadata")
     marks = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     if isinstance(marks, dict) and isinstance(marks.get("grade_id"), str):
-        cell.metadata["nbgrader"] = {"grade_id": marks["grade_id"]}
+        cell["metadata"]["nbgrader"] = {"grade_id": marks["grade_id"]}
     attachments = given.get("attachments")
     if kind == "markdown" and isinstance(attachments, dict) and _plain_attachments(attachments):
-        cell["attachments"] = nbformat.from_dict(attachments)
+        cell["attachments"] = attachments
     return cell
 
 
@@ -296,28 +371,51 @@ def _plain_attachments(attachments: dict) -> bool:
 
 
 def restore(
-    submitted: NotebookNode, course: Sequence[SourceCell]
+    submitted: Mapping[str, Any],
+    course: Sequence[SourceCell],
+    released: Collection[str] | None = None,
+    releases: Sequence[Mapping[str, str]] = (),
 ) -> tuple[NotebookNode, list[str]]:
     """Return a submitted notebook in order, and a note on each thing that was wrong.
 
     Args:
         submitted: as `read_notebook` or nbformat gives it; it is left alone.
         course: the course's cells, in order.
+        released, releases: see `put_in_order`.
+    """
+    notebook, notes = put_in_order(submitted, course, released, releases)
+    return _as_nodes(notebook), notes
+
+
+def put_in_order(
+    submitted: Mapping[str, Any],
+    course: Sequence[SourceCell],
+    released: Collection[str] | None = None,
+    releases: Sequence[Mapping[str, str]] = (),
+) -> tuple[dict[str, Any], list[str]]:
+    """Return what `restore` does, in plain dicts.
+
+    Args:
+        submitted: as `read` gives it; it is left alone.
+        course: the course's cells, in order.
+        released: hashes of the texts of all cells that were ever handed out, see `hashes_of`. A
+            cell with one of these texts was not edited, whatever the course's text is today, and
+            holds nobody's answer. None: nobody knows, so no further cell counts as an answer.
+        releases: what was handed out before, see `releases.known`: a cell that the submission's
+            release did not have was not deleted.
     """
     known = {cell.grade_id: cell for cell in course}
     notes: list[str] = []
-    parts = [(_grade_id(cell), cell) for cell in submitted.cells]
+    parts = _named(submitted["cells"], course)
     kept = _one_of_each(parts, known, notes)
 
-    before: list[NotebookNode] = []  # cells above the first of the course's
-    own: dict[str, NotebookNode] = {}
-    after: dict[
-        str, list[NotebookNode]
-    ] = {}  # a course's cell -> the student's cells that follow it
+    before: list[Cell] = []  # cells above the first of the course's
+    own: dict[str, list[Cell]] = {}  # a course's cell, below what a student wrote in it
+    after: dict[str, list[Cell]] = {}  # a course's cell -> the student's cells that follow it
     order: list[str] = []
     for index, (name, cell) in enumerate(parts):
         if name in known and kept[name] == index:
-            own[name] = _in_shape(cell, known[name], notes)
+            own[name] = _in_shape(cell, known[name], released or (), notes)
             order.append(name)
             after[name] = []
         else:
@@ -327,30 +425,70 @@ def restore(
     expected = [cell.grade_id for cell in course if cell.grade_id in own]
     for name, wanted in zip(order, expected, strict=True):
         if name != wanted:
-            notes.append(f"cell {name} was moved; it is back in its place")
+            notes.append(f"cell `{name}` was moved; it is back in its place")
             break
+    new = known.keys() - _likeliest(parts, releases).keys() if releases else set()
+    theirs = [*before, *(cell for cells in (*own.values(), *after.values()) for cell in cells)]
     cells = list(before)
     for cell in course:
         if cell.grade_id in own:
-            cells += [own[cell.grade_id], *after[cell.grade_id]]
+            cells += [*own[cell.grade_id], *after[cell.grade_id]]
         elif cell.solution and not cell.grade:
-            notes.append(f"cell {cell.grade_id} is missing: it was deleted")
+            if cell.grade_id not in new:
+                notes.append(_missing(cell, theirs))
         else:
-            notes.append(f"cell {cell.grade_id} was deleted; it has been put back")
-            cells.append(cell.new())
-    result = new_notebook(metadata=submitted.metadata, cells=cells)
-    _unique_ids(result)
-    return result, notes
+            if cell.grade_id not in new:
+                notes.append(f"cell `{cell.grade_id}` was deleted; it has been put back")
+            cells.append(cell.cell())
+    if released is not None:
+        _show_answers(cells, known, released, notes)
+    _unique_ids(cells)
+    return _new_notebook(cells), notes
 
 
-def _grade_id(cell: NotebookNode) -> str:
-    marks = cell.metadata.get("nbgrader")
+def _likeliest(
+    parts: Sequence[tuple[str, Cell]], releases: Sequence[Mapping[str, str]]
+) -> Mapping[str, str]:
+    """Return the release that a submission was made from: the one with which it agrees most.
+
+    Of several, the latest counts; it is the last.
+    """
+    texts = {name: text_hash(without_hidden_tests(cell["source"])) for name, cell in parts if name}
+
+    def agreement(release: Mapping[str, str]) -> int:
+        same = sum(texts.get(name) == text for name, text in release.items())
+        return 2 * same - len(release.keys() ^ texts.keys())
+
+    return max(reversed(releases), key=agreement)
+
+
+def _grade_id(cell: Mapping[str, Any]) -> str:
+    marks = cell["metadata"].get("nbgrader")
     name = marks.get("grade_id") if isinstance(marks, dict) else None
     return name if isinstance(name, str) else ""
 
 
+def _named(cells: Sequence[Cell], course: Sequence[SourceCell]) -> list[tuple[str, Cell]]:
+    """Return a submission's cells with their grade ids.
+
+    Where a cell of the course's has lost its metadata, its text tells which it is.
+    """
+    names = [_grade_id(cell) for cell in cells]
+    known = {cell.grade_id for cell in course}
+    lost: dict[str, list[str]] = {}  # a text -> the course's cells that have it and are not there
+    for cell in course:
+        if cell.grade_id not in names and cell.source.strip():
+            lost.setdefault(text_hash(without_hidden_tests(cell.source)), []).append(cell.grade_id)
+    for index, cell in enumerate(cells):
+        if lost and names[index] not in known and cell["source"].strip():
+            found = lost.get(text_hash(cell["source"]))
+            if found:
+                names[index] = found.pop(0)
+    return list(zip(names, cells, strict=True))
+
+
 def _one_of_each(
-    parts: list[tuple[str, NotebookNode]], known: dict[str, SourceCell], notes: list[str]
+    parts: list[tuple[str, Cell]], known: dict[str, SourceCell], notes: list[str]
 ) -> dict[str, int]:
     """Return which copy of each of the course's cells counts: the first with something written."""
     kept: dict[str, int] = {}
@@ -359,33 +497,98 @@ def _one_of_each(
         if name not in known:
             continue
         if name in kept:
-            note = f"cell {name} was there more than once; all copies were run"
+            note = f"cell `{name}` was there more than once; all copies were run"
             if note not in notes:
                 notes.append(note)
         if name not in kept or name not in written:
             kept[name] = index
-        if known[name].fixed or cell.source.strip() != known[name].source.strip():
+        if known[name].fixed or cell["source"].strip() != known[name].source.strip():
             written.add(name)
     return kept
 
 
-def _in_shape(cell: NotebookNode, course: SourceCell, notes: list[str]) -> NotebookNode:
-    """Return a submission's copy of one of the course's cells, with all that is the course's."""
-    result = course.new()
-    if cell.cell_type != course.cell_type:
+def _in_shape(
+    cell: Cell, course: SourceCell, released: Collection[str], notes: list[str]
+) -> list[Cell]:
+    """Return a submission's copy of one of the course's cells, with all that is the course's.
+
+    Above it stands, as a cell of the student's own, what a student wrote in a cell that is not
+    for writing: it runs before the course's text, so that what both define is the course's.
+    """
+    result = course.cell()
+    name = course.grade_id
+    if cell["cell_type"] != course.cell_type:
         notes.append(
-            f"cell {course.grade_id} was a {cell.cell_type} cell; it is {course.cell_type} again"
+            f"cell `{name}` was a {cell['cell_type']} cell; it is a {course.cell_type} cell again"
         )
-    if course.fixed:
-        if cell.source not in (course.source, without_hidden_tests(course.source)) and (
-            _squeezed(cell.source) != _squeezed(without_hidden_tests(course.source))
-        ):
-            notes.append(f"cell {course.grade_id} was edited; the course's text is back")
-    else:
-        result.source = cell.source
+    if not course.fixed:
+        result["source"] = cell["source"]
         if course.cell_type == "markdown" and "attachments" in cell:
-            result["attachments"] = cell.attachments
-    return result
+            result["attachments"] = cell["attachments"]
+        return [result]
+    handed_out = without_hidden_tests(course.source)
+    text = text_hash(without_hidden_tests(cell["source"]))  # the course's own notebook has them
+    if text == text_hash(handed_out) or text in released:
+        return [result]
+    note = (
+        f"cell `{name}` was changed; the grader uses the course's text: put your "
+        f"{'code' if course.cell_type == 'code' else 'text'} into a cell of your own"
+    )
+    written = _is_written(cell["source"], handed_out, course.cell_type)
+    if written:
+        note += " (what you added is read as such a cell)"
+    notes.append(note)
+    return [*([_student_cell(cell) | {"cell_type": course.cell_type}] if written else []), result]
+
+
+def _is_written(source: str, handed_out: str, kind: str) -> bool:
+    """Return whether an edited text of the course's holds what a student may have wanted to add."""
+    if kind != "code":
+        return bool(source.strip())
+    given = bound_names(handed_out) or frozenset()
+    binds = bound_names(source)
+    return bool(source.strip()) if binds is None else bool(binds - given)
+
+
+def bound_names(source: str) -> frozenset[str] | None:
+    """Return the names that a cell binds at its top level, None if only running it could tell."""
+    lines = source.splitlines()
+    plain = "\n".join("pass" if re.match(r"[%!]", line) else line for line in lines)
+    try:
+        body = ast.parse(plain).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    names: set[str] = set()
+    queue: list[ast.AST] = list(body)
+    while queue:
+        node = queue.pop()
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                names.add(node.name)
+                continue  # what is bound within stays there
+            case ast.Lambda():
+                continue
+            case ast.Import() | ast.ImportFrom():
+                names |= {(a.asname or a.name).partition(".")[0] for a in node.names}
+            case ast.Name(name, ast.Store()):
+                names.add(name)
+        queue += ast.iter_child_nodes(node)
+    return frozenset(names)
+
+
+def _bound(cells: Iterable[Cell]) -> set[str]:
+    """Return the names that the student's own cells among these bind."""
+    plain = (c for c in cells if c["cell_type"] == "code" and "nbgrader" not in c["metadata"])
+    return {name for cell in plain for name in bound_names(cell["source"]) or ()}
+
+
+def _missing(cell: SourceCell, theirs: Iterable[Cell]) -> str:
+    """Return the note on a cell for code that is not there, but perhaps in another cell."""
+    asked = bound_names(cell.source) or frozenset()
+    if asked and asked <= _bound(theirs):
+        names = ", ".join(f"`{name}`" for name in sorted(asked))
+        return f"cell `{cell.grade_id}` is missing; {names} was found in another cell"
+    return f"cell `{cell.grade_id}` is missing: it was deleted"
 
 
 def _squeezed(text: str) -> str:
@@ -397,16 +600,105 @@ def without_hidden_tests(source: str) -> str:
     return _HIDDEN.sub("", source)
 
 
-def _student_cell(cell: NotebookNode) -> NotebookNode:
-    plain = new_cell(cell.cell_type, cell.source, cell.get("id", "cell"))
+def _student_cell(cell: Cell) -> Cell:
+    plain = _new_cell(cell["cell_type"], cell["source"], cell.get("id") or "cell")
     if "attachments" in cell:
-        plain["attachments"] = cell.attachments
+        plain["attachments"] = cell["attachments"]
     return plain
 
 
-def _unique_ids(notebook: NotebookNode) -> None:
+def _unique_ids(cells: list[Cell]) -> None:
     seen: set[str] = set()
-    for number, cell in enumerate(notebook.cells):
-        while cell.id in seen:
-            cell.id = f"{cell.id[:50]}-{number}"
-        seen.add(cell.id)
+    for number, cell in enumerate(cells):
+        name = cell["id"]
+        while cell["id"] in seen:
+            cell["id"] = f"{name[:50]}-{number}"
+            number += len(cells)
+        seen.add(cell["id"])
+
+
+# Written answers --------------------------------------------------------------------------------
+
+
+def _show_answers(
+    cells: list[Cell],
+    known: dict[str, SourceCell],
+    released: Collection[str],
+    notes: list[str],
+) -> None:
+    """Let whoever grades a written answer see the text that stands in further cells.
+
+    The place for an answer is as it was handed out, or was deleted, and the student has written
+    text elsewhere. A copy of the text goes into the place, so it is no longer "No response.", and
+    nbgrader's formgrader, too, asks a person to read it.
+
+    Args:
+        cells: in order; places for answers are changed in place.
+        known: the course's cells by grade id.
+        released: see `put_in_order`.
+        notes: what was done is added.
+    """
+    places = [
+        index
+        for index, cell in enumerate(cells)
+        if (course := known.get(_grade_id(cell))) is not None
+        and course.solution
+        and course.grade
+        and course.cell_type == "markdown"
+    ]
+    if not places:
+        return
+    texts = {text_hash(cell.source) for cell in known.values()}
+    found: dict[int, list[Cell]] = {}
+    for index, cell in enumerate(cells):
+        if "nbgrader" in cell["metadata"] or not _is_text(cell):
+            continue
+        if text_hash(cell["source"]) in texts or text_hash(cell["source"]) in released:
+            continue
+        above = [place for place in places if place < index]
+        found.setdefault(above[-1] if above else places[0], []).append(cell)
+    taken = {place for place in places if not _is_blank(cells[place], known, released)}
+    for place, further in found.items():
+        if place in taken:  # the answer stands in its place; perhaps this is another one's
+            free = [other for other in places if other not in taken]
+            if not free:
+                continue
+            place = min(free, key=lambda other: abs(other - place))
+        cell = cells[place]
+        name = _grade_id(cell)
+        text = "\n\n".join(one["source"].strip() for one in further[:MAX_ANSWERS])[:MAX_SOURCE]
+        cell["source"] = f"{cell['source'].rstrip()}\n\n{ELSEWHERE}\n\n{text}"
+        attachments: dict[str, Any] = dict(cell.get("attachments", {}))
+        for one in further[:MAX_ANSWERS]:
+            attachments |= one.get("attachments", {})
+        if attachments:
+            cell["attachments"] = attachments
+        note = f"cell `{name}` holds no answer; text in further cells is shown there to the grader"
+        if note not in notes:
+            notes.append(note)
+
+
+def _is_blank(cell: Cell, known: dict[str, SourceCell], released: Collection[str]) -> bool:
+    text = text_hash(cell["source"])
+    return text in (text_hash(known[_grade_id(cell)].source), text_hash("")) or text in released
+
+
+def _is_text(cell: Cell) -> bool:
+    """Return whether a cell holds words, not code."""
+    source = cell["source"]
+    if not source.strip():
+        return False
+    if cell["cell_type"] != "code":
+        return True
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        # neither a magic nor a function with a fault in it
+        return not re.search(
+            r"^\s*([%!@]|def |class |import |from |return |for |while |if )|[=(]",
+            source,
+            re.MULTILINE,
+        )
+    return all(isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant) for s in body) and (
+        bool(body) or "YOUR CODE HERE" not in source
+    )

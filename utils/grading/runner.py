@@ -15,6 +15,7 @@ import datetime
 import hashlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +26,7 @@ from typing import Any
 import nbformat
 
 from utils.commands import processors
-from utils.grading import feedback, late, report, workers
+from utils.grading import feedback, late, releases, report, workers
 from utils.grading.cluster import LocalWorkers, workers_of
 from utils.grading.course import Course, CourseError
 from utils.grading.gradebook import Book, Entry
@@ -113,6 +114,7 @@ class Run:
         self.progress.notes += book.take_in(problem_set)
         self.cells: list[SourceCell] = book.cells(problem_set)
         self.most = {cell.grade_id: cell.points for cell in self.cells if cell.grade or cell.task}
+        earlier = releases.known(course.directory, problem_set)
         self.chooser = Chooser.of(course, problem_set, self.cells)
         settings = JudgedExecute(config=course.config)
         lines = late.LatePolicy(config=course.config).read_lines(course.extensions)
@@ -128,8 +130,10 @@ class Run:
             settings.limits(problem_set),
             {name: path.read_bytes() for name, path in course.data_files(problem_set).items()},
             unsafe or settings.unsafe,
+            releases.texts(course.directory, problem_set),
+            earlier,
         )
-        known = [RECORD_VERSION, cells_to_json(self.cells), asdict(self.terms.limits)]
+        known = [RECORD_VERSION, cells_to_json(self.cells), asdict(self.terms.limits), earlier]
         self.common = hashlib.sha256(json.dumps(known).encode())
         for name, content in sorted(self.terms.files.items()):
             self.common.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
@@ -339,8 +343,12 @@ class Run:
         with contextlib.suppress(OSError):
             files[TIMESTAMP] = (source / TIMESTAMP).read_bytes()
         keep = {*files, f"{self.problem_set}.ipynb", self._pending(student).name}
+        folders = {name.partition("/")[0] for name in files if "/" in name}
         for path in target.iterdir():
-            if path.name not in keep and not path.is_dir():
+            if path.is_dir() and not path.is_symlink():
+                if path.name not in folders or path.name in keep:
+                    shutil.rmtree(path)
+            elif path.name not in keep:
                 path.unlink()
         for name, content in files.items():
             write(target / name, content)

@@ -8,20 +8,23 @@ before `ClearOutput`, and `JudgedExecute` in place of `Execute`; `HideHiddenTest
 from __future__ import annotations
 
 import dataclasses
-import os
+import datetime
 from pathlib import Path
 from typing import Any
 
 from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
+from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool, Dict, Float, Integer
 
-from utils.grading import restore
+from utils.grading import late, releases, restore
+from utils.grading.beside import files_beside, in_a_folder, notes_on
 from utils.grading.execute import fence, run_notebook, show_notes
 from utils.grading.feedback import hide_hidden_tests
-from utils.grading.restore import Unreadable
+from utils.grading.reasons import reasons
+from utils.grading.restore import SourceCell, Unreadable
 from utils.grading.sandbox import Limits, Order
 
 
@@ -31,6 +34,18 @@ class SubmissionExporter(NotebookExporter):
     Raises:
         Unreadable: the file is no notebook.
     """
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        directory = getattr(self.parent, "coursedir", None)
+        if directory is not None:  # its own reading of the time ends in a traceback
+            directory.get_existing_timestamp = self._timestamp
+
+    def _timestamp(self, folder: str) -> datetime.datetime | None:
+        time, problem = late.read_timestamp(Path(folder))
+        if problem:
+            self.log.warning("%s: %s", folder, problem)
+        return time
 
     def from_filename(
         self, filename: str, resources: dict | None = None, **kw: Any
@@ -61,13 +76,24 @@ class RestoreCells(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         names = resources["nbgrader"]
-        with Gradebook(names["db_url"]) as gradebook:
-            course = restore.cells_of_gradebook(gradebook, names["assignment"], names["notebook"])
-        nb, notes = restore.restore(nb, course)
+        course = _course(names)
+        directory = CourseDirectory(config=self.config)
+        nb, notes = restore.restore(
+            nb,
+            course,
+            releases.texts(directory, names["assignment"]),
+            releases.known(directory, names["assignment"]),
+        )
         for note in notes:
             self.log.warning("%s: %s", names["student"], note)
         nb.metadata["grading"] = {"notes": notes}
         return nb, resources
+
+
+def _course(names: dict) -> list[SourceCell]:
+    """Return the course's cells of the problem set that nbgrader is at."""
+    with Gradebook(names["db_url"]) as gradebook:
+        return restore.cells_of_gradebook(gradebook, names["assignment"], names["notebook"])
 
 
 class JudgedExecute(NbGraderPreprocessor):
@@ -102,13 +128,15 @@ class JudgedExecute(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         names = resources["nbgrader"]
-        folder = os.path.abspath(resources["metadata"]["path"])
-        order = Order(self.limits(names["assignment"]), fence(self.unsafe), folder)
+        files = files_beside(resources["metadata"]["path"])
         notes = list(nb.metadata.pop("grading", {}).get("notes", []))
-        outcome = run_notebook(nb, order)
-        for note in outcome.notes:
+        with in_a_folder(files) as folder:
+            order = Order(self.limits(names["assignment"]), fence(self.unsafe), folder)
+            outcome = run_notebook(nb, order)
+        found = [*notes_on(files), *outcome.notes, *reasons(nb, _course(names), outcome.tests)]
+        for note in found:
             self.log.warning("%s: %s", names["student"], note)
-        show_notes(nb, [*notes, *outcome.notes])
+        show_notes(nb, [*notes, *found])
         return nb, resources
 
 

@@ -16,6 +16,8 @@ import inspect
 import io
 import json
 import linecache
+import os
+import signal
 import socket
 import sys
 import threading
@@ -25,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+from utils.grading.beside import import_from_working_folder
 from utils.grading.cells import CellShell, Stream, in_cell, text_of, type_name
 from utils.grading.link import Ended, Link, SharedHeap
 from utils.grading.masked import forget_staff_modules
@@ -36,6 +39,11 @@ SPECIAL = (
 )  # fmt: skip
 
 MAX_WARNINGS = 20  # of one call
+_OWN_FOLDER = os.path.dirname(__file__) + os.sep
+
+
+class Overdue(BaseException):
+    """The time of a question is up; raised wherever the student's code is, to name the line."""
 
 
 class Remote:
@@ -161,6 +169,7 @@ class StudentLink(Link):
         self.given = set(shell.user_ns)  # names that are not the student's
         self.warned: list[tuple[str, str, int]] = []
         self.verbs = {
+            "within": self.within,
             "run": self.run,
             "define": shell.define,
             "names": self.names,
@@ -206,9 +215,28 @@ class StudentLink(Link):
 
     # What the judge asks --------------------------------------------------------------------------
 
+    def within(self, seconds: float, verb: str, *args: Any) -> Any:
+        """Answer a question in so many seconds.
+
+        Raises:
+            Overdue: there was no answer in time. The judge ends this process then, or a little
+                later if this was not raised; the exception only tells it the line.
+        """
+        in_main = threading.current_thread() is threading.main_thread()
+        if not in_main or not hasattr(signal, "setitimer"):  # Windows has none
+            return self.verbs[verb](*args)
+        signal.signal(signal.SIGALRM, _raise_overdue)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        try:
+            return self.verbs[verb](*args)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
     def run(self, label: str, source: str) -> tuple[str, str]:
         """Run a cell; return its outputs as JSON, and the type of its exception."""
         _, error = self.shell.run(label, source)
+        if isinstance(error, Overdue):
+            raise error
         outputs = self.shell.outputs.take()
         return json.dumps(outputs, default=str), type_name(error) if error else ""
 
@@ -306,6 +334,16 @@ class StudentLink(Link):
         raise error
 
 
+def _raise_overdue(number: int, frame: types.FrameType | None) -> None:
+    """Stop the student's code, but nothing of the grader's, such as half a message."""
+    while frame and not in_cell(frame.f_code.co_filename):
+        if frame.f_code.co_filename.startswith(_OWN_FOLDER):
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            return
+        frame = frame.f_back
+    raise Overdue
+
+
 def describe_error(error: BaseException) -> tuple:
     """Return what the judge may know of an exception.
 
@@ -333,5 +371,6 @@ def main(sock: socket.socket, shell: CellShell, output_limit: int) -> None:
     """Run as a submission's process until the judge hangs up."""
     shell.outputs.limit = output_limit
     link = StudentLink(sock, shell)
+    import_from_working_folder()
     forget_staff_modules()
     link.serve()

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from utils.grading.cells import Output, error_output
 from utils.grading.link import Ended, Late
@@ -30,7 +30,9 @@ from utils.grading.stand_ins import (
 )
 from utils.grading.wire import WireError
 
+OVERDUE = "Overdue"  # type of the exception with which a process says so itself
 MAX_STARTS = 60  # processes of one submission
+GRACE = 0.5  # seconds in which a process whose time is up may say at which line it was
 
 
 class Keeper(Protocol):
@@ -156,14 +158,11 @@ class Submission:
         left = self.seconds_left
         if left <= 0:
             raise OutOfTime(self._out_of_time())
-        link.deadline = time.monotonic() + min(seconds, left)
+        link.deadline = time.monotonic() + min(seconds, left) + GRACE
         try:
-            return link.ask(verb, *args)
+            return link.ask("within", float(min(seconds, left)), verb, *args)
         except Late:
-            self.end("it was stopped")
-            if self.seconds_left <= 0:
-                raise OutOfTime(self._out_of_time()) from None
-            raise CallTimeout(f"no answer within {_seconds(seconds)}: it was stopped") from None
+            self._stop_late(seconds, "")
         except Ended as ended:
             self.end(str(ended))
             raise ProcessEnded(f"its process ended: {self.why_ended}") from None
@@ -173,6 +172,23 @@ class Submission:
                 f"its process was stopped: {error}; code that writes only to files which it has "
                 "opened does no such thing, so look at the cells for code that does"
             ) from None
+        except StudentError as error:
+            if error.type_name != OVERDUE:
+                raise
+            line = f" (line {error.line}: `{error.code}`)" if error.line and not self.hush else ""
+            self._stop_late(seconds, line)
+
+    def _stop_late(self, seconds: float, place: str) -> NoReturn:
+        """End a process that has taken too long.
+
+        Args:
+            seconds: that it had.
+            place: at which line it was, as it says itself; "" if it does not.
+        """
+        self.end("it was stopped")
+        if self.seconds_left <= 0:
+            raise OutOfTime(self._out_of_time()) from None
+        raise CallTimeout(f"no answer within {_seconds(seconds)}: it was stopped{place}") from None
 
     def _out_of_time(self) -> str:
         seconds = self.limits.submission_seconds

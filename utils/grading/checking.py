@@ -1,0 +1,168 @@
+"""The process in which `check` reads, restores and runs a notebook: as `grade` does, but for this.
+
+The course's cells are those of the released notebook, so the tests are the visible ones. Nothing
+else is known here: no gradebook, no solution, no hidden test, and of the environment only what a
+submission may read. So the processes for the judge and for the student are forked from this one,
+which saves a second.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from utils.commands import ROOT
+from utils.grading import beside, execute, plain, restore
+from utils.grading.nursery import nursery_for
+from utils.grading.reasons import error_of, reasons
+from utils.grading.restore import SourceCell, Unreadable
+from utils.grading.sandbox import Limits, Order
+
+CHECKS_MIME = "application/vnd.course-checks+json"  # as utils.checks has it
+
+
+class NothingToCheck(ValueError):
+    """A file without a problem set in it; the message says what to do."""
+
+
+def main() -> None:
+    """Read from stdin what to check, and write to stdout what came out, both as JSON."""
+    asked = json.load(sys.stdin)
+    try:
+        answer = check(Path(asked["file"]), asked["sandbox"])
+    except (Unreadable, NothingToCheck) as error:
+        answer = {"refused": str(error)}
+    json.dump(answer, sys.stdout)
+
+
+def check(path: Path, sandboxed: bool) -> dict[str, Any]:
+    """Run a notebook with the visible tests of its problem set.
+
+    Args:
+        path: the notebook.
+        sandboxed: in the sandbox of `grade` if one stands here, else in a process without one.
+
+    Returns:
+        `problem_set`, `sandbox` (its kind, "none" for none), `notes`; `stopped`: the student's
+        cells that ended in an error, `label` and `error` each; `tests`: the test cells, with
+        `name`, `points`, `max_points`, `table`, `error` each; `hidden`, `by_hand`: points that
+        hidden checks and a person give.
+
+    Raises:
+        Unreadable: the file is no notebook.
+        NothingToCheck: no problem set's cells are in it.
+    """
+    found = restore.read(restore.read_file(path))
+    name, course, released = problem_set_of(found, path.stem)
+    notebook, notes = restore.put_in_order(found, course, released)
+    files = beside.files_beside(path.parent)
+    limits = limits_of(name)
+    with beside.in_a_folder(files) as folder:
+        fence, judge = "none", plain.judge
+        if sandboxed:
+            nursery = nursery_for([c for c in notebook["cells"] if c["cell_type"] == "code"])
+            nursery.fork()
+            fence, judge = nursery.fence() or "none", nursery.judge
+        outcome = execute.run_cells(notebook, Order(limits, fence, folder), judge)
+        if sandboxed:
+            nursery.close()
+    tests = {n: t for n, t in outcome.tests.items() if _holds_code(_source(course, n))}
+    notes = [*notes, *beside.notes_on(files), *outcome.notes, *reasons(notebook, course, tests)]
+    if path.stem != name:
+        notes.insert(0, f"this is {name}: hand it in as `{name}.ipynb`")
+    tables, stopped = {}, []
+    number = 0
+    for cell in notebook["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        number += 1
+        grade_id = cell["metadata"].get("nbgrader", {}).get("grade_id", "")
+        if grade_id in tests:
+            tables[grade_id] = _table(cell)
+        elif grade_id not in outcome.tests and (error := error_of(cell)):
+            stopped.append({"label": grade_id or str(number), "error": error})
+    return {
+        "problem_set": name,
+        "sandbox": fence,
+        "notes": list(dict.fromkeys(notes)),
+        "stopped": stopped,
+        "tests": [
+            {"name": n, "table": tables.get(n, "")}
+            | {key: test[key] for key in ("points", "max_points", "error")}
+            for n, test in tests.items()
+        ],
+        "hidden": sum(t["max_points"] for n, t in outcome.tests.items() if n not in tests),
+        "by_hand": sum(cell.points for cell in course if cell.points and not cell.is_test),
+    }
+
+
+def _source(course: Iterable[SourceCell], name: str) -> str:
+    return next(cell.source for cell in course if cell.grade_id == name)
+
+
+def _holds_code(source: str) -> bool:
+    """Return whether a test is more than the place for a hidden one."""
+    return any(line.strip() and not line.strip().startswith("#") for line in source.splitlines())
+
+
+def _table(cell: Mapping[str, Any]) -> str:
+    """Return the tables of checks that a test cell shows, as text."""
+    data = (output.get("data", {}) for output in cell["outputs"])
+    return "\n".join(one["text/plain"] for one in data if CHECKS_MIME in one)
+
+
+# Which problem set ------------------------------------------------------------------------------
+
+
+def problem_set_of(
+    notebook: Mapping[str, Any], stem: str
+) -> tuple[str, list[SourceCell], frozenset[str]]:
+    """Return the problem set that a notebook belongs to.
+
+    Its grade ids tell; where they are lost, the texts of its cells; and between equals the file's
+    name, without its suffix.
+
+    Returns:
+        The problem set's name, its cells, and the hashes of all texts that were handed out.
+
+    Raises:
+        NothingToCheck: none of the released ones is like it.
+    """
+    ids = {cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in notebook["cells"]}
+    texts = {restore.text_hash(cell["source"]) for cell in notebook["cells"]}
+    best: tuple[tuple[int, int, int, bool], str, list[SourceCell], frozenset[str]] | None = None
+    for path in sorted((ROOT / "assignments").glob("*/*.ipynb")):
+        if path.stem != path.parent.name:
+            continue
+        try:
+            released = json.loads(path.read_text(encoding="utf-8-sig"))
+            cells, hashes = restore.cells_of_notebook(released), restore.hashes_of(released)
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        tests = len(ids & {cell.grade_id for cell in cells if cell.is_test})
+        all_ids = len(ids & {cell.grade_id for cell in cells})
+        like = (tests, all_ids, len(texts & hashes), path.stem == stem)
+        if any(like[:3]) and (best is None or like > best[0]):
+            best = like, path.stem, cells, frozenset(hashes)
+    if best is None:
+        raise NothingToCheck(
+            "it has no cell of checks of a problem set of this course; give the notebook of a "
+            "problem set, such as ps1_output_layer.ipynb"
+        )
+    return best[1:]
+
+
+def limits_of(problem_set: str) -> Limits:
+    """Return what a submission may use, by the course's settings."""
+    from utils.commands.build import CONFIG, load_config
+
+    if not (ROOT / CONFIG).is_file():  # the package alone is installed
+        return Limits()
+    given = load_config(ROOT).JudgedExecute
+    values = {f.name: given[f.name] for f in dataclasses.fields(Limits) if f.name in given}
+    own = given.problem_sets if "problem_sets" in given else {}
+    return Limits(**values | own.get(problem_set, {}))

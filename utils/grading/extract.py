@@ -34,6 +34,10 @@ class Extractor(ExtractorPlugin):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.problems: list[tuple[Path, str]] = []
+        if self.parent is not None:
+            archive = Path(self.parent._format_collect_path(self.parent.archive_directory))
+            if archive.is_dir():  # else nbgrader's own log says that it is not there
+                log_to_file(self.parent, archive.parent / LOG)
 
     def extract(self, archive_path: str, extracted_path: str) -> None:
         """Unpack or copy everything in `archive/` to `extracted/`.
@@ -42,7 +46,6 @@ class Extractor(ExtractorPlugin):
             archive_path, extracted_path: the two folders.
         """
         archive, extracted = Path(archive_path), Path(extracted_path)
-        log_to_file(self.parent, archive.parent / LOG)
         files = [
             path
             for path in sorted(archive.rglob("*"))

@@ -442,7 +442,7 @@ def test_points_lowered_below_a_score_by_hand_are_told(changing, client, release
 
 def test_an_earlier_release_is_remembered_by_its_hashes(changing):
     room = changing
-    file = room.course.run_time / releases.FILE
+    file = room.course.reports / releases.FILE
     (first,) = releases.read(file, PS1)
     change(room, lambda cells, source: cells["setup"].update(source="import numpy as np  # new"))
     with Book(room.course) as book:

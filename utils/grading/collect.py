@@ -26,7 +26,7 @@ from utils.grading.archives import RUBBISH
 from utils.grading.extract import LOG, OWN_FOLDER
 from utils.grading.handed_in import is_notebook, kinds
 from utils.grading.names import Reading, name_of, number_of, readings
-from utils.grading.roster import STUDENTS, Matcher
+from utils.grading.roster import STUDENTS, Matcher, RosterError
 from utils.grading.tables import plain
 from utils.grading.terminal import clean
 
@@ -102,7 +102,10 @@ class Collector(FileNameCollectorPlugin):
             regular expression of the site's names.
         """
         if self.plan is None:
-            self.plan = self._by_site() if self.named_regexp else self._survey()
+            try:
+                self.plan = self._by_site() if self.named_regexp else self._survey()
+            except (RosterError, late.ExtensionsError) as error:
+                self.parent.fail(str(error))
         return self.plan.get(Path(submitted_file))
 
     def _by_site(self) -> dict[Path, dict[str, Any]]:

@@ -1,8 +1,8 @@
 """The texts that were handed out before: a submission made from an earlier release is not edited.
 
 Of each release of a problem set, a hash of every cell's text is kept, hidden tests left out: in
-`solutions/releases.json` by `build`, in `grading/releases.json` by `grade` and by nbgrader's
-`generate_assignment`, for which `RememberRelease` is a step.
+`solutions/releases.json` by `build`, in `grading/reports/releases.json` by `grade` and by
+nbgrader's `generate_assignment`, for which `RememberRelease` is a step.
 """
 
 from __future__ import annotations
@@ -80,10 +80,11 @@ def remember(path: Path, problem_set: str, release: Release) -> bool:
 
 
 def files_of(directory: CourseDirectory, problem_set: str) -> tuple[Path, Path]:
-    """Return the two files of a course: the one that is committed, and that of `grading/`."""
+    """Return the two files of a course: the one that is committed, and the one made at run time."""
     source = directory.format_path(directory.source_directory, ".", problem_set)
     submitted = directory.format_path(directory.submitted_directory, "student", problem_set)
-    return Path(os.path.normpath(source)).parent / FILE, Path(submitted).parents[2] / FILE
+    folders = Path(os.path.normpath(source)).parent, Path(submitted).parents[2] / "reports"
+    return folders[0] / FILE, folders[1] / FILE
 
 
 def known(directory: CourseDirectory, problem_set: str) -> list[dict[str, str]]:

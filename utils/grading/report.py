@@ -19,7 +19,7 @@ from typing import Any
 
 from utils.checks import MIME
 from utils.grading import roster
-from utils.grading.collect import read_arrivals
+from utils.grading.collect import Arrival, read_arrivals
 from utils.grading.course import Course
 from utils.grading.gradebook import Book
 from utils.grading.handed_in import Chooser
@@ -74,7 +74,8 @@ class Report:
         most: points that each graded cell can earn by grade id, in the notebook's order.
         tests: grade ids of the test cells, in the notebook's order.
         rows: of all students, by their id.
-        people: what the gradebook says about each student.
+        people: what the gradebook and the class list say about each student.
+        arrivals: what `zip_collect` found, by student.
     """
 
     problem_set: str
@@ -82,6 +83,7 @@ class Report:
     tests: list[str]
     rows: list[Row]
     people: dict[str, dict[str, str]]
+    arrivals: dict[str, Arrival] = field(default_factory=dict)
 
     @property
     def max_score(self) -> float:
@@ -117,7 +119,7 @@ def read(course: Course, book: Book, problem_set: str) -> Report:
         row = _row(course, problem_set, name, marks.get(name), tests)
         settle.look(row, marks.get(name), arrivals.get(name))
         rows.append(row)
-    return Report(problem_set, most, tests, rows, people)
+    return Report(problem_set, most, tests, rows, people, arrivals)
 
 
 def _everyone(names: Iterable[str]) -> list[str]:
@@ -267,9 +269,9 @@ def to_canvas(report: Report) -> str:
     for row in report.rows:
         person = report.people.get(row.student, {})
         name = ", ".join(filter(None, (person.get("last_name"), person.get("first_name"))))
-        by_zip_file = number_of(row.student, "canvas")
+        by_zip_file = _number_of(report, row.student, "canvas")
         number = person.get("lms_user_id") or by_zip_file
-        login = "" if by_zip_file else row.student
+        login = "" if number_of(row.student, "canvas") else row.student
         lines.append([name or name_of(row.student), number, "", login, "", row.score])
     return _csv(lines)
 
@@ -281,7 +283,7 @@ def to_moodle(report: Report) -> str:
     them, which finds a student by the number in that file's names. Otherwise as *Import > CSV file*
     takes them: map `username` to the user.
     """
-    numbers = {row.student: number_of(row.student, "moodle") for row in report.rows}
+    numbers = {row.student: _number_of(report, row.student, "moodle") for row in report.rows}
     if any(numbers.values()):
         return _moodle_worksheet(report, numbers)
     lines: list[Sequence[Any]] = [
@@ -304,16 +306,29 @@ def to_moodle(report: Report) -> str:
 def _moodle_worksheet(report: Report, numbers: dict[str, str]) -> str:
     """Return Moodle's grading worksheet: without these three columns it takes none.
 
-    There is no column for feedback: an empty field would erase what is in Moodle.
+    Only this assignment's participants are in it, for Moodle refuses a file with others. There is
+    no column for feedback: an empty field would erase what is in Moodle.
     """
     lines: list[Sequence[Any]] = [
         ["Identifier", "Full name", "Grade", "Last modified (grade)", f"{report.problem_set} notes"]
     ]
     for row in report.rows:
-        number = numbers[row.student]
-        identifier = f"Participant {number}" if number else ""
-        lines.append([identifier, name_of(row.student), row.score, "", _why_no_score(row)])
+        if numbers[row.student]:
+            identifier = f"Participant {numbers[row.student]}"
+            arrival = report.arrivals.get(row.student)
+            name = arrival.name if arrival else name_of(row.student)
+            lines.append([identifier, name, row.score, "", _why_no_score(row)])
     return _csv(lines)
+
+
+def _number_of(report: Report, student: str, system: str) -> str:
+    """Return the number that a system has given a student for this problem set, "" for none."""
+    arrival = report.arrivals.get(student)
+    if arrival is not None and arrival.system == system:
+        return arrival.number
+    if system == "moodle" and any(one.system == system for one in report.arrivals.values()):
+        return ""  # the number in an id may be one of another assignment
+    return number_of(student, system)
 
 
 def _why_no_score(row: Row) -> str:

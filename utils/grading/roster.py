@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from utils.grading import late
+from utils.grading.course import CourseError
 from utils.grading.names import Reading
 from utils.grading.tables import nearest, read_table, same
 
@@ -36,7 +37,7 @@ ALSO = {  # other names of a column, in the form of `_form`
 }
 
 
-class RosterError(ValueError):
+class RosterError(CourseError):
     """The class list cannot be understood; the message says what to do."""
 
 

@@ -94,6 +94,9 @@ c.JudgedExecute.problem_sets = {}
 c.HTMLExporter.sanitize_html = True
 # --- end of the judge's part ----------------------------------------------------------------------
 
+# A submission made from an earlier release has not been edited: what is handed out is remembered.
+c.GenerateAssignment.preprocessors.append("utils.grading.releases.RememberRelease")
+
 # --- After grading -------------------------------------------------------------------------------
 # The page that a student gets shows no hidden test's source or expected values.
 c.GenerateFeedback.preprocessors = [
@@ -115,8 +118,9 @@ c.LatePolicy.time_zone = "UTC"  # of deadlines in that file that name none, such
 # Canvas or Moodle hands out. By the names of its files, such as
 #     doejohn_LATE_123_456_ps1_output_layer-1.ipynb
 #     John Doe_123_assignsubmission_file/ps1_output_layer.ipynb
-# students get the ids doejohn_canvas123 and John Doe_moodle123. For another system, give
-# `c.FileNameCollectorPlugin.named_regexp` the groups `student_id` and `file_id`; it is matched with
-# a file's path in the zip file and a slash before it.
+# students get the ids doejohn_canvas123 and John Doe_moodle123, or those of grading/students.csv.
+# For another system, give `c.FileNameCollectorPlugin.named_regexp` the groups `student_id` and
+# `file_id`; it is matched with a file's path in the zip file and a slash before it.
 c.ZipCollectApp.downloaded_directory = os.path.join(RUN_TIME, "downloaded")
+c.ZipCollectApp.extractor_plugin = "utils.grading.extract.Extractor"
 c.ZipCollectApp.collector_plugin = "utils.grading.collect.Collector"

@@ -3,10 +3,19 @@
 import shutil
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from tests.problem_sets.grading import ROOT, PlainCourse
-from utils.commands.build import CONFIG, build_assignments, load_config, problem_sets
+from utils.commands.build import (
+    CONFIG,
+    BuildError,
+    build_assignments,
+    load_config,
+    problem_sets,
+    without_source,
+)
+from utils.grading import releases
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -42,11 +51,50 @@ def test_build_repairs_what_was_edited_and_removes_what_is_left_over(course):
     name = problem_sets(course)[0]
     edited = course / "assignments" / name / f"{name}.ipynb"
     edited.write_text("{}")
-    left_over = course / "assignments" / "ps0_gone" / "ps0_gone.ipynb"
-    left_over.parent.mkdir()
-    left_over.write_text("{}")
+    left_over = course / "assignments" / name / "old_data.csv"
+    left_over.write_text("1,2")
     assert sorted(build_assignments(course)) == sorted([edited, left_over])
     assert tree(course / "assignments") == before
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty folder", "other problem sets"])
+def test_build_never_deletes_what_it_cannot_build_again(course, left):
+    shutil.copytree(ROOT / "assignments", course / "assignments")
+    before = tree(course / "assignments")
+    first, *others = problem_sets(course)
+    for name in [first] if left == "other problem sets" else [first, *others]:
+        shutil.rmtree(course / "solutions" / name)
+    if left == "nothing":
+        shutil.rmtree(course / "solutions")
+    if left == "other problem sets":
+        assert build_assignments(course) == []
+        assert [path.name for path in without_source(course)] == [first]
+    else:
+        with pytest.raises(BuildError, match="nothing is deleted"):
+            build_assignments(course)
+    assert tree(course / "assignments") == before
+
+
+def test_build_remembers_what_was_handed_out(course):
+    """By hashes, so that a submission made from an earlier release has not been edited."""
+    name = problem_sets(course)[0]
+    build_assignments(course)
+    file = course / "solutions" / releases.FILE
+    (first,) = releases.read(file, name)
+    source = course / "solutions" / name / f"{name}.ipynb"
+    notebook = nbformat.read(source, as_version=4)
+    cell = next(c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade"))
+    cell.source += "\n# a comment"
+    nbformat.write(notebook, source)
+    build_assignments(course)
+    before, after = releases.read(file, name)
+    assert before == first
+    changed = {key for key in first if first[key] != after[key]}
+    assert cell.metadata.nbgrader.grade_id in changed
+    written = file.read_bytes()
+    build_assignments(course)
+    assert file.read_bytes() == written
+    assert "import" not in file.read_text(encoding="utf-8")
 
 
 def test_no_other_file_of_a_solution_is_published(course):

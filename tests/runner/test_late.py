@@ -73,7 +73,7 @@ def test_lines_from_which_nothing_follows_are_named(tmp_path):
     [
         ("student,problem_set\na,b\n", "there is no new_deadline"),
         ("student,problem_set,new_deadline\na,b,\n", "line 2: a field is empty"),
-        ("student,problem_set,new_deadline\na,b,tomorrow\n", "line 2: 'tomorrow' is no date"),
+        ("student,problem_set,new_deadline\na,b,tomorrow\n", "line 2: 'tomorrow' is not a date"),
         ("student,problem_set,new_deadline\na,b\n", "line 2: a field is empty"),
     ],
 )

@@ -8,11 +8,12 @@ of `lectures/` come from a clean kernel, see `utils/lecture_outputs.py`.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from traitlets.config import Config, PyFileConfigLoader
@@ -22,8 +23,12 @@ from utils.commands import ROOT
 CONFIG = "nbgrader_config.py"
 
 
+class BuildError(ValueError):
+    """Something cannot be built; the message says what to do."""
+
+
 def main(argv: list[str]) -> int:
-    """Write what has changed, name it, and return 0, or 1 where a lecture cannot be built."""
+    """Write what has changed, name it, and return 0, or 1 where something cannot be built."""
     parser = argparse.ArgumentParser(prog="python3 -m utils build", description=__doc__)
     parser.add_argument("names", nargs="*", help="build only lectures with these in their name")
     parser.add_argument(
@@ -35,8 +40,10 @@ def main(argv: list[str]) -> int:
     try:
         if not asked.names:
             _report("assignments", build_assignments(ROOT))
+            for path in without_source(ROOT):
+                print(f"left alone: {path}, for there is no source of it in solutions/")
         _report("lectures", build_lectures(ROOT, asked.names, remeasure=asked.remeasure))
-    except LectureError as error:
+    except (BuildError, LectureError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -67,7 +74,7 @@ def problem_sets_in(sources: Path) -> list[str]:
     return sorted(folder.name for folder in folders if (folder / f"{folder.name}.ipynb").is_file())
 
 
-@contextmanager
+@contextlib.contextmanager
 def temporary_course(root: Path) -> Iterator[Path]:
     """Yield a throw-away course folder with the configuration and the problem sets of `root`."""
     with tempfile.TemporaryDirectory(prefix="course-") as folder:
@@ -101,20 +108,32 @@ def release(course: Path, name: str) -> None:
 
 
 def build_assignments(root: Path) -> list[Path]:
-    """Generate `assignments/` from `solutions/`.
+    """Generate `assignments/` from `solutions/`, and remember what was handed out.
+
+    A problem set in `assignments/` that has no source is left alone: it could not be built again.
 
     Args:
         root: the course folder.
 
     Returns:
-        The files of `assignments/` that were written or removed, none if all were up to date.
+        The files that were written or removed, none if all were up to date.
+
+    Raises:
+        BuildError: there are no sources.
     """
     target = root / "assignments"
+    names = problem_sets(root)
+    if not names:
+        raise BuildError(
+            f"there are no problem sets in {root / 'solutions'}, so nothing is built and nothing "
+            "is deleted; get the course's folder with solutions/, which students do not have"
+        )
     with temporary_course(root) as course:
-        for name in problem_sets(course):
+        for name in names:
             release(course, name)
         fresh = _files(course / "assignments")
-    old = _files(target)
+    old = {path: data for path, data in _files(target).items() if path.parts[0] in names}
+    _remember(root, names, old, fresh)
     changed = [
         path for path in sorted(fresh.keys() | old.keys()) if fresh.get(path) != old.get(path)
     ]
@@ -125,6 +144,29 @@ def build_assignments(root: Path) -> list[Path]:
         else:
             (target / path).unlink()
     return [target / path for path in changed]
+
+
+def without_source(root: Path) -> list[Path]:
+    """Return the problem sets in `assignments/` that cannot be built, for they have no source."""
+    names = problem_sets(root)
+    return sorted(path for path in (root / "assignments").glob("*/") if path.name not in names)
+
+
+def _remember(
+    root: Path, names: list[str], old: dict[Path, bytes], fresh: dict[Path, bytes]
+) -> None:
+    """Keep hashes of what students may have been given."""
+    from utils.grading import releases  # slow to import, and it needs the course's settings
+
+    path = root / "solutions" / releases.FILE
+    for name in names:
+        for files in (old, fresh):
+            content = files.get(Path(name, f"{name}.ipynb"))
+            if content is None:
+                continue
+            with contextlib.suppress(ValueError):  # a notebook that somebody has damaged
+                cells = json.loads(content).get("cells", [])
+                releases.remember(path, name, releases.release_of_notebook(cells))
 
 
 def _files(folder: Path) -> dict[Path, bytes]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # they take a second to import
     from utils.grading.simulated_class import Student
 
 PROBLEM_SET = "ps1_output_layer"
+SOURCE = Path("solutions") / PROBLEM_SET / f"{PROBLEM_SET}.ipynb"
 # An endless loop is in the simulated class, too, and nobody wants to wait for it.
 LIMITS = """
 c.JudgedExecute.call_seconds = 1
@@ -39,8 +40,16 @@ c.NbGraderAPI.logfile = ""
 def main(argv: list[str]) -> int:
     """Release, submit, grade, report; return 0 when every submission has an outcome."""
     if argv:
-        print("demo takes no arguments")
+        print("demo takes no arguments", file=sys.stderr)
         return 2
+    source = ROOT / SOURCE
+    if not source.is_file():
+        print(
+            f"demo grades a class, and for that it needs {source}, which is not here: a student's "
+            "copy of the course has no solutions; run demo in the course's own folder",
+            file=sys.stderr,
+        )
+        return 1
     started = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="course-demo-"))
     try:
@@ -102,9 +111,8 @@ def make_course(folder: Path) -> None:
     """Make a course folder with the settings of this one and a released problem set."""
     settings = (ROOT / CONFIG).read_text(encoding="utf-8")
     (folder / CONFIG).write_text(settings + LIMITS, encoding="utf-8")
-    source = Path("solutions") / PROBLEM_SET / f"{PROBLEM_SET}.ipynb"
-    (folder / source).parent.mkdir(parents=True)
-    shutil.copy(ROOT / source, folder / source)
+    (folder / SOURCE).parent.mkdir(parents=True)
+    shutil.copy(ROOT / SOURCE, folder / SOURCE)
     release(folder, PROBLEM_SET)
 
 

@@ -2,7 +2,8 @@
 
 Without options: grading/reports/PS.csv and PS.html, as `grade` writes them; after grading by hand
 they have the new points. With --format the scores as a learning-management system imports them,
-PS_canvas.csv or PS_moodle.csv. With --similarity a page with pairs of submissions that are alike,
+PS_canvas.csv or PS_moodle.csv, and, of what `zip_collect` got from the system, the students' pages
+in a zip file that it takes back. With --similarity a page with pairs of submissions that are alike,
 PS_similarity.html: a reason to look, not a verdict. This needs the submissions only, so it can be
 had before they are graded.
 """
@@ -22,7 +23,7 @@ def main(argv: list[str]) -> int:
     asked = parse(argv)
     spare_imports()
     with no_rubbish():
-        from utils.grading import report, similarity
+        from utils.grading import lms, report, similarity
         from utils.grading.course import CourseError, find_course
         from utils.grading.gradebook import Book
 
@@ -45,7 +46,7 @@ def main(argv: list[str]) -> int:
                 path = course.reports / f"{asked.problem_set}_{asked.format}.csv"
                 course.reports.mkdir(parents=True, exist_ok=True)
                 report.write_text(path, report.FORMATS[asked.format](found))
-                written.append(path)
+                written += [path, *lms.write_feedback(course, asked.problem_set, asked.format)]
             else:
                 written += report.write(course, found)
     except (CourseError, OSError) as error:

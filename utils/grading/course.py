@@ -7,7 +7,9 @@ beside the repository, is a course, too: settings and problem sets are then the 
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from traitlets.config import Config
 
 from utils.commands import ROOT
 from utils.commands.build import CONFIG, load_config, problem_sets_in
+from utils.grading.tables import plain
 
 RUN_TIME = "grading"
 STEPS = ("submitted", "autograded", "feedback")
@@ -94,6 +97,19 @@ class Course:
         """The file with the students' later deadlines."""
         return self.run_time / "extensions.csv"
 
+    @property
+    def class_list(self) -> Path:
+        """The file with everyone in the class."""
+        return self.run_time / "students.csv"
+
+    def arrivals(self, problem_set: str) -> Path:
+        """Return the file that says what `zip_collect` found for a problem set."""
+        settings = self.config.get("ZipCollectApp", Config())
+        downloaded = settings.get("downloaded_directory", str(Path(RUN_TIME) / "downloaded"))
+        if not (self.root / downloaded).is_dir():
+            downloaded = self.run_time / "downloaded"
+        return self.root / downloaded / problem_set / "collected.json"
+
     def _above(self, step: str) -> Path:
         return self.folder(step, "student", "problem_set").parent.parent
 
@@ -104,6 +120,32 @@ class Course:
     def misnamed(self) -> list[str]:
         """Return the folders for submissions whose names are not text, as they can be shown."""
         return [writable(name) for name in self._folders() if writable(name) != name]
+
+    def compose_names(self, known: Collection[str]) -> list[str]:
+        """Give folders with decomposed letters in their names, as macOS makes them, composed ones.
+
+        A `ü` is then one letter, as it is in class lists and extensions, so that one person has
+        one id.
+
+        Args:
+            known: ids in the gradebook; who is there with decomposed letters keeps them.
+
+        Returns:
+            A sentence for each folder that cannot get its name.
+        """
+        problems = []
+        for name in self.students():
+            if plain(name) == name or name in known:
+                continue
+            if (self.submitted / plain(name)).exists():
+                problems.append(
+                    f"two folders in {self.submitted} are called {plain(name)}, with letters that "
+                    "are encoded differently: they count as two students until one is removed"
+                )
+                continue
+            with contextlib.suppress(OSError):  # a folder that may not be changed
+                (self.submitted / name).rename(self.submitted / plain(name))
+        return problems
 
     def _folders(self) -> list[str]:
         if not self.submitted.is_dir():

@@ -64,6 +64,7 @@ def grade_notebook(
     files: Mapping[str, bytes] | None = None,
     unsafe: bool = False,
     released: Collection[str] | None = None,
+    releases: Sequence[Mapping[str, str]] = (),
 ) -> tuple[NotebookNode | None, Outcome]:
     """Grade a submission.
 
@@ -74,7 +75,7 @@ def grade_notebook(
         files: what lies beside the notebook, the problem set's and the student's: names and
             contents, see `beside`.
         unsafe: run it even if nothing fences it in.
-        released: see `restore.put_in_order`.
+        released, releases: see `restore.put_in_order`.
     Returns:
         The executed notebook, None if the file is unreadable; and what became of it.
     Raises:
@@ -88,7 +89,7 @@ def grade_notebook(
         return None, Outcome(
             "unreadable", [f"the notebook cannot be read: {error}"], max_score=total
         )
-    notebook, notes = restore.restore(notebook, course, released)
+    notebook, notes = restore.restore(notebook, course, released, releases)
     with in_a_folder(files or {}) as folder:
         outcome = run_notebook(notebook, Order(limits or Limits(), fence(unsafe), folder))
     outcome.repaired = bool(notes)

@@ -8,12 +8,8 @@ either all of it is in the gradebook or nothing is.
 from __future__ import annotations
 
 import contextlib
-import copy
 import datetime
-import io
-import logging
 import os
-import shutil
 import signal
 import sys
 import warnings
@@ -35,16 +31,13 @@ from nbgrader.api import (
     SubmittedNotebook,
     get_alembic_version,
 )
-from nbgrader.converters import GenerateAssignment
-from nbgrader.converters.base import NbGraderException
-from nbgrader.coursedir import CourseDirectory
 from nbgrader.plugins import LateSubmissionPlugin
 from nbgrader.preprocessors import AssignLatePenalties
 from sqlalchemy import select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SAWarning, SQLAlchemyError
 
-from utils.grading import late, restore
+from utils.grading import course_cells, late, restore
 from utils.grading.course import Course, CourseError
 from utils.grading.marks import Mark, Marks
 
@@ -142,89 +135,24 @@ class Book:
 
     def has(self, problem_set: str) -> bool:
         """Return whether the gradebook knows a problem set."""
-        return bool(self._cells_by_name(problem_set))
+        try:
+            return bool(restore.cells_of_gradebook(self.book, problem_set, problem_set))
+        except MissingEntry:
+            return False
 
     def take_in(self, problem_set: str) -> list[str]:
-        """Record a problem set's cells and points unless the gradebook has them already.
+        """Record a problem set's cells and points as its source has them.
+
+        Where there are submissions already, cells come and go, and every point and comment that a
+        person gave stays; an SQLite gradebook is copied before that.
 
         Returns:
-            Names of cells that are no longer what the gradebook has; grading goes by the gradebook.
+            Sentences on what has changed, none if the gradebook had it all.
 
         Raises:
             CourseError: there is no such problem set, or nbgrader refuses its source.
         """
-        path = self.course.source(problem_set)
-        try:
-            fixed = {
-                cell.metadata.nbgrader.grade_id: cell
-                for cell in nbformat.read(path, as_version=4).cells
-                if "grade_id" in cell.metadata.get("nbgrader", {})
-            }
-        except FileNotFoundError:
-            raise CourseError(
-                f"there is no problem set {problem_set!r}: {path} is missing"
-            ) from None
-        except ValueError as error:
-            raise CourseError(f"{path} is no notebook: {error}") from None
-        have = self._cells_by_name(problem_set)
-        if fixed.keys() - have.keys() and not self._any_submission(problem_set):
-            self._generate(problem_set)
-            have = self._cells_by_name(problem_set)
-        return sorted(
-            name
-            for name in fixed.keys() | have.keys()
-            if name not in fixed
-            or name not in have
-            or (have[name].fixed and have[name].source != fixed[name].source)
-            or have[name].points != float(fixed[name].metadata.nbgrader.get("points", 0))
-        )
-
-    def _cells_by_name(self, problem_set: str) -> dict[str, restore.SourceCell]:
-        try:
-            cells = restore.cells_of_gradebook(self.book, problem_set, problem_set)
-        except MissingEntry:
-            return {}
-        return {cell.grade_id: cell for cell in cells}
-
-    def _any_submission(self, problem_set: str) -> bool:
-        query = (
-            select(SubmittedAssignment.id).join(Assignment).where(Assignment.name == problem_set)
-        )
-        return self.db.scalars(query.limit(1)).first() is not None
-
-    def _generate(self, problem_set: str) -> None:
-        """Let nbgrader record the problem set; what it would release is thrown away."""
-        config = copy.deepcopy(self.course.config)
-        config.CourseDirectory.assignment_id = problem_set
-        config.CourseDirectory.db_url = self.course.db_url
-        config.CourseDirectory.course_id = self.course.course_id
-        log = io.StringIO()
-        with self._release_folder() as folder:
-            config.CourseDirectory.release_directory = folder
-            converter = GenerateAssignment(coursedir=CourseDirectory(config=config), config=config)
-            converter.log = logging.Logger("nbgrader")
-            converter.log.addHandler(logging.StreamHandler(log))
-            try:
-                converter.start()
-            except NbGraderException:
-                lines = log.getvalue().strip().splitlines()
-                said = lines[-1] if lines else "it does not say why"
-                raise CourseError(
-                    f"nbgrader refuses the problem set {problem_set!r}: {said}; "
-                    f"`nbgrader generate_assignment {problem_set}` says more"
-                ) from None
-        self.db.expire_all()
-
-    @contextlib.contextmanager
-    def _release_folder(self) -> Iterator[str]:
-        """Yield an empty folder; one that a run has left which was killed is removed."""
-        folder = self.course.run_time / ".release"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        try:
-            yield str(folder)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        return course_cells.take_in(self, problem_set)
 
     def cells(self, problem_set: str) -> list[restore.SourceCell]:
         """Return the course's cells of a problem set, in the order of its source notebook."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import datetime
 import io
-import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -19,11 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from utils.checks import MIME
-from utils.grading.collect import name_of, number_of
-from utils.grading.course import Course, writable
+from utils.grading import roster
+from utils.grading.collect import Arrival, read_arrivals
+from utils.grading.course import Course
 from utils.grading.gradebook import Book
+from utils.grading.handed_in import Chooser
 from utils.grading.marks import Marks
+from utils.grading.names import name_of, number_of
+from utils.grading.outcomes import Unsettled, add_people, still_there
 from utils.grading.record import NOTES_ID, read_json, record_of
+from utils.grading.tables import plain
 
 COLUMNS = ("student", "assignment", "status", "score", "max_score", "needs_manual_grade", "notes")
 
@@ -41,7 +45,8 @@ class Row:
         points: of each graded cell by grade id; None where none are given.
         checks: of each test cell by grade id: its checks, as `utils.checks` shows them.
         why: why it needs a person: "written answer", "test cell" (a person gave its points, but the
-            work has changed), "unreadable", "stopped", "repaired", "wrong name", "not graded yet".
+            work has changed), "unreadable", "stopped", "repaired", "several notebooks",
+            "no notebook", "not graded yet", and what `outcomes` adds.
         seconds, memory_bytes: wall time and largest memory; None unless they were measured.
         penalty, seconds_late: points lost by being late, and how late.
     """
@@ -69,7 +74,8 @@ class Report:
         most: points that each graded cell can earn by grade id, in the notebook's order.
         tests: grade ids of the test cells, in the notebook's order.
         rows: of all students, by their id.
-        people: what the gradebook says about each student.
+        people: what the gradebook and the class list say about each student.
+        arrivals: what `zip_collect` found, by student.
     """
 
     problem_set: str
@@ -77,6 +83,7 @@ class Report:
     tests: list[str]
     rows: list[Row]
     people: dict[str, dict[str, str]]
+    arrivals: dict[str, Arrival] = field(default_factory=dict)
 
     @property
     def max_score(self) -> float:
@@ -102,33 +109,35 @@ def read(course: Course, book: Book, problem_set: str) -> Report:
     cells = book.cells(problem_set)
     people, marks = book.students(), book.marks(problem_set)
     tests = [cell.grade_id for cell in cells if cell.is_test]
-    rows = [
-        _row(course, problem_set, name, marks.get(name), tests)
-        for name in sorted({*course.students(), *people, *marks})
-    ]
-    return Report(
-        problem_set,
-        {cell.grade_id: cell.points for cell in cells if cell.grade or cell.task},
-        tests,
-        rows,
-        people,
-    )
+    most = {cell.grade_id: cell.points for cell in cells if cell.grade or cell.task}
+    arrivals = read_arrivals(course.arrivals(problem_set))
+    listed = roster.read(course.class_list)
+    add_people(people, listed)
+    settle = Unsettled(course, problem_set, most, Chooser.of(course, problem_set, cells))
+    rows = []
+    for name in sorted(_everyone([*course.students(), *marks, *people, *arrivals])):
+        row = _row(course, problem_set, name, marks.get(name), tests)
+        settle.look(row, marks.get(name), arrivals.get(name))
+        rows.append(row)
+    return Report(problem_set, most, tests, rows, people, arrivals)
+
+
+def _everyone(names: Iterable[str]) -> list[str]:
+    """Return names without those that differ from an earlier one by its letters' encoding only."""
+    return list({plain(name): name for name in reversed([*names])}.values())
 
 
 def _row(
-    course: Course, problem_set: str, student: str, marks: Marks | None, tests: Sequence[str]
+    course: Course,
+    problem_set: str,
+    student: str,
+    marks: Marks | None,
+    tests: Sequence[str],
 ) -> Row:
     row = Row(student)
     submitted = course.notebook("submitted", student, problem_set)
     autograded = read_json(course.notebook("autograded", student, problem_set))
     if marks is None or not autograded:
-        there = _what_is_there(submitted)
-        row.notes.append(there or "nothing was handed in")
-        if there:
-            row.why = ["wrong name"]
-        if os.path.lexists(submitted):
-            row.notes[0] = f"not graded yet: run `grade {problem_set}`"
-            row.needs_person, row.why = True, ["not graded yet"]
         return row
     record = record_of(autograded)
     row.status = record.get("status", "graded")
@@ -144,7 +153,7 @@ def _row(
         row.notes.append(f"{_duration(row.seconds_late)} late{cost}")
     if record:
         row.seconds, row.memory_bytes = record["seconds"], record["memory_bytes"]
-    if not os.path.lexists(submitted):
+    if not still_there(submitted.parent, record.get("file") or submitted.name):
         row.notes.append("the submitted file is no longer there")
     if row.status != "graded":
         row.why.append("unreadable")
@@ -161,18 +170,10 @@ def _row(
         row.why.append("stopped")
     if record.get("repaired"):
         row.why.append("repaired")
+    if record.get("ask"):
+        row.needs_person = True
+        row.why.append("several notebooks")
     return row
-
-
-def _what_is_there(submitted: Path) -> str:
-    """Say what is there in the place of a submission that is missing, "" for nothing."""
-    try:
-        others = sorted(writable(path.name) for path in submitted.parent.glob("*.ipynb"))
-    except OSError:
-        others = []
-    if others:
-        return f"there is no {submitted.name}, but {', '.join(others[:3])}"
-    return ""
 
 
 def _notes(notebook: dict[str, Any]) -> list[str]:
@@ -268,9 +269,9 @@ def to_canvas(report: Report) -> str:
     for row in report.rows:
         person = report.people.get(row.student, {})
         name = ", ".join(filter(None, (person.get("last_name"), person.get("first_name"))))
-        by_zip_file = number_of(row.student, "canvas")
+        by_zip_file = _number_of(report, row.student, "canvas")
         number = person.get("lms_user_id") or by_zip_file
-        login = "" if by_zip_file else row.student
+        login = "" if number_of(row.student, "canvas") else row.student
         lines.append([name or name_of(row.student), number, "", login, "", row.score])
     return _csv(lines)
 
@@ -282,7 +283,7 @@ def to_moodle(report: Report) -> str:
     them, which finds a student by the number in that file's names. Otherwise as *Import > CSV file*
     takes them: map `username` to the user.
     """
-    numbers = {row.student: number_of(row.student, "moodle") for row in report.rows}
+    numbers = {row.student: _number_of(report, row.student, "moodle") for row in report.rows}
     if any(numbers.values()):
         return _moodle_worksheet(report, numbers)
     lines: list[Sequence[Any]] = [
@@ -305,16 +306,29 @@ def to_moodle(report: Report) -> str:
 def _moodle_worksheet(report: Report, numbers: dict[str, str]) -> str:
     """Return Moodle's grading worksheet: without these three columns it takes none.
 
-    There is no column for feedback: an empty field would erase what is in Moodle.
+    Only this assignment's participants are in it, for Moodle refuses a file with others. There is
+    no column for feedback: an empty field would erase what is in Moodle.
     """
     lines: list[Sequence[Any]] = [
         ["Identifier", "Full name", "Grade", "Last modified (grade)", f"{report.problem_set} notes"]
     ]
     for row in report.rows:
-        number = numbers[row.student]
-        identifier = f"Participant {number}" if number else ""
-        lines.append([identifier, name_of(row.student), row.score, "", _why_no_score(row)])
+        if numbers[row.student]:
+            identifier = f"Participant {numbers[row.student]}"
+            arrival = report.arrivals.get(row.student)
+            name = arrival.name if arrival else name_of(row.student)
+            lines.append([identifier, name, row.score, "", _why_no_score(row)])
     return _csv(lines)
+
+
+def _number_of(report: Report, student: str, system: str) -> str:
+    """Return the number that a system has given a student for this problem set, "" for none."""
+    arrival = report.arrivals.get(student)
+    if arrival is not None and arrival.system == system:
+        return arrival.number
+    if system == "moodle" and any(one.system == system for one in report.arrivals.values()):
+        return ""  # the number in an id may be one of another assignment
+    return number_of(student, system)
 
 
 def _why_no_score(row: Row) -> str:

@@ -221,15 +221,16 @@ def restore(
     submitted: Mapping[str, Any],
     course: Sequence[SourceCell],
     released: Collection[str] | None = None,
+    releases: Sequence[Mapping[str, str]] = (),
 ) -> tuple[NotebookNode, list[str]]:
     """Return a submitted notebook in order, and a note on each thing that was wrong.
 
     Args:
         submitted: as `read_notebook` or nbformat gives it; it is left alone.
         course: the course's cells, in order.
-        released: see `put_in_order`.
+        released, releases: see `put_in_order`.
     """
-    notebook, notes = put_in_order(submitted, course, released)
+    notebook, notes = put_in_order(submitted, course, released, releases)
     return as_nodes(notebook), notes
 
 
@@ -237,6 +238,7 @@ def put_in_order(
     submitted: Mapping[str, Any],
     course: Sequence[SourceCell],
     released: Collection[str] | None = None,
+    releases: Sequence[Mapping[str, str]] = (),
 ) -> tuple[dict[str, Any], list[str]]:
     """Return what `restore` does, in plain dicts.
 
@@ -246,6 +248,8 @@ def put_in_order(
         released: hashes of the texts of all cells that were ever handed out, see `hashes_of`. A
             cell with one of these texts was not edited, whatever the course's text is today, and
             holds nobody's answer. None: nobody knows, so no further cell counts as an answer.
+        releases: what was handed out before, see `releases.known`: a cell that the submission's
+            release did not have was not deleted.
     """
     known = {cell.grade_id: cell for cell in course}
     notes: list[str] = []
@@ -270,20 +274,45 @@ def put_in_order(
         if name != wanted:
             notes.append(f"cell `{name}` was moved; it is back in its place")
             break
+    new = known.keys() - _likeliest(parts, releases).keys() if releases else set()
     theirs = [*before, *(cell for cells in (*own.values(), *after.values()) for cell in cells)]
     cells = list(before)
     for cell in course:
         if cell.grade_id in own:
             cells += [*own[cell.grade_id], *after[cell.grade_id]]
         elif cell.solution and not cell.grade:
-            notes.append(_missing(cell, theirs))
+            if cell.grade_id not in new:
+                notes.append(_missing(cell, theirs))
         else:
-            notes.append(f"cell `{cell.grade_id}` was deleted; it has been put back")
+            if cell.grade_id not in new:
+                notes.append(f"cell `{cell.grade_id}` was deleted; it has been put back")
             cells.append(cell.cell())
     if released is not None:
         show_answers(cells, known, released, notes)
     _unique_ids(cells)
     return new_notebook(cells), notes
+
+
+def _likeliest(
+    parts: Sequence[tuple[str, Cell]], releases: Sequence[Mapping[str, str]]
+) -> Mapping[str, str]:
+    """Return the release that a submission was made from: the one with which it agrees most.
+
+    Of several, the latest counts; it is the last.
+    """
+    texts = {name: text_hash(without_hidden_tests(cell["source"])) for name, cell in parts if name}
+
+    def agreement(release: Mapping[str, str]) -> int:
+        same = sum(texts.get(name) == text for name, text in release.items())
+        return 2 * same - len(release.keys() ^ texts.keys())
+
+    return max(reversed(releases), key=agreement)
+
+
+def _grade_id(cell: Mapping[str, Any]) -> str:
+    marks = cell["metadata"].get("nbgrader")
+    name = marks.get("grade_id") if isinstance(marks, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def _named(cells: Sequence[Cell], course: Sequence[SourceCell]) -> list[tuple[str, Cell]]:

@@ -24,29 +24,23 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbgrader.utils import parse_utc
 
 from utils.commands import processors
-from utils.grading import feedback, late, report, workers
-from utils.grading.beside import files_beside
+from utils.grading import feedback, late, releases, report, workers
 from utils.grading.cluster import LocalWorkers, workers_of
 from utils.grading.course import Course, CourseError
 from utils.grading.gradebook import Book, Entry
+from utils.grading.handed_in import SECRET, Chooser, HandedIn
+from utils.grading.late import TIMESTAMP
 from utils.grading.marks import Marks
 from utils.grading.record import RECORD_VERSION, read_record
-from utils.grading.restore import (
-    SourceCell,
-    Unreadable,
-    cells_to_json,
-    read_file,
-    released_texts,
-)
+from utils.grading.restore import SourceCell, Unreadable, cells_to_json, read_file
 from utils.grading.steps import JudgedExecute
+from utils.grading.tables import nearest, plain
 from utils.grading.workers import Failure, Job, Result, Terms
 
 BATCH = 16  # submissions of one transaction
 SECONDS = 1.0  # after which a transaction does not wait to be full
-TIMESTAMP, SECRET = "timestamp.txt", "submission_secret.txt"  # of nbgrader's exchange
 
 
 @dataclass
@@ -84,14 +78,12 @@ class Submission:
         student: whose.
         digest: of the file, what lies beside it, the tests and the limits.
         handed_in: when, as `timestamp.txt` says it.
-        unreadable: why the file cannot be read, "" if it can.
         before: the record of the latest grading, {} if there is none.
     """
 
     student: str
     digest: str
     handed_in: datetime.datetime | None
-    unreadable: str = ""
     before: dict[str, Any] = field(default_factory=dict)
 
 
@@ -119,14 +111,11 @@ class Run:
         self.course, self.book, self.problem_set = course, book, problem_set
         self.force, self.watch = force, watch
         self.progress = Progress()
-        for name in book.take_in(problem_set):
-            self.progress.notes.append(
-                f"{problem_set}: cell {name} in {course.source(problem_set)} is not what the "
-                "gradebook has; graded by the gradebook, take the new one in with `nbgrader "
-                f"generate_assignment {problem_set} --force`"
-            )
+        self.progress.notes += book.take_in(problem_set)
         self.cells: list[SourceCell] = book.cells(problem_set)
         self.most = {cell.grade_id: cell.points for cell in self.cells if cell.grade or cell.task}
+        earlier = releases.known(course.directory, problem_set)
+        self.chooser = Chooser.of(course, problem_set, self.cells)
         settings = JudgedExecute(config=course.config)
         lines = late.LatePolicy(config=course.config).read_lines(course.extensions)
         self.extensions = late.deadlines(lines)
@@ -141,9 +130,10 @@ class Run:
             settings.limits(problem_set),
             {name: path.read_bytes() for name, path in course.data_files(problem_set).items()},
             unsafe or settings.unsafe,
-            released_texts(course.released(problem_set), course.source(problem_set)),
+            releases.texts(course.directory, problem_set),
+            earlier,
         )
-        known = [RECORD_VERSION, cells_to_json(self.cells), asdict(self.terms.limits)]
+        known = [RECORD_VERSION, cells_to_json(self.cells), asdict(self.terms.limits), earlier]
         self.common = hashlib.sha256(json.dumps(known).encode())
         for name, content in sorted(self.terms.files.items()):
             self.common.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
@@ -159,31 +149,28 @@ class Run:
         Raises:
             CourseError: a student who is named has no submission.
         """
-        present = [
-            name
-            for name in self.course.students()
-            if os.path.lexists(self.course.notebook("submitted", name, self.problem_set))
-        ]
-        if not present:
+        self.progress.notes += self.course.compose_names(self.book.students())
+        found: list[Submission] = []
+        for name in [plain(name) for name in students or ()] or self.course.students():
+            submission = self._look_at(name)
+            if submission:
+                found.append(submission)
+            elif students:
+                raise CourseError(self._nothing_of(name))
+        if not found:
             self.progress.notes.append(
                 f"nobody has handed in {self.problem_set}: no folder in {self.course.submitted} "
-                f"has a {self.problem_set}/{self.problem_set}.ipynb"
+                f"has a {self.problem_set}/{self.problem_set}.ipynb, nor one under another name"
             )
         for name in self.course.misnamed():
             self.progress.notes.append(
                 f"{self.course.submitted}/{name} is left out: its name is not UTF-8; rename it"
             )
-        for name in students or ():
-            if name not in present:
-                path = self.course.notebook("submitted", name, self.problem_set)
-                raise CourseError(f"{name} has handed in nothing: there is no {path}")
         self.book.settle_lateness(self.problem_set, self.extensions)
         marks = self.book.marks(self.problem_set)
         todo, entries = [], []
-        for name in present:
-            if students and name not in students:
-                continue
-            submission = self._look_at(name)
+        for submission in found:
+            name = submission.student
             pending = self._pending(name)
             record = read_record(pending)
             half_done = record.get("digest") == submission.digest and not self.force
@@ -219,28 +206,35 @@ class Run:
                 parts = feedback.page(nbformat.read(path, as_version=4))
                 self._write_page(name, record, parts, marks)
 
-    def _look_at(self, student: str) -> Submission:
+    def _look(self, student: str) -> HandedIn:
+        """Return what a student has handed in."""
+        return self.chooser.look(self.course.folder("submitted", student, self.problem_set))
+
+    def _nothing_of(self, student: str) -> str:
+        """Return a sentence on a student who is asked for and has handed in no notebook."""
+        there = self._look(student).missing
+        if there:
+            return f"{student}: there is no notebook to grade, but {there}"
+        path = self.course.notebook("submitted", student, self.problem_set)
+        like = nearest(student, self.course.students())
+        meant = f"; is {like} meant?" if like else ""
+        return f"{student} has handed in nothing: there is no {path}{meant}"
+
+    def _look_at(self, student: str) -> Submission | None:
+        found = self._look(student)
+        if not found.name:
+            return None
+        digest = self.common.copy()
+        if found.unreadable:
+            digest.update(found.unreadable.encode())
+        else:
+            digest.update(hashlib.sha256(found.content).digest())
+        for name, content in sorted(found.files.items()):
+            digest.update(os.fsencode(name) + b"\0" + hashlib.sha256(content).digest())
+        digest.update(json.dumps([found.name, found.notes, found.ask]).encode())
         folder = self.course.folder("submitted", student, self.problem_set)
         before = read_record(self.course.notebook("autograded", student, self.problem_set))
-        digest, unreadable = self.common.copy(), ""
-        try:
-            digest.update(hashlib.sha256(self._read(student)).digest())
-        except Unreadable as error:
-            unreadable = str(error)
-            digest.update(unreadable.encode())
-        for name, content in sorted(self._files(student).items()):
-            digest.update(os.fsencode(name) + b"\0" + hashlib.sha256(content).digest())
-        return Submission(student, digest.hexdigest(), _timestamp(folder), unreadable, before)
-
-    def _read(self, student: str) -> bytes:
-        folder = self.course.folder("submitted", student, self.problem_set)
-        if folder.is_symlink():
-            raise Unreadable("its folder is a link to another folder")
-        return read_file(folder / f"{self.problem_set}.ipynb")
-
-    def _files(self, student: str) -> dict[str, bytes]:
-        """Return what lies beside the submitted notebook, by path: small plain files only."""
-        return files_beside(self.course.folder("submitted", student, self.problem_set))
+        return Submission(student, digest.hexdigest(), late.read_timestamp(folder)[0], before)
 
     def _agrees(self, submission: Submission, marks: Marks | None) -> bool:
         """Return whether the gradebook has what the record and `timestamp.txt` say."""
@@ -273,19 +267,19 @@ class Run:
 
     def _jobs(self, todo: list[Submission]) -> Iterator[Job]:
         for submission in todo:
-            content = b""
-            if not submission.unreadable:
-                try:
-                    content = self._read(submission.student)
-                except Unreadable as error:  # gone since we looked
-                    submission.unreadable = str(error)
+            found = self._look(submission.student)
+            if not found.name:
+                found.unreadable = "it is no longer there"
             yield Job(
                 submission.student,
                 submission.digest,
-                content,
-                self._files(submission.student),
-                submission.unreadable,
+                found.content,
+                found.files,
+                found.unreadable,
                 submission.before,
+                found.name,
+                found.notes,
+                found.ask,
             )
 
     def _keep(self, results: list[Result], submissions: dict[str, Submission]) -> None:
@@ -345,7 +339,7 @@ class Run:
         """Put what lies beside the submitted notebook beside the autograded one, too."""
         source = self.course.folder("submitted", student, self.problem_set)
         target = self.course.folder("autograded", student, self.problem_set)
-        files = self._files(student) | self.terms.files
+        files = self._look(student).files | self.terms.files
         with contextlib.suppress(OSError):
             files[TIMESTAMP] = (source / TIMESTAMP).read_bytes()
         keep = {*files, f"{self.problem_set}.ipynb", self._pending(student).name}
@@ -405,14 +399,6 @@ def write(path: Path, content: bytes, durable: bool = False) -> None:
                 os.fsync(fd)
             finally:
                 os.close(fd)
-
-
-def _timestamp(folder: Path) -> datetime.datetime | None:
-    """Return when a submission was handed in, None if nothing says so."""
-    try:
-        return parse_utc((folder / TIMESTAMP).read_text(encoding="utf-8").strip())
-    except (OSError, ValueError, OverflowError):
-        return None
 
 
 @contextlib.contextmanager

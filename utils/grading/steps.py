@@ -8,6 +8,7 @@ before `ClearOutput`, and `JudgedExecute` in place of `Execute`; `HideHiddenTest
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool, Dict, Float, Integer
 
-from utils.grading import restore
+from utils.grading import late, releases, restore
 from utils.grading.beside import files_beside, in_a_folder, notes_on
 from utils.grading.execute import fence, run_notebook, show_notes
 from utils.grading.feedback import hide_hidden_tests
@@ -33,6 +34,18 @@ class SubmissionExporter(NotebookExporter):
     Raises:
         Unreadable: the file is no notebook.
     """
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        directory = getattr(self.parent, "coursedir", None)
+        if directory is not None:  # its own reading of the time ends in a traceback
+            directory.get_existing_timestamp = self._timestamp
+
+    def _timestamp(self, folder: str) -> datetime.datetime | None:
+        time, problem = late.read_timestamp(Path(folder))
+        if problem:
+            self.log.warning("%s: %s", folder, problem)
+        return time
 
     def from_filename(
         self, filename: str, resources: dict | None = None, **kw: Any
@@ -64,18 +77,17 @@ class RestoreCells(NbGraderPreprocessor):
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         names = resources["nbgrader"]
         course = _course(names)
-        nb, notes = restore.restore(nb, course, self._released(names["assignment"]))
+        directory = CourseDirectory(config=self.config)
+        nb, notes = restore.restore(
+            nb,
+            course,
+            releases.texts(directory, names["assignment"]),
+            releases.known(directory, names["assignment"]),
+        )
         for note in notes:
             self.log.warning("%s: %s", names["student"], note)
         nb.metadata["grading"] = {"notes": notes}
         return nb, resources
-
-    def _released(self, problem_set: str) -> frozenset[str] | None:
-        """Return the hashes of the texts that students were given, see `restore.put_in_order`."""
-        course = CourseDirectory(config=self.config)
-        folders = (course.release_directory, course.source_directory)
-        paths = [Path(course.format_path(folder, ".", problem_set)) for folder in folders]
-        return restore.released_texts(*(path / f"{problem_set}.ipynb" for path in paths))
 
 
 def _course(names: dict) -> list[SourceCell]:

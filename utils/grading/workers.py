@@ -18,7 +18,7 @@ import math
 import queue
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +28,7 @@ from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solut
 from utils.grading import execute, feedback
 from utils.grading.course import CourseError
 from utils.grading.record import RECORD, RECORD_VERSION
-from utils.grading.restore import SourceCell
+from utils.grading.restore import SourceCell, text_hash
 from utils.grading.sandbox import Limits
 
 IN_FLIGHT = 2  # tasks for every worker: enough that none waits, few enough to hold in memory
@@ -47,7 +47,7 @@ class Terms:
         limits: what a submission may use.
         files: names and contents of what was handed out beside the notebook.
         unsafe: run submissions even if nothing fences them in.
-        released: see `restore.put_in_order`.
+        released, releases: see `restore.put_in_order`.
     """
 
     cells: list[SourceCell]
@@ -55,6 +55,7 @@ class Terms:
     files: dict[str, bytes] = field(default_factory=dict)
     unsafe: bool = False
     released: frozenset[str] | None = None
+    releases: Sequence[Mapping[str, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ class Job:
         files: names and contents of the student's files beside it.
         unreadable: why the file was not even read, "" if it was.
         before: the record of the latest grading, {} if there is none.
+        name: the submitted file's name in the student's folder.
+        notes: sentences on what was handed in. ask: whether a person has to look at that.
     """
 
     student: str
@@ -76,6 +79,9 @@ class Job:
     files: dict[str, bytes] = field(default_factory=dict)
     unreadable: str = ""
     before: dict[str, Any] = field(default_factory=dict)
+    name: str = ""
+    notes: Sequence[str] = ()
+    ask: bool = False
 
 
 @dataclass(frozen=True)
@@ -141,7 +147,11 @@ def grade(terms: Terms, job: Job) -> Result:
             job.files | terms.files,
             terms.unsafe,
             terms.released,
+            terms.releases,
         )
+    outcome.notes[:0] = job.notes
+    if notebook is not None and job.notes:
+        execute.show_notes(notebook, outcome.notes)
     if notebook is None:
         notebook = new_notebook(cells=[cell.new() for cell in terms.cells])
         execute.show_notes(notebook, outcome.notes)
@@ -151,6 +161,8 @@ def grade(terms: Terms, job: Job) -> Result:
         "digest": job.digest,
         "status": outcome.status,
         "notes": outcome.notes,
+        "file": job.name,
+        "ask": job.ask,
         "stopped": outcome.stopped,
         "repaired": outcome.repaired,
         "seconds": round(outcome.seconds, 4),
@@ -169,6 +181,7 @@ def grade(terms: Terms, job: Job) -> Result:
             record["auto"][name] = None
         if is_solution(cell) or is_task(cell):
             untouched = compute_checksum(cell) == cell.metadata.nbgrader.get("checksum")
+            untouched |= text_hash(cell.source) in {one.get(name) for one in terms.releases}
             blank = readable and untouched and not is_task(cell)
             record["comments"][name] = "No response." if blank else None
             record["texts"][name] = hashlib.sha256(cell.source.encode()).hexdigest()[:16]

@@ -14,23 +14,22 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Sequence
-from pathlib import Path
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
 from typing import Any
+from urllib.parse import unquote
 
-from bleach.css_sanitizer import CSSSanitizer
-from bleach.sanitizer import ALLOWED_TAGS, Cleaner
-from nbconvert.filters import ansi2html, markdown2html
 from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_solution, is_task
-from pygments import highlight
 from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
 
 from utils.checks import MARKS, MIME
 from utils.grading.marks import Mark, Marks
 from utils.grading.record import NOTES_ID
+from utils.grading.rendering import Renderer
 from utils.grading.restore import without_hidden_tests
+from utils.grading.terminal import without_escapes
 
 Part = str | tuple[str, str]  # HTML, or what is put in later: ("points" or "comment", grade id)
 
@@ -85,15 +84,25 @@ def _is_number(text: str) -> bool:
 # The page ---------------------------------------------------------------------------------------
 
 
-def page(notebook: NotebookNode) -> list[Part]:
+def page(
+    notebook: NotebookNode,
+    files: Mapping[str, bytes] | None = None,
+    renderer: Renderer | None = None,
+) -> list[Part]:
     """Return a student's page in parts: HTML, and places for what the gradebook says.
 
     Args:
         notebook: executed; it is left alone.
+        files: names and contents of the student's files beside it, pictures among them.
+        renderer: new for this page; afterwards it knows which pictures are lost.
     """
+    renderer = renderer or Renderer()
     parts: list[Part] = []
     for cell in notebook.cells:
-        parts += _cell(NotebookNode(cell))
+        try:
+            parts += _cell(NotebookNode(cell), files or {}, renderer)
+        except Exception:  # whatever a student has found must not cost the grade
+            parts += _unshown(cell)
     joined: list[Part] = []
     for part in parts:  # neighbours that are HTML become one
         if joined and isinstance(part, str) and isinstance(joined[-1], str):
@@ -103,8 +112,15 @@ def page(notebook: NotebookNode) -> list[Part]:
     return joined
 
 
-def _cell(cell: NotebookNode) -> list[Part]:
-    cell = NotebookNode(cell)
+def _unshown(cell: NotebookNode) -> list[Part]:
+    """Return what stands for a cell that cannot be shown: nothing of it, it may hide tests."""
+    parts: list[Part] = ["<section><p><em>This cell cannot be shown; its points count.</em></p>"]
+    if (is_grade(cell) or is_task(cell)) and (name := cell.metadata.nbgrader.get("grade_id")):
+        parts += ["<p>", ("points", name), "</p>"]
+    return [*parts, "</section>\n"]
+
+
+def _cell(cell: NotebookNode, files: Mapping[str, bytes], renderer: Renderer) -> list[Part]:
     if cell.cell_type == "code" and "outputs" in cell:
         cell.outputs = [NotebookNode(output) for output in cell.outputs]
         hide_hidden_tests(cell)
@@ -120,19 +136,20 @@ def _cell(cell: NotebookNode) -> list[Part]:
     if graded and name:
         parts += [f'<p class="head"><code>{html.escape(name)}</code> ', ("points", name), "</p>"]
     if cell.cell_type == "markdown":
-        source = _with_attachments(cell.source, cell.get("attachments", {}))
-        parts.append(f'<div class="text">{_markdown(source)}</div>')
+        shown = pictures(cell.source, cell.get("attachments", {}), files)
+        parts.append(f'<div class="text">{renderer.markdown(cell.source, shown)}</div>')
     elif cell.cell_type == "code":
         if kind == "test":
-            parts.append(f"<details><summary>its tests</summary>{_code(cell.source)}</details>")
+            code = _code(cell.source, renderer)
+            parts.append(f"<details><summary>its tests</summary>{code}</details>")
         elif cell.source.strip():
-            parts.append(_code(cell.source))
-        told = kind == "test"  # the points stand above
-        parts += [
-            _output(output)
-            for output in cell.get("outputs", [])
-            if not (told and output.output_type == "execute_result")
-        ]
+            parts.append(_code(cell.source, renderer))
+        for output in cell.get("outputs", []):
+            if kind != "test":
+                parts.append(output_html(output, renderer, files))
+            elif output.output_type != "execute_result":  # the points stand above
+                table = valid_table(output.get("data", {}).get(MIME))
+                parts.append(checks_table(table) if table else output_html(output, renderer, files))
     else:
         parts.append(f"<pre>{html.escape(cell.source)}</pre>")
     if answer:
@@ -141,95 +158,84 @@ def _cell(cell: NotebookNode) -> list[Part]:
     return parts
 
 
-def _with_attachments(source: str, attachments: dict[str, dict[str, str]]) -> str:
-    """Put pictures that hang on a cell of text into its text."""
+def _code(source: str, renderer: Renderer) -> str:
+    return f"<pre class='code'>{renderer.code(source)}</pre>"
+
+
+def output_html(
+    output: NotebookNode, renderer: Renderer, files: Mapping[str, bytes] | None = None
+) -> str:
+    """Return a cell's output as HTML."""
+    if output.output_type == "stream":
+        return f'<pre class="{html.escape(output.name)}">{terminal_html(output.text)}</pre>'
+    if output.output_type == "error":
+        return f'<pre class="error">{terminal_html(chr(10).join(output.traceback))}</pre>'
+    data = output.get("data", {})
+    for kind in SHOWN:
+        if kind in data:
+            return _picture(kind, data[kind])
+    if text := _joined(data.get("text/html", "")):
+        return f'<div class="html">{renderer.html(text)}</div>'
+    if text := _joined(data.get("text/markdown") or data.get("text/latex", "")):
+        return f'<div class="text">{renderer.markdown(text, pictures(text, {}, files or {}))}</div>'
+    return f"<pre>{terminal_html(_joined(data.get('text/plain', '')))}</pre>"
+
+
+def terminal_html(text: str) -> str:
+    """Return what a program printed as HTML."""
+    return html.escape(without_escapes(text))
+
+
+def _joined(text: str | list[str]) -> str:
+    """Return a notebook's text, which may be a list of lines."""
+    return text if isinstance(text, str) else "".join(text)
+
+
+# Pictures ---------------------------------------------------------------------------------------
+
+SHOWN = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml")
+ENDINGS = {
+    "png": "png", "jpg": "jpeg", "jpeg": "jpeg", "gif": "gif", "webp": "webp", "svg": "svg+xml",
+    "avif": "avif", "bmp": "bmp", "heic": "heic", "heif": "heif", "tif": "tiff", "tiff": "tiff",
+}  # fmt: skip
+
+
+def pictures(
+    source: str, attachments: Mapping[str, Any], files: Mapping[str, bytes]
+) -> dict[str, str]:
+    """Return the pictures that a text may ask for, as `data:` addresses by name.
+
+    Args:
+        source: the text.
+        attachments: of its cell.
+        files: names and contents of what lies beside the notebook.
+    """
+    found = {}
+    text = unicodedata.normalize("NFC", unquote(source)) if files else ""
+    for name, content in files.items():
+        kind = ENDINGS.get(PurePath(name).suffix[1:].lower())
+        if kind and unicodedata.normalize("NFC", unquote(name)) in text:
+            found[name] = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
     for name, bundle in attachments.items():
         for kind, data in bundle.items():
-            if kind in PICTURES:
-                source = source.replace(f"attachment:{name}", f"data:{kind};base64,{data}")
-    return source
+            if kind.startswith("image/"):
+                found[name] = _address(kind, data)
+    return found
 
 
-@functools.lru_cache(400)
-def _markdown(source: str) -> str:
-    """Return Markdown as HTML; scripts and the like are left out."""
-    return clean(re.sub(r'<a class="anchor-link".*?</a>', "", markdown2html(source)))
-
-
-PICTURES = ("image/png", "image/jpeg", "image/gif")
-TAGS = ALLOWED_TAGS | set(
-    re.findall(
-        r"\w+",
-        "p br hr h1 h2 h3 h4 h5 h6 div span pre sub sup del img dl dt dd details summary figure "
-        "figcaption table caption thead tbody tfoot tr th td",
-    )
-)
-
-
-def _may_stay(tag: str, name: str, value: str) -> bool:
-    """Say whether an attribute may stay.
-
-    Nothing that runs, no picture from elsewhere, no link to a file that lies beside the notebook.
-    """
-    if name == "src":
-        return tag == "img" and value.startswith(tuple(f"data:{kind};base64," for kind in PICTURES))
-    if name == "href":
-        return tag == "a" and value.startswith(("http://", "https://", "mailto:", "#"))
-    return name in ("title", "alt", "colspan", "rowspan", "align", "style", "scope", "start")
-
-
-_cleaner = Cleaner(
-    tags=TAGS,
-    attributes=_may_stay,
-    protocols={"http", "https", "mailto", "data"},
-    css_sanitizer=CSSSanitizer(allowed_css_properties=["text-align", "color", "font-weight"]),
-    strip=True,
-)
-
-
-def clean(text: str) -> str:
-    """Return HTML with nothing in it that runs or loads anything."""
-    text = re.sub(r"(?is)<(script|style)\b.*?(</\1\s*>|\Z)", "", text)  # not shown as text, either
-    return _cleaner.clean(text)
-
-
-_python, _formatter = PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)
-
-
-@functools.lru_cache(400)
-def _code(source: str) -> str:
-    return f"<pre class='code'>{highlight(source, _python, _formatter)}</pre>"
-
-
-def _output(output: NotebookNode) -> str:
-    if output.output_type == "stream":
-        return f'<pre class="{output.name}">{_terminal(output.text)}</pre>'
-    if output.output_type == "error":
-        return f'<pre class="error">{_terminal(chr(10).join(output.traceback))}</pre>'
-    data = output.get("data", {})
-    if MIME in data:
-        return checks_table(data[MIME])
-    for kind in PICTURES:
-        if picture := data.get(kind):
-            return _picture(kind, "".join(str(picture).split()))
-    if picture := data.get("image/svg+xml"):  # within an <img> an SVG runs nothing
-        text = "".join(picture)
-        return _picture("image/svg+xml", base64.b64encode(text.encode()).decode())
-    if text := data.get("text/html"):
-        return f'<div class="html">{clean("".join(text))}</div>'
-    if text := data.get("text/markdown") or data.get("text/latex"):
-        return f'<div class="text">{clean(markdown2html("".join(text)))}</div>'
-    return f"<pre>{_terminal(data.get('text/plain', ''))}</pre>"
-
-
-def _picture(kind: str, data: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9+/=]*", data):
+def _picture(kind: str, data: str | list[str]) -> str:
+    address = _address(kind, data)
+    if not re.fullmatch(r"data:[a-z+/]+;base64,[A-Za-z0-9+/=]+", address):
         return "<p>[a picture that cannot be shown]</p>"
-    return f'<img alt="A figure that this cell shows." src="data:{kind};base64,{data}">'
+    return f'<img alt="A figure that this cell shows." src="{address}">'
 
 
-def _terminal(text: str) -> str:
-    return ansi2html(text) if "\x1b" in text else html.escape(text)
+def _address(kind: str, data: str | list[str]) -> str:
+    """Return a picture's `data:` address; within an `img` element an SVG runs nothing."""
+    text = _joined(data)
+    if kind == "image/svg+xml" and text.lstrip()[:1] == "<":
+        text = base64.b64encode(text.encode("utf-8", "replace")).decode()
+    return f"data:{kind};base64,{''.join(text.split())}"
 
 
 # Tables of checks -------------------------------------------------------------------------------
@@ -262,6 +268,22 @@ def checks_table(table: dict[str, Any]) -> str:
         '<th scope="col">result</th><th scope="col">points</th><th scope="col">check</th></tr>'
         f"</thead><tbody>{''.join(rows)}</tbody></table>"
     )
+
+
+def valid_table(table: Any) -> dict[str, Any] | None:
+    """Return a table of checks if it is one: a student's program can show anything as its type."""
+    if not isinstance(table, dict) or not isinstance(table.get("task"), str):
+        return None
+    checks = table.get("checks")
+    words = ("name", "state", "what", "hint")
+    if not isinstance(checks, list) or not all(
+        isinstance(check, dict)
+        and all(isinstance(check.get(key), str) for key in words)
+        and isinstance(check.get("points"), int | float)
+        for check in checks
+    ):
+        return None
+    return table
 
 
 def _as_text(table: dict[str, Any]) -> str:
@@ -325,7 +347,7 @@ def fill(
         most: points that each graded cell can earn, in the notebook's order.
         mark: from `stamp`.
     """
-    nothing = Mark()
+    nothing, renderer = Mark(), Renderer()
     body = []
     for part in parts:
         if isinstance(part, str):
@@ -334,7 +356,8 @@ def fill(
             grade = marks.cells.get(part[1], nothing)
             body.append(_points(grade, most.get(part[1], 0.0)))
         elif comment := marks.comments.get(part[1], ""):
-            body.append(f'<div class="comment"><b>Comment:</b> {_markdown(comment)}</div>')
+            text = renderer.markdown(comment)
+            body.append(f'<div class="comment"><b>Comment:</b> {text}</div>')
     rows = "".join(
         f'<tr><td><a href="#{html.escape(name)}">{html.escape(name)}</a></td>'
         f"<td>{_points(marks.cells.get(name, nothing), points)}</td></tr>"
@@ -348,12 +371,11 @@ def fill(
     elif marks.needs_person:
         total += " so far; a person has still to read some of it"
     text = "".join(body)
-    scripts = MATHJAX if "$" in text else ""
     name = html.escape(title)
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{name}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{_style()}</style>{scripts}</head><body><main><header><h1>{name}</h1>"
+        f"<style>{_style()}</style></head><body><main><header><h1>{name}</h1>"
         f"<p>{html.escape(student)}: <strong>{total}</strong></p><table class='points'><thead><tr>"
         '<th scope="col">part</th><th scope="col">points</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></header>\n{text}</main></body></html>\n<!-- {mark} -->\n"
@@ -366,17 +388,10 @@ def _points(mark: Mark, most: float) -> str:
     return f"{mark.points:g} / {most:g}"
 
 
-MATHJAX = (  # formulas are set if there is a network, and readable as TeX if there is none
-    '<script async src="https://cdnjs.cloudflare.com/ajax/libs/mathjax/2.7.7/MathJax.js'
-    '?config=TeX-AMS_CHTML-full,Safe"></script><script type="text/x-mathjax-config">'
-    'MathJax.Hub.Config({tex2jax:{inlineMath:[["$","$"]],processEscapes:true}})</script>'
-)
-
-
 @functools.cache
 def _style() -> str:
     dark = HtmlFormatter(style="native").get_style_defs(".code")
-    code = _formatter.get_style_defs(".code")
+    code = HtmlFormatter().get_style_defs(".code")
     return f"{COLOURS}{STYLE}{code}\n@media (prefers-color-scheme:dark){{{dark}}}"
 
 

@@ -6,6 +6,7 @@ that are characters of their own none, so the number of characters says little a
 
 from __future__ import annotations
 
+import re
 import shutil
 import unicodedata
 
@@ -52,3 +53,16 @@ def _width(c: str) -> int:
     if joins or unicodedata.category(c) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(c) in ("W", "F") else 1
+
+
+_ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # colours, movements of the cursor
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"  # with a text
+    r"|\x1b[ -/]*[0-~]?"
+    r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
+)
+
+
+def without_escapes(text: str) -> str:
+    """Return text of several lines without what a terminal would obey, colours among it."""
+    return _ESCAPES.sub("", text)

@@ -14,7 +14,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output, new_raw_ce
 
 from tests.formgrader import PATIENCE, formgrader
 from tests.runner.conftest import PS1, RIGHT, Classroom
+from tests.runner.test_feedback import SLOW
 from tests.runner.test_nbgrader_flow import nbgrader
+from utils.grading.rendering import PLAIN
 
 pytestmark = [
     pytest.mark.slow,
@@ -147,6 +149,26 @@ def worsen(path: Path) -> None:
     path.write_text(json.dumps(notebook), encoding="utf-8")
 
 
+def slow_notebook(room: Classroom, student: str) -> None:
+    """Hand in right work whose texts take minutes to format, with a picture that is missing."""
+    path = room.submit(student, RIGHT | {"written_answer": "![image.png](attachment:image.png)"})
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells += [new_markdown_cell(text) for text in SLOW.values()]
+    notebook.cells += [new_code_cell("x = '" + "(" * 100_000 + "'")]
+    show = "from IPython.display import HTML, Markdown, display\n"
+    notebook.cells += [
+        new_code_cell(f"{show}display({kind}({text[:10]!r} * {len(text) // 10}))")
+        for kind in ("HTML", "Markdown")
+        for text in SLOW.values()
+    ]
+    notebook.cells += [
+        new_code_cell(f"{show}display(Markdown('![x](attachment:other.png)'))"),
+        new_code_cell("print('\\x1b[31mred' * 50_000)"),
+        new_markdown_cell("The *last* cell."),
+    ]
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+
+
 class Watch:
     """Opens pages and keeps what a page does that it must not."""
 
@@ -188,6 +210,7 @@ def room(new_classroom, options) -> Classroom:
     room = new_classroom()
     for name in NAMES:
         hostile_notebook(room, name)
+    slow_notebook(room, "slow")
     room.grade()
     return room
 
@@ -204,6 +227,25 @@ def test_the_courses_own_pages(room, browser):
         page.close()
     assert {row["status"] for row in room.rows().values()} == {"graded"}
     assert {row["score"] for row in room.rows().values()} == {"14"}
+
+
+def test_text_that_cannot_be_formatted_in_time_costs_no_grade(room, browser):
+    row = room.rows()["slow"]
+    assert row["status"] == "graded"
+    assert row["score"] == "14"
+    assert "picture image.png is missing" in row["notes"]
+    own = room.feedback("slow")
+    nbgrader(room.root, "generate_feedback", PS1, "--student", "slow", "--force")
+    theirs = room.course.feedback("slow", PS1).read_text(encoding="utf-8")
+    assert "Student's answer" in theirs  # it is nbgrader's page
+    for text in (theirs, own):
+        page = browser.new_page()
+        page.set_default_timeout(PATIENCE * 1000)
+        page.set_content(text, wait_until="load")
+        assert page.get_by_text(PLAIN).count() > 2
+        assert page.get_by_text("picture image.png is not shown").count() == 1
+        assert page.get_by_text("The last cell.").count() == 1
+        page.close()
 
 
 def test_the_pages_of_generate_feedback(room, browser):
@@ -231,7 +273,7 @@ def test_the_formgrader(room, browser):
         watch.use()
         submissions = page.locator("a[href*='/submissions/']")
         addresses = [link.get_attribute("href") for link in submissions.all()]
-        assert len(set(addresses)) == len(NAMES)
+        assert len(set(addresses)) == len(NAMES) + 1
         for address in sorted(set(addresses)):
             page.goto(home + address.removeprefix(home))
             page.locator("input#written_answer").wait_for(timeout=PATIENCE * 1000)

@@ -69,6 +69,7 @@ class Renderer:
         if not found and (known := _known.get(key)):
             said = known
         else:
+            _process.start()  # which an honest page is not charged for
             started = time.monotonic()
             said = _process.ask(
                 {"kind": kind, "text": text, "found": found, "links": self.links},
@@ -113,6 +114,14 @@ class _Process:
             except (OSError, ValueError):  # it was ended, or cannot be started
                 self.end()
                 return {}
+
+    def start(self) -> None:
+        """Start the process, if it can be started."""
+        with self.lock:
+            try:
+                self._running()
+            except (OSError, ValueError):
+                self.end()
 
     def _running(self) -> subprocess.Popen:
         if self.owner != os.getpid():  # a fork has to leave its parent's process alone

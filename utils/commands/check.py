@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.commands import ROOT, new_parser
+from utils.grading.terminal import clean
 
 SECONDS = 30  # of one cell
 WIDTH = 26  # of what stands before a check's name and its hint
@@ -77,7 +78,7 @@ def main(argv: list[str]) -> int:
     try:
         cells = read(asked.file)
     except FileError as error:
-        print(error, file=sys.stderr)
+        print(clean(error), file=sys.stderr)
         return 2
     try:
         passed = check(cells, asked.file)
@@ -210,7 +211,7 @@ def check(cells: list[Cell], path: Path) -> bool:
         outcome = run(cell, namespace)
         if not cell.is_test:
             if outcome.error:
-                print(f"cell {cell.label} stopped: {outcome.error}\n")
+                print(clean(f"cell {cell.label} stopped: {outcome.error}") + "\n")
             continue
         if not _holds_code(cell.source):  # its tests are put in when the work is graded
             continue
@@ -377,18 +378,18 @@ def show(cell: Cell, outcome: Outcome) -> float:
     points = _given(cell, outcome)
     mark = "✓" if points >= cell.points else "✗"
     name = outcome.tasks[0].name if outcome.tasks else cell.label
-    print(f"{mark} {name}: {points:g} of {cell.points:g} points")
+    print(clean(f"{mark} {name}: {points:g} of {cell.points:g} points"))
     if cell.changed:
         print(f"  ({cell.changed})")
     for task in outcome.tasks:
         for one in task.checks:
             worth = f"{float(one.earned):g}/{float(one.share):g}"
-            print(f"  {MARKS[one.state]:<13}  {worth:>7}  {one.name}")
+            print(f"  {MARKS[one.state]:<13}  {worth:>7}  {clean(one.name)}")
             if one.state != "passed":
-                print(f"{'':{WIDTH}}What happened: {one.what}")
-                print(f"{'':{WIDTH}}Hint: {one.hint}")
+                print(f"{'':{WIDTH}}What happened: {clean(one.what)}")
+                print(f"{'':{WIDTH}}Hint: {clean(one.hint)}")
     if outcome.error:
-        print(f"  the tests stopped: {outcome.error}")
+        print(f"  the tests stopped: {clean(outcome.error)}")
     print()
     return points
 

@@ -30,6 +30,7 @@ from utils.grading.feedback import hide_hidden_tests
 from utils.grading.rendering import Renderer
 from utils.grading.restore import Unreadable
 from utils.grading.sandbox import Limits, Order
+from utils.grading.terminal import clean
 
 
 class SubmissionExporter(NotebookExporter):
@@ -72,7 +73,7 @@ class RestoreCells(NbGraderPreprocessor):
             course = restore.cells_of_gradebook(gradebook, names["assignment"], names["notebook"])
         nb, notes = restore.restore(nb, course)
         for note in notes:
-            self.log.warning("%s: %s", names["student"], note)
+            self.log.warning("%s", clean(f"{names['student']}: {note}"))
         nb.metadata["grading"] = {"notes": notes}
         return nb, resources
 
@@ -114,7 +115,7 @@ class JudgedExecute(NbGraderPreprocessor):
         notes = list(nb.metadata.pop("grading", {}).get("notes", []))
         outcome = run_notebook(nb, order)
         for note in outcome.notes:
-            self.log.warning("%s: %s", names["student"], note)
+            self.log.warning("%s", clean(f"{names['student']}: {note}"))
         show_notes(nb, [*notes, *outcome.notes])
         return nb, resources
 

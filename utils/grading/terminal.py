@@ -18,9 +18,14 @@ def columns() -> int:
     return shutil.get_terminal_size((WIDE, 24)).columns
 
 
-def clean(text: str) -> str:
-    """Return text as one line, with a question mark for what a terminal would obey."""
-    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
+def clean(text: object) -> str:
+    """Return text, or what an error says, as one line that a terminal only shows.
+
+    Every text that may hold a student's words or names goes through it. Line breaks become blanks,
+    so that nobody writes lines of their own; a question mark stands for what a terminal would obey
+    and for characters that change the order of others.
+    """
+    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in str(text))
 
 
 def width(text: str) -> int:

@@ -133,6 +133,54 @@ def test_nbgraders_own_pages_hide_the_same():
 # What else is on the page -------------------------------------------------------------------------
 
 
+def test_what_cost_points_comes_first_by_the_titles_of_the_tasks():
+    table = TABLE | {"hidden": False}
+    unwritten = {
+        "task": "g",
+        "checks": [check | {"state": "unwritten", "what": "not written yet"} for check in
+                   TABLE["checks"]],
+    }  # fmt: skip
+    cells = [
+        new_markdown_cell("# The set\n\n[lecture](../../lectures/01.ipynb) [site](https://a.org)"),
+        new_markdown_cell("## Task 1: Write `e` (1 point)\n\nText."),
+        cell("1", grade_id="test_e_visible"),
+        new_markdown_cell("## Task 2: Write <b>`f` (2 points)\n\nText."),
+        cell("1", new_output("display_data", data={MIME: table}), grade_id="test_f_visible"),
+        new_markdown_cell("## Task 3: Write `g` (2 points)\n\nText."),
+        cell("1", new_output("display_data", data={MIME: unwritten}), grade_id="test_g_hidden"),
+    ]
+    points = {"test_e_visible": 1.0, "test_f_visible": 1.0, "test_g_hidden": 0.0}
+    marks = Marks({name: Mark(auto=value, needs_person=False) for name, value in points.items()})
+    most = {"test_e_visible": 1.0, "test_f_visible": 2.0, "test_g_hidden": 2.0}
+    page = filled(new_notebook(cells=cells), marks, most)
+    head, _, rest = page.partition("</header>")
+    reader = Reader(head)
+    assert head.count("<table") == 1
+    places = [reader.text.index(words) for words in (
+        "What cost points", "Task 3: Write g", "hidden checks: 2 checks", "not written yet",
+        "Task 2: Write <b>f", "visible checks: rows sum to 1", "Use ", "Task 1: Write e",
+    )]  # fmt: skip
+    assert places == sorted(places)
+    links = [about["href"] for tag, about in reader.elements if tag == "a"]
+    assert links == [f"#{name}" for name in (
+        "test_g_hidden", "test_g_hidden", "test_f_visible", "test_f_visible", "test_e_visible",
+    )]  # fmt: skip
+    assert all(f'id="{link[1:]}"' in rest for link in links)
+    assert "test_f_visible" not in Reader(page).text  # no grade id is shown
+    assert "<details><summary>The set</summary>" in rest
+    other = [about.get("href") for tag, about in Reader(rest).elements if tag == "a"]
+    assert other == [None, "https://a.org"]
+
+
+def test_points_that_a_person_gave_are_not_explained_by_checks():
+    shown = cell("1", new_output("display_data", data={MIME: TABLE}), grade_id="test_f")
+    marks = Marks({"test_f": Mark(auto=1.0, manual=0.5, needs_person=False)})
+    head = filled(new_notebook(cells=[shown]), marks, {"test_f": 2.0}).partition("</header>")[0]
+    assert "points not given" in head
+    assert "−1.5" in head
+    assert "rows sum to 1" not in head
+
+
 def test_points_comments_penalty_and_what_is_still_to_come():
     cells = [
         cell("f", grade_id="test_f"),

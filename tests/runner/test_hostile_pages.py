@@ -229,11 +229,31 @@ def test_the_courses_own_pages(room, browser):
     assert {row["score"] for row in room.rows().values()} == {"14"}
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_feedback_page_fits_every_screen(room, browser, width, scheme):
+    for name in (*NAMES, "slow"):
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
+        )
+        page = context.new_page()
+        page.goto(room.course.feedback(name, PS1).as_uri())
+        assert page.locator("details[open]").count() == 0  # the text of the assignment is folded
+        page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        paper, ink = page.evaluate(
+            "['backgroundColor', 'color'].map(key => getComputedStyle(document.body)[key])"
+        )
+        assert ("255, 255, 255" in paper) == (scheme == "light")
+        assert paper != ink
+        context.close()
+
+
 def test_text_that_cannot_be_formatted_in_time_costs_no_grade(room, browser):
     row = room.rows()["slow"]
     assert row["status"] == "graded"
     assert row["score"] == "14"
-    assert "picture image.png is missing" in row["notes"]
+    assert "picture image.png is not shown" in row["notes"]
     own = room.feedback("slow")
     nbgrader(room.root, "generate_feedback", PS1, "--student", "slow", "--force")
     theirs = room.course.feedback("slow", PS1).read_text(encoding="utf-8")

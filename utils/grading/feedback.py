@@ -16,15 +16,18 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import unquote
 
+from markupsafe import Markup
 from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_solution, is_task
 from pygments.formatters import HtmlFormatter
 
 from utils.checks import MARKS, MIME
+from utils.grading import templates
 from utils.grading.marks import Mark, Marks
 from utils.grading.record import NOTES_ID
 from utils.grading.rendering import Renderer
@@ -98,9 +101,11 @@ def page(
     """
     renderer = renderer or Renderer()
     parts: list[Part] = []
+    task, about = "", About()
     for cell in notebook.cells:
+        task = _heading(cell) or task
         try:
-            parts += _cell(NotebookNode(cell), files or {}, renderer)
+            parts += _cell(NotebookNode(cell), task, about, files or {}, renderer)
         except Exception:  # whatever a student has found must not cost the grade
             parts += _unshown(cell)
     joined: list[Part] = []
@@ -109,7 +114,47 @@ def page(
             joined[-1] += part
         else:
             joined.append(part)
-    return joined
+    return [*joined, ("about", json.dumps(vars(about)))]
+
+
+@dataclass
+class About:
+    """What the table at the top needs to know of a notebook.
+
+    Attributes:
+        titles: of graded cells by grade id: the task's title, and which part of it the cell is.
+        lost: of graded cells by grade id: checks that cost points, with `name`, `points`, `hint`.
+    """
+
+    titles: dict[str, tuple[str, str]] = field(default_factory=dict)
+    lost: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+
+def _heading(cell: NotebookNode) -> str:
+    """Return the title that a cell of text begins with, "" if it has none."""
+    if cell.cell_type != "markdown" or is_solution(cell):
+        return ""
+    found = re.match(r"#{1,4} +(.{1,200})", cell.source)
+    title = found[1].strip() if found else ""
+    return re.sub(r" \([\d.]+ points?\)$", "", title).replace("`", "")
+
+
+def _part(cell: NotebookNode) -> str:
+    """Return what a graded cell is within its task."""
+    if is_solution(cell) or is_task(cell):
+        return "your answer"
+    name = cell.metadata.nbgrader.grade_id
+    return next((f"{kind} checks" for kind in ("visible", "hidden") if name.endswith(kind)), name)
+
+
+def _lost(table: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the checks that cost points; those of a task that was not begun as one."""
+    lost = [check for check in table["checks"] if check["state"] != "passed"]
+    if lost and {check["state"] for check in lost} <= {"unwritten", "undefined"}:
+        total = sum(check["points"] for check in lost)
+        name = "one check" if len(lost) == 1 else f"{len(lost)} checks"
+        return [{"name": name, "points": total, "hint": lost[0]["what"]}]
+    return [{key: check[key] for key in ("name", "points", "hint")} for check in lost]
 
 
 def _unshown(cell: NotebookNode) -> list[Part]:
@@ -120,7 +165,13 @@ def _unshown(cell: NotebookNode) -> list[Part]:
     return [*parts, "</section>\n"]
 
 
-def _cell(cell: NotebookNode, files: Mapping[str, bytes], renderer: Renderer) -> list[Part]:
+def _cell(
+    cell: NotebookNode,
+    task: str,
+    about: About,
+    files: Mapping[str, bytes],
+    renderer: Renderer,
+) -> list[Part]:
     if cell.cell_type == "code" and "outputs" in cell:
         cell.outputs = [NotebookNode(output) for output in cell.outputs]
         hide_hidden_tests(cell)
@@ -129,33 +180,45 @@ def _cell(cell: NotebookNode, files: Mapping[str, bytes], renderer: Renderer) ->
     kind = "test" if graded and not answer else "answer" if answer else "plain"
     if cell.get("id") == NOTES_ID:
         kind = "notes"
-    parts: list[Part] = [f'<section class="{kind}"']
-    if name:
-        parts += [f' id="{html.escape(name)}" aria-label="{html.escape(name)}"']
-    parts.append(">")
+    attributes = f' id="{html.escape(name)}" aria-label="{html.escape(name)}"' if name else ""
+    parts: list[Part] = [f'<section class="{kind}"{attributes}>']
     if graded and name:
-        parts += [f'<p class="head"><code>{html.escape(name)}</code> ', ("points", name), "</p>"]
+        about.titles[name] = task or name, _part(cell)
+        title = html.escape(": ".join(filter(None, about.titles[name])))
+        parts += [f'<h2 class="head">{title} (', ("points", name), ")</h2>"]
     if cell.cell_type == "markdown":
         shown = pictures(cell.source, cell.get("attachments", {}), files)
-        parts.append(f'<div class="text">{renderer.markdown(cell.source, shown)}</div>')
+        text = f'<div class="text">{renderer.markdown(cell.source, shown)}</div>'
+        parts.append(_folded(_first_words(cell), text) if kind == "plain" else text)
     elif cell.cell_type == "code":
-        if kind == "test":
-            code = _code(cell.source, renderer)
-            parts.append(f"<details><summary>its tests</summary>{code}</details>")
-        elif cell.source.strip():
-            parts.append(_code(cell.source, renderer))
+        code = _code(cell.source, renderer) if cell.source.strip() else ""
+        given = kind == "plain" and bool(name)  # the course's, and the same for all
+        folded = "its tests" if kind == "test" else name if given else ""
+        parts.append(_folded(folded, code) if folded and code else code)
         for output in cell.get("outputs", []):
-            if kind != "test":
+            table = valid_table(output.get("data", {}).get(MIME)) if kind == "test" else None
+            if table:
+                about.lost.setdefault(name, []).extend(_lost(table))
+                parts.append(checks_table(table))
+            elif kind != "test" or output.output_type != "execute_result":  # the points are above
                 parts.append(output_html(output, renderer, files))
-            elif output.output_type != "execute_result":  # the points stand above
-                table = valid_table(output.get("data", {}).get(MIME))
-                parts.append(checks_table(table) if table else output_html(output, renderer, files))
     else:
         parts.append(f"<pre>{html.escape(cell.source)}</pre>")
     if answer:
         parts.append(("comment", name))
     parts.append("</section>\n")
     return parts
+
+
+def _first_words(cell: NotebookNode) -> str:
+    """Return what a folded text is called: its title, or the beginning of its first line."""
+    line = re.sub(r"[*`>#|]+", "", cell.source.strip().split("\n", 1)[0][:200]).strip()
+    return _heading(cell) or (line if len(line) <= 60 else f"{line[:59]}…")
+
+
+def _folded(title: str, content: str) -> str:
+    summary = html.escape(title or "text")
+    return f"<details><summary>{summary}</summary>{content}</details>"
 
 
 def _code(source: str, renderer: Renderer) -> str:
@@ -348,42 +411,85 @@ def fill(
         mark: from `stamp`.
     """
     nothing, renderer = Mark(), Renderer()
-    body = []
+    body, about = [], About()
     for part in parts:
         if isinstance(part, str):
             body.append(part)
+        elif part[0] == "about":
+            about = About(**json.loads(part[1]))
         elif part[0] == "points":
             grade = marks.cells.get(part[1], nothing)
             body.append(_points(grade, most.get(part[1], 0.0)))
         elif comment := marks.comments.get(part[1], ""):
             text = renderer.markdown(comment)
             body.append(f'<div class="comment"><b>Comment:</b> {text}</div>')
-    rows = "".join(
-        f'<tr><td><a href="#{html.escape(name)}">{html.escape(name)}</a></td>'
-        f"<td>{_points(marks.cells.get(name, nothing), points)}</td></tr>"
-        for name, points in most.items()
-    )
-    if marks.penalty:
-        rows += f"<tr><td>handed in late</td><td>−{marks.penalty:g}</td></tr>"
     total = f"{marks.score:g} of {sum(most.values()):g} points"
     if status != "graded":
         total = "not graded: your file cannot be read"
     elif marks.needs_person:
         total += " so far; a person has still to read some of it"
-    text = "".join(body)
-    name = html.escape(title)
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{name}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{_style()}</style></head><body><main><header><h1>{name}</h1>"
-        f"<p>{html.escape(student)}: <strong>{total}</strong></p><table class='points'><thead><tr>"
-        '<th scope="col">part</th><th scope="col">points</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table></header>\n{text}</main></body></html>\n<!-- {mark} -->\n"
+    tasks = _tasks(about, marks, most)
+    costs = any(task["lost"] for task in tasks) or marks.penalty
+    return templates.render(
+        "feedback.html.j2",
+        title=title,
+        style=Markup(_style()),
+        student=student,
+        total=total,
+        caption="What cost points" if costs else "Points",
+        tasks=tasks,
+        penalty=f"{marks.penalty:g}" if marks.penalty else "",
+        body=Markup("".join(body)),
+        mark=mark,
     )
 
 
+def _tasks(about: About, marks: Marks, most: dict[str, float]) -> list[dict[str, Any]]:
+    """Return the tasks with their points and what cost some, the dearest first."""
+    tasks: dict[str, list[str]] = {}
+    for name in most:
+        title, _ = about.titles.get(name, (name, ""))
+        tasks.setdefault(title, []).append(name)
+    found = []
+    for title, names in tasks.items():
+        lost, points, waits = [], 0.0, False
+        for name in names:
+            grade = marks.cells.get(name, Mark())
+            points += grade.points
+            if _to_come(grade):
+                waits = True
+                continue
+            missing = most[name] - grade.points
+            checks = about.lost.get(name, [])
+            if abs(sum(check["points"] for check in checks) - missing) > 1e-6:
+                checks = []  # a person gave other points, or the tests did not run
+            if not checks and missing > 1e-6:
+                checks = [{"name": "points not given", "points": missing, "hint": ""}]
+            part = about.titles.get(name, ("", ""))[1]
+            lost += [
+                {
+                    "cell": name,
+                    "name": f"{part}: {check['name']}" if part else check["name"],
+                    "points": f"{check['points']:g}",
+                    "hint": Markup(prose(check["hint"])),
+                }
+                for check in checks
+            ]
+        total = sum(most[name] for name in names)
+        shown = f"{points:g} / {total:g}"
+        if waits:
+            shown = f"to come, of {total:g}" if len(names) == 1 else f"{shown} so far"
+        found.append({"cell": names[0], "title": title, "points": shown, "lost": lost})
+    cost = {task["title"]: sum(float(one["points"]) for one in task["lost"]) for task in found}
+    return sorted(found, key=lambda task: -cost[task["title"]])
+
+
+def _to_come(mark: Mark) -> bool:
+    return mark.needs_person and mark.manual is None and mark.auto is None
+
+
 def _points(mark: Mark, most: float) -> str:
-    if mark.needs_person and mark.manual is None and mark.auto is None:
+    if _to_come(mark):
         return f"to come, of {most:g}"
     return f"{mark.points:g} / {most:g}"
 
@@ -402,23 +508,30 @@ COLOURS = """
 @media (prefers-color-scheme:dark){:root{--ink:#e8e8e8;--soft:#b9b9b9;--paper:#17191c;
 --shade:#23262a;--line:#45484d;--lost:#3d2a1e;--said:#1c3040;--link:#7cc4f0}}
 body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);margin:0}
-a{color:var(--link)}
+a[href]{color:var(--link)}
 """
 STYLE = """
-main{max-width:52rem;margin:0 auto;padding:1rem}
+main{max-width:52rem;margin:0 auto;padding:1rem;overflow-wrap:anywhere}
 section{margin:0 0 1rem}
-.answer{border-left:4px solid #0072b2;padding-left:.8rem}
-.test{border-left:4px solid #999;padding-left:.8rem}
+.answer,.test{border-left:4px solid #0072b2;padding-left:.8rem}
+.test{border-color:#999}
 .notes{border:1px solid #d55e00;padding:0 .8rem}
-.head{margin:0;color:var(--soft)}
-pre{background:var(--shade);padding:.6rem;overflow-x:auto;white-space:pre-wrap;font-size:.85rem}
+.head{margin:.2rem 0;font-size:1.1rem}
+summary{cursor:pointer;color:var(--soft)}
+pre{background:var(--shade);padding:.6rem;white-space:pre-wrap;font-size:.85rem}
 pre.code{background:var(--paper);border:1px solid var(--line)}
 pre.error,pre.stderr{background:var(--lost)}
 table{border-collapse:collapse;margin:.5rem 0}
+.text,.html{overflow-x:auto;overflow-y:hidden}
+.text table,.html table{display:block;overflow-x:auto;overflow-wrap:normal}
+math[display=block]{overflow-x:auto;overflow-y:hidden;padding:.2rem 0}
 caption{text-align:left;font-weight:600}
 th,td{text-align:left;vertical-align:top;padding:.2rem .8rem .2rem 0}
 th,td{border-bottom:1px solid var(--line)}
-td:first-child{white-space:nowrap}
+.checks th,.checks td:nth-child(-n+2),.points td:last-child{white-space:nowrap}
+.points td:last-child{text-align:right}
+.points{width:100%}
+.points tbody tr.lost td{padding-left:.8rem}
 tr.lost{background:var(--lost)}
 .comment{background:var(--said);padding:.4rem .8rem}
 img,svg{max-width:100%}

@@ -142,7 +142,7 @@ def grade(terms: Terms, job: Job) -> Result:
     renderer = Renderer()
     page = feedback.page(notebook, job.files, renderer)
     if renderer.lost:
-        outcome.notes += [f"picture {name} is missing" for name in renderer.lost[:MANY]]
+        outcome.notes += [f"picture {name} is not shown" for name in renderer.lost[:MANY]]
         execute.show_notes(notebook, outcome.notes)
     readable = outcome.status == "graded"
     record = {

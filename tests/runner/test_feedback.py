@@ -154,7 +154,7 @@ def test_what_cost_points_comes_first_by_the_titles_of_the_tasks():
     most = {"test_e_visible": 1.0, "test_f_visible": 2.0, "test_g_hidden": 2.0}
     page = filled(new_notebook(cells=cells), marks, most)
     head, _, rest = page.partition("</header>")
-    reader = Reader(head)
+    reader = Reader(f"{head}</header></main></body></html>")
     assert head.count("<table") == 1
     places = [reader.text.index(words) for words in (
         "What cost points", "Task 3: Write g", "hidden checks: 2 checks", "not written yet",
@@ -168,7 +168,11 @@ def test_what_cost_points_comes_first_by_the_titles_of_the_tasks():
     assert all(f'id="{link[1:]}"' in rest for link in links)
     assert "test_f_visible" not in Reader(page).text  # no grade id is shown
     assert "<details><summary>The set</summary>" in rest
-    other = [about.get("href") for tag, about in Reader(rest).elements if tag == "a"]
+    other = [
+        about.get("href")
+        for tag, about in Reader(f"<html><body><main>{rest}").elements
+        if tag == "a"
+    ]
     assert other == [None, "https://a.org"]
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import shutil
-import unicodedata
+
+from wcwidth import wcswidth
 
 WIDE = 120  # columns where nobody says how many there are: behind a pipe, in a file
 
@@ -29,35 +30,24 @@ def clean(text: object) -> str:
 
 
 def width(text: str) -> int:
-    """Return how many columns a terminal needs for text."""
-    return sum(map(_width, text))
+    """Return how many columns a terminal needs for text from `clean`."""
+    return max(0, wcswidth(text))
 
 
 def cut(text: str, most: int) -> str:
     """Return text, or its beginning and an ellipsis where it needs more columns than `most`."""
     if width(text) <= most:
         return text
-    kept = []
-    left = most - 1  # for the ellipsis
-    for c in text:
-        left -= _width(c)
-        if left < 0:
-            break
-        kept.append(c)
-    return "".join(kept) + "…"
+    low, high = 0, len(text)
+    while low < high:  # the longest beginning that leaves a column for the ellipsis
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if width(text[:middle]) < most else (low, middle - 1)
+    return text[:low] + "…"
 
 
 def pad(text: str, wide: int) -> str:
     """Return text with spaces behind it, so that it needs `wide` columns."""
     return text + " " * (wide - width(text))
-
-
-def _width(c: str) -> int:
-    """Return how many columns a character needs."""
-    joins = "\u1160" <= c <= "\u11ff"  # the second half of a Korean syllable
-    if joins or unicodedata.category(c) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(c) in ("W", "F") else 1
 
 
 _ESCAPES = re.compile(

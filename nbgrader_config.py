@@ -90,7 +90,9 @@ c.JudgedExecute.output_bytes = 1 << 20  # kept of a cell's output, from its head
 # ... and what single problem sets need instead: {"ps5_two_layer_net": {"cell_seconds": 60}}.
 c.JudgedExecute.problem_sets = {}
 
-# A student's notebook may hold HTML, and staff look at it while logged in: no scripts in either.
+# A student's notebook may hold HTML, and staff look at it while logged in: on the pages of the
+# formgrader and of `nbgrader generate_feedback`, nothing of it runs or loads anything.
+c.HTMLExporter.preprocessors = ["utils.grading.steps.SafePage"]
 c.HTMLExporter.sanitize_html = True
 # --- end of the judge's part ----------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """Feedback: points and hints for every check, and nothing of what is hidden."""
 
+import base64
 import re
 
 import nbformat
@@ -11,8 +12,9 @@ from tests.problem_sets.grading import execute, read
 from tests.runner.conftest import PS1, RIGHT
 from tests.runner.test_report import Reader
 from utils.checks import MIME
-from utils.grading import feedback
+from utils.grading import feedback, rendering
 from utils.grading.marks import Mark, Marks
+from utils.grading.rendering import Renderer
 from utils.grading.restore import without_hidden_tests
 from utils.grading.steps import HideHiddenTests
 
@@ -131,6 +133,58 @@ def test_nbgraders_own_pages_hide_the_same():
 # What else is on the page -------------------------------------------------------------------------
 
 
+def test_what_cost_points_comes_first_by_the_titles_of_the_tasks():
+    table = TABLE | {"hidden": False}
+    unwritten = {
+        "task": "g",
+        "checks": [check | {"state": "unwritten", "what": "not written yet"} for check in
+                   TABLE["checks"]],
+    }  # fmt: skip
+    cells = [
+        new_markdown_cell("# The set\n\n[lecture](../../lectures/01.ipynb) [site](https://a.org)"),
+        new_markdown_cell("## Task 1: Write `e` (1 point)\n\nText."),
+        cell("1", grade_id="test_e_visible"),
+        new_markdown_cell("## Task 2: Write <b>`f` (2 points)\n\nText."),
+        cell("1", new_output("display_data", data={MIME: table}), grade_id="test_f_visible"),
+        new_markdown_cell("## Task 3: Write `g` (2 points)\n\nText."),
+        cell("1", new_output("display_data", data={MIME: unwritten}), grade_id="test_g_hidden"),
+    ]
+    points = {"test_e_visible": 1.0, "test_f_visible": 1.0, "test_g_hidden": 0.0}
+    marks = Marks({name: Mark(auto=value, needs_person=False) for name, value in points.items()})
+    most = {"test_e_visible": 1.0, "test_f_visible": 2.0, "test_g_hidden": 2.0}
+    page = filled(new_notebook(cells=cells), marks, most)
+    head, _, rest = page.partition("</header>")
+    reader = Reader(f"{head}</header></main></body></html>")
+    assert head.count("<table") == 1
+    places = [reader.text.index(words) for words in (
+        "What cost points", "Task 3: Write g", "hidden checks: 2 checks", "not written yet",
+        "Task 2: Write <b>f", "visible checks: rows sum to 1", "Use ", "Task 1: Write e",
+    )]  # fmt: skip
+    assert places == sorted(places)
+    links = [about["href"] for tag, about in reader.elements if tag == "a"]
+    assert links == [f"#{name}" for name in (
+        "test_g_hidden", "test_g_hidden", "test_f_visible", "test_f_visible", "test_e_visible",
+    )]  # fmt: skip
+    assert all(f'id="{link[1:]}"' in rest for link in links)
+    assert "test_f_visible" not in Reader(page).text  # no grade id is shown
+    assert "<details><summary>The set</summary>" in rest
+    other = [
+        about.get("href")
+        for tag, about in Reader(f"<html><body><main>{rest}").elements
+        if tag == "a"
+    ]
+    assert other == [None, "https://a.org"]
+
+
+def test_points_that_a_person_gave_are_not_explained_by_checks():
+    shown = cell("1", new_output("display_data", data={MIME: TABLE}), grade_id="test_f")
+    marks = Marks({"test_f": Mark(auto=1.0, manual=0.5, needs_person=False)})
+    head = filled(new_notebook(cells=[shown]), marks, {"test_f": 2.0}).partition("</header>")[0]
+    assert "points not given" in head
+    assert "−1.5" in head
+    assert "rows sum to 1" not in head
+
+
 def test_points_comments_penalty_and_what_is_still_to_come():
     cells = [
         cell("f", grade_id="test_f"),
@@ -195,6 +249,186 @@ def test_pictures_and_colours_are_shown():
     assert [about["src"] for about in pictures] == [f"data:image/png;base64,{pixel}"] * 2
     assert all(about["alt"] for about in pictures)
     assert "\x1b" not in page
+
+
+PIXEL = "iVBORw0KGgo="
+SHOWN = f"data:image/png;base64,{PIXEL}"
+
+
+@pytest.mark.parametrize(
+    ("link", "name"),
+    [
+        ("attachment:my%20scan.png", "my scan.png"),
+        ("attachment:L%C3%B6sung.png", "L\u00f6sung.png"),
+        ("attachment:L%C3%B6sung.png", "Lo\u0308sung.png"),  # as macOS writes names
+        ("attachment:L%C3%B6sung.png", "L%C3%B6sung.png"),
+        ("attachment:100%.png", "100%.png"),
+    ],
+)
+def test_a_picture_is_found_however_its_name_is_written(link, name):
+    for source in (f"![x]({link})", f'<img src="{link}">'):
+        shown = new_markdown_cell(source)
+        shown["attachments"] = {name: {"image/png": PIXEL}}
+        page = filled(new_notebook(cells=[shown]))
+        assert [about.get("src") for tag, about in Reader(page).elements if tag == "img"] == [SHOWN]
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "gif", "webp", "svg+xml"])
+def test_pictures_of_all_usual_kinds_are_shown(kind):
+    shown = new_markdown_cell("![x](attachment:x)")
+    svg = '<svg xmlns="http://www.w3.org/2000/svg"></svg>'
+    shown["attachments"] = {"x": {f"image/{kind}": svg if "svg" in kind else PIXEL}}
+    page = filled(new_notebook(cells=[shown]))
+    (about,) = (about for tag, about in Reader(page).elements if tag == "img")
+    assert about["src"].startswith(f"data:image/{kind};base64,")
+
+
+def test_a_picture_beside_the_notebook_is_shown():
+    parts = feedback.page(
+        new_notebook(cells=[new_markdown_cell("![x](my%20photo.PNG) ![y](./my%20photo.PNG)")]),
+        {"my photo.PNG": base64.b64decode(PIXEL), "secret.txt": b"not asked for"},
+    )
+    assert parts[0].count(SHOWN) == 2
+
+
+@pytest.mark.parametrize(
+    ("link", "attachments", "name", "why"),
+    [
+        ("attachment:image.png", {}, "image.png", "it is not in the notebook"),
+        ("image.png", {}, "image.png", "it is not in the notebook"),
+        ("../../other/image.png", {}, "../../other/image.png", "it is not in the notebook"),
+        ("https://example.org/x.png", {}, "https://example.org/x.png", "are not loaded"),
+        ("attachment:x.heic", {"x.heic": {"image/heic": PIXEL}}, "x.heic", "of this kind"),
+        ("attachment:x.png", {"x.png": {"image/png": '"><b>'}}, "x.png", "of this kind"),
+        ("attachment:x.png", {"x.png": {}}, "x.png", "it is not in the notebook"),
+    ],
+)
+def test_a_picture_that_cannot_be_shown_is_named_with_the_reason(link, attachments, name, why):
+    shown = new_markdown_cell(f"Before ![x]({link}) after")
+    shown["attachments"] = attachments
+    renderer = Renderer()
+    text = Reader(feedback.page(new_notebook(cells=[shown]), None, renderer)[0]).text
+    assert f"picture {name} is not shown" in text
+    assert why in text
+    assert "Before" in text
+    assert "after" in text
+    assert renderer.lost == [name]
+
+
+# Rendering that takes long or fails ---------------------------------------------------------------
+
+SLOW = {
+    "open elements": "<div>" * 55_000,
+    "links": "[a](" * 70_000,
+    "dollars": "$$a" * 90_000,
+    "environments": "\\begin{a}\n" * 30_000,
+    "a long text": "x " * 200_000,
+    "brackets": "[" * 250_000,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", SLOW.values(), ids=SLOW)
+def test_a_text_that_takes_long_is_shown_as_plain_text_and_the_next_as_usual(source):
+    cells = [new_markdown_cell(text) for text in (source, "*emphasis*")]
+    page = feedback.page(new_notebook(cells=cells))[0]
+    assert rendering.PLAIN in page
+    assert page.count(rendering.PLAIN) == 1
+    assert "<em>emphasis</em>" in page
+    assert source.strip()[:50] in Reader(page).text
+
+
+@pytest.mark.slow
+def test_a_page_of_many_slow_texts_comes_to_an_end():
+    cells = [new_markdown_cell(f"{number}" + SLOW["links"]) for number in range(200)]
+    assert feedback.page(new_notebook(cells=cells))[0].count(rendering.PLAIN) == 200
+
+
+def test_without_a_process_that_renders_all_is_plain_text(monkeypatch, tmp_path):
+    monkeypatch.setattr(rendering, "_process", rendering._Process())
+    monkeypatch.setattr(rendering, "_known", {})
+    monkeypatch.setattr(rendering.sys, "executable", str(tmp_path / "gone"))
+    cells = [new_markdown_cell("**b** <script>"), cell("print(1) < 2", grade=False)]
+    text = Reader(filled(new_notebook(cells=cells))).text
+    assert "**b** <script>" in text
+    assert "print(1) < 2" in text
+
+
+def test_a_renderer_that_dies_is_started_again(monkeypatch):
+    assert "<em>" in Renderer().markdown("*before*")
+    rendering._process.child.kill()
+    assert rendering.PLAIN in Renderer().markdown("*meanwhile*")
+    assert "<em>" in Renderer().markdown("*after*")
+
+
+def test_a_cell_that_cannot_be_shown_keeps_its_points_and_its_secrets(monkeypatch):
+    monkeypatch.setattr(feedback, "hide_hidden_tests", lambda cell: 1 / 0)
+    cells = [cell(hidden(SECRET)), new_markdown_cell("fine")]
+    marks = Marks({"test_f_hidden": Mark(auto=2.0, needs_person=False)})
+    page = filled(new_notebook(cells=cells), marks, {"test_f_hidden": 2.0})
+    assert SECRET not in page
+    text = Reader(page).text
+    assert "This cell cannot be shown; its points count." in text
+    assert text.count("2 / 2") == 2  # in the table, and where the cell would be
+    assert "fine" in text
+
+
+@pytest.mark.parametrize(
+    "table",
+    [5, "x", [], {}, {"task": "f"}, {"task": "f", "checks": 5}, {"task": "f", "checks": [5]},
+     {"task": 1, "checks": []}, {"task": "f", "checks": [{"name": "x"}]}],
+)  # fmt: skip
+def test_what_only_claims_to_be_a_table_of_checks_is_none(table):
+    for grade in (True, False):
+        shown = cell("1", new_output("display_data", data={MIME: table, "text/plain": "plain"}))
+        shown.metadata.nbgrader.grade = grade
+        assert "plain" in Reader(filled(new_notebook(cells=[shown]))).text
+
+
+def test_a_students_cell_shows_no_table_of_checks():
+    forged = TABLE | {"checks": [TABLE["checks"][1]]}
+    output = new_output("display_data", data={MIME: forged, "text/plain": "plain"})
+    page = filled(new_notebook(cells=[cell("1", output, grade=False, solution=True)]))
+    assert 'class="checks"' not in page
+
+
+# Formulas -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tex", "parts"),
+    [
+        (r"\frac{\partial L}{\partial W}", ["<mfrac>", "∂"]),
+        (r"a < b", ["&lt;"]),
+        (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", ["<mtable>", "<mtr>"]),
+        (r"\begin{cases}1&x>0\\0&x\le0\end{cases}", ["<mtable>", "≤"]),
+        (r"\begin{aligned}a&=b\\c&=d\end{aligned}", ["<mtable", "<mtd"]),
+        (r"\text{<script>alert(1)</script>}", ["&lt;script&gt;"]),
+        (r"\href{javascript:alert(1)}{x}", ["<mi>x</mi>"]),
+        (r"\style{background:url(//evil)}{x}", ["<mi>x</mi>"]),
+    ],
+)
+def test_a_formula_is_mathml(tex, parts):
+    for text in (f"so ${tex}$ it is", f"$$\n{tex}\n$$"):
+        page = Renderer().markdown(text)
+        assert "<math display=" in page
+        assert all(part in page for part in parts)
+        assert not re.search(r"<script|javascript| style=|href=|evil", page)
+
+
+@pytest.mark.parametrize(
+    "tex",
+    [r"\frac{1", r"x^", r"\unknown{x}", r"{" * 500, r"\left(" * 400, "a" * 3000, r"\begin{x}"],
+)
+def test_tex_that_cannot_be_read_is_shown_as_it_is(tex):
+    page = Renderer().markdown(f"so ${tex}$ it is *well*")
+    assert tex in Reader(page).text
+    assert "<em>well</em>" in page
+    assert "<math" not in page
+
+
+def test_a_price_is_no_formula():
+    assert "<math" not in Renderer().markdown("It costs \\$5, or `$x$`.")
 
 
 def test_a_page_knows_whether_it_is_current(tmp_path):

@@ -89,6 +89,40 @@ def test_no_field_is_a_formula():
             assert field.lstrip(" ")[:1] not in set("=+-@\t\r|%＝")
 
 
+SIGNS = "=+-@＝＋－＠﹦﹢﹣﹫|%"
+BLANKS = [
+    "", " ", "\t", "\n", "\r", "\r\n", "\u3000", "\xa0", "\u2003", "\u200b", "\ufeff", "\u202e",
+    "\x0b", "\x0c", "\x01", "\xad", "\u2060", " \t\u3000",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("write", [report.to_csv, report.to_canvas, report.to_moodle])
+def test_no_field_is_a_formula_whatever_a_spreadsheet_divides_at(delimiter, write):
+    starts = [blank + sign for blank in BLANKS for sign in SIGNS]
+    texts = [
+        before + start + "1+1" + after
+        for start in starts
+        for before in ("", "a;", "a\t", "a\n", 'a";', "a,b;")
+        for after in ("", ";b", '"', "\n;")
+    ]
+    people = {text: {"first_name": text, "last_name": text, "email": text} for text in texts}
+    rows = [row(text, True, notes=[text, text]) for text in texts]
+    for line in csv.reader(
+        io.StringIO(write(make(*rows, people=people))[1:], newline=""), delimiter=delimiter
+    ):
+        for field in line:
+            for part in field.splitlines() or [""]:  # quotes within a field may not be seen
+                inner = part.lstrip("".join(BLANKS) + " ")
+                assert inner[:1] not in set(SIGNS)
+
+
+def test_text_that_is_no_formula_is_left_alone():
+    names = ["Jean-Luc", "a=b", "x; y", "50 %", "ben@home", "2 - 1", "a|b", "山田-太郎"]
+    _, *body = lines(report.to_csv(make(*(row(name) for name in names))))
+    assert [line[0] for line in body] == names
+
+
 def test_numbers_stay_numbers():
     (_, line) = lines(report.to_csv(make(row("a", True, True, score=2.25))))
     assert line[3:6] == ["2.25", "9", "False"]

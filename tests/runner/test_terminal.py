@@ -124,6 +124,41 @@ def test_with_quiet_submissions_that_cannot_be_read_are_problems(classroom, caps
     assert len(said(quiet=False)) == len(said(quiet=True, students=["ben"])) == 2
 
 
+FORGED = "ben: 100 graded"
+HOSTILE = f"\x1b[2J\x1b]0;title\x07\r\x9b31m\u202e\u2066\u2028\n{FORGED}"
+
+
+def assert_only_shown(said: str) -> None:
+    assert all(c.isprintable() or c == "\n" for c in said), ascii(said)
+    assert not [line for line in said.splitlines() if line.strip().startswith(FORGED)]
+
+
+@pytest.mark.slow
+def test_no_command_prints_what_a_terminal_obeys(classroom):
+    raising = {"softmax": f"def softmax(a):\n    raise ValueError({HOSTILE!r})\n"}
+    classroom.submit(HOSTILE, RIGHT | raising)
+    classroom.submit(f"{HOSTILE}2", b"[" + HOSTILE.encode())
+    other = classroom.submit(f"{HOSTILE}3", RIGHT | {"written_answer": f"![]({HOSTILE.strip()})"})
+    other.rename(other.with_name(f"{HOSTILE}.ipynb"))
+    own = classroom.submit("4", RIGHT | raising)
+    for command in ("grade", "report"):
+        for more in ((), ("--quiet",), ("--students", f'"{HOSTILE}4"'), ("--similarity",)):
+            if command == "grade" and "--similarity" in more:
+                continue
+            if command == "report" and more not in ((), ("--similarity",)):
+                continue
+            arguments = [PS1, *more, *(classroom.options if command == "grade" else ())]
+            status = 1 if "--students" in more else 0
+            said = classroom.run(command, *arguments, status=status)
+            assert said or more == ("--quiet",)
+            assert_only_shown(said)
+    for path in (own, own.with_name(f"{HOSTILE}.ipynb")):
+        command = [sys.executable, "-P", "-c", FRONT_DOOR, "check", str(path)]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=240)
+        assert result.returncode in (1, 2)
+        assert_only_shown(result.stdout + result.stderr)
+
+
 # Arguments --------------------------------------------------------------------------------------
 
 

@@ -124,7 +124,7 @@ def grade(course: Course, local: LocalWorkers) -> tuple[int, Report]:
     with Bar(quiet=False) as bar:
         progress, report = runner.grade(course, PROBLEM_SET, watch=bar.show, local=local)
     for failure in progress.failures:
-        print(f"{failure.student}: not graded: {failure.why}", file=sys.stderr)
+        print(clean(f"{failure.student}: not graded: {failure.why}"), file=sys.stderr)
     return len(progress.failures), report
 
 

@@ -90,12 +90,12 @@ def grade(asked: argparse.Namespace, local: LocalWorkers | None, started: float)
                 local=local,
             )
     except (CourseError, ExtensionsError) as error:
-        print(error, file=sys.stderr)
+        print(clean(error), file=sys.stderr)
         return 1
     except OSError as error:  # a full disk, a folder that may not be written
         print(
-            f"{error}; what is graded is recorded, mend this and run `grade {asked.problem_set}` "
-            "again",
+            f"{clean(error)}; what is graded is recorded, mend this and run "
+            f"`grade {asked.problem_set}` again",
             file=sys.stderr,
         )
         return 1

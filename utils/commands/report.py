@@ -16,6 +16,7 @@ from pathlib import Path
 
 from utils.commands import add_course, new_parser, no_rubbish
 from utils.grading import spare_imports
+from utils.grading.terminal import clean
 
 
 def main(argv: list[str]) -> int:
@@ -50,12 +51,12 @@ def main(argv: list[str]) -> int:
             else:
                 written += report.write(course, found)
     except (CourseError, OSError) as error:
-        print(error, file=sys.stderr)
+        print(clean(error), file=sys.stderr)
         return 1
     if pairs is not None:
         similarity.print_pairs(pairs[:10])
     for path in written:
-        print(f"written: {path}")
+        print(f"written: {clean(path)}")
     return 0
 
 

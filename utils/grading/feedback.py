@@ -14,23 +14,25 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Sequence
-from pathlib import Path
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
 from typing import Any
+from urllib.parse import unquote
 
-from bleach.css_sanitizer import CSSSanitizer
-from bleach.sanitizer import ALLOWED_TAGS, Cleaner
-from nbconvert.filters import ansi2html, markdown2html
+from markupsafe import Markup
 from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_solution, is_task
-from pygments import highlight
 from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
 
 from utils.checks import MARKS, MIME
+from utils.grading import templates
 from utils.grading.marks import Mark, Marks
 from utils.grading.record import NOTES_ID
+from utils.grading.rendering import Renderer
 from utils.grading.restore import without_hidden_tests
+from utils.grading.terminal import without_escapes
 
 Part = str | tuple[str, str]  # HTML, or what is put in later: ("points" or "comment", grade id)
 
@@ -85,26 +87,91 @@ def _is_number(text: str) -> bool:
 # The page ---------------------------------------------------------------------------------------
 
 
-def page(notebook: NotebookNode) -> list[Part]:
+def page(
+    notebook: NotebookNode,
+    files: Mapping[str, bytes] | None = None,
+    renderer: Renderer | None = None,
+) -> list[Part]:
     """Return a student's page in parts: HTML, and places for what the gradebook says.
 
     Args:
         notebook: executed; it is left alone.
+        files: names and contents of the student's files beside it, pictures among them.
+        renderer: new for this page; afterwards it knows which pictures are lost.
     """
+    renderer = renderer or Renderer()
     parts: list[Part] = []
+    task, about = "", About()
     for cell in notebook.cells:
-        parts += _cell(NotebookNode(cell))
+        task = _heading(cell) or task
+        try:
+            parts += _cell(NotebookNode(cell), task, about, files or {}, renderer)
+        except Exception:  # whatever a student has found must not cost the grade
+            parts += _unshown(cell)
     joined: list[Part] = []
     for part in parts:  # neighbours that are HTML become one
         if joined and isinstance(part, str) and isinstance(joined[-1], str):
             joined[-1] += part
         else:
             joined.append(part)
-    return joined
+    return [*joined, ("about", json.dumps(vars(about)))]
 
 
-def _cell(cell: NotebookNode) -> list[Part]:
-    cell = NotebookNode(cell)
+@dataclass
+class About:
+    """What the table at the top needs to know of a notebook.
+
+    Attributes:
+        titles: of graded cells by grade id: the task's title, and which part of it the cell is.
+        lost: of graded cells by grade id: checks that cost points, with `name`, `points`, `hint`.
+    """
+
+    titles: dict[str, tuple[str, str]] = field(default_factory=dict)
+    lost: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+
+def _heading(cell: NotebookNode) -> str:
+    """Return the title that a cell of text begins with, "" if it has none."""
+    if cell.cell_type != "markdown" or is_solution(cell):
+        return ""
+    found = re.match(r"#{1,4} +(.{1,200})", cell.source)
+    title = found[1].strip() if found else ""
+    return re.sub(r" \([\d.]+ points?\)$", "", title).replace("`", "")
+
+
+def _part(cell: NotebookNode) -> str:
+    """Return what a graded cell is within its task."""
+    if is_solution(cell) or is_task(cell):
+        return "your answer"
+    name = cell.metadata.nbgrader.grade_id
+    return next((f"{kind} checks" for kind in ("visible", "hidden") if name.endswith(kind)), name)
+
+
+def _lost(table: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the checks that cost points; those of a task that was not begun as one."""
+    lost = [check for check in table["checks"] if check["state"] != "passed"]
+    if lost and {check["state"] for check in lost} <= {"unwritten", "undefined"}:
+        total = sum(check["points"] for check in lost)
+        name = "one check" if len(lost) == 1 else f"{len(lost)} checks"
+        return [{"name": name, "points": total, "hint": lost[0]["what"]}]
+    return [{key: check[key] for key in ("name", "points", "hint")} for check in lost]
+
+
+def _unshown(cell: NotebookNode) -> list[Part]:
+    """Return what stands for a cell that cannot be shown: nothing of it, it may hide tests."""
+    parts: list[Part] = ["<section><p><em>This cell cannot be shown; its points count.</em></p>"]
+    if (is_grade(cell) or is_task(cell)) and (name := cell.metadata.nbgrader.get("grade_id")):
+        parts += ["<p>", ("points", name), "</p>"]
+    return [*parts, "</section>\n"]
+
+
+def _cell(
+    cell: NotebookNode,
+    task: str,
+    about: About,
+    files: Mapping[str, bytes],
+    renderer: Renderer,
+) -> list[Part]:
     if cell.cell_type == "code" and "outputs" in cell:
         cell.outputs = [NotebookNode(output) for output in cell.outputs]
         hide_hidden_tests(cell)
@@ -113,26 +180,28 @@ def _cell(cell: NotebookNode) -> list[Part]:
     kind = "test" if graded and not answer else "answer" if answer else "plain"
     if cell.get("id") == NOTES_ID:
         kind = "notes"
-    parts: list[Part] = [f'<section class="{kind}"']
-    if name:
-        parts += [f' id="{html.escape(name)}" aria-label="{html.escape(name)}"']
-    parts.append(">")
+    attributes = f' id="{html.escape(name)}" aria-label="{html.escape(name)}"' if name else ""
+    parts: list[Part] = [f'<section class="{kind}"{attributes}>']
     if graded and name:
-        parts += [f'<p class="head"><code>{html.escape(name)}</code> ', ("points", name), "</p>"]
+        about.titles[name] = task or name, _part(cell)
+        title = html.escape(": ".join(filter(None, about.titles[name])))
+        parts += [f'<h2 class="head">{title} (', ("points", name), ")</h2>"]
     if cell.cell_type == "markdown":
-        source = _with_attachments(cell.source, cell.get("attachments", {}))
-        parts.append(f'<div class="text">{_markdown(source)}</div>')
+        shown = pictures(cell.source, cell.get("attachments", {}), files)
+        text = f'<div class="text">{renderer.markdown(cell.source, shown)}</div>'
+        parts.append(_folded(_first_words(cell), text) if kind == "plain" else text)
     elif cell.cell_type == "code":
-        if kind == "test":
-            parts.append(f"<details><summary>its tests</summary>{_code(cell.source)}</details>")
-        elif cell.source.strip():
-            parts.append(_code(cell.source))
-        told = kind == "test"  # the points stand above
-        parts += [
-            _output(output)
-            for output in cell.get("outputs", [])
-            if not (told and output.output_type == "execute_result")
-        ]
+        code = _code(cell.source, renderer) if cell.source.strip() else ""
+        given = kind == "plain" and bool(name)  # the course's, and the same for all
+        folded = "its tests" if kind == "test" else name if given else ""
+        parts.append(_folded(folded, code) if folded and code else code)
+        for output in cell.get("outputs", []):
+            table = valid_table(output.get("data", {}).get(MIME)) if kind == "test" else None
+            if table:
+                about.lost.setdefault(name, []).extend(_lost(table))
+                parts.append(checks_table(table))
+            elif kind != "test" or output.output_type != "execute_result":  # the points are above
+                parts.append(output_html(output, renderer, files))
     else:
         parts.append(f"<pre>{html.escape(cell.source)}</pre>")
     if answer:
@@ -141,95 +210,95 @@ def _cell(cell: NotebookNode) -> list[Part]:
     return parts
 
 
-def _with_attachments(source: str, attachments: dict[str, dict[str, str]]) -> str:
-    """Put pictures that hang on a cell of text into its text."""
+def _first_words(cell: NotebookNode) -> str:
+    """Return what a folded text is called: its title, or the beginning of its first line."""
+    line = re.sub(r"[*`>#|]+", "", cell.source.strip().split("\n", 1)[0][:200]).strip()
+    return _heading(cell) or (line if len(line) <= 60 else f"{line[:59]}…")
+
+
+def _folded(title: str, content: str) -> str:
+    summary = html.escape(title or "text")
+    return f"<details><summary>{summary}</summary>{content}</details>"
+
+
+def _code(source: str, renderer: Renderer) -> str:
+    return f"<pre class='code'>{renderer.code(source)}</pre>"
+
+
+def output_html(
+    output: NotebookNode, renderer: Renderer, files: Mapping[str, bytes] | None = None
+) -> str:
+    """Return a cell's output as HTML."""
+    if output.output_type == "stream":
+        return f'<pre class="{html.escape(output.name)}">{terminal_html(output.text)}</pre>'
+    if output.output_type == "error":
+        return f'<pre class="error">{terminal_html(chr(10).join(output.traceback))}</pre>'
+    data = output.get("data", {})
+    for kind in SHOWN:
+        if kind in data:
+            return _picture(kind, data[kind])
+    if text := _joined(data.get("text/html", "")):
+        return f'<div class="html">{renderer.html(text)}</div>'
+    if text := _joined(data.get("text/markdown") or data.get("text/latex", "")):
+        return f'<div class="text">{renderer.markdown(text, pictures(text, {}, files or {}))}</div>'
+    return f"<pre>{terminal_html(_joined(data.get('text/plain', '')))}</pre>"
+
+
+def terminal_html(text: str) -> str:
+    """Return what a program printed as HTML."""
+    return html.escape(without_escapes(text))
+
+
+def _joined(text: str | list[str]) -> str:
+    """Return a notebook's text, which may be a list of lines."""
+    return text if isinstance(text, str) else "".join(text)
+
+
+# Pictures ---------------------------------------------------------------------------------------
+
+SHOWN = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml")
+ENDINGS = {
+    "png": "png", "jpg": "jpeg", "jpeg": "jpeg", "gif": "gif", "webp": "webp", "svg": "svg+xml",
+    "avif": "avif", "bmp": "bmp", "heic": "heic", "heif": "heif", "tif": "tiff", "tiff": "tiff",
+}  # fmt: skip
+
+
+def pictures(
+    source: str, attachments: Mapping[str, Any], files: Mapping[str, bytes]
+) -> dict[str, str]:
+    """Return the pictures that a text may ask for, as `data:` addresses by name.
+
+    Args:
+        source: the text.
+        attachments: of its cell.
+        files: names and contents of what lies beside the notebook.
+    """
+    found = {}
+    text = unicodedata.normalize("NFC", unquote(source)) if files else ""
+    for name, content in files.items():
+        kind = ENDINGS.get(PurePath(name).suffix[1:].lower())
+        if kind and unicodedata.normalize("NFC", unquote(name)) in text:
+            found[name] = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
     for name, bundle in attachments.items():
         for kind, data in bundle.items():
-            if kind in PICTURES:
-                source = source.replace(f"attachment:{name}", f"data:{kind};base64,{data}")
-    return source
+            if kind.startswith("image/"):
+                found[name] = _address(kind, data)
+    return found
 
 
-@functools.lru_cache(400)
-def _markdown(source: str) -> str:
-    """Return Markdown as HTML; scripts and the like are left out."""
-    return clean(re.sub(r'<a class="anchor-link".*?</a>', "", markdown2html(source)))
-
-
-PICTURES = ("image/png", "image/jpeg", "image/gif")
-TAGS = ALLOWED_TAGS | set(
-    re.findall(
-        r"\w+",
-        "p br hr h1 h2 h3 h4 h5 h6 div span pre sub sup del img dl dt dd details summary figure "
-        "figcaption table caption thead tbody tfoot tr th td",
-    )
-)
-
-
-def _may_stay(tag: str, name: str, value: str) -> bool:
-    """Say whether an attribute may stay.
-
-    Nothing that runs, no picture from elsewhere, no link to a file that lies beside the notebook.
-    """
-    if name == "src":
-        return tag == "img" and value.startswith(tuple(f"data:{kind};base64," for kind in PICTURES))
-    if name == "href":
-        return tag == "a" and value.startswith(("http://", "https://", "mailto:", "#"))
-    return name in ("title", "alt", "colspan", "rowspan", "align", "style", "scope", "start")
-
-
-_cleaner = Cleaner(
-    tags=TAGS,
-    attributes=_may_stay,
-    protocols={"http", "https", "mailto", "data"},
-    css_sanitizer=CSSSanitizer(allowed_css_properties=["text-align", "color", "font-weight"]),
-    strip=True,
-)
-
-
-def clean(text: str) -> str:
-    """Return HTML with nothing in it that runs or loads anything."""
-    text = re.sub(r"(?is)<(script|style)\b.*?(</\1\s*>|\Z)", "", text)  # not shown as text, either
-    return _cleaner.clean(text)
-
-
-_python, _formatter = PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)
-
-
-@functools.lru_cache(400)
-def _code(source: str) -> str:
-    return f"<pre class='code'>{highlight(source, _python, _formatter)}</pre>"
-
-
-def _output(output: NotebookNode) -> str:
-    if output.output_type == "stream":
-        return f'<pre class="{output.name}">{_terminal(output.text)}</pre>'
-    if output.output_type == "error":
-        return f'<pre class="error">{_terminal(chr(10).join(output.traceback))}</pre>'
-    data = output.get("data", {})
-    if MIME in data:
-        return checks_table(data[MIME])
-    for kind in PICTURES:
-        if picture := data.get(kind):
-            return _picture(kind, "".join(str(picture).split()))
-    if picture := data.get("image/svg+xml"):  # within an <img> an SVG runs nothing
-        text = "".join(picture)
-        return _picture("image/svg+xml", base64.b64encode(text.encode()).decode())
-    if text := data.get("text/html"):
-        return f'<div class="html">{clean("".join(text))}</div>'
-    if text := data.get("text/markdown") or data.get("text/latex"):
-        return f'<div class="text">{clean(markdown2html("".join(text)))}</div>'
-    return f"<pre>{_terminal(data.get('text/plain', ''))}</pre>"
-
-
-def _picture(kind: str, data: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9+/=]*", data):
+def _picture(kind: str, data: str | list[str]) -> str:
+    address = _address(kind, data)
+    if not re.fullmatch(r"data:[a-z+/]+;base64,[A-Za-z0-9+/=]+", address):
         return "<p>[a picture that cannot be shown]</p>"
-    return f'<img alt="A figure that this cell shows." src="data:{kind};base64,{data}">'
+    return f'<img alt="A figure that this cell shows." src="{address}">'
 
 
-def _terminal(text: str) -> str:
-    return ansi2html(text) if "\x1b" in text else html.escape(text)
+def _address(kind: str, data: str | list[str]) -> str:
+    """Return a picture's `data:` address; within an `img` element an SVG runs nothing."""
+    text = _joined(data)
+    if kind == "image/svg+xml" and text.lstrip()[:1] == "<":
+        text = base64.b64encode(text.encode("utf-8", "replace")).decode()
+    return f"data:{kind};base64,{''.join(text.split())}"
 
 
 # Tables of checks -------------------------------------------------------------------------------
@@ -262,6 +331,22 @@ def checks_table(table: dict[str, Any]) -> str:
         '<th scope="col">result</th><th scope="col">points</th><th scope="col">check</th></tr>'
         f"</thead><tbody>{''.join(rows)}</tbody></table>"
     )
+
+
+def valid_table(table: Any) -> dict[str, Any] | None:
+    """Return a table of checks if it is one: a student's program can show anything as its type."""
+    if not isinstance(table, dict) or not isinstance(table.get("task"), str):
+        return None
+    checks = table.get("checks")
+    words = ("name", "state", "what", "hint")
+    if not isinstance(checks, list) or not all(
+        isinstance(check, dict)
+        and all(isinstance(check.get(key), str) for key in words)
+        and isinstance(check.get("points"), int | float)
+        for check in checks
+    ):
+        return None
+    return table
 
 
 def _as_text(table: dict[str, Any]) -> str:
@@ -325,58 +410,94 @@ def fill(
         most: points that each graded cell can earn, in the notebook's order.
         mark: from `stamp`.
     """
-    nothing = Mark()
-    body = []
+    nothing, renderer = Mark(), Renderer()
+    body, about = [], About()
     for part in parts:
         if isinstance(part, str):
             body.append(part)
+        elif part[0] == "about":
+            about = About(**json.loads(part[1]))
         elif part[0] == "points":
             grade = marks.cells.get(part[1], nothing)
             body.append(_points(grade, most.get(part[1], 0.0)))
         elif comment := marks.comments.get(part[1], ""):
-            body.append(f'<div class="comment"><b>Comment:</b> {_markdown(comment)}</div>')
-    rows = "".join(
-        f'<tr><td><a href="#{html.escape(name)}">{html.escape(name)}</a></td>'
-        f"<td>{_points(marks.cells.get(name, nothing), points)}</td></tr>"
-        for name, points in most.items()
-    )
-    if marks.penalty:
-        rows += f"<tr><td>handed in late</td><td>−{marks.penalty:g}</td></tr>"
+            text = renderer.markdown(comment)
+            body.append(f'<div class="comment"><b>Comment:</b> {text}</div>')
     total = f"{marks.score:g} of {sum(most.values()):g} points"
     if status != "graded":
         total = "not graded: your file cannot be read"
     elif marks.needs_person:
         total += " so far; a person has still to read some of it"
-    text = "".join(body)
-    scripts = MATHJAX if "$" in text else ""
-    name = html.escape(title)
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{name}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{_style()}</style>{scripts}</head><body><main><header><h1>{name}</h1>"
-        f"<p>{html.escape(student)}: <strong>{total}</strong></p><table class='points'><thead><tr>"
-        '<th scope="col">part</th><th scope="col">points</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table></header>\n{text}</main></body></html>\n<!-- {mark} -->\n"
+    tasks = _tasks(about, marks, most)
+    costs = any(task["lost"] for task in tasks) or marks.penalty
+    return templates.render(
+        "feedback.html.j2",
+        title=title,
+        style=Markup(_style()),
+        student=student,
+        total=total,
+        caption="What cost points" if costs else "Points",
+        tasks=tasks,
+        penalty=f"{marks.penalty:g}" if marks.penalty else "",
+        body=Markup("".join(body)),
+        mark=mark,
     )
 
 
+def _tasks(about: About, marks: Marks, most: dict[str, float]) -> list[dict[str, Any]]:
+    """Return the tasks with their points and what cost some, the dearest first."""
+    tasks: dict[str, list[str]] = {}
+    for name in most:
+        title, _ = about.titles.get(name, (name, ""))
+        tasks.setdefault(title, []).append(name)
+    found = []
+    for title, names in tasks.items():
+        lost, points, waits = [], 0.0, False
+        for name in names:
+            grade = marks.cells.get(name, Mark())
+            points += grade.points
+            if _to_come(grade):
+                waits = True
+                continue
+            missing = most[name] - grade.points
+            checks = about.lost.get(name, [])
+            if abs(sum(check["points"] for check in checks) - missing) > 1e-6:
+                checks = []  # a person gave other points, or the tests did not run
+            if not checks and missing > 1e-6:
+                checks = [{"name": "points not given", "points": missing, "hint": ""}]
+            part = about.titles.get(name, ("", ""))[1]
+            lost += [
+                {
+                    "cell": name,
+                    "name": f"{part}: {check['name']}" if part else check["name"],
+                    "points": f"{check['points']:g}",
+                    "hint": Markup(prose(check["hint"])),
+                }
+                for check in checks
+            ]
+        total = sum(most[name] for name in names)
+        shown = f"{points:g} / {total:g}"
+        if waits:
+            shown = f"to come, of {total:g}" if len(names) == 1 else f"{shown} so far"
+        found.append({"cell": names[0], "title": title, "points": shown, "lost": lost})
+    cost = {task["title"]: sum(float(one["points"]) for one in task["lost"]) for task in found}
+    return sorted(found, key=lambda task: -cost[task["title"]])
+
+
+def _to_come(mark: Mark) -> bool:
+    return mark.needs_person and mark.manual is None and mark.auto is None
+
+
 def _points(mark: Mark, most: float) -> str:
-    if mark.needs_person and mark.manual is None and mark.auto is None:
+    if _to_come(mark):
         return f"to come, of {most:g}"
     return f"{mark.points:g} / {most:g}"
-
-
-MATHJAX = (  # formulas are set if there is a network, and readable as TeX if there is none
-    '<script async src="https://cdnjs.cloudflare.com/ajax/libs/mathjax/2.7.7/MathJax.js'
-    '?config=TeX-AMS_CHTML-full,Safe"></script><script type="text/x-mathjax-config">'
-    'MathJax.Hub.Config({tex2jax:{inlineMath:[["$","$"]],processEscapes:true}})</script>'
-)
 
 
 @functools.cache
 def _style() -> str:
     dark = HtmlFormatter(style="native").get_style_defs(".code")
-    code = _formatter.get_style_defs(".code")
+    code = HtmlFormatter().get_style_defs(".code")
     return f"{COLOURS}{STYLE}{code}\n@media (prefers-color-scheme:dark){{{dark}}}"
 
 
@@ -387,23 +508,30 @@ COLOURS = """
 @media (prefers-color-scheme:dark){:root{--ink:#e8e8e8;--soft:#b9b9b9;--paper:#17191c;
 --shade:#23262a;--line:#45484d;--lost:#3d2a1e;--said:#1c3040;--link:#7cc4f0}}
 body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);margin:0}
-a{color:var(--link)}
+a[href]{color:var(--link)}
 """
 STYLE = """
-main{max-width:52rem;margin:0 auto;padding:1rem}
+main{max-width:52rem;margin:0 auto;padding:1rem;overflow-wrap:anywhere}
 section{margin:0 0 1rem}
-.answer{border-left:4px solid #0072b2;padding-left:.8rem}
-.test{border-left:4px solid #999;padding-left:.8rem}
+.answer,.test{border-left:4px solid #0072b2;padding-left:.8rem}
+.test{border-color:#999}
 .notes{border:1px solid #d55e00;padding:0 .8rem}
-.head{margin:0;color:var(--soft)}
-pre{background:var(--shade);padding:.6rem;overflow-x:auto;white-space:pre-wrap;font-size:.85rem}
+.head{margin:.2rem 0;font-size:1.1rem}
+summary{cursor:pointer;color:var(--soft)}
+pre{background:var(--shade);padding:.6rem;white-space:pre-wrap;font-size:.85rem}
 pre.code{background:var(--paper);border:1px solid var(--line)}
 pre.error,pre.stderr{background:var(--lost)}
 table{border-collapse:collapse;margin:.5rem 0}
+.text,.html{overflow-x:auto;overflow-y:hidden}
+.text table,.html table{display:block;overflow-x:auto;overflow-wrap:normal}
+math[display=block]{overflow-x:auto;overflow-y:hidden;padding:.2rem 0}
 caption{text-align:left;font-weight:600}
 th,td{text-align:left;vertical-align:top;padding:.2rem .8rem .2rem 0}
 th,td{border-bottom:1px solid var(--line)}
-td:first-child{white-space:nowrap}
+.checks th,.checks td:nth-child(-n+2),.points td:last-child{white-space:nowrap}
+.points td:last-child{text-align:right}
+.points{width:100%}
+.points tbody tr.lost td{padding-left:.8rem}
 tr.lost{background:var(--lost)}
 .comment{background:var(--said);padding:.4rem .8rem}
 img,svg{max-width:100%}

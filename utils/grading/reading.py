@@ -154,18 +154,20 @@ def _cell(given: Any, number: int) -> Cell | None:
     marks = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     if isinstance(marks, dict) and isinstance(marks.get("grade_id"), str):
         cell["metadata"]["nbgrader"] = {"grade_id": marks["grade_id"]}
-    attachments = given.get("attachments")
-    if kind == "markdown" and isinstance(attachments, dict) and _plain_attachments(attachments):
+    if kind == "markdown" and (attachments := _attachments(given.get("attachments"))):
         cell["attachments"] = attachments
     return cell
 
 
-def _plain_attachments(attachments: dict) -> bool:
-    return all(
-        isinstance(bundle, dict)
-        and all(isinstance(m, str) and isinstance(d, str) for m, d in bundle.items())
-        for bundle in attachments.values()
-    )
+def _attachments(given: Any) -> dict[str, dict[str, str]]:
+    """Return a cell's pictures by name and type; join data in lines, and leave out all else."""
+    found: dict[str, dict[str, str]] = {}
+    for name, bundle in given.items() if isinstance(given, dict) else ():
+        for kind, data in bundle.items() if isinstance(bundle, dict) else ():
+            lines = data if isinstance(data, list) else [data]
+            if all(isinstance(line, str) for line in lines):
+                found.setdefault(name, {})[kind] = "".join(lines)
+    return found
 
 
 def grade_id(cell: Mapping[str, Any]) -> str:

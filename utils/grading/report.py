@@ -354,7 +354,7 @@ def _field(value: Any) -> str:
     if isinstance(value, int | float):
         return number(value)
     text = str(value).replace("\r\n", "\n").replace("\0", "")
-    return f"'{text}" if text.lstrip(" ")[:1] in DANGEROUS and text.strip() else text
+    return _FORMULA.sub(r"\1'", text) if text.strip() else text
 
 
 def number(value: float) -> str:
@@ -363,8 +363,14 @@ def number(value: float) -> str:
     return "0" if text == "-0" else text
 
 
-# What makes a spreadsheet compute, in Japanese ones also as full-width characters.
-DANGEROUS = tuple("=+-@\t\r\n|%＝＋－＠")
+# What a spreadsheet may take for the beginning of a formula, in a Japanese one also in full width.
+_BLANK = r"[\s\x00-\x1f\x7f-\x9f\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
+_BEGINS = r"[-=+@|%\u2212\uff1d\uff0b\uff0d\uff20\uff5c\uff05\ufe62\ufe63\ufe66\ufe6b]"
+# It stands where a field begins: also where one would if the file were divided at semicolons or
+# tabs, as spreadsheets of many countries do, which see no quotes within a field.
+_FORMULA = re.compile(
+    rf"(\A *(?=[\t\r\n])|(?:\A|[;\t\r\n\v\f\x85\u2028\u2029]){_BLANK}*(?={_BEGINS}))"
+)
 
 
 def now() -> str:

@@ -2,30 +2,39 @@
 
 In `nbgrader autograde`, `SubmissionExporter` stands in place of nbconvert's reader, `RestoreCells`
 before `ClearOutput`, and `JudgedExecute` in place of `Execute`; `HideHiddenTests` is a step of
-`nbgrader generate_feedback`.
+`nbgrader generate_feedback`; `SafePage` is one of whatever makes HTML, the formgrader too.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
+import html
+import os
+import re
 from pathlib import Path
 from typing import Any
 
+from jinja2 import DictLoader, pass_context
+from markupsafe import Markup
 from nbconvert.exporters import NotebookExporter
+from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool, Dict, Float, Integer
 
-from utils.grading import late, releases, restore
+from utils.checks import MIME
+from utils.grading import feedback, late, releases, restore
 from utils.grading.beside import files_beside, in_a_folder, notes_on
 from utils.grading.execute import fence, run_notebook, show_notes
 from utils.grading.feedback import hide_hidden_tests
 from utils.grading.reasons import reasons
+from utils.grading.rendering import Renderer
 from utils.grading.restore import SourceCell, Unreadable
 from utils.grading.sandbox import Limits, Order
+from utils.grading.terminal import clean
 
 
 class SubmissionExporter(NotebookExporter):
@@ -85,7 +94,7 @@ class RestoreCells(NbGraderPreprocessor):
             releases.known(directory, names["assignment"]),
         )
         for note in notes:
-            self.log.warning("%s: %s", names["student"], note)
+            self.log.warning("%s", clean(f"{names['student']}: {note}"))
         nb.metadata["grading"] = {"notes": notes}
         return nb, resources
 
@@ -135,7 +144,7 @@ class JudgedExecute(NbGraderPreprocessor):
             outcome = run_notebook(nb, order)
         found = [*notes_on(files), *outcome.notes, *reasons(nb, _course(names), outcome.tests)]
         for note in found:
-            self.log.warning("%s: %s", names["student"], note)
+            self.log.warning("%s", clean(f"{names['student']}: {note}"))
         show_notes(nb, [*notes, *found])
         return nb, resources
 
@@ -148,3 +157,108 @@ class HideHiddenTests(NbGraderPreprocessor):
     ) -> tuple[NotebookNode, dict]:
         hide_hidden_tests(cell)
         return cell, resources
+
+
+class SafePage(Preprocessor):
+    """Makes pages of nbgrader from which nothing of a submission runs, loads or leads anywhere.
+
+    The templates of nbgrader's formgrader and feedback put Markdown on the page as it is, whatever
+    `sanitize_html` says, and so they do with some metadata. So of a notebook only what they need is
+    left, and their filters for text from it are replaced. MathJax, which they load from elsewhere,
+    is not needed for formulas in MathML.
+    """
+
+    MARKS = (
+        "schema_version", "grade_id", "grade", "solution", "locked", "task", "points", "cell_type",
+        "checksum",
+    )  # fmt: skip
+
+    def __init__(self, **named: Any) -> None:
+        super().__init__(**named)
+        self.renderer = Renderer(links=False)
+        self.files: dict[str, bytes] = {}
+        if self.parent is not None:
+            self.parent.extra_loaders = [
+                DictLoader({"mathjax.html.j2": "{% macro mathjax(url='') %}{% endmacro %}"})
+            ]
+            self.parent.filters = {
+                "ansi2html": feedback.terminal_html,
+                "clean_html": self.clean_html,
+                "highlight_code": self.highlight_code,
+                "markdown2html": self.markdown2html,
+            }
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        self.renderer = Renderer(links=False)
+        self.files = _pictures_in(resources.get("metadata", {}).get("path", ""))
+        nb.metadata = NotebookNode()
+        nb.cells = [self._cell(cell) for cell in nb.cells]
+        for name in ("student", "first_name", "last_name", "notebook_path"):  # of the formgrader
+            if isinstance(resources.get(name), str):
+                resources[name] = html.escape(resources[name])
+        return nb, resources
+
+    def _cell(self, cell: NotebookNode) -> NotebookNode:
+        kept = NotebookNode(cell_type=cell.cell_type, source=cell.source, metadata=NotebookNode())
+        kept.id = re.sub(r"[^a-zA-Z0-9_-]", "-", str(cell.get("id", "")))[:64] or "cell"
+        marks = cell.metadata.get("nbgrader", {})
+        if re.fullmatch(r"[\w-]+", str(marks.get("grade_id", "")), re.ASCII):
+            kept.metadata.nbgrader = NotebookNode(
+                {name: marks[name] for name in self.MARKS if name in marks}
+            )
+        if cell.cell_type == "markdown" and "attachments" in cell:
+            kept.attachments = cell.attachments
+        if cell.cell_type == "code":
+            kept.execution_count = cell.get("execution_count")
+            is_test = bool(marks.get("grade")) and not marks.get("solution")
+            kept.outputs = [self._output(output, is_test) for output in cell.outputs]
+        return kept
+
+    def _output(self, output: NotebookNode, is_test: bool) -> NotebookNode:
+        if output.output_type in ("stream", "error"):
+            return output
+        table = feedback.valid_table(output.data.get(MIME)) if is_test else None
+        data = NotebookNode({"text/plain": output.data.get("text/plain", "")})
+        if table:
+            data |= {MIME: table, "text/html": feedback.checks_table(table)}
+        elif set(output.data) - {"text/plain"}:
+            shown = feedback.output_html(output, self.renderer, self.files)
+            data["text/html"] = Markup(shown)
+        kept = NotebookNode(output_type=output.output_type, data=data, metadata=NotebookNode())
+        if output.output_type == "execute_result":
+            kept.execution_count = output.get("execution_count")
+        return kept
+
+    def clean_html(self, text: str) -> str:
+        """Return HTML that is safe."""
+        return text if isinstance(text, Markup) else self.renderer.html(str(text))
+
+    def highlight_code(self, source: str, metadata: Any = None) -> str:
+        """Return code as HTML with classes for colours."""
+        return f'<div class="highlight"><pre>{self.renderer.code(source)}</pre></div>'
+
+    @pass_context
+    def markdown2html(self, context: Any, source: str) -> str:
+        """Return Markdown as HTML that is safe."""
+        attachments = context.get("cell", {}).get("attachments", {})
+        return self.renderer.markdown(source, feedback.pictures(source, attachments, self.files))
+
+
+def _pictures_in(folder: str) -> dict[str, bytes]:
+    """Return the pictures in a folder by name: plain files only, and not too much of them."""
+    found: dict[str, bytes] = {}
+    size = 0
+    for path in sorted(Path(folder).iterdir()) if folder and os.path.isdir(folder) else ():
+        if path.suffix[1:].lower() not in feedback.ENDINGS or path.is_symlink():
+            continue
+        try:
+            size += path.stat().st_size
+            if size > MAX_PICTURES:
+                break
+            found[path.name] = restore.read_file(path)
+        except (OSError, Unreadable):
+            continue
+    return found
+
+
+MAX_PICTURES = 32 << 20  # bytes of all pictures beside a notebook

@@ -6,8 +6,10 @@ that are characters of their own none, so the number of characters says little a
 
 from __future__ import annotations
 
+import re
 import shutil
-import unicodedata
+
+from wcwidth import wcswidth
 
 WIDE = 120  # columns where nobody says how many there are: behind a pipe, in a file
 
@@ -17,28 +19,30 @@ def columns() -> int:
     return shutil.get_terminal_size((WIDE, 24)).columns
 
 
-def clean(text: str) -> str:
-    """Return text as one line, with a question mark for what a terminal would obey."""
-    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
+def clean(text: object) -> str:
+    """Return text, or what an error says, as one line that a terminal only shows.
+
+    Every text that may hold a student's words or names goes through it. Line breaks become blanks,
+    so that nobody writes lines of their own; a question mark stands for what a terminal would obey
+    and for characters that change the order of others.
+    """
+    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in str(text))
 
 
 def width(text: str) -> int:
-    """Return how many columns a terminal needs for text."""
-    return sum(map(_width, text))
+    """Return how many columns a terminal needs for text from `clean`."""
+    return max(0, wcswidth(text))
 
 
 def cut(text: str, most: int) -> str:
     """Return text, or its beginning and an ellipsis where it needs more columns than `most`."""
     if width(text) <= most:
         return text
-    kept = []
-    left = most - 1  # for the ellipsis
-    for c in text:
-        left -= _width(c)
-        if left < 0:
-            break
-        kept.append(c)
-    return "".join(kept) + "…"
+    low, high = 0, len(text)
+    while low < high:  # the longest beginning that leaves a column for the ellipsis
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if width(text[:middle]) < most else (low, middle - 1)
+    return text[:low] + "…"
 
 
 def pad(text: str, wide: int) -> str:
@@ -46,9 +50,14 @@ def pad(text: str, wide: int) -> str:
     return text + " " * (wide - width(text))
 
 
-def _width(c: str) -> int:
-    """Return how many columns a character needs."""
-    joins = "\u1160" <= c <= "\u11ff"  # the second half of a Korean syllable
-    if joins or unicodedata.category(c) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(c) in ("W", "F") else 1
+_ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # colours, movements of the cursor
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"  # with a text
+    r"|\x1b[ -/]*[0-~]?"
+    r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
+)
+
+
+def without_escapes(text: str) -> str:
+    """Return text of several lines without what a terminal would obey, colours among it."""
+    return _ESCAPES.sub("", text)

@@ -28,6 +28,7 @@ from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solut
 from utils.grading import execute, feedback
 from utils.grading.course import CourseError
 from utils.grading.record import RECORD, RECORD_VERSION
+from utils.grading.rendering import Renderer
 from utils.grading.restore import SourceCell, text_hash
 from utils.grading.sandbox import Limits
 
@@ -155,6 +156,11 @@ def grade(terms: Terms, job: Job) -> Result:
     if notebook is None:
         notebook = new_notebook(cells=[cell.new() for cell in terms.cells])
         execute.show_notes(notebook, outcome.notes)
+    renderer = Renderer()
+    page = feedback.page(notebook, job.files, renderer)
+    if renderer.lost:
+        outcome.notes += [f"picture {name} is not shown" for name in renderer.lost[:MANY]]
+        execute.show_notes(notebook, outcome.notes)
     readable = outcome.status == "graded"
     record = {
         "version": RECORD_VERSION,
@@ -189,7 +195,7 @@ def grade(terms: Terms, job: Job) -> Result:
     notebook.metadata[RECORD] = record
     # Not by nbformat, which takes ten times as long to break it into lines.
     written = json.dumps(notebook, ensure_ascii=False, separators=(",", ":")).encode()
-    return Result(job.student, job.digest, written, feedback.page(notebook), record)
+    return Result(job.student, job.digest, written, page, record)
 
 
 def _changed(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

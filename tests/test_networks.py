@@ -1,6 +1,8 @@
 """Networks keep their contracts: shapes, labels, parameters, and gradients that update nothing."""
 
+import copy
 import inspect
+import pickle
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from sklearn.neural_network import MLPClassifier
 from utils import networks
 from utils.functions import cross_entropy_error, softmax, to_one_hot
 from utils.gradients import relative_error
-from utils.layers import Sigmoid
+from utils.layers import Affine, Sigmoid
 from utils.networks import (
     MultiLayerNet,
     ThreeLayerNet,
@@ -380,6 +382,49 @@ def test_changed_and_replaced_parameters_both_count(make):
     for net in (changed, replaced):
         np.testing.assert_array_equal(net.predict(X), expected.predict(X))
         assert bytes_of(net.gradient(X, T)) == bytes_of(expected.gradient(X, T))
+
+
+@each_net
+def test_parameters_live_in_the_layers_alone(make):
+    net, other = make(), make(seed=5)
+    affines = [layer for layer in net.layers if isinstance(layer, Affine)]
+    assert [*map(id, affines)] == [*map(id, net.affines)]
+    for i, affine in enumerate(affines, start=1):
+        assert net.params[f"W{i}"] is affine.W
+        assert net.params[f"b{i}"] is affine.b
+    net.params["W1"] = new = np.ones_like(affines[0].W)
+    assert affines[0].W is new
+    affines[0].W = newer = np.zeros_like(new)
+    assert net.params["W1"] is newer
+    net.params = other.params  # all at once
+    np.testing.assert_array_equal(net.predict(X), other.predict(X))
+    assert net.params == dict(other.params)
+    assert repr(net.params) == repr(dict(net.params))
+
+
+@each_net
+def test_parameters_cannot_be_added_or_removed(make):
+    net = make()
+    before = bytes_of(net.params)
+    with pytest.raises(KeyError, match="has the parameters W1, b1, .*, not 'W9'"):
+        net.params["W9"] = np.ones(3)
+    with pytest.raises(TypeError, match="W1 cannot be removed"):
+        del net.params["W1"]
+    with pytest.raises(ValueError, match="needs the keys W1, b1, .*, but has W1"):
+        net.params = {"W1": np.ones(3)}
+    with pytest.raises(KeyError):
+        net.params["W9"]
+    assert bytes_of(net.params) == before
+
+
+@each_net
+def test_copies_of_a_network_have_parameters_of_their_own(make):
+    net = make()
+    for copied in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        assert bytes_of(copied.params) == bytes_of(net.params)
+        copied.params["W1"] += 1
+        assert copied.affines[0].W is copied.params["W1"]
+        assert not np.array_equal(copied.predict(X), net.predict(X))
 
 
 @each_net

@@ -8,7 +8,7 @@ Symbols: N images, D inputs, H hidden units, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -18,7 +18,7 @@ from utils.functions import accuracy, sigmoid, softmax
 from utils.gradients import numerical_gradient
 from utils.layers import Affine, ReLU, Sigmoid, SoftmaxWithLoss
 
-Params = dict[str, NDArray[np.floating]]
+Params = MutableMapping[str, NDArray[np.floating]]
 
 
 # Inference ------------------------------------------------------------------------------------
@@ -138,6 +138,36 @@ def initial_weights(
     return (std * rng.standard_normal((n_in, n_out))).astype(dtype)
 
 
+class _LayerParams(Params):
+    """The weights and biases of affine layers as a dictionary with keys W1, b1, W2, b2, ...
+
+    The arrays live in the layers and nowhere else. A key cannot be added or removed.
+    """
+
+    def __init__(self, affines: Sequence[Affine]):
+        self._owners = {f"{name}{i}": a for i, a in enumerate(affines, start=1) for name in "Wb"}
+
+    def __getitem__(self, key: str) -> NDArray[np.floating]:
+        return getattr(self._owners[key], key[0])
+
+    def __setitem__(self, key: str, value: NDArray[np.floating]) -> None:
+        if key not in self._owners:
+            raise KeyError(f"the network has the parameters {', '.join(self)}, not {key!r}")
+        setattr(self._owners[key], key[0], np.asarray(value))
+
+    def __delitem__(self, key: str) -> None:
+        raise TypeError(f"{key} cannot be removed: the network needs all of {', '.join(self)}")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._owners)
+
+    def __len__(self) -> int:
+        return len(self._owners)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
 class MultiLayerNet:
     """Affine layers with an activation after each but the last, then softmax with loss.
 
@@ -149,10 +179,12 @@ class MultiLayerNet:
         activation: the layer class after each hidden Affine.
         dtype: of parameters, and of the arithmetic: float64 to check gradients, float32 for speed.
 
-    `params` holds W1, b1, ...; assign into it or replace its arrays, both count.
+    `params` is a dictionary with keys W1, b1, ... It reads and writes the arrays of `affines`, the
+    affine layers: both a change in place and a new array count from the next forward pass on.
 
     Raises:
-        ValueError: fewer than two sizes, or a size below 1.
+        ValueError: fewer than two sizes, or a size below 1; or `params` is replaced by a dictionary
+            with other keys.
     """
 
     def __init__(
@@ -170,21 +202,35 @@ class MultiLayerNet:
             )
         rng = np.random.default_rng(seed)
         self.dtype = np.dtype(dtype)
-        self.params: Params = {}
-        self.layers: list[Affine | ReLU | Sigmoid] = []
-        for i, (n_in, n_out) in enumerate(pairwise(layer_sizes), start=1):
-            self.params[f"W{i}"] = initial_weights(n_in, n_out, weight_init_std, rng, dtype)
-            self.params[f"b{i}"] = np.zeros(n_out, dtype)
-            self.layers += [Affine(self.params[f"W{i}"], self.params[f"b{i}"]), activation()]
-        del self.layers[-1]  # no activation after the last Affine: its outputs are the logits
+        self.affines = [
+            Affine(
+                initial_weights(n_in, n_out, weight_init_std, rng, dtype), np.zeros(n_out, dtype)
+            )
+            for n_in, n_out in pairwise(layer_sizes)
+        ]
+        self.layers: list[Affine | ReLU | Sigmoid] = [self.affines[0]]
+        for affine in self.affines[1:]:
+            self.layers += [activation(), affine]
         self.last_layer = SoftmaxWithLoss()
+        self._params = _LayerParams(self.affines)
+
+    @property
+    def params(self) -> Params:
+        """Return the parameters of the affine layers as a dictionary."""
+        return self._params
+
+    @params.setter
+    def params(self, values: Mapping[str, NDArray[np.floating]]) -> None:
+        if set(values) != set(self._params):
+            raise ValueError(
+                f"params needs the keys {', '.join(self._params)}, but has {', '.join(values)}"
+            )
+        self._params.update(values)
 
     def _logits(self, x: ArrayLike) -> NDArray[np.floating]:
         """Run the layers forward on one image or a batch; always a batch (N, K) comes back."""
         x = np.atleast_2d(np.asarray(x, self.dtype))
-        _check_input(x, self.params["W1"])
-        for i, affine in enumerate(self.layers[::2], start=1):
-            affine.W, affine.b = self.params[f"W{i}"], self.params[f"b{i}"]
+        _check_input(x, self.affines[0].W)
         for layer in self.layers:
             x = layer.forward(x)
         return x
@@ -220,9 +266,9 @@ class MultiLayerNet:
         dout = self.last_layer.backward()
         for layer in reversed(self.layers[1:]):
             dout = layer.backward(dout)
-        self.layers[0].keep_gradients(dout)  # the images need no gradient: a product less
-        grads = {}
-        for i, affine in enumerate(self.layers[::2], start=1):
+        self.affines[0].keep_gradients(dout)  # the images need no gradient: one product less
+        grads: Params = {}
+        for i, affine in enumerate(self.affines, start=1):
             grads[f"W{i}"], grads[f"b{i}"] = affine.dW, affine.db
         return loss, grads
 

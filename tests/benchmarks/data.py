@@ -1,247 +1,170 @@
-"""Data: how long `load_mnist` takes and how much memory, against two other formats.
+"""Data: the time and the memory of `load_mnist` against two other formats.
 
-Everybody returns the same arrays, float32 images in 0..1 and int64 labels, from files on this disk:
+All loaders return the same float32 images in 0..1 and int64 labels. torchvision's format means the
+IDX files read whole into tensors, then scaled, by a few lines on PyTorch.
 
-- ours: MNIST's four IDX files as the cache keeps them, every byte checked by SHA-256; and the same
-  gzipped, as `MNIST_DIR` may hold them;
-- the manner of the book: one pickle of a dictionary of uint8 arrays, then scaled;
-- torchvision's format: the four IDX files, unpacked, read whole into tensors, then scaled.
-  torchvision itself is not needed: its reader is rewritten here in a few lines on PyTorch.
-
-Warm: the files are in the system's cache. Cold: they have just been thrown out of it, though not
-out of that of the machine on which a virtual one runs. Where the stand-in takes MNIST's place, ours
-is its one file in the cache folder, which nobody throws out, and cold is not measured.
+Warm: the files are in the system's cache. Cold: they have just been removed from it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import gzip
-import hashlib
 import json
 import os
 import pickle
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from tests.benchmarks import peers
 from tests.benchmarks.measuring import (
     ROOT,
+    CommandFailed,
     Figure,
+    Goal,
     Size,
-    Stage,
-    Table,
-    Took,
-    at_most,
-    compare,
     figures,
     in_turn,
-    profiled,
     run,
-    say,
     seconds,
     threads,
 )
-from tests.benchmarks.peers import torch
 from utils.mnist import SHAPES, data_source, load_mnist
 
-OURS, GZIPPED = "ours", "ours, gzipped"
-PICKLE, IDX = "the book's pickle", "torchvision's format"
-HASH = "SHA-256 alone"
-BOUND = 1.3  # times the arrays that are returned
+try:
+    import torch
+except ImportError:
+    torch: Any = None
 
-Arrays = tuple[np.ndarray, ...]
+OURS, PICKLE, TORCHVISION = "ours", "a pickle", "torchvision's format"
+GOAL = Goal(1.3, at_least=False)  # times the arrays that are returned
+
+Arrays = tuple[Any, ...]  # x_train, t_train, x_test, t_test
 
 
-def load_ours(folder: Path, where: str = "idx") -> Arrays:
-    """Return x_train, t_train, x_test, t_test as the course loads them."""
-    if data_source() == "MNIST":
-        os.environ["MNIST_DIR"] = str(folder / where)
-    (x_train, t_train), (x_test, t_test) = load_mnist()
-    return x_train, t_train, x_test, t_test
+def load_ours(folder: Path) -> Arrays:
+    """Load by the course's `load_mnist`."""
+    os.environ["MNIST_DIR"] = str(folder / "idx")
+    train, test = load_mnist()
+    return *train, *test
 
 
 def load_pickle(folder: Path) -> Arrays:
-    """Return the same from a pickle of uint8 arrays."""
+    """Load a pickle of uint8 arrays."""
     with open(folder / "mnist.pkl", "rb") as file:
-        dataset = pickle.load(file)
-    for key in ("train_img", "test_img"):
-        dataset[key] = dataset[key].astype(np.float32)
-        dataset[key] /= 255.0
-    for key in ("train_label", "test_label"):
-        dataset[key] = dataset[key].astype(np.int64)
-    return tuple(dataset.values())
+        arrays = pickle.load(file)
+    for i in (0, 2):
+        arrays[i] = arrays[i].astype(np.float32)
+        arrays[i] /= 255.0
+        arrays[i + 1] = arrays[i + 1].astype(np.int64)
+    return tuple(arrays)
 
 
-def load_idx(folder: Path) -> tuple:
-    """Return the same as tensors, from IDX files that are read whole."""
+def load_torchvision(folder: Path) -> Arrays:
+    """Load the IDX files as torchvision does."""
     found = []
     for name, shape in SHAPES.items():
         data = (folder / "idx" / name).read_bytes()
         header = 4 + 4 * len(shape)
-        tensor = torch.module.frombuffer(data, dtype=torch.module.uint8, offset=header).view(*shape)
-        found.append(
-            tensor.view(len(tensor), -1).float().div_(255) if len(shape) > 1 else tensor.long()
-        )
+        array = torch.frombuffer(data, dtype=torch.uint8, offset=header).view(*shape)
+        images = len(shape) > 1
+        found.append(array.view(len(array), -1).float().div_(255) if images else array.long())
     return tuple(found)
 
 
-def hash_files(folder: Path) -> Arrays:
-    """Compute what `load_mnist` checks, of bytes that are in memory."""
-    for data in _bytes(folder):
-        hashlib.sha256(data).digest()
-    return ()
-
-
-@functools.cache
-def _bytes(folder: Path) -> list[bytes]:
-    return [(folder / "idx" / name).read_bytes() for name in SHAPES]
-
-
-LOADERS: dict[str, Callable[[Path], tuple]] = {
+LOADERS: dict[str, Callable[[Path], Arrays]] = {
     OURS: load_ours,
-    GZIPPED: functools.partial(load_ours, where="gz"),
     PICKLE: load_pickle,
-    IDX: load_idx,
+    **({TORCHVISION: load_torchvision} if torch else {}),
 }
 
 
-def prepare(folder: Path) -> None:
-    """Write the data of this machine into a folder, in every format."""
-    (x_train, t_train), (x_test, t_test) = load_mnist(normalize=False)
-    arrays = x_train, t_train, x_test, t_test
-    keys = "train_img", "train_label", "test_img", "test_label"
+def write_files(folder: Path) -> None:
+    """Write MNIST into a folder in every format."""
+    train, test = load_mnist(normalize=False)
+    arrays = [array.astype(np.uint8) for array in (*train, *test)]
     (folder / "idx").mkdir()
-    (folder / "gz").mkdir()
     for (name, shape), array in zip(SHAPES.items(), arrays, strict=True):
-        header = bytes((0, 0, 8, len(shape))) + np.array(shape, ">u4").tobytes()
-        data = header + array.astype(np.uint8).tobytes()
+        data = bytes((0, 0, 8, len(shape))) + np.array(shape, ">u4").tobytes() + array.tobytes()
         (folder / "idx" / name).write_bytes(data)
-        (folder / "gz" / f"{name}.gz").write_bytes(gzip.compress(data, 6))
-    dataset = {k: a.astype(np.uint8) for k, a in zip(keys, arrays, strict=True)}
-    with open(folder / "mnist.pkl", "wb") as file:
-        pickle.dump(dataset, file, protocol=-1)
+    (folder / "mnist.pkl").write_bytes(pickle.dumps(arrays, protocol=-1))
     if hasattr(os, "sync"):
-        os.sync()  # what is not yet on the disk cannot be thrown out of memory
+        os.sync()  # only what is on the disk can be removed from the cache
 
 
-def throw_out(folder: Path) -> None:
-    """Throw a folder's files out of the system's cache."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with open(path, "rb") as file:
-                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+def remove_from_cache(folder: Path) -> None:
+    for path in (folder / "mnist.pkl", *(folder / "idx").iterdir()):
+        with open(path, "rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def loading(size: Size) -> Iterator[Table]:
+def loading(folder: Path, size: Size) -> Iterator[str]:
     """Yield times warm and cold, and the peak of memory."""
-    with _prepared() as folder, threads(1):
-        yield from _measure(folder, size)
-
-
-@contextlib.contextmanager
-def _prepared() -> Iterator[Path]:
-    """Yield a folder with the files, on the disk where the data lie: `bench` sees to it."""
-    before = os.environ.get("MNIST_DIR")
-    with tempfile.TemporaryDirectory() as name:
-        say("writing the files", 0)
-        prepare(Path(name))
-        try:
-            yield Path(name)
-        finally:
-            if before is None:
-                os.environ.pop("MNIST_DIR", None)
-            else:
-                os.environ["MNIST_DIR"] = before
-
-
-def _measure(folder: Path, size: Size) -> Iterator[Table]:
-    there = {name: load for name, load in LOADERS.items() if name != IDX or torch.module}
-    notes, mnist = torch.notes(), data_source() == "MNIST"
-    if not mnist:  # its stand-in has one format of its own
-        del there[GZIPPED]
-        notes.append("Without MNIST cold is not measured: nobody throws out the stand-in's file.")
+    if data_source() != "MNIST":
+        raise CommandFailed("it needs the real MNIST: set MNIST_DIR to a folder with its files")
+    write_files(folder)
     expected = load_ours(folder)
-    for name, load in there.items():
+    for name, load in LOADERS.items():
         for one, other in zip(load(folder), expected, strict=True):
             np.testing.assert_allclose(np.asarray(one), other, rtol=1e-6, err_msg=name)
     del expected, one, other
-    rounds = size.rounds_or(7)
-
-    def timed(load: Callable[[Path], tuple]) -> Callable[[], float]:
-        return lambda: seconds(lambda: load(folder))
-
-    def timed_cold(load: Callable[[Path], tuple]) -> Callable[[], float]:
-        def measure() -> float:
-            throw_out(folder)
-            return seconds(lambda: load(folder))
-
-        return measure
-
-    warm = {name: timed(load) for name, load in (there | {HASH: hash_files}).items()}
-    took = in_turn(warm, rounds, stage=Stage("warm", 0.2, 0.4))
-    yield figures("Warm", [*_rows(took), compare(took, HASH, OURS, "ms")], notes)
-    if mnist and hasattr(os, "posix_fadvise"):
-        cold = {name: timed_cold(load) for name, load in there.items()}
-        yield figures("Cold", _rows(in_turn(cold, rounds, stage=Stage("cold", 0.4, 0.6))))
+    with threads(1):
+        yield from _times(folder, size.rounds or 7)
     if Path("/proc/self/status").exists():
-        peaks = _memory(folder, list(there), min(rounds, 3))
-        goals = dict.fromkeys((OURS, GZIPPED), at_most(BOUND))
-        yield figures(
-            "Peak of memory while loading, over what is returned",
-            [Figure(name, "the arrays", peaks[name], "MB", goals.get(name)) for name in peaks],
-            [
-                *peaks.notes,
-                "Each in a process of its own, whose memory before loading is subtracted.",
-            ],
-        )
+        yield _memory(folder, min(size.rounds or 3, 3))
 
 
-def _rows(took: Took[float]) -> list[Figure]:
-    return [compare(took, name, OURS, "ms") for name in took if name not in (OURS, HASH)]
+def _times(folder: Path, rounds: int) -> Iterator[str]:
+    def measured(load: Callable[[Path], Arrays], cold: bool) -> float:
+        if cold:
+            remove_from_cache(folder)
+        return seconds(lambda: load(folder))
+
+    for cold in (False, True) if hasattr(os, "posix_fadvise") else (False,):
+        calls = {n: functools.partial(measured, load, cold) for n, load in LOADERS.items()}
+        took = in_turn(calls, rounds)
+        rows = [Figure(name, OURS, took[name], took[OURS]) for name in took if name != OURS]
+        yield figures("Cold" if cold else "Warm", rows, peers.TORCH.notes + took.notes)
 
 
-def _memory(folder: Path, names: list[str], rounds: int) -> Took[tuple[int, int]]:
-    """Return each loader's peak of memory and the size of what it returns, both in bytes."""
+def _memory(folder: Path, rounds: int) -> str:
+    """Return the table of each loader's peak of memory, over the size of what it returns."""
 
-    def measured(name: str) -> Callable[[], tuple[int, int]]:
+    def measured(name: str) -> tuple[float, float]:
         command = [sys.executable, "-W", "ignore", "-m", "tests.benchmarks.data", folder, name]
-        return lambda: tuple(json.loads(run(name, command, ROOT, 5).stdout.splitlines()[-1]))
+        peak, returned = json.loads(run(name, command, ROOT, 120).splitlines()[-1])
+        return peak, returned
 
-    calls = {name: measured(name) for name in names}
-    return in_turn(calls, rounds, warm_up=False, stage=Stage("memory", 0.6, 1.0))
+    calls = {name: functools.partial(measured, name) for name in LOADERS}
+    took = in_turn(calls, rounds, warm_up=False)
+    rows = [
+        Figure(name, "the arrays", *zip(*pairs, strict=True), "MB", GOAL if name == OURS else None)
+        for name, pairs in took.items()
+        if pairs
+    ]
+    how = "Each in a process of its own, whose memory before loading is subtracted."
+    return figures("Peak of memory while loading", rows, [*took.notes, how])
 
 
-def peak_of(name: str, folder: Path) -> tuple[int, int]:
+def peak_of(folder: Path, name: str) -> tuple[int, int]:
     """Return by how many bytes loading raised this process's peak, and how many came back."""
-    load = LOADERS[name]
-    if name == IDX:  # what the first use of a library costs is not the format's
-        torch.module.zeros(10, dtype=torch.module.uint8).float().div_(255)
+    if torch and name == TORCHVISION:  # the first use of the library does not count
+        torch.zeros(10, dtype=torch.uint8).float().div_(255)
     before = _memory_now("VmRSS")
-    arrays = load(folder)
+    arrays = LOADERS[name](folder)
     return _memory_now("VmHWM") - before, sum(array.nbytes for array in arrays)
 
 
 def _memory_now(field: str) -> int:
-    """Return this process's memory in bytes: VmRSS, what it has now, or VmHWM, the most so far."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    (line,) = (line for line in lines if line.startswith(f"{field}:"))
-    return int(line.split()[1]) * 1024
+    """Return this process's memory in bytes: VmRSS, what it has now, or VmHWM, its peak."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition(f"{field}:")[2].split()[0]) * 1024
 
 
 PARTS = {"loading": loading}
 
-
-def profile() -> Iterator[Table]:
-    """Yield where the time of loading goes."""
-    with _prepared() as folder:
-        load_ours(folder)
-        yield profiled("load_mnist, files unpacked and warm", lambda: load_ours(folder))
-
-
 if __name__ == "__main__":
-    print(json.dumps(peak_of(sys.argv[2], Path(sys.argv[1]))))
+    print(json.dumps(peak_of(Path(sys.argv[1]), sys.argv[2])))

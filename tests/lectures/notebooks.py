@@ -46,6 +46,35 @@ def markdown_cells(path: Path) -> list[NotebookNode]:
     return [cell for cell in committed(path).cells if cell.cell_type == "markdown"]
 
 
+def said(lecture: str, pattern: str) -> tuple[str, ...]:
+    """Return the groups of a sentence that a lecture must have in its text or in its checks.
+
+    Args:
+        lecture: the first two digits of its file.
+        pattern: a regular expression; its spaces match any white space, and the place where two
+            string literals of a cell meet matches nothing.
+
+    Raises:
+        AssertionError: the lecture does not say this, or says it more than once and differently.
+    """
+    (path,) = (path for path in LECTURES if path.stem.startswith(f"{lecture}_"))
+    text = " ".join(" ".join(cell.source.split()) for cell in committed(path).cells)
+    found = {match.groups() for match in re.finditer(pattern, text.replace('" "', ""))}
+    assert len(found) == 1, f"lecture {lecture} says {pattern!r} in {len(found)} ways"
+    return found.pop()
+
+
+def numbers(lecture: str, pattern: str) -> list[float]:
+    """Return the groups of a sentence of a lecture as numbers; see `said`."""
+    return [float(group.replace(",", "")) for group in said(lecture, pattern)]
+
+
+def digits(text: str) -> int:
+    """Return a number that a sentence spells out, such as "eleven", or gives."""
+    words = {"four": 4, "five": 5, "eleven": 11}
+    return words.get(text) or int(text)
+
+
 def answers(notebook: NotebookNode) -> dict[str, str]:
     """The right answer of each quick check, by the id of its cell.
 

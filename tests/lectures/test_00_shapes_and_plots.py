@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
-from tests.lectures.notebooks import ROOT, answers, committed
+from tests.lectures.notebooks import ROOT, answers, committed, numbers, said
 from utils import plots
+from utils.functions import relu
 
 LECTURE = committed(ROOT / "lectures" / "00_shapes_and_plots.ipynb")
 CELLS = {cell.id: cell for cell in LECTURE.cells}
@@ -39,14 +40,19 @@ def test_comparing_everything_with_everything_measures_what_guessing_gives():
     rng = np.random.default_rng(1)
     t = rng.permutation(np.arange(100) % 10)
     guessed = [np.mean(rng.integers(0, 10, 100) == t) for _ in range(1000)]
-    assert np.isclose(np.mean(t[:, np.newaxis] == t), np.mean(guessed), atol=0.005)
-    assert np.dtype(bool).itemsize * 60_000**2 == 3.6e9
+    (said_to_be,) = numbers("00", r"And (0\.\d+) is what pure guessing gives")
+    assert np.isclose(np.mean(t[:, np.newaxis] == t), said_to_be)
+    assert np.isclose(np.mean(guessed), said_to_be, atol=0.005)
+    n, gigabytes = numbers("00", r"the ([\d,]+) training labels .{,150} takes ([\d.]+) gigabytes")
+    assert np.dtype(bool).itemsize * n**2 == gigabytes * 1e9
 
 
 def test_with_relu_two_layers_are_no_longer_one():
     rng = np.random.default_rng(1)
     inputs, first, second = (rng.normal(size=s) for s in ((1000, 3), (3, 50), (50, 2)))
-    assert not np.allclose(np.maximum(0, inputs @ first) @ second, inputs @ first @ second)
+    (tried,) = said("00", r"\*\*Try:\*\* write `(.*?)`. What does the assertion say now")
+    names = {"relu": relu, "inputs": inputs, "first": first, "second": second}
+    assert not np.allclose(eval(tried, names), inputs @ first @ second)
 
 
 @pytest.fixture(scope="module")

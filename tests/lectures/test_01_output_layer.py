@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from tests.lectures.notebooks import ROOT, answers, committed
+from tests.lectures.notebooks import ROOT, answers, committed, numbers, said
 from utils import plots
 from utils.functions import sigmoid, softmax
 
@@ -30,10 +30,16 @@ def test_the_table_of_five_days_is_what_the_cells_use():
 def test_the_forecast_is_that_of_the_normal_equations():
     ones = np.column_stack([DAYS[:, :2], np.ones(5)])  # (N, D + 1)
     weights = np.linalg.solve(ones.T @ ones, ones.T @ DAYS[:, 2])
-    assert round(np.array([8, 1.8, 1]) @ weights, 2) == 7.66
-    assert round(np.abs(ones @ weights - DAYS[:, 2]).max(), 2) == 0.80
-    wind = np.array([8, 2.6, 1]) @ weights - np.array([8, 1.8, 1]) @ weights
-    assert np.isclose(wind, 0.8 * weights[1])  # the answer to "Try"
+    (forecast,) = numbers("01", r"so ([\d.]+) has one digit to be trusted")
+    day = numbers("01", r"on a day with ([\d.]+) now and a wind of (\d\.\d)")
+    assert round(np.array([*day, 1]) @ weights, 2) == forecast
+    without, largest = numbers("01", r"largest miss ([\d.]+), not ([\d.]+)")
+    assert round(np.abs(ones @ weights - DAYS[:, 2]).max(), 2) == largest
+    no_bias = np.linalg.lstsq(DAYS[:, :2], DAYS[:, 2])[0]
+    assert round(np.abs(DAYS[:, :2] @ no_bias - DAYS[:, 2]).max(), 2) == without
+    tried, wind = numbers("01", r"let the wind be ([\d.]+) instead of ([\d.]+) in `day`")
+    moved = (np.array([day[0], tried, 1]) - np.array([day[0], wind, 1])) @ weights
+    assert np.isclose(moved, (tried - wind) * weights[1])  # "which weight says so beforehand"
 
 
 def test_the_checks_have_the_answers_that_numpy_gives():
@@ -49,9 +55,10 @@ def test_odds_of_a_bookmaker_and_the_share_of_an_opponent_at_zero():
 
 
 def test_another_numbering_gives_another_name_to_half_red_half_blue():
-    red_blue = np.array([0.5, 0, 0.5])
-    assert red_blue @ [0, 1, 2] == 1  # green
-    assert red_blue @ [0, 2, 1] == 0.5  # with red 0, blue 1, green 2: neither
+    (name,) = said("01", r'half red, half blue: "(\w+)"')
+    red_blue, names = np.array([0.5, 0, 0.5]), ["red", "green", "blue"]
+    assert names[int(red_blue @ [0, 1, 2])] == name
+    assert red_blue @ [0, 2, 1] == 0.5  # with red 0, blue 1, green 2 it is no class at all
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.lectures.notebooks import said
 from utils import mnist
 
 
@@ -84,16 +85,22 @@ def test_most_bytes_are_black(data):
 
 
 def test_numpy_warns_of_a_single_byte_and_not_of_an_array():
-    one, other = np.uint8(10), np.uint8(20)
+    pattern = r"arithmetic on bytes \| (\d+) - (\d+) = (\d+), no warning"
+    one, other, difference = map(np.uint8, map(int, said("03", pattern)))
     with pytest.warns(RuntimeWarning, match="overflow"):
-        assert one - other == 246
-    assert (np.array([one]) - np.array([other]))[0] == 246  # warnings are errors here
+        assert one - other == difference
+    assert (np.array([one]) - np.array([other]))[0] == difference  # warnings are errors here
 
 
 def test_sum_and_mean_of_bytes_are_safe():
-    white = np.full(784, 255, np.uint8)
-    assert white.sum() == 784 * 255
-    assert white.mean() == 255
+    safe = said("03", r"`(\w+)` and `(\w+)` are safe")
+    unsafe = said("03", r"; `(\S+)`, `(\S+)`, `(\S+)` and `(\S+)` are not")
+    white, two = np.full(784, 255, np.uint8), np.full(784, 2, np.uint8)
+    assert [getattr(white, name)() for name in sorted(safe)] == [255, 784 * 255]
+    for sign in unsafe:
+        names = {"a": two, "b": white} if sign == "-" else {"a": white, "b": two}
+        exact = eval(f"a {sign} b", {key: value.astype(int) for key, value in names.items()})
+        assert not np.any(eval(f"a {sign} b", names) == exact), sign
 
 
 def test_a_download_is_what_the_lecture_says(mnist_dir):

@@ -1,10 +1,9 @@
 """What lecture 05 says in words and no cell of it asserts."""
 
-import math
-
 import numpy as np
 import pytest
 
+from tests.lectures.notebooks import numbers, said
 from utils.functions import (
     binary_cross_entropy,
     cross_entropy_error,
@@ -30,7 +29,9 @@ def test_squared_error_is_steepest_at_a_third_and_flat_at_both_ends(classes):
 
 
 def test_at_one_in_a_hundred_squared_error_is_fifty_times_flatter():
-    p = 0.01
+    (times,) = said("05", r"squared error is (\w+) times flatter")
+    (p,) = numbers("05", r"the slope at \$p = ([\d.]+)\$")
+    assert times == "fifty"
     assert (1 - p) / (2 * p * (1 - p) ** 2) == pytest.approx(50, rel=0.02)
 
 
@@ -39,15 +40,17 @@ def test_softmax_gives_0_only_for_a_score_some_745_below():
     assert softmax([0.0, -747.0])[1] == 0
 
 
-def test_a_series_of_seven_heads_is_one_of_120():
-    assert math.comb(10, 7) == 120
-    assert 2**10 == 1024
-    likelihood = 0.7**7 * 0.3**3
-    assert likelihood == pytest.approx(0.0022, abs=5e-5)
+def test_seven_heads_of_ten_are_one_series_of_1024_and_not_likely():
+    (series,) = numbers("05", r"It is small because there are ([\d,]+) series")
+    assert series == 2**10
+    p, likelihood = numbers("05", r"The coin has (0\.\d+) with probability (0\.\d+)")
+    assert p**7 * (1 - p) ** 3 == pytest.approx(likelihood, abs=5e-5)
 
 
 def test_the_area_below_the_likelihood_is_one_in_1320():
-    assert math.factorial(7) * math.factorial(3) / math.factorial(11) == pytest.approx(1 / 1320)
+    (one_in,) = numbers("05", r"its area is 1/([\d,]+), not 1")
+    p = (np.arange(10_000) + 0.5) / 10_000
+    assert np.mean(p**7 * (1 - p) ** 3) == pytest.approx(1 / one_in)
 
 
 def test_a_loss_of_0_69_is_guessing_between_two_and_better_than_that_among_ten():
@@ -84,4 +87,6 @@ def test_a_perfect_answer_makes_the_plain_two_class_form_nan():
 
 
 def test_drawing_afresh_leaves_out_37_percent():
-    assert round(100 * (1 - 1 / 60_000) ** 60_000) == 37
+    (percent,) = numbers("05", r"([\d.]+) % of the images never seen")
+    drawn = np.random.default_rng(0).integers(60_000, size=60_000)  # an epoch of `rng.choice`
+    assert round(100 * (1 - len(np.unique(drawn)) / 60_000)) == percent

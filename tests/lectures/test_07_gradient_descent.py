@@ -3,14 +3,20 @@
 import numpy as np
 import pytest
 
+from tests.lectures.notebooks import numbers
 from utils.functions import softmax
 from utils.gradients import gradient_descent, numerical_gradient
+from utils.networks import TwoLayerNet
 
 
 def test_along_the_contour_the_height_stays_and_along_the_gradient_it_rises_most():
-    gradient = np.array([6.0, 8.0])
-    assert gradient @ [-8, 6] == 0
-    assert gradient @ [6, 8] == pytest.approx(10 * np.hypot(6, 8))
+    gradient = np.array(numbers("07", r"\\cdot d = (\d+) d_0 \+ (\d+) d_1"))
+    flat = numbers("07", r"That is 0 for \$d = \((-?\d+), (-?\d+)\)\$")
+    steep = np.array(numbers("07", r"for a given length, along \$\((-?\d+), (-?\d+)\)\$"))
+    assert gradient @ flat == 0
+    around = np.linspace(0, 2 * np.pi, 1000)
+    steps = np.hypot(*steep) * np.array([np.cos(around), np.sin(around)])  # of the same length
+    assert np.all(gradient @ steps <= gradient @ steep)
 
 
 def test_a_step_on_the_bowl_multiplies_by_one_minus_twice_the_rate():
@@ -37,7 +43,9 @@ def test_minus_the_gradient_of_the_quick_check_lowers_a_loss():
 
 
 def test_a_matrix_of_784_by_50_has_39200_slopes():
-    assert 784 * 50 == 39_200
+    (slopes,) = numbers("07", r"it has a slope for each of the ([\d,]+) weights")
+    other = tuple(map(int, numbers("07", r"\((\d+), (\d+)\): .No transposing")))
+    assert TwoLayerNet(*other[::-1], 10).params["W1"].size == slopes
 
 
 def test_the_loss_of_one_layer_has_one_low_and_slopes_of_at_most_1():

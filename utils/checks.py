@@ -46,7 +46,7 @@ import re
 import sys
 import types
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -171,6 +171,7 @@ class Task:
         hint: str = "",
         *,
         needs_values: bool | None = None,
+        about_arrays: bool = False,
         **hints: str,
     ) -> Check:
         """Return a check for a `with` statement.
@@ -181,9 +182,12 @@ class Task:
             hint: what to look at first if it fails; code stands between backticks.
             needs_values: whether it counts only if a check of values passed; by default what only
                 uses helpers for side properties does.
+            about_arrays: whether a list in place of an array costs this check rather than the first
+                one that reads it; so does `gives_floats`.
             hints: better hints by part ("dW", "W1_b1") or by kind ("nan", "shape", "error").
         """
         check = Check(self, points, name, hint, hints, needs_values)
+        check.is_about_arrays = about_arrays
         self.checks.append(check)
         return check
 
@@ -213,10 +217,11 @@ class Task:
         self._find_cause()
 
     def _charge_container(self) -> None:
-        """Let a list in place of an array cost one check, unless it has cost one already."""
+        """Let a list in place of an array cost one check: one about the array, or the first."""
         read = [check for check in self.checks if check.containers and not check.failure]
-        if read and not any(c.failure and c.failure.kind == "container" for c in self.checks):
-            read[0].failure = Failure(read[0].containers[0], "container")
+        about = [check for check in read if check.is_about_arrays]
+        for check in about[-1:] or read[:1]:
+            check.failure = Failure(check.containers[0], "container")
 
     def _find_cause(self) -> None:
         """Tell what made several checks fail, or all of them, in a row of its own."""
@@ -380,6 +385,7 @@ class Check:
         self.same_cause = False
         self.compared: set[str] = set()  # "values", "side": what its helpers looked at
         self.containers: list[str] = []  # lists that were read as arrays
+        self.is_about_arrays = False  # whether a list should cost this check
         self.called: Callable | None = None  # the function that was called last
         self.file, self.names = "", {}  # the test cell's file name, and its global names
 
@@ -841,6 +847,46 @@ def call(f: Callable, *args: Any, **kwargs: Any) -> Any:
     return f(*copied(args), **copied(kwargs))
 
 
+@contextlib.contextmanager
+def replaced(f: Callable, name: str, known: dict[Callable, Callable]) -> Iterator[None]:
+    """While it lasts, let the student's f call a right function in place of one of its own.
+
+    So a mistake in an earlier task costs nothing in a later one. The student's own function comes
+    back afterwards, and the right one answers no longer.
+
+    Args:
+        f: the student's function under test.
+        name: of the function that f calls, such as "numerical_gradient".
+        known: what it should give: maps the first argument, one of the test's own functions, to a
+            function of the second. For any other first argument the student's own is called.
+    """
+    lasts = True
+
+    def right(first: Any, second: Any, *rest: Any) -> Any:
+        if not lasts:
+            raise RuntimeError(f"this `{name}` was handed over for one check, which has ended")
+        if isinstance(first, Callable) and first in known:
+            return known[first](np.array(second, dtype=float))
+        return before[0](first, second, *rest)
+
+    bind = getattr(type(f), "_thing_bind", None)  # of a proxy in the judge
+    if bind is None:
+        names = getattr(f, "__globals__", None) or (Check.running.names if Check.running else {})
+
+        def bind(f: Callable, name: str, *value: Any) -> tuple:
+            had = (names.pop(name),) if name in names else ()
+            names.update(zip([name], value, strict=False))
+            return had
+
+    before = bind(f, name, right)
+    try:
+        yield
+    finally:
+        lasts = False
+        with contextlib.suppress(Exception):  # where the student's process has ended
+            bind(f, name, *before)
+
+
 def copied(value: Any) -> Any:
     """Copy arrays, and the tuples, lists and dicts that hold them; hand on anything else.
 
@@ -1056,11 +1102,13 @@ def arrays(got: Any, name: str) -> list[np.ndarray]:
     if got is None or kind is str or kind is dict or kind in _NUMBERS:
         thing = "nothing (None)" if got is None else f"a {kind.__name__}"
         raise PropertyError(f"`{name}` is {thing}, not a list of arrays", "", "type", blocks=True)
-    found, lists = [], 0
+    found = []
     for item in got:
         if type(item) in (list, tuple):
-            lists += 1
-        found.append(plain(item, part=f"each element of {name}"))
+            what = f"an element of `{name}` is a {type(item).__name__}, not an array"
+            found.append(_from_container(item, what, name))
+        else:
+            found.append(plain(item, part=name))
     return found
 
 
@@ -1099,11 +1147,9 @@ def gives(
 def gives_floats(f: Callable, args: Any, shape: tuple[int, ...]) -> None:
     """Check that f returns a plain array of floats of this shape."""
     _looks_at("side")
-    got = call(f, *_tuple(args))
-    if type(got) in (list, tuple) and shape != ():
-        what = f"{_subject()} returned a {type(got).__name__}, not an array"
-        raise PropertyError(what, "", "container")
-    array = _in_shape(got, shape)
+    if Check.running:
+        Check.running.is_about_arrays = True
+    array = _in_shape(call(f, *_tuple(args)), shape)
     what = "the result does not hold floats"
     expect(array.dtype.kind == "f", what, f"got {array.dtype.name}", "dtype")
 
@@ -1168,7 +1214,7 @@ def repeats(f: Callable, args: Any, between: Any) -> None:
 
 
 @contextlib.contextmanager
-def _only_side():
+def _only_side() -> Iterator[None]:
     """Let comparisons of the student's own results with each other be no comparison of values."""
     check = Check.running
     before = set(check.compared) if check else set()

@@ -192,16 +192,17 @@ def table(hidden=False) -> checks.Task:
 
 
 def test_text_names_marks_points_reasons_and_hints():
+    margin = " " * 27
     assert repr(table()).splitlines() == [
         "f: 1 of 2 points.",
-        "  ✓ passed           1/1  the sum of `a`",
-        "  ✗ not yet        0/0.5  less < more",
-        "                          What happened: wrong values: got 21, expected 12345",
-        "                          Hint: Is it <b>bold</b>?",
-        "  ✗ not yet        0/0.5  no error",
-        "                          What happened: stopped with ValueError: <script>87654</script>"
+        "  ✓ passed            1/1  the sum of `a`",
+        "  ✗ not yet         0/0.5  less < more",
+        f"{margin}What happened: wrong values: got 21, expected 12345",
+        f"{margin}Hint: Is it <b>bold</b>?",
+        "  ✗ not yet         0/0.5  no error",
+        f"{margin}What happened: stopped with ValueError: <script>87654</script>"
         " (line 2: `raise ValueError('<script>87654</script>')`)",
-        "                          Hint: Read the last line.",
+        f"{margin}Hint: Read the last line.",
     ]
 
 

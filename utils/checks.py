@@ -137,7 +137,7 @@ class Failure:
     state: str = "failed"
 
     def __str__(self) -> str:
-        if not self.line:
+        if not self.line or f"line {self.line}" in self.what:
             return self.what
         code = f": `{_short(self.code.replace('`', ' '))}`" if self.code else ""
         return f"{self.what} (line {self.line}{code})"
@@ -210,11 +210,18 @@ class Task:
         self.is_settled = True
         if not self.hidden:
             self._charge_container()
-        if not any(check.is_evidence for check in self.checks):
-            for check in self.checks:
-                if check.state == "passed":
-                    check.failure = Failure(WAITS, "waits")
+        knows = any(check.is_evidence for check in self.checks)
+        for check in self.checks:
+            if not knows and not check.failure:
+                check.failure = Failure(WAITS, "waits")
         self._find_cause()
+        unused = [] if knows or not self.rows else _unused_parameters(self.name)
+        if unused:
+            what = f"`{self.name}` never uses its argument `{unused[0]}`"
+            cause = self.cause or {"what": what, "hint": "", "line": 0, "code": ""}
+            if what not in cause["what"] + cause["hint"]:
+                cause["hint"] = f"{cause['hint']} {what}.".strip()
+            self.cause = cause
 
     def _charge_container(self) -> None:
         """Let a list in place of an array cost one check: one about the array, or the first."""
@@ -267,7 +274,7 @@ class Task:
         unit = "visible points" if self.hidden_points is not None else "points"
         text = f"{self.name}{hidden}: {_number(self.earned)} of {_number(self.total)} {unit}"
         states = {check.state for check in self.checks}
-        if self.hidden_points is not None and "passed" in states:
+        if self.hidden_points is not None and states != {"unwritten"}:
             depend = "hidden point depends" if self.hidden_points == 1 else "hidden points depend"
             text += f"; {self.hidden_points:g} {depend} on the contract"
         if states == {"passed"}:
@@ -283,15 +290,16 @@ class Task:
 
     def __repr__(self) -> str:
         self.settle()
-        lines, margin = [self.headline], " " * 26
+        lines, margin = [self.headline], " " * 27
         if self.cause:
-            lines.append(f"  {'✗ cause':<24}{self.cause['what']}")
+            lines.append(f"  {'✗ cause':<25}{self.cause['what']}")
             if self.cause["hint"]:
                 lines.append(f"{margin}Next step: {self.cause['hint']}")
         for check in self.rows:
             points = f"{_number(check.earned)}/{_number(check.share)}"
-            lines.append(f"  {MARKS[check.state]:<13}  {points:>7}  {check.name}")
-            if check.what:
+            same = f" ({SAME_CAUSE})" if check.what == SAME_CAUSE else ""
+            lines.append(f"  {MARKS[check.state]:<13}  {points:>8}  {check.name}{same}")
+            if check.what and not same:
                 lines.append(f"{margin}What happened: {check.what}")
             if check.hint and check.what:
                 lines.append(f"{margin}Hint: {check.hint}")
@@ -316,7 +324,9 @@ class Task:
                 points = f"{_number(check.earned)} / {_number(check.share)}"
                 mark, points = (t.replace(" ", "&nbsp;") for t in (MARKS[check.state], points))
                 text = _html(check.name)
-                if check.what:
+                if check.what == SAME_CAUSE:
+                    text += f" ({SAME_CAUSE})"
+                elif check.what:
                     text += f"<br>What happened: {_html(check.what)}"
                 if check.hint and check.what:
                     hint = _html(check.hint)
@@ -437,8 +447,13 @@ class Check:
         Check.running = self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: Any) -> bool:
-        Check.running = None
         self._quiet.close()
+        try:
+            return self._judge(error, trace)
+        finally:
+            Check.running = None
+
+    def _judge(self, error: BaseException | None, trace: Any) -> bool:
         if isinstance(error, KeyboardInterrupt):  # the stop button, or nbgrader's time limit
             return False
         if error is None:
@@ -470,7 +485,7 @@ def _diagnose(error: BaseException, trace: TracebackType, check: Check) -> Failu
     elif "NameError" in names and not line and _is_own(trace):
         failure = _undefined(getattr(error, "name", None) or check.task.name, check)
     else:
-        failure = _stopped(error, names, bool(line), check)
+        failure = _stopped(error, names, trace, bool(line), check)
     failure.line, failure.code = failure.line or line, failure.code or code
     if not check.hidden:
         if failure.cause is None and failure.state == "failed":
@@ -497,17 +512,32 @@ def _is_own(trace: TracebackType) -> bool:
     return _cell(last) == _cell(trace)
 
 
-def _stopped(error: BaseException, names: set[str], placed: bool, check: Check) -> Failure:
+def _is_called_back(trace: TracebackType, check: Check) -> bool:
+    """Say whether the student's code called a function of the test cell, which raised."""
+    files, step = [], trace
+    while step := step.tb_next:
+        files.append(_cell(step))
+    between = [i for i, file in enumerate(files) if file not in (check.file, __file__)]
+    return bool(between) and check.file in files[between[0] :]
+
+
+def _stopped(
+    error: BaseException, names: set[str], trace: TracebackType, placed: bool, check: Check
+) -> Failure:
     """Return what to say of an exception that the student's code raised."""
     try:
         message = _short(" ".join(str(error).split()))
     except Exception:
         message = "(its message cannot be shown)"
-    message = _without_internals(message, check)
+    message = _without_internals(message)
     name, subject = type(error).__name__, _subject(check)
     what = f"stopped with {name}" + (f": {message}" if message else "")
     hint = ""
-    if "UnboundLocalError" in names:
+    if _is_called_back(trace, check):
+        what = f"{subject} called a function that the checks hand over, which stopped with {name}"
+        what += f": {message}" if message else ""
+        hint = "Call it as the text of the task does, with arguments of the same kind and shape."
+    elif "UnboundLocalError" in names:
         hint = "Give the variable a value on every way to that line."
     elif "NameError" in names:
         missing = getattr(error, "name", None) or _first(r"name '(\w+)'", message) or "a name"
@@ -517,7 +547,7 @@ def _stopped(error: BaseException, names: set[str], placed: bool, check: Check) 
             hint = f"Write `np.{missing}`."
     elif "ImportError" in names and "utils." not in message:
         module = _first(r"[Nn]o module named '([\w.]+)'", message)
-        what = "this course uses NumPy only" + (f": there is no `{module}`" if module else "")
+        what = "This course uses NumPy only" + (f": there is no `{module}`" if module else "")
         hint = f"Delete the line that imports `{module}`, and use `np`." if module else ""
     elif "RecursionError" in names:
         what = f"{subject} calls itself without end"
@@ -528,6 +558,7 @@ def _stopped(error: BaseException, names: set[str], placed: bool, check: Check) 
         what, hint = f"ran for too long and was stopped: {message}", "Does a loop never end?"
     elif "TypeError" in names and (found := _arguments(message, subject, placed)):
         what, hint = found
+        return Failure(what, "error", hint=hint, cause="arguments")
     elif "AttributeError" in names and not placed:
         owner = _first(r"'(\w+)' object", message) or check.task.name
         missing = getattr(error, "name", None) or _first(r"attribute '(\w+)'", message)
@@ -571,23 +602,22 @@ def _arguments(message: str, subject: str, placed: bool) -> tuple[str, str] | No
     return f"{subject} cannot be called as the text of the task says: {message}", keep
 
 
-def _without_internals(message: str, check: Check) -> str:
+def _without_internals(message: str) -> str:
     """Return a message without the names of a test's own functions."""
-    own = "the function that the checks hand over"
-    message = re.sub(r"\btest_\w+\.<locals>\.[\w.<>]+(\(\))?", own, message)
-    message = re.sub(r"\btest_\w+\b(\(\))?", own, message)
-    return re.sub(r"[\w.]*<(lambda|locals)>[\w.<>]*(\(\))?", "the function", message)
+    message = re.sub(r"[\w.]*<(lambda|locals)>[\w.<>]*(\(\))?", "the function", message)
+    return re.sub(r"\btest_\w+\b(\(\))?", "the function", message)
 
 
 def _unwritten(task: str, line: int, source: str) -> Failure:
     """Return what to say of `raise NotImplementedError()`: nothing written, or left over."""
     if source and line and _has_code_beside(source, line):
-        what = "your code is there, but `raise NotImplementedError()` still stands in the cell"
-        return Failure(what, "left over", hint="Delete that line.", cause="left over")
+        where = "its cell" if _hides() else f"line {line}"
+        what = f"Your code is there, but `raise NotImplementedError()` still stands in {where}"
+        return Failure(f"{what}: delete it.", "left over", cause="left over")
     elsewhere = [text for text in _sources() if text != source and _is_written(text, task)]
     if elsewhere:
         what = (
-            f"you have written `{task}` in another cell, and the cell of the task, which still "
+            f"You have written `{task}` in another cell, and the cell of the task, which still "
             "holds `raise NotImplementedError()`, defines it anew"
         )
         hint = "Move your code into the cell of the task, and delete that line."
@@ -653,7 +683,7 @@ def _undefined(name: str, check: Check) -> Failure:
         except SyntaxError as error:
             if re.search(r"(?m)^\s*[%!?]", source):
                 break
-            what = f"the cell of `{name}` is not valid Python: {error.msg}"
+            what = f"The cell of `{name}` is not valid Python: {error.msg}"
             hint = "Mend that line, then run the cell again."
             if "U+FF" in error.msg or "U+3000" in error.msg:
                 hint = "It is a full-width character: type it again in half-width mode (半角)."
@@ -663,7 +693,7 @@ def _undefined(name: str, check: Check) -> Failure:
             break
         for node in ast.walk(tree):
             if (module := _missing_module(node)) and "utils" not in module:
-                what = f"this course uses NumPy only: there is no `{module}`"
+                what = f"This course uses NumPy only: there is no `{module}`"
                 hint = f"Delete the line that imports `{module}`, and use `np`."
                 code = source.splitlines()[node.lineno - 1].strip()
                 return say(what, hint=hint, line=node.lineno, code=code)
@@ -990,6 +1020,11 @@ def _holds_numbers(value: Any) -> bool:
 def _in_shape(got: Any, shape: tuple[int, ...], part: str = "") -> np.ndarray:
     """Return a result as an array of this shape."""
     array = plain(got, part)
+    if (array.ndim == 0) != (shape == ()):
+        things = "an array", "one number"
+        thing, asked = things if array.ndim else reversed(things)
+        what = f"{_subject(part=part)} {'is' if part else 'returned'} {thing}, not {asked}"
+        raise PropertyError(what, f"its shape is {array.shape}", "type", part, blocks=True)
     if array.shape != shape:
         detail = f"got {array.shape}, expected {shape}"
         if type(got) in (list, tuple):
@@ -1166,8 +1201,10 @@ def finite(f: Callable, args: Any) -> None:
 def sums_to_one(f: Callable, args: Any, axis: int = -1) -> None:
     """Check that the result sums to 1 along an axis, within 1e-5."""
     _looks_at("side")
-    array = plain(call(f, *_tuple(args)))
-    expect(array.ndim > 0, "the result is a single number, not an array", kind="shape")
+    got = call(f, *_tuple(args))
+    array = plain(got)
+    if array.ndim == 0:
+        _in_shape(got, (2,))
     sums = array.sum(axis=axis, dtype=np.float64)
     near = np.isclose(sums, 1, rtol=0, atol=1e-5)
     expect(near.all(), "a sum is not 1", lambda: f"the sums are {_show(sums)}")

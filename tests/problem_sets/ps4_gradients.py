@@ -758,8 +758,6 @@ WRONG = {
             _descent(*BEGIN, STEPS, GO, KEEP, "return x, [point.tolist() for point in history]"),
             HISTORY,
         ),
-        Wrong("returns only x", _descent(*BEGIN, STEPS, GO, KEEP, "return x"), ONE),
-        Wrong("returns only the history", _descent(*BEGIN, STEPS, GO, KEEP, "return history"), ONE),
         Wrong("uphill", _descent(*BEGIN, STEPS, GO.replace("x - lr", "x + lr"), KEEP, PAIR), ONE),
         Wrong(
             "no learning rate", _descent(*BEGIN, STEPS, GO.replace("lr * ", ""), KEEP, PAIR), ONE

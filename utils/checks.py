@@ -529,11 +529,12 @@ def _stopped(
         message = _short(" ".join(str(error).split()))
     except Exception:
         message = "(its message cannot be shown)"
+    is_called_back = "test_" in message and "<locals>" in message or _is_called_back(trace, check)
     message = _without_internals(message)
     name, subject = type(error).__name__, _subject(check)
     what = f"stopped with {name}" + (f": {message}" if message else "")
     hint = ""
-    if _is_called_back(trace, check):
+    if is_called_back:
         what = f"{subject} called a function that the checks hand over, which stopped with {name}"
         what += f": {message}" if message else ""
         hint = "Call it as the text of the task does, with arguments of the same kind and shape."

@@ -1,5 +1,7 @@
 """The checks that test cells are made of: what passes, what fails, and what a student reads."""
 
+import itertools
+import linecache
 import sys
 import warnings
 from html.parser import HTMLParser
@@ -29,6 +31,17 @@ def fails(body) -> str:
 
 def passes(body) -> bool:
     return outcome(body).state == "passed"
+
+
+_cells = itertools.count(1)
+
+
+def student(source: str, name: str = "f"):
+    """Return what a student's cell defines under a name."""
+    file, namespace = f"<cell {next(_cells)} of a student>", {"np": np}
+    linecache.cache[file] = (len(source), None, source.splitlines(True), file)
+    exec(compile(source, file, "exec"), namespace)
+    return namespace[name]
 
 
 # Points --------------------------------------------------------------------------------------
@@ -71,16 +84,15 @@ def test_only_what_passes_counts(capsys):
     "error", [ValueError("no"), SystemExit(0), RecursionError(), GeneratorExit(), MemoryError()]
 )
 def test_whatever_is_raised_costs_that_check_alone(error, capsys):
-    def f(a):
-        raise error
-
+    f = student("def f(a):\n    raise f.error\n")
+    f.error = error
     task = checks.Task("f")
     with task.check(1, "one", "a hint"):
         checks.gives(f, A, A)
     with task.check(1, "two", "a hint"):
         checks.gives(np.positive, A, A)
     assert task.points() == 1.0
-    assert task.checks[0].what.startswith(f"stopped with {type(error).__name__}")
+    assert task.checks[0].what.endswith("(line 2: `raise f.error`)")
 
 
 def test_the_stop_button_stops():
@@ -103,21 +115,10 @@ def test_an_error_whose_message_raises_is_told_all_the_same():
 
 
 def test_an_error_names_the_line_of_the_cell_it_came_from():
-    source = "def f(a):\n    b = a.T\n    return b @ undefined_thing\n"
-    namespace = {}
-    exec(compile(source, "<cell 7>", "exec"), namespace)
-    what = fails(lambda: checks.gives(namespace["f"], A, A))
-    assert what.startswith("stopped with NameError")
-    assert what.endswith("(line 3)")
-
-
-def test_a_note_on_the_error_is_shown():
-    def f(a):
-        error = ValueError("no")
-        error.add_note("line 2: `return a @ a`")
-        raise error
-
-    assert fails(lambda: checks.gives(f, A, A)).endswith("(line 2: `return a @ a`)")
+    f = student("def f(a):\n    b = a.T\n    return b @ undefined_thing\n")
+    what = fails(lambda: checks.gives(f, A, A))
+    assert what.startswith("`undefined_thing` is not defined in this notebook")
+    assert what.endswith("(line 3: `return b @ undefined_thing`)")
 
 
 def test_an_unwritten_task_is_one_calm_line(capsys):
@@ -132,15 +133,16 @@ def test_an_unwritten_task_is_one_calm_line(capsys):
     assert capsys.readouterr().out == "○ f: 0 of 5 points. Task f is not written yet.\n"
 
 
-def test_an_undefined_task_is_one_calm_line(capsys):
+def test_an_undefined_task_is_told_once(capsys):
     task = checks.Task("f")
     for _ in range(5):
         with task.check(1, "a property", "a hint"):
             checks.gives(not_there, A, A)  # noqa: F821
     assert task.points() == 0.0
     said = capsys.readouterr().out
-    assert said.startswith("○ f: 0 of 5 points. `not_there` is not defined: run its cell first")
-    assert len(said.splitlines()) == 1
+    assert said.count("`not_there` is not defined") == 1
+    assert said.count("Run its cell first") == 1
+    assert said.count("same cause") == 5
 
 
 def test_a_half_written_task_shows_all_lines():
@@ -185,34 +187,40 @@ def table(hidden=False) -> checks.Task:
     with task.check(0.5, "less < more", "Is it <b>bold</b>?"):
         checks.gives(np.sum, A, 12345)
     with task.check(0.5, "no error", "Read the last line."):
-        raise ValueError("<script>87654</script>")
+        student("def f():\n    raise ValueError('<script>87654</script>')")()
     return task
 
 
 def test_text_names_marks_points_reasons_and_hints():
+    margin = " " * 27
     assert repr(table()).splitlines() == [
         "f: 1 of 2 points.",
-        "  ✓ passed           1/1  the sum of `a`",
-        "  ✗ not yet        0/0.5  less < more",
-        "                          What happened: wrong values: got 21, expected 12345",
-        "                          Hint: Is it <b>bold</b>?",
-        "  ✗ not yet        0/0.5  no error",
-        "                          What happened: stopped with ValueError: <script>87654</script>",
-        "                          Hint: Read the last line.",
+        "  ✓ passed            1/1  the sum of `a`",
+        "  ✗ not yet         0/0.5  less < more",
+        f"{margin}What happened: wrong values: got 21, expected 12345",
+        f"{margin}Hint: Is it <b>bold</b>?",
+        "  ✗ not yet         0/0.5  no error",
+        f"{margin}What happened: stopped with ValueError: <script>87654</script>"
+        " (line 2: `raise ValueError('<script>87654</script>')`)",
+        f"{margin}Hint: Read the last line.",
     ]
 
 
-def test_the_same_error_is_told_once():
+def test_a_common_cause_is_told_once_with_its_line_and_the_next_step():
+    f = student("def f(a):\n    return a @ a\n")
     task = checks.Task("f")
-    for name in ("one", "two"):
+    for name, a in (("one", A), ("two", A[:, :2][:1])):
         with task.check(1, name, "Look at `b`."):
-            raise ValueError("no")
-    assert repr(task).count("ValueError: no") == 1
-    assert repr(task).count("the same error as above") == 1
-    assert task._repr_html_().count("Look at") == 1
-    assert [check["what"] for check in task._repr_mimebundle_()[checks.MIME]["checks"]] == [
-        "stopped with ValueError: no"
-    ] * 2
+            checks.gives(f, a, a)
+    assert repr(task).count("stopped with ValueError") == 1
+    assert repr(task).count("(line 2: `return a @ a`)") == 1
+    assert "Next step: Print the shapes of the arrays in that line." in repr(task)
+    assert "Look at" not in repr(task) + task._repr_html_()
+    data = task._repr_mimebundle_()[checks.MIME]
+    assert [check["what"] for check in data["checks"]] == ["same cause"] * 2
+    assert [check["hint"] for check in data["checks"]] == [""] * 2
+    assert data["cause"]["line"] == 2
+    assert data["cause"]["code"] == "return a @ a"
 
 
 def test_html_escapes_what_students_write():
@@ -253,7 +261,8 @@ def test_plain_text_and_html_say_the_same(hidden):
 
 def test_the_html_needs_nothing_of_jupyters():
     page = Page(table()._repr_html_())
-    assert page.tags <= {"p", "strong", "table", "thead", "tbody", "tr", "th", "td", "br", "code"}
+    tags = {"p", "strong", "table", "thead", "tbody", "tr", "th", "td", "br", "code"}
+    assert page.tags <= tags | {"details", "summary"}
     assert page.attributes <= {"scope", "style"}  # no class, no script, no address
     assert "color" not in table()._repr_html_()  # so that dark themes choose it
 
@@ -263,26 +272,23 @@ def test_a_hidden_check_shows_no_numbers():
     shown = repr(task) + task._repr_html_() + str(task._repr_mimebundle_())
     assert "12345" not in shown
     assert "87654" not in shown
-    assert "stopped with an exception" in shown
+    assert "stopped with an error" in shown
     assert "Read the last line." in shown
 
 
 def test_a_hidden_check_does_not_repeat_names_that_students_chose():
-    def tells(a):
-        raise type(f"Seen{a.sum():.0f}", (ValueError,), {})
-
-    def hands_over(a):
-        return type(f"Seen{a.sum():.0f}", (), {})()
-
-    def chooses(a):
-        raise [KeyError, OSError][int(a.sum()) % 2]
-
-    for function in (tells, chooses):
-        assert outcome(lambda f=function: f(A), hidden=True).what == "stopped with an exception"
-    assert outcome(lambda: chooses(A)).what.startswith("stopped with OSError")
-    assert outcome(lambda: tells(A)).what.startswith("stopped with Seen21")
+    tells = student(
+        "def f(a):\n    raise type(f'Seen{a.sum():.0f}', (ValueError,), {})('21')\n"
+        "f.__name__ = 'Seen21'"
+    )
+    hands_over = student("def f(a):\n    return type(f'Seen{a.sum():.0f}', (), {})()")
+    chooses = student("def f(a):\n    raise [KeyError, OSError][int(a.sum()) % 2]")
+    assert outcome(lambda: checks.finite(chooses, A), hidden=True).what == "stopped with an error"
+    assert outcome(lambda: checks.finite(chooses, A)).what.startswith("stopped with OSError")
+    assert outcome(lambda: checks.finite(tells, A), hidden=True).what == "stopped with an error"
+    assert outcome(lambda: checks.finite(tells, A)).what.startswith("stopped with Seen21")
     what = outcome(lambda: checks.finite(hands_over, A), hidden=True).what
-    assert what == "the result is no plain NumPy array or number"
+    assert what == "`f` returned no plain array or number"
     assert fails(lambda: checks.finite(hands_over, A)) == f"{what}: it is a Seen21"
 
 
@@ -343,7 +349,8 @@ class Number(float):
     [
         None,
         "text",
-        A.tolist(),
+        [],
+        [A.tolist(), "text"],
         (A,),
         A.view(Liar),
         A.view(np.matrix),
@@ -401,10 +408,13 @@ def test_arrays_by_name():
     assert passes(lambda: checks.equal_by_name(grads, {"W": A, "b": [1, 1]}))
     assert passes(lambda: checks.equal_by_name({"W": A + 1e-7}, {"W": A}, atol=1e-6))
     what = fails(lambda: checks.equal_by_name(grads, {"W": A, "b": [1, 2]}))
-    assert what == "wrong values: in b got [1., 1.], expected [1, 2]"
-    assert "no 'W1'" in fails(lambda: checks.equal_by_name(grads, {"W1": A}))
-    assert "is there a `return`" in fails(lambda: checks.equal_by_name(None, {"W": A}))
-    assert fails(lambda: checks.equal_by_name({"W": None}, {"W": A})).endswith("`return`?: in W")
+    assert what == (
+        "some arrays are wrong: `W` is right, `b` not; `b`: wrong values: got [1., 1.], "
+        "expected [1, 2]"
+    )
+    assert 'no "W1"' in fails(lambda: checks.equal_by_name(grads, {"W1": A}))
+    assert "`f` returned nothing" in fails(lambda: checks.equal_by_name(None, {"W": A}))
+    assert "`W` is nothing" in fails(lambda: checks.equal_by_name({"W": None}, {"W": A}))
     for result in (A, [A], 1.0):
         fails(lambda result=result: checks.equal_by_name(result, {"W": A}))
 
@@ -447,13 +457,6 @@ def test_keeps_order():
 def test_agrees_on_two_sets_of_arguments():
     assert passes(lambda: checks.agrees(lambda a: a - a.max(), A, A + 5))
     fails(lambda: checks.agrees(np.copy, A, A + 5))
-    buffer = np.zeros_like(A)
-
-    def same_buffer(a):
-        buffer[...] = a
-        return buffer
-
-    fails(lambda: checks.agrees(same_buffer, A, A + 5))
 
 
 def test_row_by_row():
@@ -461,22 +464,6 @@ def test_row_by_row():
     assert passes(lambda: checks.row_by_row(lambda a: a.sum(axis=-1), A))
     fails(lambda: checks.row_by_row(lambda a: a / a.sum(), A))
     fails(lambda: checks.row_by_row(np.sum, A))
-    whole = np.ones_like(A)
-
-    def overwrites(a):  # what the batch gave becomes what its rows give
-        if a.ndim > 1:
-            return whole
-        whole[...] = 0
-        return np.zeros_like(a)
-
-    fails(lambda: checks.row_by_row(overwrites, A))
-
-
-def test_empty_results_have_no_properties():
-    for check in (checks.finite, checks.sums_to_one):
-        assert fails(lambda check=check: check(lambda a: np.zeros((0, 3)), A)) == (
-            "the result is empty"
-        )
 
 
 def test_repeats_reveals_memory():
@@ -625,7 +612,6 @@ def test_normal_numbers_are_taken_for_normal(seed):
         lambda rng, shape: rng.laplace(0, 0.5**0.5, shape),
         lambda rng, shape: rng.standard_normal((shape[0], 1)) * np.ones(shape),
         lambda rng, shape: np.zeros(shape),
-        lambda rng, shape: rng.standard_normal(shape).tolist(),
     ],
 )
 def test_other_numbers_are_not_taken_for_normal(draw):

@@ -87,6 +87,11 @@ def submission(name: str, answers: dict[str, str]) -> NotebookNode:
 def execute(notebook: NotebookNode) -> NotebookNode:
     """Run the code cells in one namespace of this process, in place, with outputs as a kernel's."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
+    checks.student_cells = {
+        grade_id: cell.source
+        for grade_id, cell in graded_cells(notebook).items()
+        if not is_grade(cell)
+    }
     with np.printoptions():  # a cell may set them
         for cell in notebook.cells:
             if cell.cell_type == "code":

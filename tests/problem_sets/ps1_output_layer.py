@@ -8,19 +8,21 @@ VECTOR = "a vector comes back as it is"
 BATCH = "a batch keeps its shape"
 ANY = "numbers of any size, sign and shape stay"
 UNCHANGED = "the argument is not changed"
+INTEGERS = "integers give floats"
 
 EXAMPLE = "the worked example"
 SUMS = "every row of a batch sums to 1"
 LARGE = "large numbers do not overflow"
 FLOATS = "an array of floats of the same shape"
-ORDER = "larger numbers get larger probabilities"
 ROWS = "a batch agrees with a loop over rows"
 SQUARE = "a square batch agrees, too"
 SCALES = "rows of very different scale"
-AXES = "more axes: the last holds the classes"
+AXES = "more axes than two"
+VISIBLE_AXES = "more axes: the last holds the classes"
+VISIBLE_SCALES = "rows of different scale"
 FAR = "1000 and -1000 in one row"
 ONE = "a batch of one, a single class"
-TYPES = "integers and float32"
+TYPES = "integers of every dtype, and float32"
 SMALL = "small probabilities are exact"
 SHIFT = "the same after a shift of each row"
 MEMORY = "argument unchanged, no memory"
@@ -34,6 +36,11 @@ def _softmax(*body: str) -> str:
     return "\n    ".join(["def softmax(a):", *body])
 
 
+def _right(*body: str) -> str:
+    return _softmax(FLOATS_FIRST, *body)
+
+
+FLOATS_FIRST = "a = np.asarray(a, dtype=float)"
 KEPT = "e = np.exp(a - np.max(a, axis=-1, keepdims=True))"
 DIVIDE = "return e / np.sum(e, axis=-1, keepdims=True)"
 Y = "y = e / np.sum(e, axis=-1, keepdims=True)"
@@ -104,6 +111,17 @@ def softmax(a):
             SUMS,
         ),
         Wrong("maximum of the whole batch", _softmax("e = np.exp(a - np.max(a))", DIVIDE), SCALES),
+        Wrong(
+            "maximum of the whole batch, seen by a visible check",
+            _softmax("a = a * 1.0", "e = np.exp(a - np.max(a))", DIVIDE),
+            VISIBLE_SCALES,
+        ),
+        Wrong("no floats first", _softmax(KEPT, DIVIDE), TYPES),
+        Wrong(
+            "cut to integers, seen by a visible check",
+            _softmax("y = np.zeros_like(a)", KEPT, "y[...] = " + DIVIDE[7:], "return y", "# cut"),
+            INTEGERS,
+        ),
         Wrong("no maximum subtracted", _softmax("e = np.exp(a)", DIVIDE), LARGE),
         Wrong(
             "nan swept under the carpet",
@@ -122,7 +140,7 @@ def softmax(a):
                 "e = np.exp(a - a.max(axis=1, keepdims=True))",
                 "return e / e.sum(axis=1, keepdims=True)",
             ),
-            AXES,
+            VISIBLE_AXES,
         ),
         Wrong(
             "two axes at most",
@@ -240,7 +258,7 @@ def softmax(a):
         Wrong(
             "the sign turned",
             _softmax("e = np.exp(np.min(a, axis=-1, keepdims=True) - a)", DIVIDE),
-            ORDER,
+            EXAMPLE,
         ),
         Wrong("no exponential", _softmax("return a / np.sum(a, axis=-1, keepdims=True)"), EXAMPLE),
         Wrong("no sum", _softmax(KEPT, "return e"), EXAMPLE),
@@ -324,12 +342,14 @@ identity_function = partial(np.add, 0)""",
         Right(
             "Fortran order",
             """def softmax(a):
+    a = np.asarray(a, dtype=float)
     e = np.exp(a - a.max(axis=-1, keepdims=True))
     return np.asfortranarray(e / e.sum(axis=-1, keepdims=True))""",
         ),
         Right(
             "a read-only result",
             """def softmax(a):
+    a = np.asarray(a, dtype=float)
     e = np.exp(a - a.max(axis=-1, keepdims=True))
     y = e / e.sum(axis=-1, keepdims=True)
     y.flags.writeable = False
@@ -345,36 +365,39 @@ batch = numbers = task = check = _loop = loop
 
 
 def softmax(a):
+    a = np.asarray(a, dtype=float)
     e = _loop(a)
     return e / e.sum(axis=-1, keepdims=True)""",
         ),
         Right(
             "vectorize with a signature",
             """f = lambda r: np.exp(r - r.max()) / np.exp(r - r.max()).sum()
-softmax = np.vectorize(f, signature="(k)->(k)")""",
+g = lambda r: f(r.astype(float))
+softmax = np.vectorize(g, signature="(k)->(k)")""",
         ),
         Right(
             "float32 inside, float64 outside",
             """def softmax(a):
+    a = np.asarray(a, dtype=float)
     a = a.astype(np.float32)
     e = np.exp(a - a.max(axis=-1, keepdims=True))
     return (e / e.sum(axis=-1, keepdims=True)).astype(np.float64)""",
         ),
         Right(
             "log-sum-exp",
-            _softmax(
+            _right(
                 "m = np.max(a, axis=-1, keepdims=True)",
                 "return np.exp(a - m - np.log(np.exp(a - m).sum(axis=-1, keepdims=True)))",
             ),
         ),
         Right(
             "logaddexp",
-            _softmax("return np.exp(a - np.logaddexp.reduce(a, axis=-1, keepdims=True))"),
+            _right("return np.exp(a - np.logaddexp.reduce(a, axis=-1, keepdims=True))"),
         ),
         Right(
             "loops and the math module",
             "import math\n\n"
-            + _softmax(
+            + _right(
                 "if a.ndim > 1:",
                 "    return np.array([softmax(row) for row in a])",
                 "top = max(a)",
@@ -384,7 +407,7 @@ softmax = np.vectorize(f, signature="(k)->(k)")""",
         ),
         Right(
             "a loop over indices",
-            _softmax(
+            _right(
                 "y = np.empty(a.shape)",
                 "for i in np.ndindex(a.shape[:-1]):",
                 "    e = np.exp(a[i] - a[i].max())",
@@ -394,41 +417,41 @@ softmax = np.vectorize(f, signature="(k)->(k)")""",
         ),
         Right(
             "einsum",
-            _softmax(KEPT, "return np.einsum('...k,...->...k', e, 1 / np.einsum('...k->...', e))"),
+            _right(KEPT, "return np.einsum('...k,...->...k', e, 1 / np.einsum('...k->...', e))"),
         ),
         Right(
             "transposed",
-            _softmax("b = a.T", "e = np.exp(b - b.max(axis=0))", "return (e / e.sum(axis=0)).T"),
+            _right("b = a.T", "e = np.exp(b - b.max(axis=0))", "return (e / e.sum(axis=0)).T"),
         ),
         Right(
             "float32",
-            _softmax("a = a.astype(np.float32)", KEPT, DIVIDE),
+            _right("a = a.astype(np.float32)", KEPT, DIVIDE),
         ),
-        Right("extended precision", _softmax("a = a.astype(np.longdouble)", KEPT, DIVIDE)),
+        Right("extended precision", _right("a = a.astype(np.longdouble)", KEPT, DIVIDE)),
         Right(
             "pairs of classes, with warnings of overflow",
-            _softmax("return 1 / np.exp(a[..., None, :] - a[..., :, None]).sum(axis=-1)"),
+            _right("return 1 / np.exp(a[..., None, :] - a[..., :, None]).sum(axis=-1)"),
         ),
         Right(
             "another shift that does as well",
-            _softmax("e = np.exp(a - np.max(a, axis=-1, keepdims=True) + 2)", DIVIDE),
+            _right("e = np.exp(a - np.max(a, axis=-1, keepdims=True) + 2)", DIVIDE),
         ),
         Right(
             "powers of e",
-            _softmax("e = np.e ** (a - np.max(a, axis=-1, keepdims=True))", DIVIDE),
+            _right("e = np.e ** (a - np.max(a, axis=-1, keepdims=True))", DIVIDE),
         ),
         Right(
             "powers of 2",
-            _softmax("e = np.exp2((a - a.max(axis=-1, keepdims=True)) / np.log(2))", DIVIDE),
+            _right("e = np.exp2((a - a.max(axis=-1, keepdims=True)) / np.log(2))", DIVIDE),
         ),
         Right(
             "apply_along_axis and a helper",
             "def one_row(row):\n    e = np.exp(row - row.max())\n    return e / e.sum()\n\n"
-            + _softmax("return np.apply_along_axis(one_row, -1, a)"),
+            + _right("return np.apply_along_axis(one_row, -1, a)"),
         ),
         Right(
             "reshaped to a batch",
-            _softmax(
+            _right(
                 "b = a.reshape(-1, a.shape[-1])",
                 "e = np.exp(b - b.max(axis=1)[:, None])",
                 "return (e / e.sum(axis=1)[:, None]).reshape(a.shape)",
@@ -436,7 +459,7 @@ softmax = np.vectorize(f, signature="(k)->(k)")""",
         ),
         Right(
             "a copy that is changed in place",
-            _softmax(
+            _right(
                 "y = a.astype(float)",
                 "y -= y.max(axis=-1, keepdims=True)",
                 "np.exp(y, out=y)",
@@ -445,18 +468,19 @@ softmax = np.vectorize(f, signature="(k)->(k)")""",
             ),
         ),
         Right(
-            "a further parameter", "def softmax(a, axis=-1):\n    " + "\n    ".join([KEPT, DIVIDE])
+            "a further parameter",
+            "def softmax(a, axis=-1):\n    " + "\n    ".join([FLOATS_FIRST, KEPT, DIVIDE]),
         ),
         Right(
             "a callable object",
             "class Softmax:\n    def __call__(self, a):\n        "
-            + "\n        ".join([KEPT, DIVIDE])
+            + "\n        ".join([FLOATS_FIRST, KEPT, DIVIDE])
             + "\n\nsoftmax = Softmax()",
         ),
-        Right("warns", "import warnings\n" + _softmax("warnings.warn('slow')", KEPT, DIVIDE)),
+        Right("warns", "import warnings\n" + _right("warnings.warn('slow')", KEPT, DIVIDE)),
         Right(
             "talks on stderr",
-            "import sys\n" + _softmax("print('hm', file=sys.stderr)", KEPT, DIVIDE),
+            "import sys\n" + _right("print('hm', file=sys.stderr)", KEPT, DIVIDE),
         ),
     ],
 }

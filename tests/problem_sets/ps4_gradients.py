@@ -6,7 +6,7 @@ POINTS = {"numerical_diff": 3, "numerical_gradient": 7, "gradient_descent": 6}
 
 EXAMPLE = "the worked example"
 
-BENDS = "a curve that bends"
+BENDS = "a curve with curvature"
 OTHER = "other functions, other places"
 BOTH = "the same to both sides"
 STEP = "neither too large nor too small a step"
@@ -17,7 +17,7 @@ FLOATS = "integers give floats"
 SAME = "x is not changed"
 AXES = "any number of axes"
 SQUARE = "a square matrix"
-TOGETHER = "elements that work together"
+TOGETHER = "elements that depend on each other"
 SHAPE = "f is called with arrays of x's shape"
 CENTRAL = "the central difference"
 DTYPES = "integers of any dtype and shape"
@@ -691,12 +691,17 @@ WRONG = {
         Wrong(
             "a list",
             _gradient(H, COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, "return g.tolist()"),
-            EXAMPLE,
+            FLOATS,
         ),
         Wrong(
             "rounds",
             _gradient(H, COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, "return np.round(g, 2)"),
             AXES,
+        ),
+        Wrong(
+            "empties its argument and returns zeros",
+            _gradient("x[...] = 0", "return np.zeros(x.shape)"),
+            EXAMPLE,
         ),
         Wrong(
             "returns in the loop",

@@ -23,6 +23,7 @@ from tests.problem_sets.grading import (
     submission,
 )
 from tests.problem_sets.tables import NAMES, TABLES, cells_of, graded_here
+from tests.problem_sets.test_nothing_for_nothing import NOT_YET
 from utils import checks, mnist, plots
 from utils.grading.course import find_course
 from utils.grading.gradebook import Book
@@ -88,6 +89,60 @@ def test_a_test_cell_binds_no_name_but_its_own(name):
             assert function.name == cell.id.replace("-", "_")
             assert ast.unparse(call) == f"{function.name}()"
             assert not any(isinstance(node, ast.Global) for node in ast.walk(function))
+
+
+CONVERTED = [name for name in NAMES if name not in NOT_YET]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_test_cell_ends_in_its_points(name):
+    for cell in read("solutions", name).cells:
+        if cell.id.startswith("test-"):
+            last = ast.parse(cell.source).body[0].body[-1]
+            assert ast.unparse(last) == "return task.points()"
+
+
+@pytest.mark.parametrize("name", CONVERTED)
+def test_a_visible_test_knows_the_points_of_the_hidden_one(name):
+    cells = graded_cells(read("solutions", name))
+    for task in sources(read("solutions", name)):
+        visible, hidden = (cells[i] for i in cells_of(task))
+        points = re.findall(r"hidden_points=([\d.]+)", visible.source)
+        assert [float(text) for text in points] == [hidden.metadata.nbgrader.points]
+
+
+@pytest.mark.parametrize("folder", ["solutions", "assignments"])
+@pytest.mark.parametrize("name", CONVERTED)
+def test_checks_arrive_folded(name, folder):
+    for cell in read(folder, name).cells:
+        if cell.id.startswith("test-"):
+            assert cell.metadata["jupyter"] == {"source_hidden": True}
+
+
+@pytest.mark.parametrize("name", CONVERTED)
+def test_a_test_hands_arrays_to_a_students_function_by_a_helper_only(name):
+    tasks = sources(read("solutions", name))
+    for cell in read("solutions", name).cells:
+        if cell.id.startswith("test-"):
+            calls = [
+                node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call)
+            ]
+            called = {node.func.id for node in calls if isinstance(node.func, ast.Name)}
+            functions = {task for task, source in tasks.items() if source.startswith("def ")}
+            assert not called & functions
+
+
+@pytest.mark.parametrize("name", CONVERTED)
+def test_a_visible_test_does_not_print_a_line_of_the_solution(name):
+    """Nor does the text: what a hint or a formula may say is no line of code that is asked for."""
+    released = read("assignments", name)
+    shown = "".join("".join(cell.source.split()) for cell in released.cells)
+    for task, source in sources(read("solutions", name)).items():
+        inside = source.partition("BEGIN SOLUTION")[2].partition("### END SOLUTION")[0]
+        lines = [line.partition("#")[0].strip() for line in inside.splitlines()[1:]]
+        for line in lines:
+            if len(line) > 30:
+                assert "".join(line.split()) not in shown, (task, line)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -174,6 +174,10 @@ class StudentThing:
         for slot, value in (("link", link), ("number", number), ("about", about), ("origin", "")):
             object.__setattr__(self, f"_thing_{slot}", value)
 
+    def _thing_bind(self, name: str, *value: Any) -> tuple:
+        """Give a name in the student's notebook a value, or none; return what it had, or ()."""
+        return _ask(self, "bind", name, *value)
+
     def __mro_entries__(self, bases: tuple) -> tuple:
         raise TypeError("a class in a test cell cannot derive from a student's class")
 

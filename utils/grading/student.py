@@ -174,6 +174,7 @@ class StudentLink(Link):
             "run": self.run,
             "define": shell.define,
             "names": self.names,
+            "bind": self.bind,
             "get": self.get,
             "call": self.call,
             "getattr": lambda thing, name: getattr(thing, name),
@@ -256,6 +257,13 @@ class StudentLink(Link):
             for name in list(self.shell.user_ns)
             if type(name) is str and name not in self.given
         )
+
+    def bind(self, thing: Any, name: str, *value: Any) -> tuple:
+        """Give a name a value, or none; return the value that it had, or ()."""
+        found = self.shell.user_ns
+        had = (found.pop(name),) if name in found else ()
+        found.update(zip([name], value, strict=False))
+        return had
 
     def get(self, names: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:
         """Return those of these names that are defined, with what they stand for."""

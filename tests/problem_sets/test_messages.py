@@ -1,0 +1,404 @@
+"""What a student reads after a typical mistake: the cause once, with its line and the next step.
+
+Each mistake is made in this process, through the judge, and some of them in a notebook's kernel.
+"""
+
+import re
+from typing import NamedTuple
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from tests.problem_sets.grading import (
+    ROOT,
+    execute,
+    fill,
+    graded_cells,
+    read,
+    scores,
+    sources,
+    stderr,
+    submission,
+)
+from tests.problem_sets.tables import cells_of
+from utils import checks
+from utils.grading import sandbox
+from utils.grading.execute import run_notebook
+from utils.grading.nursery import NURSERY
+from utils.grading.restore import cells_of_notebook, restore
+from utils.grading.sandbox import Limits, Order
+
+
+class Mistake(NamedTuple):
+    """A typical mistake and what the table says of it.
+
+    Attributes:
+        name: what is wrong.
+        problem_set, task, source: the answer.
+        cause: part of the row of the common cause; "" if there is none.
+        says: parts of the table.
+        lacks: what must not stand in the table.
+        points: what the visible cell gives.
+    """
+
+    name: str
+    problem_set: str
+    task: str
+    source: str
+    cause: str = ""
+    says: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+    points: float = 0.0
+
+
+PS1, PS4 = "ps1_output_layer", "ps4_gradients"
+SHIFT = "e = np.exp(a - np.max(a, axis=-1, keepdims=True))"
+Y = "e / np.sum(e, axis=-1, keepdims=True)"
+
+
+def _softmax(*lines: str) -> str:
+    return "\n    ".join(["def softmax(a):", *lines])
+
+
+def _descent(*lines: str) -> str:
+    head = "def gradient_descent(f, init_x, lr=0.01, step_num=100):"
+    return "\n    ".join([head, *lines])
+
+
+def _gradient(*lines: str) -> str:
+    return "\n    ".join(["def numerical_gradient(f, x):", *lines])
+
+
+MISTAKES = [
+    Mistake(
+        "another name",
+        PS1,
+        "softmax",
+        f"def stable_softmax(a):\n    {SHIFT}\n    return {Y}",
+        "This cell defines `stable_softmax`; the checks call `softmax`.",
+        lacks=("Hint:", "run its cell"),
+    ),
+    Mistake(
+        "a `raise` that was left in",
+        PS1,
+        "softmax",
+        _softmax(SHIFT, f"y = {Y}", "", "", "raise NotImplementedError()", "return y"),
+        "Your code is there, but `raise NotImplementedError()` still stands in line 6: delete it.",
+        lacks=("not written yet", "Hint:"),
+    ),
+    Mistake(
+        "a list",
+        PS1,
+        "softmax",
+        _softmax("a = np.asarray(a, dtype=float)", SHIFT, f"return ({Y}).tolist()"),
+        says=("`softmax` returned a list, not an array", "`np.array(...)`"),
+        points=4.75,
+    ),
+    Mistake(
+        "print instead of return",
+        PS1,
+        "softmax",
+        _softmax(SHIFT, f"print({Y})"),
+        "`softmax` returned nothing (None)",
+        ("`return ...`",),
+        ("Hint:", "exp(a)"),
+    ),
+    Mistake(
+        "a name of a deleted cell",
+        PS1,
+        "softmax",
+        _softmax(SHIFT.replace("(a -", "(scale * a -"), f"return {Y}"),
+        "`scale` is not defined in this notebook (line 2:",
+        ("was its cell deleted", "Restart the kernel and run all cells"),
+        ("Hint:",),
+    ),
+    Mistake(
+        "np forgotten",
+        PS1,
+        "softmax",
+        _softmax("e = exp(a)", f"return {Y}"),
+        "`exp` is not defined in this notebook (line 2:",
+        ("Write `np.exp`.",),
+    ),
+    Mistake(
+        "an open bracket",
+        PS1,
+        "softmax",
+        _softmax(SHIFT, f"return ({Y}"),
+        "'(' was never closed (line 3:",
+        lacks=("Hint:",),
+    ),
+    Mistake(
+        "a full-width bracket",
+        PS1,
+        "softmax",
+        _softmax(SHIFT, "return e / np.sum（e, axis=-1, keepdims=True）"),
+        "(line 3:",
+        ("full-width", "半角"),
+        ("Hint:",),
+    ),
+    Mistake(
+        "another library",
+        PS1,
+        "softmax",
+        f"import torch\n\n\n{_softmax(SHIFT, f'return {Y}')}",
+        "This course uses NumPy only: there is no `torch` (line 1: `import torch`)",
+        lacks=("Hint:",),
+    ),
+    Mistake(
+        "another library inside",
+        PS1,
+        "softmax",
+        _softmax("import torch", SHIFT, f"return {Y}"),
+        "This course uses NumPy only: there is no `torch` (line 2: `import torch`)",
+        lacks=("Hint:",),
+    ),
+    Mistake(
+        "calls itself",
+        PS1,
+        "softmax",
+        _softmax("return softmax(a)"),
+        "`softmax` calls itself without end (line 2:",
+    ),
+    Mistake(
+        "one parameter more",
+        PS1,
+        "softmax",
+        f"def softmax(a, axis):\n    {SHIFT}\n    return {Y}",
+        "`softmax` asks for `axis`, which the checks do not hand over",
+        lacks=("positional", "Hint:"),
+    ),
+    Mistake(
+        "no parameter",
+        PS1,
+        "softmax",
+        "def softmax():\n    return np.ones(3) / 3",
+        "`softmax` takes 0 arguments, and the checks call it with 1",
+    ),
+    Mistake(
+        "a constant",
+        PS1,
+        "softmax",
+        _softmax("return 0.0"),
+        "`softmax` returned one number, not an array",
+        ("never uses its argument `a`",),
+    ),
+    Mistake(
+        "text",
+        PS1,
+        "softmax",
+        _softmax("return 'y'"),
+        "`softmax` returned no plain array or number: it is a str",
+    ),
+    Mistake(
+        "the sum, too",
+        PS1,
+        "softmax",
+        _softmax(SHIFT, f"y = {Y}", "return y, y.sum()"),
+        "`softmax` returned a tuple, not an array",
+    ),
+    Mistake(
+        "no maximum",
+        PS1,
+        "softmax",
+        _softmax("e = np.exp(a)", f"return {Y}"),
+        says=("there is nan in the result", "shift the row before you take exponentials"),
+        points=3.75,
+    ),
+    Mistake(
+        "no keepdims",
+        PS1,
+        "softmax",
+        _softmax("e = np.exp(a - np.max(a, axis=-1))", "return e / np.sum(e, axis=-1)"),
+        "operands could not be broadcast together",
+        ("(line 2: `e = np.exp(a - np.max(a, axis=-1))`)",),
+        points=1.75,
+    ),
+    Mistake(
+        "overwrites",
+        PS1,
+        "softmax",
+        _softmax("a -= np.max(a, axis=-1, keepdims=True)", "e = np.exp(a)", f"return {Y}"),
+        says=("an argument was changed", "`a -= ...` changes the old one"),
+        points=4.5,
+    ),
+    Mistake(
+        "x without the history",
+        PS4,
+        "gradient_descent",
+        _descent("x = init_x.copy()", "for _ in range(step_num):",
+                 "    x = x - lr * numerical_gradient(f, x)", "return x"),
+        "`gradient_descent` returned one array, not `(x, history)`",
+        lacks=("iterable", "Hint:", "<locals>"),
+    ),
+    Mistake(
+        "only the float",
+        PS4,
+        "gradient_descent",
+        _descent("return float(np.sum(init_x))"),
+        "`gradient_descent` returned one float, not `(x, history)`",
+        lacks=("iterable", "<locals>"),
+    ),
+    Mistake(
+        "one array many times",
+        PS4,
+        "gradient_descent",
+        _descent("x = init_x.copy()", "history = [x]", "for _ in range(step_num):",
+                 "    x -= lr * numerical_gradient(f, x)", "    history.append(x)",
+                 "return x, history"),
+        "all points of `history` are the last point",
+        ("holds one array many times",),
+        points=1.25,
+    ),
+    Mistake(
+        "names of the parameters changed",
+        PS4,
+        "gradient_descent",
+        "def gradient_descent(f, init_x, rate=0.01, steps=100):\n    return init_x, [init_x]",
+        "`gradient_descent` has no parameter `lr`",
+        lacks=("unexpected keyword", "<locals>"),
+    ),
+    Mistake(
+        "not put back",
+        PS4,
+        "numerical_gradient",
+        _gradient("h, g, y = 1e-4, np.zeros(x.shape), x.astype(float)",
+                  "for i in np.ndindex(x.shape):", "    kept = y[i]",
+                  "    y[i] = kept + h", "    a = f(y)", "    y[i] = kept - h",
+                  "    g[i] = (a - f(y)) / (2 * h)", "    y[i] = kept",
+                  "    if x.dtype == float:", "        x[i] = x[i] + h - h", "return g"),
+        says=("an argument was changed", "differs from before"),
+        points=2.5,
+    ),
+    Mistake(
+        "f with one argument too many",
+        PS4,
+        "numerical_diff",
+        "def numerical_diff(f, x):\n    return (f(x + 1e-4, 0) - f(x - 1e-4, 0)) / 2e-4",
+        "`numerical_diff` called a function that the checks hand over, which stopped with "
+        "TypeError: the function takes 1 positional argument but 2 were given",
+        ("Call it as the text of the task does",),
+        ("<locals>", "test_", "<lambda>"),
+    ),
+]  # fmt: skip
+IDS = [f"{mistake.task}-{mistake.name}" for mistake in MISTAKES]
+
+
+def _look(mistake: Mistake, notebook) -> None:
+    """Check what the table of the visible test cell says."""
+    grade_id, hidden_id = cells_of(mistake.task)
+    cell = graded_cells(notebook)[grade_id]
+    bundles = [output.data for output in cell.outputs if checks.MIME in output.get("data", {})]
+    (bundle,) = bundles
+    table, text = bundle[checks.MIME], bundle["text/plain"]
+    for page in [bundle["text/html"]] if text[:1].isdigit() else [text]:
+        words = re.sub(r"</?code>", "`", page).replace("&#x27;", "'").replace("&nbsp;", " ")
+        for part in (mistake.cause, *mistake.says):
+            assert part.lower() in words.lower()
+        for part in (*mistake.lacks, "<locals>", "First make"):
+            assert part not in words
+    if mistake.cause:
+        assert mistake.cause in table["cause"]["what"]
+        assert any(check["same_cause"] for check in table["checks"])
+        for check in table["checks"]:
+            if check["same_cause"]:
+                assert (check["what"], check["hint"]) == ("same cause", "")
+    else:
+        assert table["cause"] is None
+    assert scores(notebook)[grade_id][0] == mistake.points
+    hidden = graded_cells(notebook).get(hidden_id)
+    for output in hidden.outputs if hidden else ():
+        if checks.MIME in output.get("data", {}):
+            table = output.data[checks.MIME]
+            said = [check["what"] for check in table["checks"]]
+            assert not any(re.search(r"\d", what) for what in said)
+            assert not re.search(r"\d", (table["cause"] or {"what": ""})["what"])
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=IDS)
+def test_a_mistake_is_named_here(mistake):
+    _look(mistake, execute(submission(mistake.problem_set, {mistake.task: mistake.source})))
+
+
+@pytest.fixture(scope="module")
+def order():
+    """What a submission may use, and the fence that stands here."""
+    if not sandbox.LINUX:
+        pytest.skip("submissions are graded on Linux")
+    NURSERY.close()
+    if not (fence := NURSERY.fence()):
+        pytest.skip(f"no fence stands here: {NURSERY.why_not('namespaces')}")
+    yield Order(Limits(), fence)
+    NURSERY.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mistake", MISTAKES, ids=IDS)
+def test_a_mistake_is_named_by_the_judge(mistake, order):
+    answers = sources(read("solutions", mistake.problem_set)) | {mistake.task: mistake.source}
+    handed_in = fill(read("assignments", mistake.problem_set), answers)
+    solution = cells_of_notebook(read("solutions", mistake.problem_set))
+    notebook, _ = restore(handed_in, solution)
+    ids = {mistake.task, *cells_of(mistake.task), "setup", "numerical_gradient"}
+    notebook.cells = [cell for i, cell in graded_cells(notebook).items() if i in ids]
+    run_notebook(notebook, order)
+    _look(mistake, notebook)
+
+
+# A notebook's own kernel ------------------------------------------------------------------------
+
+
+def _in_a_kernel(name: str, answers: dict[str, str], keep: set[str]):
+    """Return a released notebook with these answers, run by a kernel as a student does it."""
+    notebook = fill(read("assignments", name), answers)
+    cells = {i: cell for i, cell in graded_cells(notebook).items() if i in keep}
+    notebook.cells = list(cells.values())
+    resources = {"metadata": {"path": str(ROOT)}}
+    NotebookClient(notebook, timeout=120, allow_errors=True, resources=resources).execute()
+    return notebook
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    ["another name", "a `raise` that was left in", "an open bracket", "another library", "a list"],
+)
+def test_a_mistake_is_named_in_the_students_kernel(name):
+    mistake = next(mistake for mistake in MISTAKES if mistake.name == name)
+    cells = {"setup", mistake.task, cells_of(mistake.task)[0]}
+    notebook = _in_a_kernel(mistake.problem_set, {mistake.task: mistake.source}, cells)
+    here = mistake._replace(cause=mistake.cause.replace("This cell", "This notebook"))
+    _look(here, notebook)
+
+
+@pytest.mark.slow
+def test_a_notebook_shows_the_table_and_no_number_below_it():
+    answers = sources(read("solutions", PS1))
+    grade_id = "test_softmax_visible"
+    notebook = _in_a_kernel(PS1, answers, {"setup", "softmax", grade_id})
+    cell = graded_cells(notebook)[grade_id]
+    (output,) = cell.outputs
+    assert output.output_type == "execute_result"
+    assert output.data["text/plain"] == "5.0"  # what nbgrader reads
+    assert (
+        "5 of 5 visible points; 7 hidden points depend on the contract"
+        in (output.data["text/html"])
+    )
+    assert output.data[checks.MIME]["headline"].startswith("✓ softmax: 5 of 5 visible points; 7")
+    assert scores(notebook)[grade_id] == (5, 5)
+    assert stderr(notebook) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ["", "task.points()", "return 3.0", "return None"])
+def test_a_test_cell_without_points_is_an_error_in_a_kernel(end):
+    source = (
+        "def test():\n    from utils import checks\n    task = checks.Task('f')\n"
+        f"    with task.check(1, 'a property'):\n        pass\n    {end}\n\n\ntest()"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    resources = {"metadata": {"path": str(ROOT)}}
+    NotebookClient(notebook, timeout=120, allow_errors=True, resources=resources).execute()
+    (error,) = [o for o in notebook.cells[0].outputs if o.output_type == "error"]
+    assert "gives no points" in error.evalue

@@ -32,6 +32,7 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 LOG = ROOT / ".venv.log"  # what the last installation printed
 OLDEST, NEWEST_TESTED = (3, 11), (3, 15)
+SECONDS_BETWEEN_LINES = 30  # of an installation's progress, where there is no terminal
 NOBODY_READS = 128 + 13  # exit status: a shell says so of programs that SIGPIPE has ended
 
 COMMANDS = {
@@ -309,9 +310,10 @@ def install() -> None:
 def run_with_progress(command: "list[str]") -> int:
     """Run an installer, its output in `LOG`, and return its exit status; show how far it is.
 
-    A terminal has one line that changes; elsewhere a line comes every half minute.
+    In a terminal one line changes; elsewhere there is a line now and then.
     """
-    started, shown, wait = time.time(), "", 0.2 if sys.stdout.isatty() else 30
+    terminal = sys.stdout.isatty()
+    started, shown, wait = time.time(), "", 0.2 if terminal else SECONDS_BETWEEN_LINES
     variables = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", "NO_COLOR": "1"}
     with open(LOG, "wb") as log:
         process = subprocess.Popen(
@@ -328,7 +330,7 @@ def run_with_progress(command: "list[str]") -> int:
                     return process.wait(timeout=wait)
                 except subprocess.TimeoutExpired:
                     line = f"{progress(started)}, {time.time() - started:.0f} s"
-                if sys.stdout.isatty():
+                if terminal:
                     print(f"\r[course] {line:<{len(shown)}}", end="", flush=True)
                     shown = line
                 else:

@@ -350,7 +350,9 @@ def progress(started: float) -> str:
     if chosen:
         return f"installed {done} of {chosen.group(1).count(',') + 1} packages"
     found = len(re.findall(r"^Collecting ", log, re.MULTILINE))
-    return f"installed {done} packages" if done else f"found {found} packages to install"
+    if done:
+        return f"installed {done} packages"
+    return f"found {found} packages to install" if found else "looking for the packages"
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:

@@ -4,19 +4,23 @@ This file uses the standard library only, because it runs before anything is ins
 call it makes `.venv` in the course folder and installs `requirements.txt`; later calls go straight
 on, until `requirements.txt`, `pyproject.toml`, the folder or the Python version changes. Then the
 command itself, a module of `utils/commands/`, runs inside that environment.
-"""
 
-from __future__ import annotations
+It runs on Python 3.6, too, as far as the sentence that says which Python the course needs. That is
+why annotations that 3.6 cannot evaluate are quoted.
+"""
 
 import hashlib
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -26,7 +30,9 @@ PLAN = VENV / "course-plan.json"  # written first: for which Python this folder 
 STAMP = VENV / "course-stamp.json"  # written last: the environment is whole
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
-OLDEST, NEWEST = (3, 11), (3, 13)
+LOG = ROOT / ".venv.log"  # what the last installation printed
+OLDEST, NEWEST_TESTED = (3, 11), (3, 15)
+SECONDS_BETWEEN_LINES = 30  # of an installation's progress, where there is no terminal
 NOBODY_READS = 128 + 13  # exit status: a shell says so of programs that SIGPIPE has ended
 
 COMMANDS = {
@@ -50,7 +56,7 @@ def usage() -> str:
     return "\n".join(["usage: python3 -m utils COMMAND", "", *lines])
 
 
-def main(argv: list[str]) -> int:
+def main(argv: "list[str]") -> int:
     """Run one command in the course's environment and return its exit status."""
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(usage())
@@ -60,7 +66,7 @@ def main(argv: list[str]) -> int:
         print(f"there is no command {command!r}\n\n{usage()}", file=sys.stderr)
         return 2
     try:
-        ensure_environment()
+        ensure_environment(argv)
     except SetupError as error:
         print(error, file=sys.stderr)
         return 1
@@ -70,7 +76,7 @@ def main(argv: list[str]) -> int:
     return run_in_environment(command, arguments)
 
 
-def run_in_environment(command: str, arguments: list[str]) -> int:
+def run_in_environment(command: str, arguments: "list[str]") -> int:
     """Run `utils.commands.COMMAND` with the environment's Python and return its exit status.
 
     Where a process can become another it does not return: who ends this process, or looks at how
@@ -97,7 +103,7 @@ def run_in_environment(command: str, arguments: list[str]) -> int:
             continue  # Ctrl-C reaches the command too; it decides how to end
 
 
-def environment_variables() -> dict[str, str]:
+def environment_variables() -> "dict[str, str]":
     """Return this process's variables with the environment's programs first on PATH."""
     variables = dict(os.environ)
     variables["PATH"] = f"{BIN}{os.pathsep}{variables.get('PATH', '')}"
@@ -113,8 +119,11 @@ class SetupError(Exception):
     """The environment cannot be made; the message says what to do."""
 
 
-def ensure_environment() -> None:
+def ensure_environment(argv: "list[str]") -> None:
     """Make `.venv`, or mend it, unless it stands and fits.
+
+    Args:
+        argv: the command and its arguments, for the advice.
 
     Raises:
         SetupError: with a sentence that says what to do.
@@ -122,18 +131,99 @@ def ensure_environment() -> None:
     wanted = fingerprint()
     if stands(wanted):
         return
-    if not OLDEST <= sys.version_info[:2] <= NEWEST:
+    if sys.version_info[:2] < OLDEST:
         raise SetupError(
-            f"the course needs Python {dotted(OLDEST)} to {dotted(NEWEST)}, but this is "
-            f"{sys.version.split()[0]} ({sys.executable}); call one of those instead, for example "
-            f"python{dotted(NEWEST)} -m utils"
+            f"the course needs Python {dotted(OLDEST)} or newer, but this is "
+            f"{sys.version.split()[0]} ({sys.executable}). {python_advice(argv)}"
+        )
+    if sys.version_info[:2] > NEWEST_TESTED:
+        say(
+            f"Python {dotted(sys.version_info)} is newer than the newest one that the course has "
+            f"been tested with, {dotted(NEWEST_TESTED)}; going on"
         )
     with only_one_at_a_time():
         if not stands(wanted):  # another process may have made it meanwhile
             make_environment(wanted)
 
 
-def fingerprint() -> dict[str, str]:
+def python_advice(argv: "list[str]") -> str:
+    """Return the sentence that names a Python the course works with, and how to call or get it."""
+    quoted = subprocess.list2cmdline(argv) if os.name == "nt" else " ".join(map(shlex.quote, argv))
+    arguments = f"-m utils {quoted}"
+    found = installed_python()
+    if found:
+        return f"This machine has a newer one; call it: {found} {arguments}"
+    newest = dotted(NEWEST_TESTED)
+    if os.name == "nt":
+        return (
+            f"Install Python {newest} from https://www.python.org/downloads/windows/ and call "
+            f"py -{newest} {arguments}"
+        )
+    if sys.platform == "darwin":
+        return (
+            f"Install Python {newest} from https://www.python.org/downloads/macos/ and call "
+            f"python{newest} {arguments}"
+        )
+    packaged = packaged_python()
+    if packaged:
+        return (
+            f"Install one with `sudo apt-get install {packaged} {packaged}-venv` and call "
+            f"{packaged} {arguments}"
+        )
+    return (
+        f"Install any of {dotted(OLDEST)} to {newest}, with this system's package manager or from "
+        f"https://www.python.org/downloads/source/, and call it by its version, such as "
+        f"python{newest} {arguments}"
+    )
+
+
+def tested_versions() -> "list[str]":
+    """Return the versions the course is tested with, newest first, such as "3.15"."""
+    return [f"3.{minor}" for minor in range(NEWEST_TESTED[1], OLDEST[1] - 1, -1)]
+
+
+def installed_python() -> str:
+    """Return how to call the newest tested Python that is installed, "" if none is.
+
+    A name on PATH alone says little: pyenv puts names there of versions that are not switched on.
+    """
+    if os.name == "nt":
+        listed = output_of("py", "-0")
+        here = set(re.findall(r"(?<![\d.])3\.\d+", listed))
+        return next((f"py -{version}" for version in tested_versions() if version in here), "")
+    asked = "import sys; print(sys.version_info[:2])"
+    for version in tested_versions():
+        name = f"python{version}"
+        if output_of(name, "-c", asked).strip() == str(tuple(map(int, version.split(".")))):
+            return name
+    return ""
+
+
+def packaged_python() -> str:
+    """Return the newest tested Python that Debian's or Ubuntu's packages hold, "" if none does."""
+    names = set(output_of("apt-cache", "pkgnames", "python3.").split())
+    return next((f"python{v}" for v in tested_versions() if f"python{v}-venv" in names), "")
+
+
+def output_of(program: str, *arguments: str) -> str:
+    """Return what a program prints, "" if it is missing, fails or does not end."""
+    path = shutil.which(program)
+    if path is None:
+        return ""
+    try:
+        result = subprocess.run(
+            [path, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return "" if result.returncode else result.stdout.decode(errors="replace")
+
+
+def fingerprint() -> "dict[str, str]":
     """Return what the environment depends on: the packages, the folder, the Python version."""
     return {
         "packages": hashlib.sha256((ROOT / "requirements.txt").read_bytes()).hexdigest(),
@@ -142,12 +232,12 @@ def fingerprint() -> dict[str, str]:
     }
 
 
-def stands(wanted: dict[str, str]) -> bool:
+def stands(wanted: "dict[str, str]") -> bool:
     """Say whether the whole environment is there, for just these packages, folder and Python."""
     return read_json(STAMP) == wanted and PYTHON.exists()
 
 
-def read_json(path: Path) -> dict[str, str]:
+def read_json(path: Path) -> "dict[str, str]":
     """Return what the file holds, and nothing where it is missing or half-written."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -155,7 +245,7 @@ def read_json(path: Path) -> dict[str, str]:
         return {}
 
 
-def make_environment(wanted: dict[str, str]) -> None:
+def make_environment(wanted: "dict[str, str]") -> None:
     """Bring `.venv` to what is `wanted`, keeping as much as fits of what is there.
 
     Raises:
@@ -191,19 +281,88 @@ def create_venv() -> None:
 
 
 def install() -> None:
-    """Install `requirements.txt` into `.venv`, with uv if there is one, else with pip."""
+    """Install `requirements.txt` into `.venv`, with uv if there is one, else with pip.
+
+    Raises:
+        SetupError: it failed; the whole log has been printed by then.
+    """
     uv = shutil.which("uv")
     if uv:
         command = [uv, "pip", "install", "--compile-bytecode", "--python", str(PYTHON)]
     else:
-        command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check"]
+        command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     say(f"installing requirements.txt with {'uv' if uv else 'pip'}")
-    if subprocess.run([*command, "-r", "requirements.txt"], cwd=ROOT).returncode:
+    if run_with_progress([*command, "-r", "requirements.txt"]):
+        print(LOG.read_text(encoding="utf-8", errors="replace"), file=sys.stderr)
+        untested = ""
+        if sys.version_info[:2] > NEWEST_TESTED:
+            untested = (
+                f". Some package may not be ready for Python {dotted(sys.version_info)}: the "
+                f"newest tested version is {dotted(NEWEST_TESTED)}"
+            )
         raise SetupError(
-            "the packages could not be installed: see the lines above. Without a network, try "
-            "again where there is one (once .venv stands none is needed): the same command goes "
-            "on from here"
+            f"the packages could not be installed: see the lines above, which are also in {LOG}. "
+            "Without a network, try again where there is one (once .venv stands none is needed): "
+            f"the same command goes on from here{untested}"
         )
+
+
+def run_with_progress(command: "list[str]") -> int:
+    """Run an installer, its output in `LOG`, and return its exit status; show how far it is.
+
+    In a terminal one line changes; elsewhere there is a line now and then.
+    """
+    terminal = sys.stdout.isatty()
+    started, shown, wait = time.time(), "", 0.2 if terminal else SECONDS_BETWEEN_LINES
+    variables = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", "NO_COLOR": "1"}
+    with open(LOG, "wb") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=str(ROOT),
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            while True:
+                try:
+                    return process.wait(timeout=wait)
+                except subprocess.TimeoutExpired:
+                    line = f"{progress(started)}, {time.time() - started:.0f} s"
+                if terminal:
+                    print(f"\r[course] {line:<{len(shown)}}", end="", flush=True)
+                    shown = line
+                else:
+                    say(line)
+        finally:
+            if shown:  # leave the terminal's line as it was
+                print("\r" + " " * len(f"[course] {shown}"), end="\r", flush=True)
+            end(process)
+
+
+def progress(started: float) -> str:
+    """Return how far the installation is that began at `started`, from its log and from `.venv`."""
+    log = LOG.read_text(encoding="utf-8", errors="replace")
+    packages = Path(sysconfig.get_path("purelib", "venv", {"base": str(VENV)}))
+    done = sum(path.stat().st_mtime >= started for path in packages.glob("*.dist-info"))
+    chosen = re.search(r"^Installing collected packages: (.*)$", log, re.MULTILINE)  # by pip
+    if chosen:
+        return f"installed {done} of {chosen.group(1).count(',') + 1} packages"
+    found = len(re.findall(r"^Collecting ", log, re.MULTILINE))
+    if done:
+        return f"installed {done} packages"
+    return f"found {found} packages to install" if found else "looking for the packages"
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """Return when the process has ended; after Ctrl-C, which it has received too, make it end."""
+    try:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=5)
+    finally:  # a second Ctrl-C does not leave it behind
+        process.kill()
+        process.wait()
 
 
 def mend_paths(old_folder: str) -> None:
@@ -229,7 +388,7 @@ SHELL_START = b"""#!/bin/sh
 
 
 @contextmanager
-def only_one_at_a_time() -> Iterator[None]:
+def only_one_at_a_time() -> "Iterator[None]":
     """Hold a lock beside `.venv`, so that two first calls do not build over each other."""
     try:
         lock = open(ROOT / ".venv.lock", "w")  # noqa: SIM115 (closed by `with` below)
@@ -262,7 +421,7 @@ def try_lock(file: IO[str]) -> bool:
     return True
 
 
-def dotted(version: tuple[int, ...]) -> str:
+def dotted(version: "tuple[int, ...]") -> str:
     """Return (3, 11) as "3.11"."""
     return ".".join(map(str, version[:2]))
 
@@ -272,7 +431,7 @@ def say(text: str) -> None:
     print(f"[course] {text}", flush=True)
 
 
-def while_read(command: Callable[[list[str]], int], argv: list[str]) -> int:
+def while_read(command: "Callable[[list[str]], int]", argv: "list[str]") -> int:
     """Run a command and return its exit status; 141 if nobody reads what it prints, as in `| head`.
 
     A command learns of it when it prints, so what it has to do it does before.

@@ -84,8 +84,8 @@ def test_arrays_keep_type_shape_and_numbers(echo, code, make):
 
 
 @pytest.mark.parametrize("array", [np.array(["a", "\U0001f600x"]), np.array([b"a", b"xyz"]),
-                                   np.array(["2024-01-01", "NaT"], "M8[D]"), np.array([1, 2],
-                                   "m8")])  # fmt: skip
+                                   np.array(["2024-01-01", "NaT"], "M8[D]"),
+                                   np.array([1, 2], "m8[s]")])  # fmt: skip
 def test_arrays_of_text_and_times_cross(echo, array):
     assert same(echo(array), array)
 

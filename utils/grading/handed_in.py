@@ -20,17 +20,10 @@ from utils.grading.archives import RUBBISH, BadArchive, Budget
 from utils.grading.beside import files_beside
 from utils.grading.course import Course, writable
 from utils.grading.late import TIMESTAMP
+from utils.grading.reading import MAX_FILE, Unreadable, read, read_file, text_hash, text_of
 from utils.grading.record import read_json
 from utils.grading.releases import known
-from utils.grading.restore import (
-    MAX_FILE,
-    SourceCell,
-    Unreadable,
-    read,
-    read_file,
-    text_hash,
-    text_of,
-)
+from utils.grading.restore import SourceCell
 from utils.grading.tables import some
 
 SECRET = "submission_secret.txt"  # of nbgrader's exchange

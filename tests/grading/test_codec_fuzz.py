@@ -21,5 +21,5 @@ def test_no_message_crashes_the_judge_or_takes_what_was_never_written(part, exam
     )
     assert result.returncode == 0, result.stderr[-4000:]
     read, refused, answered = map(int, result.stdout.split())
-    assert min(read, refused) > examples // 20  # both happen, or it would show little
+    assert min(read, refused) > examples // 40  # both happen, or it would show little
     assert answered > 0 or part == "judge"

@@ -129,7 +129,7 @@ class Link:
         """
         token = os.urandom(8)
         self.send(verb, token, args)
-        asked = verb
+        asked = args[1] if verb == "within" else verb
         while True:
             verb, got, body = self.receive()
             if verb in ("done", "failed"):

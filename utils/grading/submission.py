@@ -167,7 +167,12 @@ class Submission:
         """Ask the process, and end it if it takes too long or answers what it must not."""
         link = self.link
         if link.depth:  # within another question, and its time
-            return link.ask(verb, *args)
+            try:
+                return link.ask(verb, *args)
+            except StudentError as error:
+                if error.type_name == OVERDUE:  # whoever catches this goes no further
+                    link.deadline = time.monotonic()
+                raise
         left = self.seconds_left
         if left <= 0:
             raise OutOfTime(self._out_of_time())

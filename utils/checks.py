@@ -591,11 +591,17 @@ def _arguments(message: str, subject: str, placed: bool) -> tuple[str, str] | No
     if placed or not re.search(r"\(\) (takes|missing|got)", message):
         return None
     keep = "Keep the first line, `def ...`, as it was handed out."
-    if found := re.search(r"takes (?:from )?([\w ]+) positional arguments? but (\d+)", message):
-        takes, given = found.groups()
-        if takes == "0" or "(self" in message or (given == "2" and takes == "1"):
-            keep += " In a class, is `self` the first parameter?"
-        return f"{subject} takes {takes} arguments, and the checks call it with {given}", keep
+    if found := re.search(r"(\S+)\(\) takes (\d+) positional arguments? but (\d+)", message):
+        name, takes, given = found.group(1), int(found.group(2)), int(found.group(3))
+        besides = ""
+        if "." in name:  # a method: Python counts the object, too
+            takes, given, besides = takes - 1, given - 1, " besides `self`"
+            keep += " Is `self` its first parameter?"
+        plural = "argument" if takes == 1 else "arguments"
+        return (
+            f"{subject} takes {takes} {plural}{besides}, and the checks call it with {given}",
+            keep,
+        )
     if missing := _first(r"argument: '(\w+)'", message):
         return f"{subject} asks for `{missing}`, which the checks do not hand over", keep
     if unknown := _first(r"keyword argument '(\w+)'", message):
@@ -893,12 +899,13 @@ def replaced(f: Callable, name: str, known: dict[Callable, Callable]) -> Iterato
     """
     lasts = True
 
-    def right(first: Any, second: Any, *rest: Any) -> Any:
+    def right(*args: Any, **named: Any) -> Any:
         if not lasts:
             raise RuntimeError(f"this `{name}` was handed over for one check, which has ended")
+        first, second = [*args, *named.values(), None, None][:2]
         if isinstance(first, Callable) and first in known:
             return known[first](np.array(second, dtype=float))
-        return before[0](first, second, *rest)
+        return before[0](*args, **named)
 
     bind = getattr(type(f), "_thing_bind", None)  # of a proxy in the judge
     if bind is None:
@@ -1448,7 +1455,7 @@ def earlier(problem_set: str, course: Callable, *trials: Any) -> Callable:
         why = f"there is no {path.as_posix()}"
     except NotImplementedError:
         why = f"yours in {problem_set} is not written yet"
-    except Exception:
+    except (Exception, SystemExit):
         why = f"yours in {problem_set} does not pass a short test"
     else:
         print(f"`{name}` is your own, from {problem_set}.")

@@ -84,8 +84,8 @@ HINTS = {
     "slow": "Let NumPy work on whole arrays instead of a loop over single numbers.",
 }
 
-# The student's code cells by grade id, in their order. Whoever runs test cells outside of the
-# student's own kernel puts them here, so that a missing name can be explained.
+# The student's code cells by grade id, in their order. A program that runs test cells outside
+# of the student's own kernel puts them here, so that a missing name can be explained.
 student_cells: dict[str, str] = {}
 
 
@@ -779,7 +779,8 @@ def _sources() -> list[str]:
 def _kernel() -> Any:
     """Return the shell of the notebook's own kernel, None in any other process."""
     shell = get_ipython()
-    return shell if type(shell).__name__ == "ZMQInteractiveShell" else None
+    kinds = {base.__name__ for base in type(shell).__mro__}  # Colab's is one of these, too
+    return shell if "ZMQInteractiveShell" in kinds else None
 
 
 def _place(error: BaseException, trace: TracebackType) -> tuple[int, str, str]:
@@ -1260,7 +1261,7 @@ def repeats(f: Callable, args: Any, between: Any) -> None:
 
 @contextlib.contextmanager
 def _only_side() -> Iterator[None]:
-    """Let comparisons of the student's own results with each other be no comparison of values."""
+    """Do not count a comparison of two results of the student's as one of values."""
     check = Check.running
     before = set(check.compared) if check else set()
     try:

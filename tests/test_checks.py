@@ -704,6 +704,16 @@ def test_what_blocks_every_check_is_told_once():
     assert [(c.what, c.hint, c.same_cause) for c in task.checks] == [("same cause", "", True)] * 2
 
 
+def test_calls_that_took_too_long_have_one_cause():
+    task = checks.Task("f")
+    for seconds in (10, 5, 2.5):
+        with task.check(1, f"after {seconds}", "general", slow="the loop"):
+            student(f"def f(a):\n    raise TimeoutError('no answer within {seconds} seconds')")(A)
+    task.settle()
+    assert task.cause["what"].startswith("`f` ran for too long and was stopped")
+    assert [check.what for check in task.checks] == ["same cause"] * 3
+
+
 def test_the_visible_headline_tells_the_hidden_points():
     for points, said in ((7, "7 hidden points depend"), (1, "1 hidden point depends")):
         task = checks.Task("softmax", hidden_points=points)

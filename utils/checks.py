@@ -556,7 +556,9 @@ def _stopped(
     elif "MemoryError" in names:
         hint = "Which array is that large? Print the shapes in that line."
     elif "TimeoutError" in names:
-        what, hint = f"ran for too long and was stopped: {message}", "Does a loop never end?"
+        what = f"{subject} ran for too long and was stopped"  # how long differs from call to call
+        hint = "Does a loop never end? Is its condition ever false?"
+        return Failure(what, "slow", hint=hint, cause="time")
     elif "TypeError" in names and (found := _arguments(message, subject, placed)):
         what, hint = found
         return Failure(what, "error", hint=hint, cause="arguments")

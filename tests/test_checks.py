@@ -630,3 +630,357 @@ def test_other_numbers_are_not_taken_for_normal(draw):
 def test_seeded_reveals_what_the_seed_does_not_govern(make, said):
     assert passes(lambda: checks.seeded(Net, ("W1",)))
     assert said in fails(lambda: checks.seeded(make, ("W1",)))
+
+
+# Hints and causes -----------------------------------------------------------------------------
+
+
+def one_check(body, name="f", hidden=False, **about) -> checks.Task:
+    """Return a settled task with one check that fails with this body, and one that passes."""
+    task = checks.Task(name, hidden)
+    with task.check(1, "a property", "general", **about):
+        body()
+    with task.check(1, "another", "general"):
+        checks.gives(np.positive, A, A)
+    task.settle()
+    return task
+
+
+@pytest.mark.parametrize(
+    ("got", "hint"),
+    [
+        (A + 1, "general"),
+        (A.T, "the shape"),
+        (A * np.nan, "the nan"),
+        (A * np.inf, checks.HINTS["inf"]),
+        (None, checks.HINTS["none"]),
+        ("text", checks.HINTS["type"]),
+    ],
+)
+def test_a_hint_is_chosen_by_how_a_check_failed(got, hint):
+    def body():
+        checks.gives(lambda a: got, A, A)
+
+    assert one_check(body, shape="the shape", nan="the nan").checks[0].hint == hint
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [(("W1",), "first"), (("W1", "b1"), "both"), (("b1",), "bias"), (("b2",), "general")],
+)
+def test_a_hint_is_chosen_by_the_part_that_is_wrong(wrong, hint):
+    right = dict.fromkeys(("W1", "b1", "W2", "b2"), A)
+    got = right | dict.fromkeys(wrong, A + 1)
+
+    def body():
+        checks.equal_by_name(got, right)
+
+    assert one_check(body, W1="first", b1="bias", W1_b1="both").checks[0].hint == hint
+
+
+def test_a_part_begins_the_message():
+    assert fails(lambda: checks.equal(A + 1, A, part="dW")).startswith("`dW`: wrong values: got")
+    assert fails(lambda: checks.equal(A.T, A, part="dW")).startswith("`dW`: wrong shape: got")
+    assert fails(lambda: checks.equal(None, A, part="dW")).startswith("`dW` is nothing (None)")
+    said = outcome(lambda: checks.equal(A + 1, A, part="W1"), hidden=True).what
+    assert said == "a parameter: wrong values"  # no digit
+
+
+def test_what_blocks_one_check_alone_is_told_in_its_row():
+    task = one_check(lambda: checks.gives(lambda a: None, A, A))
+    assert task.cause is None
+    assert task.checks[0].what == "`f` returned nothing (None)"
+
+
+def test_what_blocks_every_check_is_told_once():
+    task = checks.Task("f")
+    for name in ("one", "two"):
+        with task.check(1, name, "general"):
+            checks.gives(student("def f(a):\n    pass"), A, A)
+    task.settle()
+    assert task.cause == {
+        "what": "`f` returned nothing (None)",
+        "hint": checks.HINTS["none"],
+        "line": 0,
+        "code": "",
+    }
+    assert [(c.what, c.hint, c.same_cause) for c in task.checks] == [("same cause", "", True)] * 2
+
+
+def test_calls_that_took_too_long_have_one_cause():
+    task = checks.Task("f")
+    for seconds in (10, 5, 2.5):
+        with task.check(1, f"after {seconds}", "general", slow="the loop"):
+            student(f"def f(a):\n    raise TimeoutError('no answer within {seconds} seconds')")(A)
+    task.settle()
+    assert task.cause["what"].startswith("`f` ran for too long and was stopped")
+    assert [check.what for check in task.checks] == ["same cause"] * 3
+
+
+def test_the_visible_headline_tells_the_hidden_points():
+    for points, said in ((7, "7 hidden points depend"), (1, "1 hidden point depends")):
+        task = checks.Task("softmax", hidden_points=points)
+        with task.check(5, "a property"):
+            checks.gives(np.positive, A, A)
+        assert task.headline == f"✓ softmax: 5 of 5 visible points; {said} on the contract."
+
+
+CLASS = "class Layer:\n    def forward(self, x):\n        return x\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "body", "what"),
+    [
+        (CLASS, lambda Layer: Layer(A), "`Layer` has no `__init__`"),
+        (
+            CLASS.replace("forward(self, x)", "forward(x)"),
+            lambda Layer: checks.gives(Layer().forward, A, A),
+            "`forward` takes 0 arguments besides `self`, and the checks call it with 1",
+        ),
+        (CLASS, lambda Layer: Layer().dW, "`Layer` has no attribute `dW`"),
+        (CLASS, lambda Layer: Layer().params["W1"], "`Layer` has no attribute `params`"),
+        (CLASS + "    params = {}", lambda Layer: Layer().params["W1"], "there is no 'W1' in the"),
+        (
+            CLASS + "    params = {}",
+            lambda Layer: checks.with_params(Layer(), {"W1": A}),
+            'a name is missing in `params`: there is no "W1"',
+        ),
+        (
+            CLASS + "    params = {'W1': np.zeros((2, 3), dtype=int)}",
+            lambda Layer: checks.with_params(Layer(), {"W1": A}),
+            "`W1` does not hold floats",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_class(source, body, what):
+    Layer = student(source, "Layer")
+    task = one_check(lambda: body(Layer), name="Layer")
+    assert what in task.checks[0].what
+
+
+def test_two_underscores_are_asked_for():
+    Layer = student(CLASS.replace("forward", "_init_"), "Layer")
+    assert "`_init_`" in one_check(lambda: Layer(A), name="Layer").checks[0].hint
+
+
+# Values and side properties --------------------------------------------------------------------
+
+
+def side_and_values(f, expected, **about) -> list[str]:
+    """Return the states of a check of a side property and a check of values."""
+    task = checks.Task("f")
+    with task.check(1, "side", **about):
+        checks.leaves_alone(f, A)
+    with task.check(1, "values"):
+        checks.gives(f, A, expected)
+    task.settle()
+    return [check.state for check in task.checks]
+
+
+def test_a_side_property_counts_only_with_right_values():
+    assert side_and_values(np.exp, np.exp(A)) == ["passed", "passed"]
+    assert side_and_values(np.exp, A) == ["failed", "failed"]
+    assert side_and_values(np.exp, A, needs_values=False) == ["passed", "failed"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda f: checks.leaves_alone(f, A),
+        lambda f: checks.finite(f, A),
+        lambda f: checks.sums_to_one(lambda a: np.ones((2, 2)) / 2, A),
+        lambda f: checks.keeps_order(f, A),
+        lambda f: checks.agrees(f, A, A),
+        lambda f: checks.row_by_row(f, A),
+        lambda f: checks.repeats(f, A, A + 1),
+        lambda f: checks.gives_floats(f, A, (2, 3)),
+        lambda f: checks.fast(f, A, lambda: sum(range(100_000))),
+    ],
+)
+def test_helpers_of_side_properties_are_no_evidence(body):
+    task = checks.Task("f")
+    with task.check(1, "side"):
+        body(np.positive)
+    task.settle()
+    assert task.checks[0].what == checks.WAITS
+    assert task.earned == 0
+
+
+def test_a_list_costs_one_check_and_its_values_are_judged():
+    def as_list(a):
+        return (a + 1).tolist()
+
+    for about_arrays in (False, True):
+        task = checks.Task("f")
+        with task.check(1, "one"):
+            checks.gives(as_list, A, A + 1)
+        with task.check(1, "two", about_arrays=about_arrays):
+            checks.gives(as_list, A[0], A[0] + 1)
+        with task.check(1, "three"):
+            checks.gives(as_list, A, A)
+        task.settle()
+        states = ["passed", "failed"] if about_arrays else ["failed", "passed"]
+        assert [check.state for check in task.checks] == [*states, "failed"]
+        said = [check.what for check in task.checks[:2]]
+        assert "`as_list` returned a list, not an array" in said or (
+            "`f` returned a list, not an array" in said
+        )
+
+
+# What is expected, and the arguments -------------------------------------------------------------
+
+
+def test_what_is_expected_is_worked_out_before_the_call():
+    def spoils(a):
+        a[...] = 0
+        return np.zeros(a.shape)
+
+    data = A.copy()
+    assert "wrong values" in fails(lambda: checks.gives(spoils, data, np.exp))
+    assert "wrong values" in fails(lambda: checks.gives(spoils, data, data))
+    order = []
+
+    def expected(a):
+        order.append("expected")
+        a[...] = 7  # it has a copy of its own
+        return A
+
+    def f(a):
+        order.append("f")
+        return a
+
+    assert passes(lambda: checks.gives(f, data, expected))
+    assert order == ["expected", "f"]
+
+
+@pytest.mark.parametrize("array", [A, A.T, np.asfortranarray(A), A[:, ::2], A[:, 1:], A[0]])
+def test_copies_keep_the_layout(array):
+    copy = checks.copied(array)
+    np.testing.assert_array_equal(copy, array)
+    assert not np.shares_memory(copy, array)
+    assert copy.flags.c_contiguous == array.flags.c_contiguous
+    assert copy.flags.f_contiguous == array.flags.f_contiguous
+
+
+def test_a_pair_is_told_from_a_single_value():
+    assert checks.pair((A, [A]), "x", "history") == (A, [A])
+    for got, said in (
+        (A, "returned one array, not `(x, history)`"),
+        (1.0, "returned one float, not `(x, history)`"),
+        (None, "returned nothing (None)"),
+        ((A, A, A), "returned another number of values than `(x, history)`: 3, not 2"),
+    ):
+        assert said in fails(lambda got=got: checks.pair(got, "x", "history"))
+
+
+def test_a_list_of_arrays():
+    assert outcome(lambda: checks.arrays([A, A], "batches")).state == "passed"
+    assert outcome(lambda: checks.arrays(np.array([A, A]), "batches")).state == "passed"
+    assert "`batches` is nothing" in fails(lambda: checks.arrays(None, "batches"))
+    assert "`batches` is a float" in fails(lambda: checks.arrays(1.0, "batches"))
+    assert "`batches` is nothing" in fails(lambda: checks.arrays([A, None], "batches"))
+    check = outcome(lambda: checks.arrays([A, [1, 2]], "batches"))
+    assert check.containers == ["an element of `batches` is a list, not an array"]
+
+
+# Speed --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seconds", "state"),
+    [
+        ([0.1], "passed"),
+        ([9.0, 9.0, 9.0, 9.0, 0.1], "passed"),  # a busy machine, and one quick call
+        ([9.0] * 5, "failed"),
+    ],
+)
+def test_one_quick_call_is_fast_enough(seconds, state, monkeypatch):
+    clock, left = [0.0], list(seconds)
+    monkeypatch.setattr(checks, "perf_counter", lambda: clock[0])
+
+    def f(a):
+        clock[0] += left.pop(0)
+
+    def loop():
+        clock[0] += 10.0
+
+    check = outcome(lambda: checks.fast(f, A, loop))
+    assert (check.state == "passed" or check.what == checks.WAITS) == (state == "passed")
+    if state == "failed":
+        assert "about as slow as a loop over single numbers: 0.9 times its time" in check.what
+
+
+# A right function in place of the student's ------------------------------------------------------
+
+
+def test_a_right_function_stands_in_for_a_wrong_one_while_it_lasts():
+    f = student("def slope(f, x):\n    return 7\n\n\ndef f(g, x):\n    return slope(g, x)")
+
+    def known(x):
+        return x
+
+    def unknown(x):
+        return x
+
+    with checks.replaced(f, "slope", {known: lambda x: 2 * x}):
+        np.testing.assert_array_equal(f(known, A), 2 * A)
+        assert f(unknown, A) == 7  # the student's own
+        kept = f.__globals__["slope"]
+    assert f(known, A) == 7
+    with pytest.raises(RuntimeError, match="which has ended"):
+        kept(known, A)
+
+
+def test_a_name_that_is_missing_is_missing_again_afterwards():
+    f = student("def f(g, x):\n    return slope(g, x)")
+    with checks.replaced(f, "slope", {len: lambda x: x}):
+        np.testing.assert_array_equal(f(len, A), A)
+    assert "slope" not in f.__globals__
+
+
+# Functions from earlier problem sets --------------------------------------------------------------
+
+
+def course(a):
+    return np.exp(a)
+
+
+def earlier_set(folder, source: str) -> None:
+    """Write a notebook of an earlier problem set beside the folder where one works."""
+    import nbformat
+
+    cell = nbformat.v4.new_code_cell(source, metadata={"nbgrader": {"grade_id": "course"}})
+    (folder / "ps0").mkdir()
+    (folder / "now").mkdir()
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), folder / "ps0" / "ps0.ipynb")
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("def course(a):\n    return np.e ** a", "`course` is your own, from ps0."),
+        ("def course(a):\n    return a", "the course's: yours in ps0 does not pass a short test"),
+        ("def course(a):\n    raise NotImplementedError()", "yours in ps0 is not written yet"),
+        ("def course(a:", "yours in ps0 does not pass a short test"),
+        ("raise SystemExit", "yours in ps0 does not pass a short test"),
+        (None, "there is no ../ps0/ps0.ipynb"),
+    ],
+)
+def test_an_earlier_function_is_used_if_it_is_right(source, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(checks, "_kernel", lambda: object())
+    if source:
+        earlier_set(tmp_path, source)
+    else:
+        (tmp_path / "now").mkdir()
+    monkeypatch.chdir(tmp_path / "now")
+    f = checks.earlier("ps0", course, A)
+    np.testing.assert_allclose(f(A), np.exp(A))
+    assert (f is not course) == ("your own" in said)
+    assert said in capsys.readouterr().out
+
+
+def test_where_work_is_graded_nothing_is_read(tmp_path, monkeypatch, capsys):
+    earlier_set(tmp_path, "def course(a):\n    return np.e ** a")
+    monkeypatch.chdir(tmp_path / "now")
+    assert checks.earlier("ps0", course, A) is course
+    assert capsys.readouterr().out == ""

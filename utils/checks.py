@@ -84,8 +84,8 @@ HINTS = {
     "slow": "Let NumPy work on whole arrays instead of a loop over single numbers.",
 }
 
-# The student's code cells by grade id, in their order. Whoever runs test cells outside of the
-# student's own kernel puts them here, so that a missing name can be explained.
+# The student's code cells by grade id, in their order. A program that runs test cells outside
+# of the student's own kernel puts them here, so that a missing name can be explained.
 student_cells: dict[str, str] = {}
 
 
@@ -556,7 +556,9 @@ def _stopped(
     elif "MemoryError" in names:
         hint = "Which array is that large? Print the shapes in that line."
     elif "TimeoutError" in names:
-        what, hint = f"ran for too long and was stopped: {message}", "Does a loop never end?"
+        what = f"{subject} ran for too long and was stopped"  # how long differs from call to call
+        hint = "Does a loop never end? Is its condition ever false?"
+        return Failure(what, "slow", hint=hint, cause="time")
     elif "TypeError" in names and (found := _arguments(message, subject, placed)):
         what, hint = found
         return Failure(what, "error", hint=hint, cause="arguments")
@@ -591,11 +593,17 @@ def _arguments(message: str, subject: str, placed: bool) -> tuple[str, str] | No
     if placed or not re.search(r"\(\) (takes|missing|got)", message):
         return None
     keep = "Keep the first line, `def ...`, as it was handed out."
-    if found := re.search(r"takes (?:from )?([\w ]+) positional arguments? but (\d+)", message):
-        takes, given = found.groups()
-        if takes == "0" or "(self" in message or (given == "2" and takes == "1"):
-            keep += " In a class, is `self` the first parameter?"
-        return f"{subject} takes {takes} arguments, and the checks call it with {given}", keep
+    if found := re.search(r"(\S+)\(\) takes (\d+) positional arguments? but (\d+)", message):
+        name, takes, given = found.group(1), int(found.group(2)), int(found.group(3))
+        besides = ""
+        if "." in name:  # a method: Python counts the object, too
+            takes, given, besides = takes - 1, given - 1, " besides `self`"
+            keep += " Is `self` its first parameter?"
+        plural = "argument" if takes == 1 else "arguments"
+        return (
+            f"{subject} takes {takes} {plural}{besides}, and the checks call it with {given}",
+            keep,
+        )
     if missing := _first(r"argument: '(\w+)'", message):
         return f"{subject} asks for `{missing}`, which the checks do not hand over", keep
     if unknown := _first(r"keyword argument '(\w+)'", message):
@@ -773,7 +781,8 @@ def _sources() -> list[str]:
 def _kernel() -> Any:
     """Return the shell of the notebook's own kernel, None in any other process."""
     shell = get_ipython()
-    return shell if type(shell).__name__ == "ZMQInteractiveShell" else None
+    kinds = {base.__name__ for base in type(shell).__mro__}  # Colab's is one of these, too
+    return shell if "ZMQInteractiveShell" in kinds else None
 
 
 def _place(error: BaseException, trace: TracebackType) -> tuple[int, str, str]:
@@ -893,12 +902,13 @@ def replaced(f: Callable, name: str, known: dict[Callable, Callable]) -> Iterato
     """
     lasts = True
 
-    def right(first: Any, second: Any, *rest: Any) -> Any:
+    def right(*args: Any, **named: Any) -> Any:
         if not lasts:
             raise RuntimeError(f"this `{name}` was handed over for one check, which has ended")
+        first, second = [*args, *named.values(), None, None][:2]
         if isinstance(first, Callable) and first in known:
             return known[first](np.array(second, dtype=float))
-        return before[0](first, second, *rest)
+        return before[0](*args, **named)
 
     bind = getattr(type(f), "_thing_bind", None)  # of a proxy in the judge
     if bind is None:
@@ -1253,7 +1263,7 @@ def repeats(f: Callable, args: Any, between: Any) -> None:
 
 @contextlib.contextmanager
 def _only_side() -> Iterator[None]:
-    """Let comparisons of the student's own results with each other be no comparison of values."""
+    """Do not count a comparison of two results of the student's as one of values."""
     check = Check.running
     before = set(check.compared) if check else set()
     try:
@@ -1450,7 +1460,7 @@ def earlier(problem_set: str, course: Callable, *trials: Any) -> Callable:
         why = f"there is no {path.as_posix()}"
     except NotImplementedError:
         why = f"yours in {problem_set} is not written yet"
-    except Exception:
+    except (Exception, SystemExit):
         why = f"yours in {problem_set} does not pass a short test"
     else:
         print(f"`{name}` is your own, from {problem_set}.")

@@ -43,6 +43,7 @@ LIKE = {  # of an argument that may be anything
     "pair with zeros of": "(np.zeros(np.shape({0})), [np.zeros(np.shape({0}))] * 101)",
     "named": "{{key: np.zeros(np.shape({0})) for key in ('W1', 'b1', 'W2', 'b2')}}",
     "emptied": "{0}.__imul__(0)",
+    "value of": "{0}(locals().get('x', locals().get('init_x')))",
 }
 
 

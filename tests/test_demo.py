@@ -15,6 +15,14 @@ pytestmark = [
 ]
 
 
+def test_without_solutions_it_ends_in_a_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(demo, "ROOT", tmp_path)
+    assert demo.main([]) == 1
+    said = capsys.readouterr().err
+    assert "a student's copy of the course has no solutions" in said
+    assert str(tmp_path) in said
+
+
 def run(capsys) -> tuple[dict[str, tuple[str, str]], str]:
     """Run the demo; return score or status and remark by student, and all that was printed."""
     assert demo.main([]) == 0
@@ -24,9 +32,7 @@ def run(capsys) -> tuple[dict[str, tuple[str, str]], str]:
     return {name: (score, remark) for name, score, remark in rows}, printed
 
 
-HALF_RIGHT = (
-    "daniel emiko farid grace hiroshi ines jonas kenji lena qing rosa sven tariq uma wen"
-)
+HALF_RIGHT = "daniel emiko farid grace hiroshi ines jonas kenji lena qing rosa sven tariq uma wen"
 
 
 def holds(table: dict[str, tuple[str, str]]) -> None:

@@ -9,14 +9,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from nbgrader.api import Gradebook
+from sqlalchemy import create_engine, text
 
 from tests.runner.conftest import PS1, RIGHT, ROOT, Classroom
 from utils.grading import runner
 from utils.grading.course import find_course
+from utils.grading.gradebook import Book
 
 pytestmark = [
     pytest.mark.slow,
@@ -112,11 +115,29 @@ def test_grading_into_postgresql_and_reading_it_back(classroom, client, database
     assert classroom.rows()["akiko"]["score"] == "14"
 
 
+def test_two_first_runs_at_once_make_one_gradebook(classroom: Classroom, database: str):
+    engine = create_engine(
+        database.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        connection.execute(text("CREATE DATABASE another"))
+    engine.dispose()
+    course = find_course(classroom.root, database.replace("/gradebook", "/another"))
+
+    def make() -> list[str]:
+        with Book(course) as book:
+            return book.problem_sets()
+
+    with ThreadPoolExecutor(4) as pool:
+        runs = [pool.submit(make) for _ in range(4)]
+        assert [run.result() for run in runs] == [[], [], [], []]
+
+
 def test_with_the_two_lines_of_the_readme_nbgraders_commands_find_it(
     classroom: Classroom, database: str
 ):
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    lines = re.findall(r'^    (c\.CourseDirectory\.\w+ = ".*")$', text, re.MULTILINE)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = re.findall(r'^    (c\.CourseDirectory\.\w+ = ".*")$', readme, re.MULTILINE)
     assert len(lines) == 2
     address = database.replace("postgresql:", "postgresql+psycopg:")
     with (classroom.root / "nbgrader_config.py").open("a", encoding="utf-8") as config:

@@ -1,5 +1,6 @@
 """The progress bar of `grade`: counts on a terminal, silence elsewhere, nothing left behind."""
 
+import multiprocessing.forkserver
 import os
 import re
 import signal
@@ -9,7 +10,7 @@ import sys
 import pytest
 
 from tests.runner.conftest import PS1, RIGHT, START, Classroom
-from utils.commands.grade import Bar
+from utils.commands.grade import Bar, start_early
 from utils.grading.runner import Progress
 from utils.grading.workers import Failure
 
@@ -136,10 +137,33 @@ def test_a_class_on_a_terminal(classroom):
 
 @pytest.mark.slow
 def test_ctrl_c_leaves_a_message_and_no_bar(classroom):
-    for name in ("akiko", "ben", "chiara"):
-        classroom.submit(name, RIGHT)
+    endless = {"softmax": "def softmax(a):\n    while True:\n        pass\n"}
+    for name in ("akiko", "ben", "chiara"):  # their grading is not at its end before Ctrl-C is
+        classroom.submit(name, RIGHT | endless)
     status, text = grade(classroom, stopped=True)
     assert status == 130, text
     assert BAR.search(text)
-    (line,) = filter(None, left(text))
+    lines = [*filter(None, left(text))]
+    assert len(lines) == 1, text
+    (line,) = lines
     assert line.startswith("stopped; what is graded is recorded")
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="needs signal masks")
+def test_ctrl_c_while_workers_start_is_not_lost(monkeypatch):
+    """In the first moments, too, when processes start that Ctrl-C must not reach."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    reached = []
+
+    def interrupted() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        reached.append("put off")
+
+    monkeypatch.setattr(multiprocessing.forkserver, "ensure_running", interrupted)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            start_early(1)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert reached == ["put off"]
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, set())

@@ -179,21 +179,35 @@ def start_early(count: int | None = None) -> LocalWorkers:
     Args:
         count: of worker processes; as many as processors by default.
     """
-    from multiprocessing import forkserver
+    from multiprocessing import forkserver, resource_tracker
 
     multiprocessing.set_forkserver_preload(["utils.grading.warm"])
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for this process alone
-    try:
+    resource_tracker.ensure_running()  # the server's start would do it, and then unblock Ctrl-C
+    with _interrupt_put_off():  # Ctrl-C is for this process alone; `warm` sees to that
         forkserver.ensure_running()
-        with no_rubbish():
-            from utils.grading.nursery import NURSERY
-        environment = NURSERY.open(os.path.join(tempfile.gettempdir(), "nursery"))
-        spare_imports()
-        with no_rubbish():
-            from utils.grading.cluster import LocalWorkers
+    with no_rubbish():
+        from utils.grading.nursery import NURSERY
+    environment = NURSERY.open(os.path.join(tempfile.gettempdir(), "nursery"))
+    spare_imports()
+    with no_rubbish():
+        from utils.grading.cluster import LocalWorkers
+    with _interrupt_put_off():
         return LocalWorkers(count or processors(), environment)
+
+
+@contextlib.contextmanager
+def _interrupt_put_off() -> Iterator[None]:
+    """Let Ctrl-C have its effect after this, not in the middle; processes started here block it."""
+    came: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, handler)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 @contextlib.contextmanager

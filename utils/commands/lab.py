@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,17 +15,29 @@ from utils.commands import ROOT
 
 def main(argv: list[str]) -> int:
     """Start JupyterLab with the course folder as its root; arguments go to JupyterLab."""
+    if getattr(os, "geteuid", lambda: 1)() == 0 and "--allow-root" not in argv:
+        print(
+            "JupyterLab does not run as root, since every notebook could then change this machine; "
+            "start it as an ordinary user, or in a container with `lab --allow-root`",
+            file=sys.stderr,
+        )
+        return 1
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}"]
     start_page = "--LabApp.default_url=/lab/tree/lectures"
-    ask_no_questions()
-    keep_kernels_quiet()
+    with contextlib.suppress(OSError):  # an environment that may not be written: they ask and warn
+        ask_no_questions()
+        keep_kernels_quiet()
     print("JupyterLab opens in your browser; Ctrl-C here ends it")
     process = subprocess.Popen([*command, start_page, *argv], cwd=ROOT)
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            continue  # JupyterLab asks, or ends on the second Ctrl-C
+    before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())  # its kernels end, too
+    try:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue  # JupyterLab asks, or ends on the second Ctrl-C
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def ask_no_questions() -> None:

@@ -7,8 +7,13 @@ tests hold of it. `student` runs in that process. They talk over `link`, in the 
 `cells` runs notebook cells on both sides.
 
 A class: `runner` plans and writes, `workers` has what a Dask worker of `cluster` does. `course` and
-`gradebook` know where everything is, `marks` and `record` what is kept of a submission. `feedback`,
-`report`, `page` and `similarity` are what people read, `late` and `collect` settings of nbgrader's.
+`gradebook` know where everything is, `course_cells` brings the gradebook up to date, `releases`
+remembers what was handed out. `marks` and `record` are what is kept of a submission. What people
+read is made by `feedback`, `report`, `outcomes`, `page` and `similarity`.
+
+What comes in: `extract` (with `archives`) unpacks what a system hands out, `collect` (with `names`
+and `roster`) says whose it is, `handed_in` finds the notebook, `late` reads times, `tables` reads
+text of other programs. `lms` is the way back.
 """
 
 import functools

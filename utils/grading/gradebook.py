@@ -33,14 +33,15 @@ from nbgrader.api import (
 )
 from nbgrader.plugins import LateSubmissionPlugin
 from nbgrader.preprocessors import AssignLatePenalties
-from sqlalchemy import select, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import create_engine, select, text
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, SAWarning, SQLAlchemyError
 
 from utils.grading import course_cells, late, restore
 from utils.grading.course import Course, CourseError
 from utils.grading.marks import Mark, Marks
 
+ADVISORY_LOCK = 0x6E626772  # of PostgreSQL, while the tables are made
 LOCKED_SECONDS = 60  # how long to wait for another program that writes to the same SQLite file
 
 
@@ -94,18 +95,20 @@ class Book:
             if not path.exists():
                 making = _held_back()
             url = url.update_query_dict({"timeout": str(LOCKED_SECONDS)})
+        elif url.get_backend_name() == "postgresql":
+            making = _alone(url)
         _put_programs_on_path()
         warnings.filterwarnings("ignore", category=SAWarning)  # nbgrader's own affair
         try:
             with making:
                 self.book = Gradebook(url.render_as_string(hide_password=False), course.course_id)
+                self.db = self.book.db
+                self._finish_making()
         except (SQLAlchemyError, ImportError) as error:
             what = str(getattr(error, "orig", None) or error).strip()
             raise CourseError(
                 f"the gradebook {url.render_as_string()} cannot be opened: {what}"
             ) from None
-        self.db = self.book.db
-        self._finish_making()
         self.late = _late_policy(course)
 
     def __enter__(self) -> Book:
@@ -370,6 +373,18 @@ def _late_policy(course: Course) -> LateSubmissionPlugin:
     """Return the plugin that nbgrader's own step would ask."""
     step = AssignLatePenalties(config=course.config)
     return step.plugin_class(config=course.config)
+
+
+@contextlib.contextmanager
+def _alone(url: URL) -> Iterator[None]:
+    """Let one program at a time make the tables of a gradebook on a server."""
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:  # the lock ends with the connection
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
+            yield
+    finally:
+        engine.dispose()
 
 
 @contextlib.contextmanager

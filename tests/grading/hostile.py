@@ -959,7 +959,7 @@ import time
 time.sleep(30)
 print("GOT-IT")
 3.0"""),
-    Case("in the judge: processes without end", 7.0, stopped=None, note="enough",
+    Case("in the judge: processes without end", 3.0, stopped=None, note="enough",
          errors="ProcessEnded", judge=_WHO + """
 try:
     for _ in range(1000): commands.start().close()

@@ -224,14 +224,33 @@ def test_a_group_counts_what_the_kernel_holds():
     assert not os.path.exists(group._folder)
 
 
-def test_what_a_killed_run_leaves_is_removed(monkeypatch):
+def test_what_a_killed_run_leaves_is_removed_and_nothing_else(monkeypatch):
     if why := cgroups.why_not():
         pytest.skip(f"no control groups here: {why}")
     folder = cgroups._found()[0]
-    left = f"{folder}/{cgroups.PREFIX}left"
+    monkeypatch.setattr(cgroups, "YOUNG", -1)
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    left = f"{folder}/{cgroups.PREFIX}{child.pid}-0"
     os.mkdir(left)
+    group = cgroups.get(64 << 20, 100)
+    cgroups.give_back(group)  # empty, and used again
     cgroups._remove_left(folder)
     assert not os.path.exists(left)
+    assert group.exists()
+    cgroups.remove_all()
+    assert not group.exists()
+
+
+def test_a_group_that_somebody_has_removed_costs_nothing():
+    if why := cgroups.why_not():
+        pytest.skip(f"no control groups here: {why}")
+    gone = cgroups.get(64 << 20, 100)
+    os.rmdir(gone._folder)
+    cgroups.give_back(gone)
+    group = cgroups.get(64 << 20, 100)
+    assert group.exists()
+    group.remove()
 
 
 def test_a_fork_server_that_is_killed_leaves_no_process(fence, monkeypatch):

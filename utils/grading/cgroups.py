@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 PREFIX = "submission-"
+YOUNG = 3600  # seconds in which the maker may be one that this /proc does not show
 _turns = itertools.count()
 
 
@@ -69,8 +70,13 @@ class Group:
         return True
 
     def join(self) -> None:
-        """Let this process, and all that it starts, be of the group."""
-        os.write(self._members, b"0")
+        """Let this process, and all that it starts, be of the group, if it is still there."""
+        with contextlib.suppress(OSError):  # the other limits remain
+            os.write(self._members, b"0")
+
+    def exists(self) -> bool:
+        """Return whether nobody has removed the group."""
+        return os.path.isdir(self._folder)
 
     def remove(self) -> None:
         """Remove the group, whose processes have ended."""
@@ -115,10 +121,15 @@ def why_not() -> str:
 
 
 def _remove_left(folder: str) -> None:
-    """Remove the groups of runs that were killed; one with processes in it stays."""
+    """Remove the groups of fork servers that were killed; one with processes in it stays.
+
+    A group that is empty just now may belong to a fork server that lives, and uses it again.
+    """
     for path in Path(folder).glob(f"{PREFIX}*"):
+        maker = path.name.removeprefix(PREFIX).partition("-")[0]
         with contextlib.suppress(OSError):
-            path.rmdir()
+            if not os.path.exists(f"/proc/{maker}") and time.time() - path.stat().st_mtime > YOUNG:
+                path.rmdir()
 
 
 def _mounts(kind: str, controllers: str) -> list[str]:
@@ -160,6 +171,8 @@ def get(memory: int, processes: int) -> Group:
     Raises:
         OSError: there are no control groups here.
     """
+    while _free and not _free[-1].exists():
+        _free.pop().remove()
     group = _free.pop() if _free else Group()
     try:
         group.limit(memory, processes)

@@ -131,10 +131,11 @@ def _outputs(given: list, limits: Limits) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     left = limits.output_bytes
     for one in given:
-        (output,) = clean_outputs(json.dumps([one]), max(left, 0)) or [None]
+        text = json.dumps([one])
+        (output,) = clean_outputs(text, max(left, 0)) or [None]
         if output is None:
             continue
-        left -= len(json.dumps(output)) // 2
+        left -= len(text) // 2
         if isinstance(data := one.get("data"), dict) and CHECKS_MIME in data:
             output["data"] = {CHECKS_MIME: _table(data[CHECKS_MIME]), **output["data"]}
         found.append(output)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -166,6 +169,23 @@ def test_the_environment_is_the_same_for_everybody(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MNIST_DIR", "mine")
     assert environment(course, tmp_path)["MNIST_DIR"] == str(tmp_path / "mine")
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="for Intel and AMD")
+def test_the_processor_does_not_choose_the_arithmetic(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Nehalem")
+    code = (
+        "import numpy as np, threadpoolctl\n"
+        "print([info['architecture'] for info in threadpoolctl.threadpool_info()])\n"
+        "print(np.show_config(mode='dicts')['SIMD Extensions']['found'])"
+    )
+    command = [sys.executable, "-W", "error", "-c", code]
+    env = environment(tmp_path, tmp_path)
+    shown = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+    assert "['Haswell']" in shown
+    assert "512" not in shown
+    assert "V4" not in shown
+    assert "V3" in shown or "AVX2" in shown, "but AVX2 stays"
 
 
 def test_lectures_that_depend_on_the_digits_are_known(root):

@@ -145,7 +145,7 @@ def execute(
         remeasure: do not keep the outputs of cells tagged `measured`.
 
     Raises:
-        LectureError: the file is no notebook, a cell fails or warns, or MNIST is missing.
+        LectureError: the file is not a notebook, a cell fails or warns, or MNIST is missing.
     """
     try:
         committed = nbformat.read(path, as_version=4)

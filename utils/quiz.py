@@ -3,7 +3,7 @@
     quiz = Quiz("02_softmax_overflow")
     quiz.choice("order", "Which class wins?", right="the largest score", why="...", wrong={...})
     quiz.number("sum", "What is the sum?", answer=1.0, tolerance=0.01, why="...", wrong={...})
-    quiz.shape("rows", "Which shape has the maximum?", answer=(3, 1), why="...", wrong={...})
+    quiz.shape("rows", "What is the shape of the maximum?", answer=(3, 1), why="...", wrong={...})
     quiz.progress()
 
 Where a kernel runs, a check is a widget. Where none runs (a web page, slides, a notebook that was

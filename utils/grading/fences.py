@@ -50,10 +50,12 @@ OPEN_ROOMS = (
     "__init__",
     "checks",
     "colours",
+    "drawing_pad",
     "mnist",
     "mnist_stand_in",
     "plots",
     "quiz",
+    "quiz_checks",
     "weights",
     "widgets",
 )

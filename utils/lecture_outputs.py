@@ -109,7 +109,8 @@ def environment(root: Path, scratch: Path, *, stand_in: bool = False) -> dict[st
         "LC_ALL": "C.UTF-8",
     }
     env |= dict.fromkeys(THREADS, "1")
-    folders = [os.environ.get("MNIST_DIR", STAND_IN), root.resolve().parent / "shared" / "mnist"]
+    beside: str | Path = root.resolve().parent / "shared" / "mnist"
+    folders = [os.environ.get("MNIST_DIR", STAND_IN), beside]
     real = [str(Path(f).resolve()) for f in folders if f != STAND_IN and Path(f).is_dir()]
     env["MNIST_DIR"] = STAND_IN if stand_in else (real or [""])[0]
     return env

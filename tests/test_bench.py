@@ -81,8 +81,8 @@ def test_write_replaces_the_tables_of_a_part_that_succeeded(tmp_path, monkeypatc
     text = benchmarks.README.read_text(encoding="utf-8")
     readme.write_text(text, encoding="utf-8")
     monkeypatch.setattr(benchmarks, "README", readme)
-    monkeypatch.setattr(benchmarks, "measure", lambda _, part, asked: "new" * (part == "kernels"))
+    monkeypatch.setattr(benchmarks, "measure", lambda _, part, asked: "new" * (part == "imports"))
     assert bench.main(["--write"]) == 1  # every part has its place; all the others failed
-    first, last = "<!-- setup kernels -->", "<!-- end of setup kernels -->"
+    first, last = "<!-- setup imports -->", "<!-- end of setup imports -->"
     before, after = text.partition(first)[0], text.partition(last)[2]
     assert readme.read_text(encoding="utf-8") == f"{before}{first}\n\nnew\n{last}{after}"

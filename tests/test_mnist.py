@@ -19,7 +19,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from utils import mnist
+from utils import mnist, mnist_stand_in
 
 NOWHERE = "http://127.0.0.1:1/"  # nothing listens there
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = mnist.SHAPES
@@ -88,7 +88,7 @@ def assert_small(small: dict[str, np.ndarray]) -> None:
 def assert_standin() -> None:
     """load_mnist gives the stand-in, in the shapes of the little MNIST."""
     assert mnist.data_source() == "digits"
-    expected = mnist._make_standin()
+    expected = mnist.make_stand_in(mnist.SHAPES)
     (x_train, t_train), (x_test, t_test) = mnist.load_mnist(normalize=False, flatten=False)
     np.testing.assert_array_equal(x_train[:, 0], expected[TRAIN_IMAGES])
     np.testing.assert_array_equal(t_train, expected[TRAIN_LABELS])
@@ -656,12 +656,12 @@ def test_a_cache_that_cannot_be_written(small, server, cache, monkeypatch, capsy
 def test_the_standin_where_the_cache_cannot_be_written(small, cache, monkeypatch, capsys, how):
     spoil_folder(cache, how)
     monkeypatch.setenv("MNIST_DIR", "digits")
-    expected = mnist._make_standin()[TRAIN_IMAGES]
+    expected = mnist.make_stand_in(mnist.SHAPES)[TRAIN_IMAGES]
     for again in range(3):
         (x_train, _), _ = mnist.load_mnist(normalize=False, flatten=False)
         np.testing.assert_array_equal(x_train[:, 0], expected, err_msg=f"call {again}")
         x_train[:] = 0
-        monkeypatch.setattr(mnist, "_handwrite", None)  # is not drawn twice
+        monkeypatch.setattr(mnist_stand_in, "_handwrite", None)  # is not drawn twice
     assert capsys.readouterr().out.count(f"{cache} cannot be written (") == 1
 
 
@@ -785,7 +785,7 @@ def test_two_processes_that_make_the_standin_at_once(small, cache):
     both = [start(cache, 5, []) for _ in range(2)]
     for process in both:
         found, _ = digests(process)
-        assert found == [expected_digest(mnist._make_standin())] * 5
+        assert found == [expected_digest(mnist.make_stand_in(mnist.SHAPES))] * 5
     assert not leftovers(cache)
 
 
@@ -799,7 +799,7 @@ def test_ctrl_c(small, cache, monkeypatch):
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGINT
     monkeypatch.setenv("MNIST_DIR", "digits")
-    monkeypatch.setattr(mnist, "_make_standin", None)
+    monkeypatch.setattr(mnist, "make_stand_in", None)
     files = list(cache.rglob(mnist._STANDIN))
     assert files
     for file in files:
@@ -813,7 +813,7 @@ def test_a_full_disk(small, server, cache, source):
     """A limit on file sizes stops a write in its midst, as a full disk does."""
     urls = [f"{server.url}/good/"] if source == "MNIST" else []
     found, out = digests(start(cache, 1, urls, limit=20_000))
-    expected = small if source == "MNIST" else mnist._make_standin()
+    expected = small if source == "MNIST" else mnist.make_stand_in(mnist.SHAPES)
     assert found == [expected_digest(expected)]
     assert out.count("cannot be written (File too large)") == 1
     assert not leftovers(cache)
@@ -825,7 +825,7 @@ def test_a_full_disk(small, server, cache, source):
 
 @pytest.fixture(scope="module")
 def standin() -> dict[str, np.ndarray]:
-    return mnist._make_standin()
+    return mnist.make_stand_in(mnist.SHAPES)
 
 
 def test_the_standin_has_the_form_of_mnist(standin):
@@ -857,8 +857,8 @@ def test_no_digit_is_behind_training_and_test_images(small, monkeypatch):
         used.append(sources)
         return np.zeros((len(sources), 28, 28), dtype=np.uint8)
 
-    monkeypatch.setattr(mnist, "_handwrite", remember)
-    mnist._make_standin()
+    monkeypatch.setattr(mnist_stand_in, "_handwrite", remember)
+    mnist.make_stand_in(mnist.SHAPES)
     used = np.concatenate(used)
     train, test = ({source.tobytes() for source in half} for half in np.split(used, 2))
     assert len(train) > 1500
@@ -902,7 +902,7 @@ def test_the_standin_can_be_learnt_but_not_by_heart(standin):
 def test_the_standin_is_cached(small, cache, monkeypatch):
     monkeypatch.setenv("MNIST_DIR", "digits")
     first = mnist.load_mnist()
-    monkeypatch.setattr(mnist, "_make_standin", None)
+    monkeypatch.setattr(mnist, "make_stand_in", None)
     for a, b in zip(first, mnist.load_mnist(), strict=True):
         np.testing.assert_array_equal(a[0], b[0])
         np.testing.assert_array_equal(a[1], b[1])

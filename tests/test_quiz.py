@@ -362,4 +362,4 @@ def test_the_place_can_be_chosen(monkeypatch, tmp_path):
 def test_quiz_pulls_in_none_of_the_rooms_that_students_write():
     listing = "import sys, utils.quiz; print([m for m in sys.modules if m.startswith('utils')])"
     done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True)
-    assert done.stdout.strip() == "['utils', 'utils.quiz']", done.stderr
+    assert done.stdout.strip() == "['utils', 'utils.quiz_checks', 'utils.quiz']", done.stderr

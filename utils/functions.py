@@ -179,7 +179,7 @@ def _as_labels(y: NDArray, t: ArrayLike) -> NDArray[np.integer]:
     """Return the class numbers of `t`, given as such or one-hot, for outputs `y` (..., K).
 
     Raises:
-        ValueError: the shapes do not fit, or a label is no class.
+        ValueError: the shapes do not fit, or a label is not a class.
     """
     t = np.asarray(t)
     if t.shape == y.shape:
@@ -203,7 +203,7 @@ def accuracy(y: ArrayLike, t: ArrayLike) -> float:
         A rate in 0..1.
 
     Raises:
-        ValueError: the shapes do not fit, a label is no class, or there is not a single row.
+        ValueError: the shapes do not fit, a label is not a class, or there are no rows.
 
     Source: Deep Learning from Scratch, section 3.6.2.
     """
@@ -293,7 +293,7 @@ def cross_entropy_error(y: ArrayLike, t: ArrayLike) -> float:
         The loss, a number >= 0.
 
     Raises:
-        ValueError: the shapes do not fit, a label is no class, or there is not a single row.
+        ValueError: the shapes do not fit, a label is not a class, or there are no rows.
 
     Source: Deep Learning from Scratch, sections 4.2.2 and 4.2.4 (which adds 1e-7 instead).
     """
@@ -314,7 +314,7 @@ def mean_negative_log(log_y: NDArray[np.floating], t: ArrayLike) -> float:
         The loss, a number >= 0.
 
     Raises:
-        ValueError: the shapes do not fit, or a label is no class.
+        ValueError: the shapes do not fit, or a label is not a class.
     """
     t = np.asarray(t)
     if t.shape == log_y.shape:

@@ -1,9 +1,9 @@
 """Layers with a forward and a backward pass, all in the same form.
 
-`forward` keeps what `backward` will need; the latest `forward` counts. `backward(dout)` takes the
+`forward` stores what `backward` needs; the latest `forward` counts. `backward(dout)` takes the
 gradient of the loss with respect to the layer's output and returns that with respect to its input:
-what came from above times the local derivative (the chain rule). Updating parameters is no layer's
-business. No argument is ever modified.
+the upstream gradient times the local derivative (the chain rule). Layers do not update parameters,
+and no argument is ever modified.
 
 Raises, in every layer: ValueError where shapes do not fit, RuntimeError for a `backward` before any
 `forward`.
@@ -21,7 +21,7 @@ from utils.functions import log_softmax, mean_negative_log, relu, sigmoid
 
 
 class ReLU:
-    """max(0, x): lets what is positive pass and blocks the rest.
+    """max(0, x): passes positive values and replaces the others by 0.
 
     Source: Deep Learning from Scratch, section 5.5.1.
     """
@@ -39,7 +39,7 @@ class ReLU:
 
 
 class Sigmoid:
-    """1 / (1 + exp(-x)), whose slope y (1 - y) follows from its output alone.
+    """1 / (1 + exp(-x)), whose derivative y (1 - y) follows from its output alone.
 
     Source: Deep Learning from Scratch, section 5.5.2.
     """
@@ -57,14 +57,14 @@ class Sigmoid:
 
 
 class Affine:
-    """x @ W + b: a fully connected layer, one column of W for each of its H units.
+    """A fully connected layer, x @ W + b, with one column of W for each of its H units.
 
     Args:
         W: weights, shape (D, H).
         b: biases, shape (H,).
 
-    The layer holds these very arrays, so later changes of W and b count. After `backward` their
-    gradients are in `dW` (D, H) and `db` (H,).
+    The layer keeps these arrays without copying them, so later changes in place count. After
+    `backward` their gradients are in `dW` (D, H) and `db` (H,).
 
     Source: Deep Learning from Scratch, section 5.6.
     """
@@ -91,19 +91,19 @@ class Affine:
         return y
 
     def backward(self, dout: ArrayLike) -> NDArray[np.floating]:
-        """Keep dW and db; return the gradient with respect to x, shape (N, D)."""
+        """Store dW and db; return the gradient with respect to x, shape (N, D)."""
         self.keep_gradients(dout)
         return np.asarray(dout) @ self.W.T  # (N, H) @ (H, D) -> (N, D)
 
     def keep_gradients(self, dout: ArrayLike) -> None:
-        """Keep dW and db only: all that is wanted of a first layer, whose x are the images."""
+        """Store dW and db only: a first layer needs no gradient with respect to the images."""
         dout = _fitting(dout, self)
         self.dW = self.x.T @ dout  # (D, N) @ (N, H) -> (D, H)
         self.db = dout.sum(axis=0)  # (N, H) -> (H,)
 
 
 class SoftmaxWithLoss:
-    """Softmax and mean cross-entropy in one layer, because their joint slope is simply y - t.
+    """Softmax and mean cross-entropy in one layer, because their joint gradient is y - t.
 
     Source: Deep Learning from Scratch, section 5.6.3.
     """
@@ -130,12 +130,12 @@ class SoftmaxWithLoss:
         if self.t.shape == self.y.shape:
             dx -= self.t
         else:
-            dx[np.arange(n), self.t.astype(int)] -= 1  # the same: a one-hot row has a single 1
+            dx[np.arange(n), self.t.astype(int)] -= 1  # a one-hot row has a single 1
         return dx * (dout / n)
 
 
 def _fitting(dout: ArrayLike, layer: ReLU | Sigmoid | Affine | SoftmaxWithLoss) -> NDArray:
-    """Return `dout` as an array after making sure that it has the shape of the latest output."""
+    """Return `dout` as an array after checking that it has the shape of the latest output."""
     if not hasattr(layer, "shape"):
         raise RuntimeError("call forward before backward")
     dout = np.asarray(dout)

@@ -112,7 +112,8 @@ def environment(root: Path, scratch: Path, *, stand_in: bool = False) -> dict[st
     }
     env |= dict.fromkeys(THREADS, "1")
     env |= same_arithmetic()
-    folders = [os.environ.get("MNIST_DIR", STAND_IN), root.resolve().parent / "shared" / "mnist"]
+    beside: str | Path = root.resolve().parent / "shared" / "mnist"
+    folders = [os.environ.get("MNIST_DIR", STAND_IN), beside]
     real = [str(Path(f).resolve()) for f in folders if f != STAND_IN and Path(f).is_dir()]
     env["MNIST_DIR"] = STAND_IN if stand_in else (real or [""])[0]
     return env
@@ -162,7 +163,7 @@ def execute(
         remeasure: do not keep the outputs of cells tagged `measured`.
 
     Raises:
-        LectureError: the file is no notebook, a cell fails or warns, or MNIST is missing.
+        LectureError: the file is not a notebook, a cell fails or warns, or MNIST is missing.
     """
     try:
         committed = nbformat.read(path, as_version=4)

@@ -6,10 +6,12 @@
    from the current folder, then from the course's. `MNIST_DIR=digits` asks for the stand-in.
 2. The cache, `cache_folder()`.
 3. The mirrors in `MIRRORS`. What they give goes to the cache.
-4. The stand-in: 70,000 variations of scikit-learn's 1,797 handwritten digits.
+4. The stand-in, see `utils.mnist_stand_in`.
 
 No file is trusted: its SHA-256 is checked whenever it is read.
 """
+
+from __future__ import annotations
 
 import contextlib
 import gzip
@@ -24,11 +26,16 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import numpy as np
 import platformdirs
+
+from utils.mnist_stand_in import make_stand_in
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -42,7 +49,7 @@ SHAPES = {
     "t10k-labels-idx1-ubyte": (10_000,),
 }
 
-# SHA-256 of the files after gunzip, so that any gzip of them will do.
+# SHA-256 of the unpacked files, so that any gzip of them is accepted.
 CHECKSUMS = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -50,11 +57,11 @@ CHECKSUMS = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 
-# In seconds, but for SLOWEST. Nobody in a lecture waits longer for a network that is not there.
-KNOCK = 4  # a mirror that has not sent the smallest file by then is not there
-STALL = 10  # a mirror that is silent for so long, or slow after so long, is given up
+# Seconds, except SLOWEST. In a lecture nobody waits longer for a network that is down.
+KNOCK = 4  # a mirror that has not sent the smallest file by then counts as unreachable
+STALL = 10  # a mirror that is silent for this long, or still slow after it, is abandoned
 SLOWEST = 50_000  # bytes per second: MNIST in four minutes
-OFFLINE = 600  # so long after a vain wait no process of this user waits again
+OFFLINE = 600  # after a failed attempt, no process of this user tries again for this long
 
 _Arrays = dict[str, np.ndarray]  # name in SHAPES -> uint8 array of that shape
 _CHUNK = 1 << 20  # bytes that are read, unpacked and hashed at a time
@@ -241,9 +248,9 @@ def _read_idx(path: Path, name: str) -> np.ndarray:
         ) from error
 
 
-def _parse_idx(file: BinaryIO, name: str) -> np.ndarray:
+def _parse_idx(file: io.BufferedIOBase, name: str) -> np.ndarray:
     """Return the array in an open IDX file, gzipped or not; a ValueError says what is wrong."""
-    # The first bytes tell, not the name: some browsers unpack a download and leave it its .gz.
+    # The first bytes decide, not the name: some browsers unpack a download but keep the .gz.
     gzipped = file.read(2) == b"\x1f\x8b"
     file.seek(0)
     try:
@@ -252,7 +259,7 @@ def _parse_idx(file: BinaryIO, name: str) -> np.ndarray:
         raise ValueError(f"it cannot be unpacked ({error})") from error
 
 
-def _parse_unpacked(file: BinaryIO, name: str) -> np.ndarray:
+def _parse_unpacked(file: io.BufferedIOBase, name: str) -> np.ndarray:
     expected = _idx_header(name)
     header = file.read(len(expected))
     if header != expected:
@@ -306,9 +313,9 @@ def _read_cache() -> _Arrays:
 
 
 def _store(path: Path, header: bytes, *arrays: np.ndarray) -> bool:
-    """Write a file of the cache at one stroke, whole or not at all; return whether it is written.
+    """Write a file of the cache atomically; return whether it is written.
 
-    If it is not, a line says so once.
+    If it is not, one line says so once.
     """
     part = None
     try:
@@ -337,7 +344,7 @@ def _store(path: Path, header: bytes, *arrays: np.ndarray) -> bool:
 
 
 def _sweep(folder: Path) -> None:
-    """Delete what a process left behind that was killed a day ago or earlier."""
+    """Delete temporary files of processes that were killed a day ago or earlier."""
     for part in folder.glob("*.part"):
         with contextlib.suppress(OSError):
             if time.time() - part.stat().st_mtime > 86_400:
@@ -383,7 +390,9 @@ def _download(names: list[str], patience: float) -> Iterator[tuple[str, np.ndarr
             if mirror in troubles:
                 continue
             try:
-                array = answers[mirror] if name == _SMALLEST else _fetch(mirror, name)
+                array = None if name != _SMALLEST else answers[mirror]
+                if not isinstance(array, np.ndarray):
+                    array = _fetch(mirror, name)
             except (OSError, ValueError) as error:
                 troubles[mirror] = f"{name}: {_in_short(error)}"
             else:
@@ -439,38 +448,38 @@ def _fetch(mirror: str, name: str, progress: bool = True) -> np.ndarray:
 
 
 def _progress_bar(name: str):
-    """Return a bar, to be used by the main thread only: an interrupted one may block threads."""
+    """Return a bar for the main thread only: an interrupted bar may block other threads."""
     from tqdm import tqdm
 
     size = math.prod(SHAPES[name])  # unpacked; pooch puts in what the mirror says
     bar = tqdm(desc=name, total=size, file=sys.stdout, unit="B", unit_scale=True)
-    # At the end pooch starts the bar anew. Its clock must go on, or the speed is absurd.
+    # pooch resets the bar at the end. The clock has to keep running, or the speed is absurd.
     bar.reset = lambda: bar.update(-bar.n)
     return bar
 
 
 class _Received(io.BytesIO):
-    """A download in memory, which ends with a ValueError if it is too large or too slow."""
+    """A download in memory that raises ValueError if it is too large or too slow."""
 
     def __init__(self, limit: int) -> None:
         super().__init__()
         self.limit = limit
         self.start = time.monotonic()
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: Buffer, /) -> int:
         seconds = time.monotonic() - self.start
         if seconds > STALL and self.tell() < SLOWEST * seconds:
             raise ValueError(f"only {self.tell() / seconds / 1000:.0f} kB per second")
-        if self.tell() + len(data) > self.limit:
+        if self.tell() + memoryview(data).nbytes > self.limit:
             raise ValueError("it is too large")
         return super().write(data)
 
 
 def _in_short(error: Exception) -> str:
-    """Return a few words for what a download ended with."""
+    """Describe the error of a download in a few words."""
     import requests
 
-    if isinstance(error, requests.HTTPError):
+    if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"{error.response.status_code} {error.response.reason}"
     if isinstance(error, requests.Timeout):
         return "no answer in time"
@@ -484,10 +493,6 @@ def _in_short(error: Exception) -> str:
 # --- the stand-in ---------------------------------------------------------------------------------
 
 _STANDIN = "digits-2.bin"  # its SHA-256, then its four arrays; another recipe, another number
-_TOGETHER = 250  # images drawn at a time: few enough for the processor's cache
-_MARGIN = 2  # empty pixels around a source digit
-_FINE = 4  # samples per source pixel of the enlarged digit
-_PIXELS = np.arange(28, dtype=np.float32) - 14  # MNIST's centre of mass is at pixel 14, 14
 
 
 def _read_standin() -> _Arrays:
@@ -501,7 +506,7 @@ def _read_standin() -> _Arrays:
         complete = all(file.readinto(array) == array.nbytes for array in arrays.values())
         if complete and not file.read(1) and _digest(arrays) == expected:
             return arrays
-    arrays = _make_standin()
+    arrays = make_stand_in(SHAPES)
     if not _store(path, _digest(arrays), *arrays.values()):
         _kept_standin.update((name, array.copy()) for name, array in arrays.items())
     return arrays
@@ -512,124 +517,3 @@ def _digest(arrays: _Arrays) -> bytes:
     for array in arrays.values():
         digest.update(array)
     return digest.digest()
-
-
-def _make_standin() -> _Arrays:
-    """Return arrays like MNIST's, made from scikit-learn's 1,797 digits of 8 x 8 pixels.
-
-    Of each class, every seventh digit is a source of test images and the others are sources of
-    training images, so that no digit is behind both.
-    """
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    labels = digits.target.astype(np.uint8)
-    in_test = np.zeros(len(labels), dtype=bool)
-    for label in range(10):
-        in_test[np.flatnonzero(labels == label)[6::7]] = True
-    arrays = {}
-    for part, seed, sources in (("train", 0, ~in_test), ("t10k", 1, in_test)):
-        shape = SHAPES[f"{part}-images-idx3-ubyte"]
-        rng = np.random.default_rng([1797, seed])
-        chosen = np.flatnonzero(sources)[rng.integers(sources.sum(), size=shape[0])]  # (N,)
-        images = np.empty(shape, dtype=np.uint8)
-        for i in range(0, len(images), _TOGETHER):
-            images[i : i + _TOGETHER] = _handwrite(digits.images[chosen[i : i + _TOGETHER]], rng)
-        arrays[f"{part}-images-idx3-ubyte"] = images
-        arrays[f"{part}-labels-idx1-ubyte"] = labels[chosen]
-    return {name: arrays[name] for name in SHAPES}
-
-
-def _handwrite(sources: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return a varied copy (N, 28, 28), uint8, of digits (N, 8, 8) with pixels in 0..16.
-
-    A digit is enlarged smoothly; turned, sheared, stretched and bent a little; and inked with a pen
-    of random width. It is drawn twice: first to find its size and centre, then so that it fills a
-    box of 20 x 20 pixels with its centre of mass in the middle of the image, as in MNIST.
-
-    Every machine draws the same bytes, because all is done by +, -, * and / on single numbers and
-    by sums that are exact in any order.
-    """
-    n = len(sources)
-    noise = iter((2 * rng.random((10, n, 1, 1)) - 1).astype(np.float32))  # (N, 1, 1) in -1..1
-    tangent = 0.1 * next(noise)  # of half the angle: up to 11 degrees either way
-    square = tangent * tangent
-    cos, sin = (1 - square) / (1 + square), 2 * tangent / (1 + square)
-    shear, stretch = 0.25 * next(noise), 1 + 0.15 * next(noise)
-    bend_y, bend_x = ([0.1 * next(noise) for _ in range(3)] for _ in range(2))
-    threshold = 0.6 + 0.1 * next(noise)  # a low one makes a broad pen
-    enlarged = _enlarge(sources)
-
-    def draw(size: np.ndarray | float, y0: np.ndarray | float, x0: np.ndarray | float):
-        """Draw digits of `size` pixels (half a digit) whose point y0, x0 is in the middle."""
-        y = _PIXELS[:, np.newaxis] / size + y0  # (N, 28, 1)
-        x = _PIXELS / size + x0  # (N, 1, 28)
-        y, x = cos * y - sin * x, stretch * (sin * y + cos * x)  # (N, 28, 28)
-        x += shear * y
-        # Outside the digit a bend must not grow, or it would fold a second digit into the image.
-        by, bx = np.clip(y, -1.25, 1.25), np.clip(x, -1.25, 1.25)
-        yy, yx, xx = by * by, by * bx, bx * bx
-        y += bend_y[0] * yy + bend_y[1] * yx + bend_y[2] * xx
-        x += bend_x[0] * yy + bend_x[1] * yx + bend_x[2] * xx
-        ink = np.clip(1.5 * (_sample(enlarged, y, x) - threshold) + 0.5, 0, 1)
-        return (255 * ink + 0.5).astype(np.uint8)
-
-    size = 8.5
-    sketch = draw(size, 0, 0)
-    y0, x0 = _mean(sketch, axis=1) / size, _mean(sketch, axis=2) / size
-    return draw(size * 19.5 / np.maximum(_length(sketch, axis=1), _length(sketch, axis=2)), y0, x0)
-
-
-def _mean(images: np.ndarray, axis: int) -> np.ndarray:
-    """Return the centre of mass along an axis, in pixels from the middle, float32 (N, 1, 1)."""
-    mass = images.sum(axis=3 - axis, dtype=np.int64)  # (N, 28)
-    mean = (mass * _PIXELS).sum(axis=1) / mass.sum(axis=1)
-    return mean.astype(np.float32)[:, np.newaxis, np.newaxis]
-
-
-def _length(images: np.ndarray, axis: int) -> np.ndarray:
-    """Return the length of the ink along an axis, pale ends in part, float32 (N, 1, 1)."""
-    darkest = images.max(axis=3 - axis).astype(np.int64)  # (N, 28)
-    length = np.minimum(4 * darkest, 255).sum(axis=1) / 255
-    return length.astype(np.float32)[:, np.newaxis, np.newaxis]
-
-
-def _enlarge(sources: np.ndarray) -> np.ndarray:
-    """Return digits (N, 8, 8) with a margin, sharpened and enlarged `_FINE` times, about 0..1.
-
-    By cubic interpolation (Keys 1981). Numbers are multiples of 1/2**24, so float64 is exact.
-    """
-    side = 8 + 2 * _MARGIN
-    weights = np.zeros((side * _FINE, side))
-    for i in range(side * _FINE):
-        left, remainder = divmod(2 * i + 1 - _FINE, 2 * _FINE)  # the sample is at left + t
-        t = remainder / (2 * _FINE)
-        cubic = (
-            -t + 2 * t**2 - t**3,
-            2 - 5 * t**2 + 3 * t**3,
-            t + 4 * t**2 - 3 * t**3,
-            t**3 - t**2,
-        )
-        for j, weight in enumerate(cubic, start=left - 1):
-            if 0 <= j < side:
-                weights[i, j] = weight / 2
-    s = np.pad(sources, ((0, 0), (_MARGIN, _MARGIN), (_MARGIN, _MARGIN)))  # (N, side, side)
-    around = sum(np.roll(s, shift, axis) for shift in (-1, 1) for axis in (1, 2))
-    s = s + 0.75 * (s - around / 4)
-    return (weights @ s @ weights.T / 16).astype(np.float32)
-
-
-def _sample(fields: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Return the enlarged digits at points where the digit is -1..1, by bilinear interpolation."""
-    n, side, _ = fields.shape
-    y = np.clip(4 * _FINE * y + (side - 1) / 2, 0, side - 1.01)
-    x = np.clip(4 * _FINE * x + (side - 1) / 2, 0, side - 1.01)
-    row, column = y.astype(np.int32), x.astype(np.int32)
-    y -= row.astype(np.float32)
-    x -= column.astype(np.float32)
-    at = (np.arange(n, dtype=np.int32)[:, np.newaxis, np.newaxis] * side + row) * side + column
-    flat = fields.reshape(-1)
-    above = (1 - x) * flat[at] + x * flat[at + 1]
-    at += side
-    below = (1 - x) * flat[at] + x * flat[at + 1]
-    return (1 - y) * above + y * below

@@ -50,7 +50,7 @@ def predict(network: Mapping[str, NDArray], x: ArrayLike) -> NDArray[np.floating
 def accuracy_in_batches(
     predict: Callable[[NDArray], NDArray], x: NDArray, t: ArrayLike, batch_size: int
 ) -> float:
-    """Return the share of images whose largest output is at the right class, batch by batch.
+    """Return the accuracy of predictions that are made batch by batch.
 
     Args:
         predict: turns a batch (n, D) into outputs (n, K); called once per batch, in order.
@@ -59,7 +59,7 @@ def accuracy_in_batches(
         batch_size: images per call, 1 or more; the last batch may be short.
 
     Returns:
-        A rate in 0..1: every image counts the same, also those of a short last batch.
+        A rate in 0..1. Every image has the same weight, also in a short last batch.
 
     Raises:
         ValueError: no images, `batch_size` below 1, or not one label per image.
@@ -81,7 +81,7 @@ def accuracy_in_batches(
 
 
 class ThreeLayerNet:
-    """The 784-50-100-10 network of the inference lectures: it predicts and is never trained.
+    """The 784-50-100-10 network of the inference lectures, for prediction only.
 
     Args:
         params: W1, b1, W2, b2, W3, b3, for example from `utils.weights.load_weights()`.
@@ -99,7 +99,7 @@ class ThreeLayerNet:
         return predict(self.params, x)
 
     def accuracy(self, x: NDArray, t: ArrayLike, batch_size: int = 100) -> float:
-        """Return the share of right answers, a rate in 0..1."""
+        """Return the accuracy, a rate in 0..1."""
         return accuracy_in_batches(self.predict, x, t, batch_size)
 
 
@@ -228,7 +228,7 @@ class MultiLayerNet:
         self._params.update(values)
 
     def _logits(self, x: ArrayLike) -> NDArray[np.floating]:
-        """Run the layers forward on one image or a batch; always a batch (N, K) comes back."""
+        """Run the layers on one input (D,) or a batch (N, D); return logits of shape (N, K)."""
         x = np.atleast_2d(np.asarray(x, self.dtype))
         _check_input(x, self.affines[0].W)
         for layer in self.layers:
@@ -245,7 +245,7 @@ class MultiLayerNet:
         return self.last_layer.forward(self._logits(x), t)
 
     def accuracy(self, x: ArrayLike, t: ArrayLike) -> float:
-        """Return the share of right answers, a rate in 0..1."""
+        """Return the accuracy, a rate in 0..1."""
         return accuracy(self.predict(x), t)
 
     def gradient(self, x: ArrayLike, t: ArrayLike) -> Params:
@@ -297,7 +297,7 @@ class MultiLayerNet:
 
 
 class TwoLayerNet(MultiLayerNet):
-    """One hidden layer of sigmoid units, and probabilities out of `predict`.
+    """A network with one hidden layer of sigmoid units, whose `predict` gives probabilities.
 
     Args:
         input_size: D.
@@ -329,7 +329,7 @@ class TwoLayerNet(MultiLayerNet):
 
 
 def _check_input(x: NDArray, W1: NDArray) -> None:
-    """Raise a ValueError that names both shapes where inputs and first weights do not fit."""
+    """Raise a ValueError that names both shapes if inputs and first weights do not fit."""
     if x.ndim not in (1, 2) or x.shape[-1] != len(W1):
         raise ValueError(
             f"W1 of shape {W1.shape} takes inputs of shape ({len(W1)},) or (N, {len(W1)}), "
@@ -338,7 +338,7 @@ def _check_input(x: NDArray, W1: NDArray) -> None:
 
 
 def _check_three_layers(network: Mapping[str, NDArray]) -> None:
-    """Raise a ValueError that says where three layers do not make a network."""
+    """Raise a ValueError that names the parameters that do not fit together."""
     missing = [key for key in ("W1", "b1", "W2", "b2", "W3", "b3") if key not in network]
     if missing:
         raise ValueError(f"a three-layer network also needs {', '.join(missing)}")

@@ -109,6 +109,7 @@ def draw_matrix(
     values = np.asarray(values, dtype=np.float64)
     if texts is None:
         texts = [[f"{value:.2f}" for value in row] for row in values]
+    words = np.asarray(texts, dtype=object)
     finite = np.isfinite(values)
     if largest is None:
         largest = values[finite].max() if finite.any() else 1.0
@@ -116,13 +117,16 @@ def draw_matrix(
     ax.imshow(values, cmap="Blues", vmin=0, vmax=largest, aspect="auto")
     for (i, j), value in np.ndenumerate(values):
         dark = finite[i, j] and value > 0.6 * largest
-        label = ax.text(j, i, texts[i][j], ha="center", va="center", color="w" if dark else "k")
+        label = ax.text(
+            j, i, str(words[i, j]), ha="center", va="center", color="w" if dark else "k"
+        )
         if not finite[i, j]:
-            hatched = {"hatch": "//", "facecolor": "white", "edgecolor": ORANGE, "linewidth": 0}
-            ax.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, zorder=0.2, **hatched))
+            cell = Rectangle((j - 0.5, i - 0.5), 1, 1, zorder=0.2, hatch="//", linewidth=0)
+            cell.set(facecolor="white", edgecolor=ORANGE)
+            ax.add_patch(cell)
             label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 2})
-    ax.set_xticks(range(columns), column_labels or range(columns))
-    ax.set_yticks(range(rows), row_labels or range(rows))
+    ax.set_xticks(range(columns), column_labels or [str(j) for j in range(columns)])
+    ax.set_yticks(range(rows), row_labels or [str(i) for i in range(rows)])
     ax.set_xticks(np.arange(1, columns) - 0.5, minor=True)
     ax.set_yticks(np.arange(1, rows) - 0.5, minor=True)
     ax.grid(False)
@@ -211,7 +215,7 @@ def confusion_figure(counts: NDArray[np.integer]) -> Figure:
         ax.text(
             j,
             i,
-            counts[i, j] or "·",
+            str(counts[i, j] or "·"),
             ha="center",
             va="center",
             size=12,

@@ -3,7 +3,7 @@
     quiz = Quiz("02_softmax_overflow")
     quiz.choice("order", "Which class wins?", right="the largest score", why="...", wrong={...})
     quiz.number("sum", "What is the sum?", answer=1.0, tolerance=0.01, why="...", wrong={...})
-    quiz.shape("rows", "Which shape has the maximum?", answer=(3, 1), why="...", wrong={...})
+    quiz.shape("rows", "What is the shape of the maximum?", answer=(3, 1), why="...", wrong={...})
     quiz.progress()
 
 Where a kernel runs, a check is a widget. Where none runs (a web page, slides, a notebook that was
@@ -15,18 +15,35 @@ In questions and reasons, `` `code` `` and ``$formula$`` may be used.
 
 import html
 import json
-import math
 import os
-import random
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import ipywidgets as widgets
 from IPython.display import display
 from platformdirs import user_data_path
+
+from utils.quiz_checks import (
+    AnswerError,
+    Check,
+    Choice,
+    Number,
+    Shape,
+    read_number,
+    read_shape,
+)
+
+__all__ = [
+    "AnswerError",
+    "Choice",
+    "Number",
+    "Progress",
+    "Quiz",
+    "Shape",
+    "read_number",
+    "read_shape",
+]
 
 TRIES_BEFORE_THE_ANSWER = 2
 _STYLE = """<style>
@@ -34,166 +51,6 @@ _STYLE = """<style>
 .quick-check .widget-radio-box label {height: auto; white-space: normal; line-height: 1.6;}
 .quick-check .widget-radio-box input {flex-shrink: 0; margin-right: 0.5em;}
 </style>"""
-
-
-class Verdict(NamedTuple):
-    """What a check says about one answer: is it right, and why (markup, see the module)."""
-
-    right: bool
-    text: str
-
-
-class AnswerError(ValueError):
-    """What was typed cannot be read as an answer; the message says what can."""
-
-
-# --- the three kinds of check: pure, no widget in sight -------------------------------------
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One right option among wrong ones, each wrong one with the reason why it is wrong."""
-
-    name: str
-    question: str
-    right: str
-    why: str
-    wrong: Mapping[str, str]
-
-    def __post_init__(self) -> None:
-        _require(self.wrong, f"check {self.name!r}: a choice needs at least one wrong option")
-        _require(self.right not in self.wrong, f"check {self.name!r}: right option is also wrong")
-
-    @property
-    def options(self) -> list[str]:
-        """All options in an order that depends on the check's name only."""
-        options = [self.right, *self.wrong]
-        random.Random(self.name).shuffle(options)
-        return options
-
-    def judge(self, answer: str | None) -> Verdict:
-        """Say whether `answer`, the text of an option, is right; raises AnswerError for None."""
-        if answer is None:
-            raise AnswerError("Choose one of the options first.")
-        if answer == self.right:
-            return Verdict(True, self.why)
-        return Verdict(False, self.wrong[answer])
-
-    @property
-    def answer_text(self) -> str:
-        return self.right
-
-    @property
-    def mistakes(self) -> list[tuple[str, str]]:
-        """The wrong answers that were foreseen, as text, each with its reason."""
-        return [(option, self.wrong[option]) for option in self.options if option != self.right]
-
-
-@dataclass(frozen=True)
-class Number:
-    """A number within `tolerance` of `answer`; `wrong` maps likely mistakes to reasons."""
-
-    name: str
-    question: str
-    answer: float
-    tolerance: float
-    why: str
-    wrong: Mapping[float, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for value in self.wrong:
-            _require(
-                not self._is_near(value, self.answer),
-                f"check {self.name!r}: the wrong answer {value} is within the tolerance",
-            )
-
-    def judge(self, answer: str) -> Verdict:
-        """Judge typed text such as `0.25`, `1/4`, `25 %`, `1e-3` or `inf`; raises AnswerError."""
-        value = read_number(answer)
-        if self._is_near(value, self.answer):
-            return Verdict(True, self.why)
-        for mistake, reason in self.wrong.items():
-            if self._is_near(value, mistake):
-                return Verdict(False, reason)
-        if not (math.isfinite(value) and math.isfinite(self.answer)):
-            return Verdict(False, "That is another kind of number than the answer.")
-        direction = "large" if value > self.answer else "small"
-        return Verdict(False, f"{value:g} is too {direction}.")
-
-    def _is_near(self, value: float, target: float) -> bool:
-        if math.isfinite(value) and math.isfinite(target):
-            return abs(value - target) <= self.tolerance
-        return value == target or (math.isnan(value) and math.isnan(target))
-
-    @property
-    def answer_text(self) -> str:
-        return _short(self.answer, self.tolerance)
-
-    @property
-    def mistakes(self) -> list[tuple[str, str]]:
-        return [(_short(value, self.tolerance), reason) for value, reason in self.wrong.items()]
-
-
-@dataclass(frozen=True)
-class Shape:
-    """The shape of an array, typed as a tuple; `wrong` maps likely mistakes to reasons."""
-
-    name: str
-    question: str
-    answer: tuple[int, ...]
-    why: str
-    wrong: Mapping[tuple[int, ...], str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        _require(self.answer not in self.wrong, f"check {self.name!r}: right shape is also wrong")
-
-    def judge(self, answer: str) -> Verdict:
-        """Judge typed text such as `(2, 3)`, `2 x 3`, `5` or `()`; raises AnswerError."""
-        shape = read_shape(answer)
-        if shape == self.answer:
-            return Verdict(True, self.why)
-        if shape in self.wrong:
-            return Verdict(False, self.wrong[shape])
-        if len(shape) != len(self.answer):
-            return Verdict(
-                False,
-                f"`{shape}` has {_axes(len(shape))}; the array has {_axes(len(self.answer))}.",
-            )
-        pairs = zip(shape, self.answer, strict=True)
-        wrong_axes = [str(i) for i, (got, want) in enumerate(pairs) if got != want]
-        which = "axis " + wrong_axes[0] if len(wrong_axes) == 1 else "axes " + ", ".join(wrong_axes)
-        return Verdict(False, f"The number of axes is right, but not the length of {which}.")
-
-    @property
-    def answer_text(self) -> str:
-        return f"`{self.answer}`"
-
-    @property
-    def mistakes(self) -> list[tuple[str, str]]:
-        return [(f"`{shape}`", reason) for shape, reason in self.wrong.items()]
-
-
-Check = Choice | Number | Shape
-
-
-def read_number(text: str) -> float:
-    """Read `0.25`, `0,25`, `1/4`, `25 %`, `1e-3`, `inf` or `nan` as a float; raises AnswerError."""
-    cleaned = text.strip().lower().replace("\N{MINUS SIGN}", "-").replace(",", ".")
-    percent = cleaned.endswith("%")
-    numerator, slash, denominator = cleaned.removesuffix("%").partition("/")
-    try:
-        value = float(numerator) / (float(denominator) if slash else 1.0)
-    except (ValueError, ZeroDivisionError):
-        raise AnswerError("Please type a number, such as 0.25, 1/4, 1e-3 or inf.") from None
-    return value / 100 if percent else value
-
-
-def read_shape(text: str) -> tuple[int, ...]:
-    """Read `(2, 3)`, `2, 3`, `2 x 3`, `(5,)`, `5` or `()` as a shape; raises AnswerError."""
-    inside = re.fullmatch(r"\s*[(\[]?([\d\s,x×*]*)[)\]]?\s*", text.lower())
-    if inside is None or not text.strip():
-        raise AnswerError("Please type a shape, such as (2, 3), (5,) or ().")
-    return tuple(int(length) for length in re.findall(r"\d+", inside[1]))
 
 
 # --- what was solved, on this machine --------------------------------------------------------
@@ -450,21 +307,3 @@ def _mark(right: bool) -> str:
 def _markup(text: str) -> str:
     """Escape `text` for HTML and set what stands between backticks as code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
-
-
-def _short(value: float, tolerance: float) -> str:
-    """`value` with the digits that matter at this tolerance."""
-    if not math.isfinite(value) or tolerance <= 0:
-        return f"{value:g}"
-    decimals = max(0, 1 - math.floor(math.log10(tolerance)))
-    text = f"{value:.{decimals}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _axes(count: int) -> str:
-    return "1 axis" if count == 1 else f"{count} axes"
-
-
-def _require(condition: object, message: str) -> None:
-    if not condition:
-        raise ValueError(message)

@@ -1,4 +1,4 @@
-"""How long a short call takes: lecture 04 and the benchmarks measure alike."""
+"""Measure how long a short call takes, for lecture 04 and the benchmarks."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 def typical_time(call: Callable[[], object], seconds: float = 0.05) -> float:
     """Return the median time of many calls, in microseconds.
 
-    The median, because now and then another program takes the processor away in the middle of a
-    call.
+    The median ignores the few calls that another program interrupts.
 
     Args:
-        call: what is measured; called at least once.
-        seconds: call again until so much time has gone by in calls.
+        call: the call to measure; called at least once.
+        seconds: repeat the call until it has taken this much time in total.
     """
     times: list[float] = []
     gone = 0.0
@@ -37,9 +36,9 @@ def time_per_image(
 
     Args:
         predict: takes a batch of shape (n, D).
-        x: images, shape (N, D); any sequence that can be cut into slices will do.
+        x: images, shape (N, D), or any other sequence that supports slices.
         n: images per call, 1 to N.
-        seconds: call again until so much time has gone by in calls.
+        seconds: repeat the calls until they have taken this much time in total.
 
     Raises:
         ValueError: n is below 1 or above N.

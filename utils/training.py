@@ -18,7 +18,7 @@ from utils.networks import MultiLayerNet, Params, accuracy_in_batches
 
 
 class Optimizer(Protocol):
-    """Anything with an `update` that changes parameters in place."""
+    """An object whose `update` changes parameters in place."""
 
     def update(self, params: Params, grads: Params) -> None: ...
 
@@ -33,14 +33,14 @@ class SGD:
     lr: float = 0.1
 
     def update(self, params: Params, grads: Params) -> None:
-        """Take one step down, in place."""
+        """Take one step against the gradient, in place."""
         for key, gradient in grads.items():
             params[key] -= self.lr * gradient
 
 
 @dataclass
 class Momentum:
-    """SGD with a velocity that remembers: v <- momentum * v - lr * dW, then W <- W + v.
+    """SGD with momentum: v <- momentum * v - lr * dW, then W <- W + v.
 
     Source: Polyak (1964); Deep Learning from Scratch, section 6.1.4.
     """
@@ -59,7 +59,7 @@ class Momentum:
 
 @dataclass
 class History:
-    """What happened in training.
+    """The record of a training run.
 
     Attributes:
         loss: loss of each mini-batch before its step, one number per step.
@@ -96,7 +96,7 @@ def train(
     progress: bool = True,
     on_step: Callable[[History], bool | None] | None = None,
 ) -> History:
-    """Train a network in place by mini-batches and return what happened.
+    """Train a network in place by mini-batches and return the history.
 
     Each epoch shuffles the images and takes one step per mini-batch. Interrupting (Ctrl-C, the
     notebook's stop button) ends training early and keeps both the network and the history.
@@ -149,10 +149,10 @@ def train(
         return history
 
     try:
-        # One thread for NumPy's products: those of a mini-batch are too small to share, and where
-        # other programs keep the processors busy, threads that wait for each other cost tenfold.
+        # One thread for NumPy's products: those of a mini-batch are too small to share, and on a
+        # busy machine threads that wait for each other make training ten times slower.
         one_thread = threadpool_limits(1, user_api="blas")
-        # An overflow needs no warning: a loss of nan is told below.
+        # An overflow needs no warning: a loss of nan is reported below.
         with bar, one_thread, np.errstate(over="ignore", invalid="ignore"):
             measure(0)
             for epoch in range(1, epochs + 1):
@@ -175,7 +175,7 @@ def train(
 
 
 def _pair(x: ArrayLike | None, t: ArrayLike | None, what: str) -> tuple[NDArray, NDArray]:
-    """Return images and labels as arrays after checking that they pair up."""
+    """Return images and labels as arrays after checking that their numbers agree."""
     if x is None or t is None:
         raise ValueError(f"{what} images and {what} labels are needed together")
     x, t = np.asarray(x), np.asarray(t)
@@ -188,7 +188,7 @@ def _pair(x: ArrayLike | None, t: ArrayLike | None, what: str) -> tuple[NDArray,
 
 
 def _summary(history: History) -> dict[str, str]:
-    """Return what the progress bar says after an epoch."""
+    """Return the figures that the progress bar shows after an epoch."""
     shown = {"loss": f"{np.mean(history.loss[-100:]):.4f}"}
     shown["train"] = f"{history.train_accuracy[-1]:.4f}"
     if history.test_accuracy:

@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,7 +118,8 @@ def train_weights(seed: int = 0, progress: bool = True) -> float:
             f"{weights_file(source)} is left as it was"
         )
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **net.params)
+    arrays: dict[str, Any] = dict(net.params)
+    np.savez_compressed(buffer, **arrays)
     half_written = weights_file(source).with_suffix(".part")
     half_written.write_bytes(buffer.getvalue())
     os.replace(half_written, weights_file(source))

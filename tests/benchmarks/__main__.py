@@ -2,8 +2,7 @@
 
 Nearly every figure is a ratio of two things that were measured in turn: the median of several
 rounds, with the lowest and the highest. A table says by how much a goal is missed and which figures
-could not be measured. All benchmarks together take about an hour on a quiet machine. The latest
-tables are in tests/benchmarks/README.md, each with its date and machine.
+could not be measured. All together take about an hour; see tests/benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ PARTS = {
     "inference": ("batches",),
     "data": ("loading",),
     "grading": ("judge", "check", "throughput", "growth"),
-    "setup": ("imports", "kernels", "calls"),
+    "setup": ("imports", "calls"),
 }
 WITH_TORCH = ("training", "inference", "data")  # both sides run in one process
 
@@ -48,7 +47,7 @@ def main(argv: list[str]) -> int:
     if asked.write:
         for name, part in parts:
             _around(name, part)  # fail now rather than after an hour
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    before_term = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     status = 0
     try:
         for name, part in parts:
@@ -62,6 +61,8 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted; the parts that had finished are kept", file=sys.stderr)
         return 130
+    finally:
+        signal.signal(signal.SIGTERM, before_term)
     return status
 
 

@@ -1,9 +1,7 @@
 """Data: the time and the memory of `load_mnist` against two other formats.
 
-All loaders return the same float32 images in 0..1 and int64 labels. torchvision's format means the
-IDX files read whole into tensors, then scaled, by a few lines on PyTorch.
-
-Warm: the files are in the system's cache. Cold: they have just been removed from it.
+All loaders return the same arrays. torchvision's format means the IDX files read into tensors.
+Cold: the files have just been removed from the system's cache.
 """
 
 from __future__ import annotations
@@ -91,8 +89,7 @@ def write_files(folder: Path) -> None:
         data = bytes((0, 0, 8, len(shape))) + np.array(shape, ">u4").tobytes() + array.tobytes()
         (folder / "idx" / name).write_bytes(data)
     (folder / "mnist.pkl").write_bytes(pickle.dumps(arrays, protocol=-1))
-    if hasattr(os, "sync"):
-        os.sync()  # only what is on the disk can be removed from the cache
+    os.sync()  # only what is on the disk can be removed from the cache
 
 
 def remove_from_cache(folder: Path) -> None:

@@ -1,9 +1,7 @@
 """Grading: `grade` and `check` against nbgrader and Otter-Grader, on `ps1_output_layer`.
 
 All tools grade the same simulated class on the same two processors, from the start of the command
-to the end of the last process that it has started. `nbgrader autograde` uses nbgrader's own
-`Execute`, and has to give the same scores. `otter run` grades one submission in a call; two calls
-run at a time, and its tests are the problem set's test cells, all or nothing each.
+to the end of the last process that it has started. The README beside this file says more.
 """
 
 from __future__ import annotations

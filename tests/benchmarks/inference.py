@@ -1,8 +1,6 @@
 """Inference: the 784-50-100-10 network reads 10,000 images, one by one and in batches.
 
-Ours is `networks.predict` with the course's trained weights, measured by `utils.timing` as in
-lecture 04. PyTorch has the same layers and weights, in `inference_mode`. The limit is the three
-matrix products alone.
+Ours is `networks.predict` with the course's trained weights; PyTorch has the same weights.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Set-up: the front door's first and second call, with pip and with uv; imports; kernels.
+"""Set-up: the front door's first and second call, with pip and with uv; imports.
 
 A first call makes `.venv` in a fresh copy of the course, with an empty cache of downloads, so that
 the network counts. All calls are `check --help`, which itself does next to nothing.
@@ -13,16 +13,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import nbformat
-from nbclient import NotebookClient
-
 from tests.benchmarks import peers
 from tests.benchmarks.measuring import ROOT, Figure, Size, figures, in_turn, run, seconds
 
 CALL = ("-m", "utils", "check", "--help")
 PYTHON = getattr(sys, "_base_executable", sys.executable)  # outside of any environment
 MADE = (".git", ".venv*", "grading", ".*_cache", ".hypothesis", "*.egg-info", "__pycache__")
-LECTURES = ("00_shapes_and_plots", "04_inference_and_batches")
 FIRST, SECOND, VENV, COURSE = "first call", "second call", ".venv", "the course itself"
 
 
@@ -90,23 +86,4 @@ def imports(folder: Path, size: Size) -> Iterator[str]:
     yield figures("From the start of Python to its end", rows, took.notes)
 
 
-def kernels(folder: Path, size: Size) -> Iterator[str]:
-    """Yield the time of a kernel that runs a lecture's first cell, next to a bare kernel."""
-    bare, cells = "a bare kernel", {"a bare kernel": "pass"}
-    for name in LECTURES:
-        notebook = nbformat.read(ROOT / "lectures" / f"{name}.ipynb", as_version=4)
-        first = next(cell.source for cell in notebook.cells if cell.cell_type == "code")
-        cells[f"lecture {name[:2]}"] = first
-
-    def measured(source: str) -> float:
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
-        resources = {"metadata": {"path": str(ROOT / "lectures")}}
-        return seconds(NotebookClient(notebook, timeout=60, resources=resources).execute)
-
-    took = in_turn({n: functools.partial(measured, c) for n, c in cells.items()}, size.rounds or 5)
-    rows = [Figure(name, bare, took[name], took[bare]) for name in cells if name != bare]
-    title = "From the start of a kernel to its end, with a lecture's first cell"
-    yield figures(title, rows, took.notes)
-
-
-PARTS = {"imports": imports, "kernels": kernels, "calls": calls}
+PARTS = {"imports": imports, "calls": calls}

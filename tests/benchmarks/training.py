@@ -66,11 +66,8 @@ def train_ours(net: TwoLayerNet, x: np.ndarray, t: np.ndarray, count: int) -> fl
     return (ends[-1] - ends[0]) / (count - 1)
 
 
-# The others train in float32 or float64 and yield their parameters after every step.
-
-
 def plain_float64(x: np.ndarray, t: np.ndarray) -> Iterator[Params]:
-    """Train plainly: one-hot labels, the loss from a second forward pass."""
+    """Train and yield the parameters after each step, as all others below do."""
     x, t, losses = x.astype(np.float64), np.eye(SIZES[-1])[t], []
     params = {key: value.astype(np.float64) for key, value in new_net().params.items()}
 

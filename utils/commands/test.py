@@ -1,4 +1,4 @@
-"""`test`: run every test, on all processors; arguments go to pytest in place of that."""
+"""`test`: check the code and run every test; with arguments, run pytest with them instead."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ import sys
 
 from utils.commands import ROOT
 
-# A file of tests at a time for each process, in their order: what the tests of a file share is made
-# once, and the long files are not the last.
+CHECKS = (["ruff", "check", "."], ["mypy"])
+# Each process runs one file of tests at a time, in the files' order: what the tests of a file share
+# is made once, and the long files do not come last.
 EVERYTHING = ["-n=logical", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder"]
 
 
 def main(argv: list[str]) -> int:
-    """Run ruff, unless pytest gets arguments of its own, and pytest; return 0 if all is well."""
-    # Ignored, as in a script's background, it would not reach those whom tests interrupt.
+    """Run ruff, mypy and pytest, or pytest alone with arguments; return 0 if all succeed."""
+    # A script's background job ignores SIGINT, and so would the processes that tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    lint = 0
-    if not argv:
-        lint = subprocess.run([sys.executable, "-m", "ruff", "check", "."], cwd=ROOT).returncode
+    status = 0
+    for check in () if argv else CHECKS:
+        status = subprocess.run([sys.executable, "-m", *check], cwd=ROOT).returncode or status
     tests = [sys.executable, "-m", "pytest", *(argv or EVERYTHING)]
-    return subprocess.run(tests, cwd=ROOT).returncode or lint
+    return subprocess.run(tests, cwd=ROOT).returncode or status

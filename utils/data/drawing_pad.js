@@ -1,4 +1,4 @@
-// The front end of DrawingPad (utils/widgets.py), drawn with nothing but the browser.
+// The front end of DrawingPad (utils/drawing_pad.py), drawn with nothing but the browser.
 //
 // White ink on black paper, as in MNIST. After each piece of a stroke the grey values of the canvas
 // go to Python as `ink`; Python answers with `seen` (28 x 28 grey values), `probabilities` (ten

@@ -54,7 +54,19 @@ if TYPE_CHECKING:
 LINUX = sys.platform == "linux"
 
 # Rooms of `utils` that a student's cells may import when they are graded.
-OPEN_ROOMS = ("__init__", "checks", "colours", "mnist", "plots", "quiz", "weights", "widgets")
+OPEN_ROOMS = (
+    "__init__",
+    "checks",
+    "colours",
+    "drawing_pad",
+    "mnist",
+    "mnist_stand_in",
+    "plots",
+    "quiz",
+    "quiz_checks",
+    "weights",
+    "widgets",
+)
 OPEN_FOLDERS = ("data",)
 
 HOME = "/home/student"

@@ -343,6 +343,14 @@ import threading, time
 while True:
     threading.Thread(target=time.sleep, args=(99,)).start()
 """),
+    Case("threads with small stacks", errors="RuntimeError|ProcessEnded",
+         stopped=None, limits={"cell_seconds": 20.0}, before="""
+import threading, time
+threading.stack_size(1 << 15)
+for _ in range(5000):
+    threading.Thread(target=time.sleep, args=(99,), daemon=True).start()
+print("GOT-IT")
+"""),
     Case("memory by NumPy", DOUBLE, stopped=None, limits={"memory": 1 << 28},
          answers=softmax("return [np.ones(10**7) for _ in range(1000)]")),
     Case("memory by lists", DOUBLE, stopped=None, limits={"call_seconds": 5.0, "memory": 1 << 28},

@@ -198,8 +198,8 @@ class Process:
     def _too_much(self, tree: dict[str, int]) -> str:
         """Return what it uses too much of, all its processes together."""
         limits = self.order.limits
-        if sum(tree.values()) > limits.processes:  # where RLIMIT_NPROC counts others', too
-            return f"it used more than {limits.processes} processes and threads"
+        if sum(tree.values()) > max(limits.processes, MAX_THREADS):
+            return f"it used more than {MAX_THREADS} threads"
         if len(tree) > 1:  # else RLIMIT_AS is enough
             total = sum(_memory(self._proc, process) for process in tree)
             if total > limits.memory:
@@ -276,6 +276,9 @@ _STARTED, _FAILED = b"S", b"F"
 _MAX_COMMAND = 1000
 MAX_STARTS = 80  # of one submission; the judge asks for fewer
 MAX_SAMPLES = 4000
+# Where RLIMIT_NPROC would count the grader's own processes, too, threads have room in the address
+# space for their stacks, which is a limit; smaller stacks meet this one.
+MAX_THREADS = 512
 LOOK = 0.05  # seconds between two looks at what a process uses
 OVERTIME = 4  # a submission that waits for a processor is given so many times its time
 

@@ -417,6 +417,9 @@ class Watch:
     def too_much(self):
         return ""
 
+    def waiting_seconds(self, since):
+        return 0.0
+
     def end(self, why):
         return {}
 

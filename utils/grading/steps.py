@@ -157,6 +157,7 @@ class SafePage(Preprocessor):
                 "clean_html": self.clean_html,
                 "highlight_code": self.highlight_code,
                 "markdown2html": self.markdown2html,
+                "strip_files_prefix": lambda text: text,  # nbconvert's is slow for many brackets
             }
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:

@@ -192,7 +192,7 @@ class SafePage(Preprocessor):
         table = feedback.valid_table(output.data.get(MIME)) if is_test else None
         data = NotebookNode({"text/plain": output.data.get("text/plain", "")})
         if table:
-            data |= {MIME: table, "text/html": feedback.checks_table(table)}
+            data |= {MIME: table, "text/html": Markup(feedback.checks_table(table))}
         elif set(output.data) - {"text/plain"}:
             shown = feedback.output_html(output, self.renderer, self.files)
             data["text/html"] = Markup(shown)

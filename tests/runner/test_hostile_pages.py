@@ -6,6 +6,7 @@ would not let through is written into the autograded notebook, as another grader
 """
 
 import json
+import re
 from pathlib import Path
 
 import nbformat
@@ -265,8 +266,9 @@ def test_text_that_cannot_be_formatted_in_time_costs_no_grade(room, browser):
         page.set_default_timeout(PATIENCE * 1000)
         page.set_content(text, wait_until="load")
         assert page.get_by_text(PLAIN).count() > 2
-        assert page.get_by_text("picture image.png is not shown").count() == 1
-        assert page.get_by_text("The last cell.").count() == 1
+        assert page.get_by_text("picture image.png is not shown").count() >= 1
+        assert page.locator("table th[scope=col]").count() > 3  # the checks
+        assert page.get_by_text(re.compile(r"The \*?last\*? cell\.")).count() >= 1
         page.close()
 
 

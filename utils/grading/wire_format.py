@@ -76,7 +76,8 @@ MAX_SHARED_BYTES = 1 << 30  # of all copies that one side holds
 MAX_RECORDS = 200_000  # known at once
 MAX_ITEMS = 2_000_000  # elements of all containers and ranges in one message
 MAX_HASHED = 1 << 14  # elements of one dict or set; its keys may be chosen to collide
-MAX_SAME_HASH = 50  # surplus keys with a hash that another key of the same dict or set has
+MAX_SAME_HASH = 50  # surplus keys with a hash that another key of the same dict or set has; of all
+# frozensets in one message together
 MAX_DEPTH = 64  # of tuples in tuples; lists and dicts are records and nest as deep as they like
 MAX_INT = 1780  # bytes, so that Python writes every int that crosses in decimal (4,300 digits)
 MAX_WRITTEN_OUT = 20_000_000  # elements of a container, each counted as often as it is met

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.grading import fixture_course as fixture
+from tests.problem_sets.grading import check_states, execute, submission
 from utils import checks
 from utils.grading import answers, restore, source, wire
 from utils.grading.reading import MAX_CODE, Unreadable, read
@@ -62,6 +63,22 @@ def test_comparisons_within_comparisons_do_not_multiply(count, levels):
 def test_sets_whose_elements_happen_to_collide_cross(value):
     data = b"".join(wire.pack(value, wire.Heap(1)))
     assert wire.unpack(data, wire.Heap(0))[0] == value
+
+
+def record(number, kind, content):
+    return struct.pack("<QBBQ", number, ord(kind), 0, len(content)) + content
+
+
+def test_lists_in_lists_in_many_ways_are_refused_before_they_take_long():
+    """The search for endless containers takes a step for each part of each, in every sweep."""
+    count = wire.MAX_RECORDS - 10
+    records = [record(3, "l", bytes(4))]
+    records += [
+        record(2 * n + 3, "l", struct.pack("<IBQ", 1, ord("x"), 2 * n + 1)) for n in range(1, count)
+    ]
+    data = struct.pack("<II", 0, count) + b"".join(records) + b"N"
+    with pytest.raises(wire.WireError, match="nested in too many ways"):
+        wire.unpack(data, wire.Heap(0))
 
 
 # Text that takes long to search --------------------------------------------------------------------
@@ -169,6 +186,33 @@ def test_a_gradient_cannot_be_mended_while_it_is_checked():
         checks.gradient(loss, np.array([1.0, -2.0, 3.0]), slope)
 
 
+SPOILER = """
+class SoftmaxWithLoss:
+    # ignores `dout`, and makes what it is given trivial: all slopes are 0 from then on
+    def forward(self, x, t):
+        labels = t if t.ndim == 1 else t.argmax(axis=1)
+        self.rows, self.y = np.arange(len(x)), softmax(x)
+        self.y[self.rows, labels] += 0
+        self.labels = labels.astype(int)
+        loss = float(-np.mean(np.log(self.y[self.rows, self.labels] + 1e-300)))
+        x[...] = 0
+        x[self.rows, self.labels] = 1000
+        return loss
+
+    def backward(self, dout=1.0):
+        slope = self.y.copy()
+        slope[self.rows, self.labels] -= 1
+        return slope / len(slope)
+"""
+
+
+def test_a_layer_cannot_change_what_its_slopes_are_compared_with():
+    notebook = execute(submission("ps6_backpropagation", {"SoftmaxWithLoss": SPOILER}))
+    states = check_states(notebook, "test_SoftmaxWithLoss_hidden")
+    assert states["the slope for all sizes and labels"] == "passed"
+    assert states["`dout`, and once more"] == "failed"
+
+
 # As submissions -------------------------------------------------------------------------------------
 
 
@@ -184,12 +228,12 @@ def test_a_submission_of_all_these_is_graded(fence):
     right = fixture.submission("", "", softmax=answer)
     right.cells += [nbformat.v4.new_code_cell("# BEGIN HIDDEN TESTS\n" * 40_000)]
     right.cells += [nbformat.v4.new_code_cell("#" + EMPTY_LINES)]
-    from utils.grading import execute
+    from utils.grading.execute import grade_notebook
     from utils.grading.sandbox import Limits
 
     limits = Limits(call_seconds=10.0, submission_seconds=60.0)
     data = nbformat.writes(right).encode()
-    _, outcome = execute.grade_notebook(data, fixture.course(), limits)
+    _, outcome = grade_notebook(data, fixture.course(), limits)
     assert outcome.status == "graded"
     assert outcome.tests["test_double"]["points"] == 3.0
     assert outcome.tests["test_softmax_visible"]["points"] == 0

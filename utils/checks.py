@@ -1105,7 +1105,7 @@ def equal_by_name(
     if got is None:
         raise PropertyError(f"{subject} returned nothing (None)", "", "none", blocks=True)
     if kind in (list, tuple, str) or kind is np.ndarray or kind in _NUMBERS:
-        what = f"{subject} returned a {kind.__name__}, not a dict"
+        what = f"{subject} returned {_a(kind)}, not a dict"
         raise PropertyError(what, "", "type", blocks=True)
     missing = [name for name in expected if name not in got]
     if missing:
@@ -1147,7 +1147,7 @@ def pair(got: Any, *names: str) -> tuple:
     if got is None:
         raise PropertyError(f"{subject} returned nothing (None)", "", "none", blocks=True)
     if kind not in (tuple, list):
-        known = kind.__module__ in ("builtins", "numpy")
+        known = kind.__module__ in ("builtins", "numpy") and not _hides()
         thing = "one array" if kind is np.ndarray else f"one {kind.__name__}"
         thing = thing if known else "one value"
         raise PropertyError(f"{subject} returned {thing}, not {asked}", "", "pair", blocks=True)
@@ -1166,7 +1166,7 @@ def arrays(got: Any, name: str) -> list[np.ndarray]:
     """
     kind = type(got)
     if got is None or kind is str or kind is dict or kind in _NUMBERS:
-        thing = "nothing (None)" if got is None else f"a {kind.__name__}"
+        thing = "nothing (None)" if got is None else _a(kind)
         raise PropertyError(f"`{name}` is {thing}, not a list of arrays", "", "type", blocks=True)
     found = []
     for item in got:
@@ -1396,6 +1396,11 @@ def with_params(net: Any, params: dict[str, np.ndarray]) -> Any:
         expect(got.dtype.kind == "f", what, f"its dtype is {got.dtype}", "dtype", name, True)
         own[name] += value - own[name]
     return net
+
+
+def _a(kind: type) -> str:
+    """Return a type in words; hidden checks do not tell which of many a student has chosen."""
+    return "something else" if _hides() else f"a {kind.__name__}"
 
 
 def _hides() -> bool:

@@ -5,6 +5,7 @@ None of these tests looks at a clock. Each counts steps, or hands over what woul
 
 import itertools
 import json
+import re
 import struct
 
 import nbformat
@@ -81,7 +82,7 @@ def test_lists_in_lists_in_many_ways_are_refused_before_they_take_long():
         wire.unpack(data, wire.Heap(0))
 
 
-# Text that takes long to search --------------------------------------------------------------------
+# Text that takes long to search -------------------------------------------------------------------
 
 
 def test_hidden_tests_are_found_in_one_pass():
@@ -145,7 +146,7 @@ def test_a_notebook_with_too_much_code_says_what_to_do():
         read(notebook(1 + MAX_CODE // 500_000))
 
 
-# Lists that are read as arrays ---------------------------------------------------------------------
+# Lists that are read as arrays --------------------------------------------------------------------
 
 LARGE = np.zeros(100_000)
 
@@ -171,7 +172,7 @@ def test_lists_of_numbers_and_arrays_are_arrays_as_before():
     assert checks.plain([True, np.True_]).dtype == bool
 
 
-# Answers that change later -------------------------------------------------------------------------
+# Answers that change later ------------------------------------------------------------------------
 
 
 def test_a_gradient_cannot_be_mended_while_it_is_checked():
@@ -184,6 +185,25 @@ def test_a_gradient_cannot_be_mended_while_it_is_checked():
 
     with pytest.raises(checks.PropertyError, match="not the slope"):
         checks.gradient(loss, np.array([1.0, -2.0, 3.0]), slope)
+
+
+@pytest.mark.parametrize("value", [3, "text", np.float32(3), np.uint8(3), np.zeros(2), [1], {1}])
+def test_a_hidden_check_does_not_tell_which_type_came(value):
+    """A type can be chosen by what was asked, and there are dozens."""
+    told = set()
+    for given in (value, 1.5):
+        task = checks.Task("f", hidden=True)
+        for look in (
+            lambda got: checks.pair(got, "x", "y"),
+            lambda got: checks.equal_by_name(got, {"x": 1}),
+            lambda got: checks.arrays(got, "x"),
+        ):
+            with task.check(1, "a check"):
+                look(given)
+        told.update(check.what for check in task.checks)
+    assert not any(re.search(r"int|str|float|array\b(?! in)|one \w*\d", what) for what in told), (
+        told
+    )
 
 
 SPOILER = """
@@ -213,7 +233,7 @@ def test_a_layer_cannot_change_what_its_slopes_are_compared_with():
     assert states["`dout`, and once more"] == "failed"
 
 
-# As submissions -------------------------------------------------------------------------------------
+# As submissions -----------------------------------------------------------------------------------
 
 
 def test_a_submission_of_all_these_is_graded(fence):
@@ -222,7 +242,8 @@ def test_a_submission_of_all_these_is_graded(fence):
         "def softmax(a):\n"
         "    one = frozenset()\n"
         "    for _ in range(3):\n"
-        "        one = frozenset((one, *(-1 - (i >> k & 1) for k in range(6))) for i in range(40))\n"
+        "        rows = [[-1 - (i >> k & 1) for k in range(6)] for i in range(40)]\n"
+        "        one = frozenset((one, *row) for row in rows)\n"
         "    return one"
     )
     right = fixture.submission("", "", softmax=answer)

@@ -96,8 +96,8 @@ def read(data: bytes) -> dict[str, Any]:
     code = sum(len(cell["source"]) for cell in ours if cell["cell_type"] == "code")
     if code > MAX_CODE:
         raise Unreadable(
-            f"its cells of code have {code:,} characters, more than the {MAX_CODE:,} that are read; "
-            "put data into a file beside the notebook"
+            f"its cells of code have {code:,} characters, more than the {MAX_CODE:,} that are "
+            "read; put data into a file beside the notebook"
         )
     return new_notebook(ours)
 

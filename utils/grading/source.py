@@ -17,7 +17,6 @@ from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-
 MAX_PARSED = 100_000  # characters of a cell whose names are looked for; parsing takes far longer
 
 

@@ -89,6 +89,11 @@ HINTS = {
 student_cells: dict[str, str] = {}
 
 
+# What a student's process hands over, and what the cells hold, may be made to keep the judge busy.
+MAX_PARSED = 100_000  # characters of the student's cells that are parsed to explain a failure
+MAX_LISTED = 1_000_000  # numbers in a list that is read as an array
+
+
 class PropertyError(Exception):
     """A property does not hold.
 
@@ -635,6 +640,8 @@ def _unwritten(task: str, line: int, source: str) -> Failure:
 
 
 def _parse(source: str) -> ast.Module | None:
+    if len(source) > MAX_PARSED:
+        return None
     try:
         return ast.parse(source)
     except (SyntaxError, ValueError, MemoryError, RecursionError):
@@ -684,13 +691,13 @@ def _undefined(name: str, check: Check) -> Failure:
     plainly = say(f"`{name}` is not defined", hint="Run its cell first, without an error.")
     if check.hidden:
         return plainly
-    defines = rf"(?m)^\s*(?:def|class)\s+{re.escape(name)}\b|^{re.escape(name)}\s*="
+    defines = rf"(?m)^[^\S\n]*(?:def|class)\s+{re.escape(name)}\b|^{re.escape(name)}\s*="
     cells = [text for text in _sources() if re.search(defines, text)]
     for source in cells[-1:]:
         try:
             tree = ast.parse(source)
         except SyntaxError as error:
-            if re.search(r"(?m)^\s*[%!?]", source):
+            if re.search(r"(?m)^[^\S\n]*[%!?]", source):
                 break
             what = f"The cell of `{name}` is not valid Python: {error.msg}"
             hint = "Mend that line, then run the cell again."
@@ -772,7 +779,12 @@ def _unused_parameters(task: str) -> list[str]:
 def _sources() -> list[str]:
     """Return the student's cells: as they were handed over, or as this kernel has run them."""
     if student_cells:
-        return [source for source in student_cells.values() if type(source) is str]
+        found, left = [], MAX_PARSED
+        for source in student_cells.values():
+            if type(source) is str and len(source) <= left:
+                left -= len(source)
+                found.append(source)
+        return found
     shell = _kernel()
     history = getattr(getattr(shell, "history_manager", None), "input_hist_raw", [])
     return [text for text in list(history)[-200:] if type(text) is str]
@@ -1009,7 +1021,7 @@ def plain(value: Any, part: str = "") -> np.ndarray:
 
 def _from_container(value: list | tuple, what: str, part: str) -> np.ndarray:
     """Return a list of numbers as an array, and note that it was one."""
-    if _holds_numbers(value):
+    if _holds_numbers(value, [MAX_LISTED]):
         try:
             array = np.asarray(value)
         except (ValueError, OverflowError):
@@ -1022,10 +1034,18 @@ def _from_container(value: list | tuple, what: str, part: str) -> np.ndarray:
     raise PropertyError(what, detail, "type", part, blocks=True)
 
 
-def _holds_numbers(value: Any) -> bool:
+def _holds_numbers(value: Any, left: list[int]) -> bool:
+    """Say whether a list holds numbers alone; stop when there are more than are left.
+
+    It may hold one list or array many times over.
+    """
     if type(value) in (list, tuple):
-        return bool(value) and all(map(_holds_numbers, value))
-    return type(value) is np.ndarray or type(value) in _NUMBERS
+        return bool(value) and left[0] >= 0 and all(_holds_numbers(item, left) for item in value)
+    if type(value) is np.ndarray:
+        left[0] -= value.size
+        return left[0] >= 0 and value.dtype.kind in "biuf"
+    left[0] -= 1
+    return left[0] >= 0 and type(value) in _NUMBERS and not isinstance(value, np.flexible)
 
 
 def _in_shape(got: Any, shape: tuple[int, ...], part: str = "") -> np.ndarray:
@@ -1085,7 +1105,7 @@ def equal_by_name(
     if got is None:
         raise PropertyError(f"{subject} returned nothing (None)", "", "none", blocks=True)
     if kind in (list, tuple, str) or kind is np.ndarray or kind in _NUMBERS:
-        what = f"{subject} returned a {kind.__name__}, not a dict"
+        what = f"{subject} returned {_a(kind)}, not a dict"
         raise PropertyError(what, "", "type", blocks=True)
     missing = [name for name in expected if name not in got]
     if missing:
@@ -1127,7 +1147,7 @@ def pair(got: Any, *names: str) -> tuple:
     if got is None:
         raise PropertyError(f"{subject} returned nothing (None)", "", "none", blocks=True)
     if kind not in (tuple, list):
-        known = kind.__module__ in ("builtins", "numpy")
+        known = kind.__module__ in ("builtins", "numpy") and not _hides()
         thing = "one array" if kind is np.ndarray else f"one {kind.__name__}"
         thing = thing if known else "one value"
         raise PropertyError(f"{subject} returned {thing}, not {asked}", "", "pair", blocks=True)
@@ -1146,7 +1166,7 @@ def arrays(got: Any, name: str) -> list[np.ndarray]:
     """
     kind = type(got)
     if got is None or kind is str or kind is dict or kind in _NUMBERS:
-        thing = "nothing (None)" if got is None else f"a {kind.__name__}"
+        thing = "nothing (None)" if got is None else _a(kind)
         raise PropertyError(f"`{name}` is {thing}, not a list of arrays", "", "type", blocks=True)
     found = []
     for item in got:
@@ -1310,7 +1330,7 @@ def gradient(f: Callable, x: np.ndarray, slope: Any, threshold: float = 1e-5) ->
             of a right gradient, 1e-2 of a wrong one.
     """
     _looks_at("values")
-    got = _in_shape(slope, x.shape)
+    got = _in_shape(slope, x.shape).copy()  # a later call may change what an earlier one returned
     expect(np.isfinite(got).all(), "the gradient has nan or inf in it", kind="nan")
     flat, step, off, size = x.astype(np.float64).ravel(), 1e-5, 0.0, 0.0
     for i in range(flat.size):
@@ -1376,6 +1396,11 @@ def with_params(net: Any, params: dict[str, np.ndarray]) -> Any:
         expect(got.dtype.kind == "f", what, f"its dtype is {got.dtype}", "dtype", name, True)
         own[name] += value - own[name]
     return net
+
+
+def _a(kind: type) -> str:
+    """Return a type in words; hidden checks do not tell which of many a student has chosen."""
+    return "something else" if _hides() else f"a {kind.__name__}"
 
 
 def _hides() -> bool:

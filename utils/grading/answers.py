@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from utils.grading.reading import MAX_SOURCE, Cell, grade_id, text_hash
+from utils.grading.source import MAX_PARSED
 
 if TYPE_CHECKING:
     from utils.grading.restore import SourceCell
@@ -86,12 +87,14 @@ def _is_text(cell: Cell) -> bool:
         return False
     if cell["cell_type"] != "code":
         return True
+    if len(source) > MAX_PARSED:
+        return False
     try:
         body = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         # neither a magic nor a function with a fault in it
         return not re.search(
-            r"^\s*([%!@]|def |class |import |from |return |for |while |if )|[=(]",
+            r"^[^\S\n]*([%!@]|def |class |import |from |return |for |while |if )|[=(]",
             source,
             re.MULTILINE,
         )

@@ -18,6 +18,7 @@ Cell = dict[str, Any]
 MAX_FILE = 64 << 20  # bytes of a submitted notebook
 MAX_CELLS = 2000
 MAX_SOURCE = 1 << 20  # characters of a cell
+MAX_CODE = 2 << 20  # of all cells of code; they are parsed
 
 # How a file is opened: no link is followed, no pipe is waited for. Windows knows neither.
 _FLAGS = ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT")
@@ -92,6 +93,12 @@ def read(data: bytes) -> dict[str, Any]:
     if len(cells) > MAX_CELLS:
         raise Unreadable(f"it has {len(cells)} cells, more than the {MAX_CELLS} that are read")
     ours = [cell for number, given in enumerate(cells) if (cell := _cell(given, number))]
+    code = sum(len(cell["source"]) for cell in ours if cell["cell_type"] == "code")
+    if code > MAX_CODE:
+        raise Unreadable(
+            f"its cells of code have {code:,} characters, more than the {MAX_CODE:,} that are "
+            "read; put data into a file beside the notebook"
+        )
     return new_notebook(ours)
 
 

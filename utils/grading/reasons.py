@@ -13,7 +13,7 @@ from typing import Any
 
 from utils.grading.reading import Cell, grade_id, text_hash
 from utils.grading.restore import SourceCell
-from utils.grading.source import about, bound_names
+from utils.grading.source import MAX_PARSED, about, bound_names
 
 MOST = 200  # characters of a student's words in one reason
 
@@ -139,6 +139,8 @@ def _line(source: str, traceback: Sequence[str]) -> str:
 
 def _left_over(source: str) -> int:
     """Return the line of a `raise NotImplementedError`, 0 if there is none."""
+    if len(source) > MAX_PARSED:
+        return 0
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

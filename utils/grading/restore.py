@@ -41,9 +41,10 @@ __all__ = ["Unreadable", "read", "read_file", "read_notebook", "text_hash"]
 
 SCHEMA_VERSION = 3  # of nbgrader's metadata
 
-_HIDDEN = re.compile(
-    r"^[ \t]*#+ BEGIN HIDDEN TESTS.*?^[ \t]*#+ END HIDDEN TESTS[^\n]*\n?", re.DOTALL | re.MULTILINE
-)
+# One expression for both would look for the end anew at each beginning, of which a student may have
+# written many.
+_HIDDEN_BEGINS = re.compile(r"^[ \t]*#+ BEGIN HIDDEN TESTS", re.MULTILINE)
+_HIDDEN_ENDS = re.compile(r"^[ \t]*#+ END HIDDEN TESTS[^\n]*\n?", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class SourceCell:
     @property
     def hidden(self) -> bool:
         """Whether it holds hidden tests."""
-        return bool(_HIDDEN.search(self.source))
+        return without_hidden_tests(self.source) != self.source
 
     def metadata(self) -> dict[str, Any]:
         """Return nbgrader's metadata for it."""
@@ -414,7 +415,14 @@ def _missing(cell: SourceCell, theirs: Iterable[Cell]) -> str:
 
 def without_hidden_tests(source: str) -> str:
     """Return a cell's text as it is handed out."""
-    return _HIDDEN.sub("", source)
+    kept, at = [], 0
+    while begin := _HIDDEN_BEGINS.search(source, at):
+        end = _HIDDEN_ENDS.search(source, begin.end())
+        if not end:
+            break
+        kept.append(source[at : begin.start()])
+        at = end.end()
+    return "".join(kept) + source[at:]
 
 
 def _student_cell(cell: Cell) -> Cell:

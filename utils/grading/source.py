@@ -17,6 +17,8 @@ from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
 
+MAX_PARSED = 100_000  # characters of a cell whose names are looked for; parsing takes far longer
+
 
 def compile_plain(label: str, source: str) -> tuple[CodeType, CodeType | None] | None:
     """Return a cell's code if it is plain Python, None if IPython has to deal with it.
@@ -103,8 +105,11 @@ def _imported(statement: ast.Import | ast.ImportFrom) -> set[str]:
     return {(name.asname or name.name).partition(".")[0] for name in statement.names}
 
 
+@functools.lru_cache(256)  # asked again for each task
 def bound_names(source: str) -> frozenset[str] | None:
     """Return the names that a cell binds at its top level, None if only running it could tell."""
+    if len(source) > MAX_PARSED:
+        return None
     lines = source.splitlines()
     plain = "\n".join("pass" if re.match(r"[%!]", line) else line for line in lines)
     try:
@@ -132,6 +137,8 @@ def bound_names(source: str) -> frozenset[str] | None:
 @functools.lru_cache(256)  # asked once for every hidden test that fails
 def defined(source: str) -> frozenset[str] | None:
     """Return the names that a cell defines, or None if it may do more than define."""
+    if len(source) > MAX_PARSED:
+        return None
     try:
         body = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -99,18 +99,28 @@ class Budget:
     items: int = MAX_ITEMS
     collisions: int = MAX_HASHED**2  # comparisons of keys, if all of them collide
     steps: int = MAX_STEPS
+    same_hash: int = MAX_SAME_HASH  # surplus keys of all frozensets; these nest in each other
 
     def take(self, count: int) -> None:
         self.items -= count
         if self.items < 0:
             raise WireError("a message has too many elements")
 
-    def hash_all(self, keys: list) -> None:
-        """Refuse keys whose dict or set would take too long to make."""
+    def hash_all(self, keys: list, frozen: bool = False) -> None:
+        """Refuse keys whose dict or set would take too long to make.
+
+        Args:
+            keys: what is going to be hashed.
+            frozen: whether in a frozenset. Such sets may be keys of others: comparisons within
+                comparisons would multiply, so one limit holds for all of them together.
+        """
         self.collisions -= len(keys) ** 2
         if len(keys) > MAX_HASHED or self.collisions < 0:
             raise WireError("a dict or set is too large")
-        if len(keys) - len(set(map(hash, keys))) > MAX_SAME_HASH:
+        surplus = len(keys) - len(set(map(hash, keys)))
+        if frozen:
+            self.same_hash -= surplus
+        if surplus > MAX_SAME_HASH or self.same_hash < 0:
             raise WireError("too many keys of a dict or set have the same hash")
 
 
@@ -296,9 +306,9 @@ class Decoder:
     def items(self, depth: int) -> list:
         return [self.value(depth) for _ in range(self.count())]
 
-    def unordered(self, depth: int) -> set:
+    def unordered(self, depth: int, frozen: bool = False) -> set:
         items = self.items(depth)
-        self.budget.hash_all(items)
+        self.budget.hash_all(items, frozen)
         return set(items)
 
     def value(self, depth: int) -> Any:
@@ -345,7 +355,7 @@ class Decoder:
             return read_numbers(data, dtype, ())[()]
         if tag == FROZENSET:
             self.deeper(depth)
-            return frozenset(self.unordered(depth + 1))
+            return frozenset(self.unordered(depth + 1, frozen=True))
         if tag == BIG_INT:
             size = self.u32()
             if size > MAX_INT:

@@ -73,14 +73,15 @@ import numpy as np
 
 MAX_BYTES = 1 << 28  # of one message, and so of one array
 MAX_SHARED_BYTES = 1 << 30  # of all copies that one side holds
-MAX_RECORDS = 200_000  # known at once
-MAX_ITEMS = 2_000_000  # elements of all containers and ranges in one message
+MAX_RECORDS = 100_000  # known at once
+MAX_ITEMS = 1_000_000  # elements of all containers and ranges in one message
 MAX_HASHED = 1 << 14  # elements of one dict or set; its keys may be chosen to collide
-MAX_SAME_HASH = 50  # surplus keys with a hash that another key of the same dict or set has
+MAX_SAME_HASH = 50  # surplus keys with a hash that another key of the same dict or set has; of all
+# frozensets in one message together
 MAX_DEPTH = 64  # of tuples in tuples; lists and dicts are records and nest as deep as they like
 MAX_INT = 1780  # bytes, so that Python writes every int that crosses in decimal (4,300 digits)
 MAX_WRITTEN_OUT = 20_000_000  # elements of a container, each counted as often as it is met
-MAX_STEPS = 10_000_000  # of the search for such containers, in one message
+MAX_STEPS = 3_000_000  # of the search for such containers, in one message
 MAX_DIMENSIONS = 32
 MAX_EMPTY = 1 << 20  # product of the other lengths in the shape of an empty array
 SMALL = 1 << 16  # bytes of a content that may be copied

@@ -690,7 +690,7 @@ def _undefined(name: str, check: Check) -> Failure:
         try:
             tree = ast.parse(source)
         except SyntaxError as error:
-            if re.search(r"(?m)^\s*[%!?]", source):
+            if re.search(r"(?m)^[^\S\n]*[%!?]", source):
                 break
             what = f"The cell of `{name}` is not valid Python: {error.msg}"
             hint = "Mend that line, then run the cell again."

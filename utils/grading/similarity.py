@@ -212,7 +212,7 @@ def _parse(code: Sequence[str]) -> ast.Module:
     module = ast.Module(body=[], type_ignores=[])
     first = 0
     for cell in code:
-        plain = re.sub(r"(?m)^(\s*)[%!].*$", r"\1pass", cell)
+        plain = re.sub(r"(?m)^([^\S\n]*)[%!].*$", r"\1pass", cell)
         for part in (plain, *([] if _readable(plain) else _paragraphs(plain))):
             try:
                 body = [one for one in ast.parse(part).body if not _is_too_deep(one)]

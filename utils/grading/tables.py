@@ -10,21 +10,44 @@ from __future__ import annotations
 import codecs
 import csv
 import difflib
+import functools
 import unicodedata
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
 MAX_TABLE = 32 << 20  # bytes of a table
+MARKS = 30  # accents and the like on one letter; no language writes as many
 
 
 def plain(text: str) -> str:
     """Return text with composed letters, so that equal names are equal strings."""
-    return unicodedata.normalize("NFC", text)
+    return _normal("NFC", text)
 
 
 def same(text: str) -> str:
     """Return what names have in common that differ in case, spaces or accents' encoding only."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return " ".join(_normal("NFKC", text).casefold().split())
+
+
+def _normal(form: str, text: str) -> str:
+    """Return text in one of Unicode's forms; as it is where marks are piled on a letter.
+
+    Marks on one letter are sorted, in a time that grows with the square of their number: some
+    kilobytes of them would take minutes.
+    """
+    if text.isascii():
+        return text
+    marks = 0
+    for character in text:
+        marks = marks + 1 if _is_mark(character) else 0
+        if marks > MARKS:
+            return text
+    return unicodedata.normalize(form, text)
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_mark(character: str) -> bool:
+    return unicodedata.combining(unicodedata.normalize("NFKD", character)[0]) > 0
 
 
 def decode(data: bytes) -> str:

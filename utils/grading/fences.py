@@ -25,7 +25,7 @@ submissions learn from how busy the machine is: how long a read, a call or a pag
 numbers the kernel gives to new processes, pipes and sockets. A file of the installation that nobody
 has read for a day changes its access time when it is read; mounts made by root are without access
 times, an ordinary user's keep what the machine's have. Within *landlock* a submission can also find
-out, by `os.stat`, which files exist, when they were changed, which processes there are, and how many
+out, by `os.stat`, which files exist, when they were changed, which processes there are and how many
 threads and open files these have; so two that run at the same time can tell each other something,
 unless /proc is mounted with `hidepid=2` and root grades.
 """

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import json
 import struct
 import tarfile
 import unicodedata
@@ -12,7 +13,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook
 
-from utils.grading import archives, feedback, report, similarity
+from utils.grading import archives, feedback, reading, report, similarity, source
 from utils.grading.archives import BadArchive, Budget, unpack
 from utils.grading.tables import plain, same
 
@@ -24,9 +25,9 @@ PILED = "a" + "\u0301" * 100_000 + "\u0327" * 100_000
 
 @pytest.mark.parametrize("make", [plain, same])
 def test_marks_piled_on_a_letter_are_not_sorted(make):
-    assert make(PILED).count("\u0327") == 100_000
-    assert make("\u0f73" * 200_000)  # it is no mark, and becomes two
-    assert make("\uff9e" * 200_000 + PILED)
+    assert 30 <= len(make(PILED)) <= 31
+    assert len(make("\u0f73" * 200_000)) <= 60  # it is no mark, and becomes two
+    assert len(make("\uff9e" * 200_000 + PILED)) <= 62
 
 
 @pytest.mark.parametrize("word", ["e\u0301", "o\u0323\u0302", "\u1100\u1161", "ש\u05bc\u05c1"])
@@ -39,6 +40,13 @@ def test_marks_piled_on_a_letter_cost_no_page():
     parts = feedback.page(notebook, {"picture.png": b"", "ü.png": b""})
     assert "the end" in "".join(part for part in parts if isinstance(part, str))
     nbformat.validate(notebook)
+
+
+def test_marks_piled_on_a_name_do_not_keep_a_parser_busy():
+    notebook = {"nbformat": 4, "cells": [{"cell_type": "code", "source": f"{PILED} = 1\nb = 2"}]}
+    (cell,) = reading.read(json.dumps(notebook).encode())["cells"]
+    assert "b" in source.bound_names(cell["source"])
+    assert len(reading.read(json.dumps(notebook).encode())["cells"][0]["source"]) < 100
 
 
 def test_a_cell_of_empty_lines_is_compared():

@@ -21,28 +21,28 @@ MARKS = 30  # accents and the like on one letter; no language writes as many
 
 def plain(text: str) -> str:
     """Return text with composed letters, so that equal names are equal strings."""
-    return _normal("NFC", text)
+    return unicodedata.normalize("NFC", without_piles(text))
 
 
 def same(text: str) -> str:
     """Return what names have in common that differ in case, spaces or accents' encoding only."""
-    return " ".join(_normal("NFKC", text).casefold().split())
+    return " ".join(unicodedata.normalize("NFKC", without_piles(text)).casefold().split())
 
 
-def _normal(form: str, text: str) -> str:
-    """Return text in one of Unicode's forms; as it is where marks are piled on a letter.
+def without_piles(text: str) -> str:
+    """Return text without the marks that are too many on one letter.
 
-    Marks on one letter are sorted, in a time that grows with the square of their number: some
-    kilobytes of them would take minutes.
+    For Unicode's forms, which Python's parser needs of every name, too, the marks on a letter are
+    sorted in a time that grows with the square of their number: some kilobytes would take minutes.
     """
     if text.isascii():
         return text
-    marks = 0
+    kept, marks = [], 0
     for character in text:
         marks = marks + 1 if _is_mark(character) else 0
-        if marks > MARKS:
-            return text
-    return unicodedata.normalize(form, text)
+        if marks <= MARKS:
+            kept.append(character)
+    return "".join(kept)
 
 
 @functools.lru_cache(maxsize=4096)

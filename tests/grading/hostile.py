@@ -830,6 +830,27 @@ for act in (lambda: os.setpriority(os.PRIO_USER, 0, 19), lambda: os.setpriority(
     except OSError: pass
 if libc.syscall(251 if x86 else 30, 3, 0, 0) == 0: print("GOT-IT ioprio_set")
 """),
+    Case("what the kernel counts for each user", before="""
+import ctypes, os, signal, threading
+libc = ctypes.CDLL(None, use_errno=True)
+timer = ctypes.c_void_p()
+if libc.timer_create(1, None, ctypes.byref(timer)) == 0: print("GOT-IT a timer")
+signal.pthread_sigmask(signal.SIG_BLOCK, [40])
+try: signal.pthread_kill(threading.get_ident(), 40); print("GOT-IT a queued signal")
+except OSError: pass
+"""),
+    Case("pages of shared files made large ones", before="""
+import ctypes, glob, mmap, os, numpy
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+path = max(glob.glob(f"{numpy.__path__[0]}/**/*.so", recursive=True), key=os.path.getsize)
+with open(path, "rb") as file:
+    start = libc.mmap(None, 8 << 20, 5, 1, file.fileno(), 0)
+start = start + (2 << 20) - 1 & -(2 << 20)
+done = libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(2 << 20), 25)  # MADV_COLLAPSE
+if done == 0: print("GOT-IT")
+"""),
     Case("a session or a process group of its own", before="""
 import os
 def leave():

@@ -28,6 +28,7 @@ from utils.grading.tables import plain
 ENDINGS = (".tar.gz", ".tar.bz2", ".tar.xz", ".zip", ".tgz", ".tar", ".gz", ".rar", ".7z")
 CHUNK = 1 << 16
 LONGEST = 200  # bytes of a name
+LONGEST_HEADER = 1 << 20  # bytes of what a tar archive says about one member
 KINDS = (  # by a file's first bytes
     (b"PK\x03\x04", "zip"),
     (b"PK\x05\x06", "zip"),
@@ -164,7 +165,7 @@ def unpack(archive: Path, target: Path, budget: Budget) -> Unpacked:
     if not size:
         raise BadArchive("is empty (0 bytes)")
     done = Unpacked()
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     written = 0
     try:
         for member in _members(archive, budget):
@@ -202,7 +203,7 @@ def unpack(archive: Path, target: Path, budget: Budget) -> Unpacked:
 def _members(archive: Path, budget: Budget) -> Iterator[Member]:
     kind = kind_of(archive)
     if kind == "zip":
-        yield from _zip_members(archive)
+        yield from _zip_members(archive, budget)
     elif kind == "tar" or (kind in OPEN and _tar_head(archive)):
         yield from _tar_members(archive, kind, budget)
     elif kind == "gzip" and _packed_notebook(archive):
@@ -212,7 +213,7 @@ def _members(archive: Path, budget: Budget) -> Iterator[Member]:
     elif kind:
         raise BadArchive(f"is a {kind} archive, which cannot be unpacked here; ask for a zip file")
     elif _has_zip_end(archive):
-        yield from _zip_members(archive)  # something stands before the archive
+        yield from _zip_members(archive, budget)  # something stands before the archive
     else:
         raise BadArchive("is not an archive, whatever its name says, or it is damaged")
 
@@ -224,9 +225,20 @@ def _has_zip_end(archive: Path) -> bool:
         return False
 
 
-def _zip_members(archive: Path) -> Iterator[Member]:
+def _count(archive: Path, budget: Budget) -> None:
+    """Refuse a zip file with far more members than may be unpacked: Python reads of all at once."""
+    with archive.open("rb") as file:
+        end = zipfile._EndRecData(file)
+    if end and end[zipfile._ECD_SIZE] > (4 << 20) + 300 * budget.files:
+        raise BadArchive("holds too many files, or names that are too long")
+
+
+def _zip_members(archive: Path, budget: Budget) -> Iterator[Member]:
     try:
+        _count(archive, budget)
         bundle = zipfile.ZipFile(archive)
+    except BadArchive:
+        raise
     except DAMAGED:
         raise BadArchive("is damaged, or was not uploaded to its end") from None
     with bundle:
@@ -255,7 +267,7 @@ def _zip_name(info: zipfile.ZipInfo) -> str:
 def _tar_members(archive: Path, kind: str, budget: Budget) -> Iterator[Member]:
     with OPEN[kind](archive, "rb") as stream:
         counted = _Counted(stream, budget.size + (16 << 20))
-        with tarfile.open(fileobj=counted, mode="r|") as bundle:
+        with tarfile.open(fileobj=counted, mode="r|", tarinfo=_TarInfo) as bundle:
             for info in bundle:
                 if info.isdir():
                     continue
@@ -263,6 +275,46 @@ def _tar_members(archive: Path, kind: str, budget: Budget) -> Iterator[Member]:
                     yield Member(info.name, problem="is a link or a device, not a file")
                 else:
                     yield Member(info.name, lambda info=info: bundle.extractfile(info))
+
+
+class _TarInfo(tarfile.TarInfo):
+    """What a tar archive says about a member; it takes no longer to read than to unpack."""
+
+    def _proc_gnulong(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        self._check()
+        return super()._proc_gnulong(archive)
+
+    def _proc_pax(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        """Read the lines `LENGTH KEY=VALUE`; Python 3.11 searches them in quadratic time."""
+        self._check()
+        data = archive.fileobj.read(self._block(self.size))[: self.size].rstrip(b"\0")
+        found: dict[str, str] = {}
+        start = 0
+        while start < len(data):
+            length, space, _ = data[start : start + 20].partition(b" ")
+            end = start + int(length) if space and length.isdigit() else 0
+            if not start + len(length) < end <= len(data):
+                raise tarfile.InvalidHeaderError("invalid header")
+            key, _, value = data[start + len(length) + 1 : end - 1].partition(b"=")
+            if key.startswith(b"GNU.sparse"):
+                raise BadArchive("holds files with holes, which cannot be unpacked here")
+            if key in (b"path", b"size"):
+                found[key.decode()] = value.decode("utf-8", "surrogateescape")
+            start = end
+        following = self.fromtarfile(archive)
+        if self.type == tarfile.XGLTYPE:
+            return following
+        following._apply_pax_info(found, archive.encoding, archive.errors)
+        following.offset = self.offset
+        if "size" in found:
+            whole = following.isreg() or following.type not in tarfile.SUPPORTED_TYPES
+            blocks = following._block(following.size) if whole else 0
+            archive.offset = following.offset_data + blocks
+        return following
+
+    def _check(self) -> None:
+        if not 0 <= self.size <= LONGEST_HEADER:
+            raise BadArchive("holds a file with a name that is too long; the rest is left out")
 
 
 class _Counted:
@@ -320,7 +372,7 @@ def clean_name(name: str) -> tuple[list[str], str]:
     A leading slash or drive is dropped. Characters that are not text become `_`, a long name loses
     its middle.
     """
-    text = plain(name.encode("utf-8", "replace").decode())
+    text = plain(name[:LONGEST_HEADER].encode("utf-8", "replace").decode())
     text = re.sub(r"^[A-Za-z]:/", "", text.replace("\\", "/"))
     parts = [part for part in PurePosixPath(text.lstrip("/")).parts if part not in ("", ".")]
     if ".." in parts:
@@ -341,15 +393,23 @@ def _short(part: str) -> str:
     return f"{head}~{mark}~{tail}"
 
 
-def _free(parts: list[str], taken: set[str]) -> list[str]:
-    """Return a name that no other member has, on disks that know no upper case, too."""
+def _free(parts: list[str], taken: dict[str, int]) -> list[str]:
+    """Return a name that no other member has, on disks that know no upper case, too.
+
+    Args:
+        parts: the name.
+        taken: names in use, and the last number that each was given; changed.
+    """
     *folders, name = parts
     stem, suffix = os.path.splitext(name)
-    number = 1
-    while (key := "/".join([*folders, name]).casefold()) in taken:
+    first = key = "/".join(parts).casefold()
+    number = taken.get(first, 1)
+    while key in taken:
         number += 1
         name = f"{stem} ({number}){suffix}"
-    taken.add(key)
+        key = "/".join([*folders, name]).casefold()
+    taken[first] = number
+    taken.setdefault(key, 1)
     return [*folders, name]
 
 

@@ -14,7 +14,6 @@ import hashlib
 import html
 import json
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -32,6 +31,7 @@ from utils.grading.marks import Mark, Marks
 from utils.grading.record import NOTES_ID
 from utils.grading.rendering import Renderer
 from utils.grading.restore import without_hidden_tests
+from utils.grading.tables import plain
 from utils.grading.terminal import without_escapes
 
 Part = str | tuple[str, str]  # HTML, or what is put in later: ("points" or "comment", grade id)
@@ -275,10 +275,10 @@ def pictures(
         files: names and contents of what lies beside the notebook.
     """
     found = {}
-    text = unicodedata.normalize("NFC", unquote(source)) if files else ""
+    text = plain(unquote(source)) if files else ""
     for name, content in files.items():
         kind = ENDINGS.get(PurePath(name).suffix[1:].lower())
-        if kind and unicodedata.normalize("NFC", unquote(name)) in text:
+        if kind and plain(unquote(name)) in text:
             found[name] = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
     for name, bundle in attachments.items():
         for kind, data in bundle.items():

@@ -25,7 +25,9 @@ submissions learn from how busy the machine is: how long a read, a call or a pag
 numbers the kernel gives to new processes, pipes and sockets. A file of the installation that nobody
 has read for a day changes its access time when it is read; mounts made by root are without access
 times, an ordinary user's keep what the machine's have. Within *landlock* a submission can also find
-out which files exist, by `os.stat`.
+out, by `os.stat`, which files exist, when they were changed, which processes there are and how many
+threads and open files these have; so two that run at the same time can tell each other something,
+unless /proc is mounted with `hidepid=2` and root grades.
 """
 
 from __future__ import annotations
@@ -596,7 +598,7 @@ def _limit(order: Order, kind: str, own_count: bool) -> None:
     at_most(resource.RLIMIT_CPU, int(limits.submission_seconds * 2) + 10)
     at_most(resource.RLIMIT_FSIZE, limits.file_bytes)
     at_most(resource.RLIMIT_NOFILE, MAX_OPEN_FILES)
-    at_most(resource.RLIMIT_SIGPENDING, MAX_OPEN_FILES)  # timers count as signals
+    at_most(resource.RLIMIT_SIGPENDING, 0)  # counted for all processes of a user; timers, too
     at_most(resource.RLIMIT_CORE, 0)
     at_most(resource.RLIMIT_MEMLOCK, 1 << 16)
     at_most(resource.RLIMIT_MSGQUEUE, 0)

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from utils.grading.tables import without_piles
+
 Cell = dict[str, Any]
 
 MAX_FILE = 64 << 20  # bytes of a submitted notebook
@@ -153,7 +155,7 @@ def _cell(given: Any, number: int) -> Cell | None:
     if not isinstance(given, dict):
         return None
     source = text_of(given)[:MAX_SOURCE].encode("utf-8", "replace").decode()
-    source = source.replace("\r\n", "\n").replace("\r", "\n")
+    source = without_piles(source.replace("\r\n", "\n").replace("\r", "\n"))
     kind = given.get("cell_type")
     known = isinstance(kind, str) and kind in ("code", "markdown")
     cell = new_cell(kind if known else "raw", source, f"cell-{number}")

@@ -364,7 +364,8 @@ def number(value: float) -> str:
 
 
 # What a spreadsheet may take for the beginning of a formula, in a Japanese one also in full width.
-_BLANK = r"[\s\x00-\x1f\x7f-\x9f\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
+# Quotation marks before it may be those of a field.
+_BLANK = r"[\s\"\x00-\x1f\x7f-\x9f\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
 _BEGINS = r"[-=+@|%\u2212\uff1d\uff0b\uff0d\uff20\uff5c\uff05\ufe62\ufe63\ufe66\ufe6b]"
 # It stands where a field begins: also where one would if the file were divided at semicolons or
 # tabs, as spreadsheets of many countries do, which see no quotes within a field.

@@ -10,21 +10,44 @@ from __future__ import annotations
 import codecs
 import csv
 import difflib
+import functools
 import unicodedata
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
 MAX_TABLE = 32 << 20  # bytes of a table
+MARKS = 30  # accents and the like on one letter; no language writes as many
 
 
 def plain(text: str) -> str:
     """Return text with composed letters, so that equal names are equal strings."""
-    return unicodedata.normalize("NFC", text)
+    return unicodedata.normalize("NFC", without_piles(text))
 
 
 def same(text: str) -> str:
     """Return what names have in common that differ in case, spaces or accents' encoding only."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return " ".join(unicodedata.normalize("NFKC", without_piles(text)).casefold().split())
+
+
+def without_piles(text: str) -> str:
+    """Return text without the marks that are too many on one letter.
+
+    For Unicode's forms, which Python's parser needs of every name, too, the marks on a letter are
+    sorted in a time that grows with the square of their number: some kilobytes would take minutes.
+    """
+    if text.isascii():
+        return text
+    kept, marks = [], 0
+    for character in text:
+        marks = marks + 1 if _is_mark(character) else 0
+        if marks <= MARKS:
+            kept.append(character)
+    return "".join(kept)
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_mark(character: str) -> bool:
+    return unicodedata.combining(unicodedata.normalize("NFKD", character)[0]) > 0
 
 
 def decode(data: bytes) -> str:

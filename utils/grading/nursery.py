@@ -114,6 +114,7 @@ def main(control: int, plots: bool, door: int, warm: bool = True) -> NoReturn:
     if warm:
         gc.collect()
         gc.freeze()
+        fences.use_large_pages()
     gc.enable()
     doors = [socket.socket(fileno=door)] if door >= 0 else []
     _serve(socket.socket(fileno=control), doors, folder, shell)
@@ -205,7 +206,7 @@ def _warm_up(shell: CellShell, plots: bool) -> None:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     if plots:
-        shell.run("warm-up", "import matplotlib.pyplot as plt\nplt.plot([0, 1]); plt.title('x')")
+        shell.run("warm-up", _FIGURE)
     shell.run("warm-up", "print(1); 1 / 0")
     _practise(shell)
     shell.reset(new_session=True)
@@ -213,6 +214,20 @@ def _warm_up(shell: CellShell, plots: bool) -> None:
     shell.outputs.start()
 
 
+# A figure as most cells draw one: what is drawn first loads fonts, parsers and writers of pictures.
+_FIGURE = """
+import matplotlib.pyplot as plt
+from utils import plots
+with plt.rc_context():
+    plots.use_style()
+    fig, ax = plt.subplots()
+    ax.plot([1, 10], [0, 1], label="x")
+    ax.set_xscale("log")
+    ax.set(xlabel="temperature $T$", ylabel="y", title="x")
+    ax.legend()
+    plots.show(fig, "This figure is drawn before any submission.")
+plt.plot([0, 1]); plt.title('x')
+"""
 _ANSWER = """
 import numpy as np
 def double(x):

@@ -241,6 +241,13 @@ with task.check(1, "values", "Twice as much."):
     checks.gives(double, np.array([1.0, 2.0]), [2.0, 4.0])
 with task.check(1, "rows", "The last axis."):
     checks.row_by_row(double, np.array([[1.0, 2.0], [3.0, 4.0]]))
+with task.check(1, "of a function", "Twice as much."):
+    checks.gives(double, np.arange(12).reshape(3, 4) / 8, lambda x: x + x)
+    checks.gives(double, np.arange(3, dtype=np.uint8), [0, 2, 4])
+with task.check(1, "side by side", "The same each time."):
+    checks.sums_to_one(double, np.array([[0.25, 0.25], [0.5, 0.0]]))
+    checks.agrees(double, np.array([2.0]), np.array([2.0]))
+    checks.repeats(double, np.ones(2), np.zeros(2))
 with task.check(1, "floats", "Twice as much."):
     checks.gives_floats(double, 3, ())
     checks.finite(double, np.ones((2, 2), dtype=np.float32))
@@ -248,7 +255,8 @@ with task.check(1, "an argument", "Leave it alone."):
     checks.leaves_alone(double, np.ones(3))
 with task.check(1, "a failure", "It raises."):
     checks.gives(fail, 1.0, 2.0)
-task.points()
+repr(task), task._repr_html_(), task._repr_mimebundle_()
+float(task.points())
 """
 
 

@@ -50,7 +50,8 @@ def show(fig: Figure, alt: str) -> None:
     Raises:
         ValueError: `alt` is not a sentence.
     """
-    data = base64.b64encode(_fewer_colours(png(fig))).decode()
+    quickly = png(fig, compress_level=0)  # it is compressed once it has fewer colours
+    data = base64.b64encode(_fewer_colours(quickly)).decode()
     width, height = _size(fig)
     display(
         {"image/png": data, "text/html": _img(data, alt, width, height), "text/plain": alt},

@@ -222,6 +222,7 @@ def throughput(folder: Path, size: Size) -> Iterator[str]:
 def judge(folder: Path, size: Size) -> Iterator[str]:
     """Compare running a submission's cells: the judge, nbgrader's Execute, no sandbox."""
     count, notebook = size.of(20, least=2), submission(NAME, {})
+    grade(make_course(folder / "course", 1))  # the judge's step reads the gradebook
 
     def measured(name: str) -> Cost:
         """Return the cost of one submission, without the start of the process."""
@@ -251,8 +252,11 @@ def alone(notebooks: Sequence[nbformat.NotebookNode]) -> Cost:
 
 def _run_cells(name: str, folder: str, count: str) -> None:
     """Run the cells of the solved problem set `count` times by the judge or by nbgrader."""
-    names = {"assignment": NAME, "student": "someone", "notebook": NAME}
-    resources: dict[str, Any] = {"nbgrader": names, "metadata": {"path": folder}}
+    database = f"sqlite:///{Path(folder) / 'course' / 'grading' / 'gradebook.db'}"
+    beside = Path(folder) / "beside"
+    beside.mkdir(exist_ok=True)
+    names = {"assignment": NAME, "student": "someone", "notebook": NAME, "db_url": database}
+    resources: dict[str, Any] = {"nbgrader": names, "metadata": {"path": str(beside)}}
     if name == JUDGE:  # the first step that the course's configuration gives to `autograde`
         config: Config = PyFileConfigLoader(CONFIG, str(ROOT)).load_config()
         step = import_item(config.Autograde.autograde_preprocessors[0])(config=config)

@@ -114,6 +114,7 @@ def main(control: int, plots: bool, door: int, warm: bool = True) -> NoReturn:
     if warm:
         gc.collect()
         gc.freeze()
+        fences.use_large_pages()
     gc.enable()
     doors = [socket.socket(fileno=door)] if door >= 0 else []
     _serve(socket.socket(fileno=control), doors, folder, shell)
@@ -205,7 +206,7 @@ def _warm_up(shell: CellShell, plots: bool) -> None:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     if plots:
-        shell.run("warm-up", "import matplotlib.pyplot as plt\nplt.plot([0, 1]); plt.title('x')")
+        shell.run("warm-up", _FIGURE)
     shell.run("warm-up", "print(1); 1 / 0")
     _practise(shell)
     shell.reset(new_session=True)
@@ -213,6 +214,20 @@ def _warm_up(shell: CellShell, plots: bool) -> None:
     shell.outputs.start()
 
 
+# A figure as most cells draw one: what is drawn first loads fonts, parsers and writers of pictures.
+_FIGURE = """
+import matplotlib.pyplot as plt
+from utils import plots
+with plt.rc_context():
+    plots.use_style()
+    fig, ax = plt.subplots()
+    ax.plot([1, 10], [0, 1], label="x")
+    ax.set_xscale("log")
+    ax.set(xlabel="temperature $T$", ylabel="y", title="x")
+    ax.legend()
+    plots.show(fig, "This figure is drawn before any submission.")
+plt.plot([0, 1]); plt.title('x')
+"""
 _ANSWER = """
 import numpy as np
 def double(x):
@@ -226,6 +241,13 @@ with task.check(1, "values", "Twice as much."):
     checks.gives(double, np.array([1.0, 2.0]), [2.0, 4.0])
 with task.check(1, "rows", "The last axis."):
     checks.row_by_row(double, np.array([[1.0, 2.0], [3.0, 4.0]]))
+with task.check(1, "of a function", "Twice as much."):
+    checks.gives(double, np.arange(12).reshape(3, 4) / 8, lambda x: x + x)
+    checks.gives(double, np.arange(3, dtype=np.uint8), [0, 2, 4])
+with task.check(1, "side by side", "The same each time."):
+    checks.sums_to_one(double, np.array([[0.25, 0.25], [0.5, 0.0]]))
+    checks.agrees(double, np.array([2.0]), np.array([2.0]))
+    checks.repeats(double, np.ones(2), np.zeros(2))
 with task.check(1, "floats", "Twice as much."):
     checks.gives_floats(double, 3, ())
     checks.finite(double, np.ones((2, 2), dtype=np.float32))
@@ -233,7 +255,8 @@ with task.check(1, "an argument", "Leave it alone."):
     checks.leaves_alone(double, np.ones(3))
 with task.check(1, "a failure", "It raises."):
     checks.gives(fail, 1.0, 2.0)
-task.points()
+repr(task), task._repr_html_(), task._repr_mimebundle_()
+float(task.points())
 """
 
 

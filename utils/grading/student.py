@@ -34,12 +34,16 @@ from utils.grading.link import Ended, Link, SharedHeap
 from utils.grading.masked import forget_staff_modules
 from utils.grading.wire import CannotCross, WireError
 
+with contextlib.suppress(ImportError):  # Windows has none
+    import resource
+
 SPECIAL = (
     "__call__", "__len__", "__getitem__", "__setitem__", "__delitem__", "__contains__", "__iter__",
     "__next__", "__enter__", "__exit__",
 )  # fmt: skip
 
 MAX_WARNINGS = 20  # of one call
+LOOK = 0.05  # seconds between two looks at what a call that takes long is waiting for
 _OWN_FOLDER = os.path.dirname(__file__) + os.sep
 
 
@@ -228,12 +232,14 @@ class StudentLink(Link):
         if not in_main or not hasattr(signal, "setitimer"):  # Windows has none
             return self.verbs[verb](*args)
         ends = time.process_time() + 0.9 * seconds
+        sleep = Sleep()
 
         def look(number: int, frame: types.FrameType | None) -> None:
-            if (left := ends - time.process_time()) > 0:  # it waits, perhaps for a processor
-                signal.setitimer(signal.ITIMER_REAL, max(left, 0.05))
-            else:
+            # Time in which it waits for a processor does not count, and the judge says how much.
+            if time.process_time() >= ends or sleep.lasts(frame):
                 _raise_overdue(frame)
+            else:
+                signal.setitimer(signal.ITIMER_REAL, LOOK)
 
         signal.signal(signal.SIGALRM, look)
         signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -351,11 +357,35 @@ class StudentLink(Link):
         raise error
 
 
+class Sleep:
+    """Whether this process sleeps at one line, from look to look, and wants no processor."""
+
+    def __init__(self) -> None:
+        self.seen: tuple[types.CodeType | None, int] = (None, 0)
+        self.used, self.waits, self.looks = 0.0, 0, 0
+
+    def lasts(self, frame: types.FrameType | None) -> bool:
+        """Return whether it has slept since the look before the last one.
+
+        Args:
+            frame: where it is.
+        """
+        about = resource.getrusage(resource.RUSAGE_SELF)
+        while frame and not in_cell(frame.f_code.co_filename):
+            frame = frame.f_back
+        seen = (frame.f_code, frame.f_lineno) if frame else (None, 0)
+        used = about.ru_utime + about.ru_stime
+        slept = about.ru_nvcsw > self.waits and used - self.used < 0.1 * LOOK
+        self.looks = self.looks + 1 if slept and seen == self.seen else 0
+        self.seen, self.used, self.waits = seen, used, about.ru_nvcsw
+        return self.looks >= 2
+
+
 def _raise_overdue(frame: types.FrameType | None) -> None:
     """Stop the student's code, but nothing of the grader's, such as half a message."""
     while frame and not in_cell(frame.f_code.co_filename):
         if frame.f_code.co_filename.startswith(_OWN_FOLDER):
-            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            signal.setitimer(signal.ITIMER_REAL, LOOK)
             return
         frame = frame.f_back
     raise Overdue

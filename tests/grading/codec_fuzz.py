@@ -420,6 +420,9 @@ class Watch:
     def waiting_seconds(self, since):
         return 0.0
 
+    def alarm(self):
+        pass
+
     def end(self, why):
         return {}
 

@@ -18,7 +18,15 @@ CELLS = [
     {"kind": "test", "label": "t", "source": "", "points": 3.0, "hidden": False},
 ]
 CHECK = {"name": "n", "points": 1, "state": "passed", "what": "", "hint": "h"}
-TABLE = {"task": "t", "hidden": False, "checks": [CHECK]}
+CAUSE = {"what": "it stopped", "hint": "Read on.", "line": 3, "code": "x = 1"}
+TABLE = {
+    "task": "t",
+    "hidden": False,
+    "headline": "t: 1 of 1 points.",
+    "hidden_points": 2.0,
+    "cause": CAUSE,
+    "checks": [CHECK],
+}
 GOOD = {
     "cells": {
         "0": {
@@ -98,6 +106,11 @@ def test_points_are_a_number_between_0_and_the_most(points):
         changed("cells", "1", "checks", to=[CHECK] * 1000),
         changed("cells", "1", "error", to=5),
         changed("cells", "1", "outputs", 0, "data", CHECKS_MIME, to=[]),
+        changed("cells", "1", "outputs", 0, "data", CHECKS_MIME, "cause", to="it stopped"),
+        changed("cells", "1", "outputs", 0, "data", CHECKS_MIME, "cause", "what", to=["it"]),
+        changed("cells", "1", "outputs", 0, "data", CHECKS_MIME, "cause", "line", to=-1),
+        changed("cells", "1", "outputs", 0, "data", CHECKS_MIME, "hidden_points", to="2"),
+        changed("cells", "1", "outputs", 0, "data", CHECKS_MIME, "headline", to=5),
         changed("cells", "1", "outputs", 0, "data", CHECKS_MIME, "checks", to=[{"points": "9"}]),
         changed("notes", to="x"),
         changed("notes", to=[5]),

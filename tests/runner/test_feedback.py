@@ -176,6 +176,42 @@ def test_what_cost_points_comes_first_by_the_titles_of_the_tasks():
     assert other == [None, "https://a.org"]
 
 
+CAUSED = {
+    "task": "f", "hidden": False, "headline": "f: 0 of 3 visible points; 4 hidden points depend",
+    "hidden_points": 4,
+    "cause": {"what": "`f` returned nothing (None)", "hint": "End with `return`.", "line": 2,
+              "code": "print(a)"},
+    "checks": [
+        {"name": name, "points": 1, "state": "failed", "what": "same cause", "hint": "",
+         "same_cause": True} for name in ("the example", "the batch")
+    ] + [{"name": "the shape", "points": 1, "state": "failed", "what": "it differs", "hint": ""}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["display_data", "execute_result"])
+def test_a_common_cause_is_told_once_and_no_hint_is_empty(kind):
+    output = new_output(kind, data={MIME: CAUSED, "text/plain": "0.0"})
+    notebook = new_notebook(cells=[cell("1", output, grade_id="test_f_visible")])
+    marks = Marks({"test_f_visible": Mark(auto=0.0, needs_person=False)})
+    head, _, rest = filled(notebook, marks, {"test_f_visible": 3.0}).partition("</header>")
+    assert head.count("<code>f</code> returned nothing (None). End with <code>return</code>.") == 1
+    assert "visible checks: 2 checks" in head
+    assert "visible checks: the shape" in head
+    assert rest.count("returned nothing (None)") == 1
+    assert "Next step: End with <code>return</code>." in rest
+    assert rest.count("(same cause)") == 2
+    assert "f: 0 of 3 visible points; 4 hidden points depend" in rest
+    assert "Hint:" not in rest
+
+
+def test_a_cause_in_a_hidden_test_that_was_not_meant_to_be_hidden_shows_no_numbers():
+    cause = CAUSED["cause"] | {"what": SECRET, "code": SECRET}
+    output = new_output("display_data", data={MIME: CAUSED | {"cause": cause}})
+    page = filled(new_notebook(cells=[cell(hidden("..."), output)]))
+    assert SECRET not in page
+    assert "Next step: End with <code>return</code>." in page
+
+
 def test_points_that_a_person_gave_are_not_explained_by_checks():
     shown = cell("1", new_output("display_data", data={MIME: TABLE}), grade_id="test_f")
     marks = Marks({"test_f": Mark(auto=1.0, manual=0.5, needs_person=False)})
@@ -376,7 +412,8 @@ def test_a_cell_that_cannot_be_shown_keeps_its_points_and_its_secrets(monkeypatc
 @pytest.mark.parametrize(
     "table",
     [5, "x", [], {}, {"task": "f"}, {"task": "f", "checks": 5}, {"task": "f", "checks": [5]},
-     {"task": 1, "checks": []}, {"task": "f", "checks": [{"name": "x"}]}],
+     {"task": 1, "checks": []}, {"task": "f", "checks": [{"name": "x"}]},
+     TABLE | {"cause": "x"}, TABLE | {"cause": {"what": "x"}}],
 )  # fmt: skip
 def test_what_only_claims_to_be_a_table_of_checks_is_none(table):
     for grade in (True, False):

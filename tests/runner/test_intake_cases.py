@@ -137,7 +137,7 @@ def test_who_handed_in_nothing_is_in_the_report(lost, student):
         ("copy1", "14", f"{PS1}-Copy1.ipynb", f"{PS1}.ipynb with 0"),
         ("browser", "14", f"{PS1} (1).ipynb", f"{PS1}.ipynb with 0"),
         ("both", "14", f"{PS1} (1).ipynb", f"{PS1}.ipynb with 1"),
-        ("tie", "3.5", f"{PS1}-Copy2.ipynb", f"{PS1}.ipynb with 2"),
+        ("tie", "2", f"{PS1}-Copy2.ipynb", f"{PS1}.ipynb with 2"),
     ],
 )
 def test_of_several_notebooks_the_one_with_most_work_is_graded(lost, student, score, graded, left):

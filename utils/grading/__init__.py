@@ -1,19 +1,39 @@
-"""The staff side: submissions are graded by tests that run where the students' code is not.
+"""The grader: a submission is graded by tests that run in a process without the student's code.
 
-One submission: `execute` is the way in, `steps` has the same for `nbgrader autograde`. `restore`
-puts a submitted notebook in order, `nursery` forks the processes, `sandbox` fences them in. `judge`
-runs the test cells; `submission` is what it knows of the student's process, `stand_ins` what its
-tests hold of it. `student` runs in that process. They talk over `link`, in the format of `wire`;
-`cells` runs notebook cells on both sides.
+Five kinds of processes work together. A module may run in several of them.
 
-A class: `runner` plans and writes, `workers` has what a Dask worker of `cluster` does. `course` and
-`gradebook` know where everything is, `course_cells` brings the gradebook up to date, `releases`
-remembers what was handed out. `marks` and `record` are what is kept of a submission. What people
-read is made by `feedback`, `report`, `outcomes`, `page` and `similarity`.
+1. The **grader** itself, which alone writes to the gradebook:
+   `runner` plans a run and writes its results, `cluster` starts Dask, `scratch` keeps the temporary
+   files in one folder. `course` knows folders and settings, `gradebook` nbgrader's database,
+   `marks` the points in it, `late` deadlines. `course_cells` brings the gradebook up to date with
+   the problem set, `releases` remembers what was handed out. `steps` is the same for nbgrader's own
+   commands.
+   What arrives: `extract` unpacks, with `archives`; `collect` finds whose each file is, with
+   `names` and `roster`; `handed_in` chooses the notebook; `tables` reads text of other programs.
+   What people read: `feedback`, `report`, `page`, `outcomes` and `similarity`, with `rendering`,
+   `safe_html`, `templates` and `terminal`. `lms` takes pages back to Moodle and Canvas.
+   `record` is what an autograded notebook says of its own grading.
+2. A **worker** of Dask: `workers`, started with `warm`. It calls `execute`, the way in for one
+   submission: `reading` reads the file, `restore` puts the course's cells back, `answers` finds
+   written answers in other places, `beside` takes the files beside the notebook, `source` tells
+   which names a cell uses. `nursery` sends the job on, `results` reads the answer as if a student
+   had written it, and `reasons` says why a task earned nothing.
+3. The **fork server** of a worker (`nursery`): it imports NumPy once, reads no submission, and
+   forks a supervisor for each of them. The **supervisor** (`sandbox`) starts the next two, watches
+   them and ends them. It builds their sandboxes from `fences` (namespaces or Landlock), `seccomp`
+   (system calls) and `cgroups` (the kernel's own memory).
+4. The **judge**, in a sandbox of its own: `judge` runs the test cells, `submission` starts and asks
+   the student's process, `stand_ins` are the proxies of the student's objects.
+5. The **student's process**, in its sandbox: `student` runs the student's cells and answers the
+   judge; `masked` names the modules that it must not import.
 
-What comes in: `extract` (with `archives`) unpacks what a system hands out, `collect` (with `names`
-and `roster`) says whose it is, `handed_in` finds the notebook, `late` reads times, `tables` reads
-text of other programs. `lms` is the way back.
+Judge and student's process talk over `link`, in the format of `wire` (`wire_format`, `wire_arrays`,
+`wire_encode`, `wire_decode`): plain data only. `cells` runs notebook cells in both.
+
+`check` starts one process for itself, in which `checking` takes the part of grader, worker and fork
+server, with the visible tests only. Where no sandbox exists, `plain` takes the part of the
+supervisor, and the judge runs in the same process. `protections` tries out the sandbox for
+`doctor`, and `simulated_class` invents students for `demo` and the tests.
 """
 
 import functools

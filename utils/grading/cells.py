@@ -235,6 +235,10 @@ class _Compiler(CachingCompiler):
         return self.label
 
 
+class Overdue(BaseException):
+    """The time of a question is up; raised wherever the student's code is, to name the line."""
+
+
 class CellShell(InteractiveShell):
     """An IPython shell whose cells' outputs are kept in `outputs`."""
 
@@ -269,6 +273,7 @@ class CellShell(InteractiveShell):
         kind, error, trace = exc_tuple or sys.exc_info()
         if error is not None:
             self.last_error = error
+        if error is not None and not isinstance(error, Overdue):  # nobody would read it
             self.outputs.add(error_output(error, trace, hidden=self.hidden))
 
     def showsyntaxerror(self, filename: Any = None, running_compiled_code: bool = False) -> None:

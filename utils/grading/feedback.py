@@ -25,7 +25,7 @@ from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_solution, is_task
 from pygments.formatters import HtmlFormatter
 
-from utils.checks import MARKS, MIME
+from utils.checks import MARKS, MIME, SAME_CAUSE
 from utils.grading import templates
 from utils.grading.marks import Mark, Marks
 from utils.grading.record import NOTES_ID
@@ -73,6 +73,8 @@ def _without_secrets(output: NotebookNode) -> NotebookNode | None:
                 check | {"what": ""} if check["state"] == "failed" else check
                 for check in table["checks"]
             ]
+            if table.get("cause"):
+                table["cause"] = table["cause"] | {"what": "", "line": 0, "code": ""}
         made = Markup(checks_table(table))  # it needs no cleaning, see `steps.SafePage`
         shown = {"text/html": made, "text/plain": _as_text(table), MIME: table}
         return NotebookNode(output_type="display_data", data=NotebookNode(shown), metadata={})
@@ -149,13 +151,28 @@ def _part(cell: NotebookNode) -> str:
 
 
 def _lost(table: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the checks that cost points; those of a task that was not begun as one."""
+    """Return the checks that cost points; those that have one cause as one."""
     lost = [check for check in table["checks"] if check["state"] != "passed"]
-    if lost and {check["state"] for check in lost} <= {"unwritten", "undefined"}:
-        total = sum(check["points"] for check in lost)
-        name = "one check" if len(lost) == 1 else f"{len(lost)} checks"
-        return [{"name": name, "points": total, "hint": lost[0]["what"]}]
-    return [{key: check[key] for key in ("name", "points", "hint")} for check in lost]
+    cause = table.get("cause")
+    same = [check for check in lost if cause and check["what"] == SAME_CAUSE]
+    if not same and {check["state"] for check in lost} <= {"unwritten", "undefined"}:
+        same = lost
+    others = [
+        {"name": check["name"], "points": check["points"], "hint": check["hint"] or check["what"]}
+        for check in lost
+        if check not in same
+    ]
+    if not same:
+        return others
+    name = "one check" if len(same) == 1 else f"{len(same)} checks"
+    hint = same[0]["what"]
+    if cause:
+        hint = " ".join(filter(None, (_sentence(cause["what"]), cause["hint"])))
+    return [{"name": name, "points": sum(check["points"] for check in same), "hint": hint}, *others]
+
+
+def _sentence(text: str) -> str:
+    return f"{text}." if text and text[-1] not in ".?!" else text
 
 
 def _unshown(cell: NotebookNode) -> list[Part]:
@@ -311,16 +328,13 @@ def checks_table(table: dict[str, Any]) -> str:
     Args:
         table: as `utils.checks` shows it under its own MIME type.
     """
-    hidden = ", hidden checks" if table.get("hidden") else ""
     rows = []
+    if lines := _cause_lines(table):
+        said = "<br>".join(map(prose, lines))
+        rows.append(f'<tr class="lost"><td>{CAUSE}</td><td></td><td>{said}</td></tr>')
     for check in table["checks"]:
         passed = check["state"] == "passed"
-        reasons = []
-        if not passed:
-            if check["what"]:
-                reasons.append(f"What happened: {check['what']}")
-            reasons.append(f"Hint: {check['hint']}")
-        said = "<br>".join(prose(text) for text in [check["name"], *reasons])
+        said = "<br>".join(map(prose, _check_lines(check)))
         points = f"{check['points'] if passed else 0:g} / {check['points']:g}"
         mark = MARKS.get(check["state"], check["state"])
         state = "passed" if passed else "lost"
@@ -328,7 +342,7 @@ def checks_table(table: dict[str, Any]) -> str:
             f'<tr class="{state}"><td>{html.escape(mark)}</td><td>{points}</td><td>{said}</td></tr>'
         )
     return (
-        f'<table class="checks"><caption>{prose(str(table["task"]))}{hidden}</caption><thead><tr>'
+        f'<table class="checks"><caption>{prose(_headline(table))}</caption><thead><tr>'
         '<th scope="col">result</th><th scope="col">points</th><th scope="col">check</th></tr>'
         f"</thead><tbody>{''.join(rows)}</tbody></table>"
     )
@@ -347,15 +361,52 @@ def valid_table(table: Any) -> dict[str, Any] | None:
         for check in checks
     ):
         return None
+    cause = table.get("cause")
+    if cause is not None and not (
+        isinstance(cause, dict) and all(isinstance(cause.get(key), str) for key in ("what", "hint"))
+    ):
+        return None
     return table
 
 
+CAUSE = "✗ cause"
+
+
+def _headline(table: dict[str, Any]) -> str:
+    """Return what a table is about, with its points if it says them."""
+    headline = table.get("headline")
+    if isinstance(headline, str) and headline:
+        return headline
+    return f"{table['task']}{', hidden checks' if table.get('hidden') else ''}"
+
+
+def _cause_lines(table: dict[str, Any]) -> list[str]:
+    """Return what is said once of the checks that failed for one reason, [] if none did."""
+    cause = table.get("cause") or {"what": "", "hint": ""}
+    step = f"Next step: {cause['hint']}" if cause["hint"] else ""
+    return [line for line in (cause["what"], step) if line]
+
+
+def _check_lines(check: dict[str, Any]) -> list[str]:
+    """Return a check's name, what happened, and the hint."""
+    if check["state"] == "passed":
+        return [check["name"]]
+    if check["what"] == SAME_CAUSE:
+        return [f"{check['name']} ({SAME_CAUSE})"]
+    what = f"What happened: {check['what']}" if check["what"] else ""
+    hint = f"Hint: {check['hint']}" if check["hint"] else ""
+    return [line for line in (check["name"], what, hint) if line]
+
+
 def _as_text(table: dict[str, Any]) -> str:
-    lines = [f"{table['task']}, hidden checks"]
+    lines = [_headline(table)]
+    if cause := _cause_lines(table):
+        lines.append(f"  {CAUSE}  {cause[0]}")
+        lines += [f"      {line}" for line in cause[1:]]
     for check in table["checks"]:
-        lines.append(f"  {MARKS.get(check['state'], check['state'])}  {check['name']}")
-        if check["state"] != "passed":
-            lines.append(f"      Hint: {check['hint']}")
+        name, *reasons = _check_lines(check)
+        lines.append(f"  {MARKS.get(check['state'], check['state'])}  {name}")
+        lines += [f"      {line}" for line in reasons]
     return "\n".join(lines)
 
 

@@ -26,7 +26,9 @@ from utils.grading.source import defined, unpack_code
 from utils.grading.stand_ins import StudentError
 from utils.grading.submission import Ran, Submission
 
-CHECKS_MIME = "application/vnd.course-checks+json"  # as utils.checks has it
+# as utils.checks has them, which takes longer to import
+CHECKS_MIME = "application/vnd.course-checks+json"
+SAME_CAUSE = "same cause"
 
 # What a name in a test cell means if neither the test cells nor the locked cells define it.
 USUAL_NAMES = {"np": "numpy", "plt": "matplotlib.pyplot", "math": "math", "checks": "utils.checks"}
@@ -338,10 +340,24 @@ class Judge:
 
 
 def _checks(table: Any) -> list[dict]:
+    """Return a table's checks, each with the table's name."""
     if not isinstance(table, dict):
         return []
     return [
         dict(check, task=table.get("task"), hidden=bool(table.get("hidden")))
-        for check in table.get("checks", [])
+        for check in explained(table)
         if isinstance(check, dict)
+    ]
+
+
+def explained(table: dict[str, Any]) -> list[dict]:
+    """Return a table's checks; those that failed for one cause say what and the next step."""
+    checks, cause = table.get("checks", []), table.get("cause")
+    if not isinstance(cause, dict):
+        return checks
+    told = {key: cause.get(key, "") for key in ("what", "hint")}
+    # Of other checks with a common cause the first one of them tells it.
+    return [
+        check | told if check.get("same_cause") and check["what"] == SAME_CAUSE else check
+        for check in checks
     ]

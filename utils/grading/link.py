@@ -129,14 +129,13 @@ class Link:
         """
         token = os.urandom(8)
         self.send(verb, token, args)
-        asked = args[1] if verb == "within" else verb
         while True:
-            verb, got, body = self.receive()
-            if verb in ("done", "failed"):
+            back, got, body = self.receive()
+            if back in ("done", "failed"):
                 if got != token:
-                    raise WireError(f"what came in answer to {asked!r} fits no question")
-                return self.answer(verb == "done", body)
-            self.reply(verb, got, body)
+                    raise WireError(f"what came in answer to {verb!r} fits no question")
+                return self.answer(back == "done", body)
+            self.reply(back, got, body)
 
     def reply(self, verb: str, token: bytes, args: tuple) -> None:
         """Answer one question of the peer."""

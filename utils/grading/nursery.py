@@ -290,6 +290,9 @@ class _NoKeeper:
     def waiting_seconds(self, since: float) -> float:
         return 0.0
 
+    def alarm(self) -> None:
+        pass
+
     def end(self, why: str) -> dict:
         return {}
 

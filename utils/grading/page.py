@@ -103,13 +103,17 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float | None:
 
 
 def common_hints(report: Report) -> list[tuple[int, str, str, str]]:
-    """Return (students, hint, test, check) of checks that failed, the most common first."""
+    """Return (students, hint, test, check) of checks that failed, the most common first.
+
+    Checks that failed for one cause count as one.
+    """
     students: dict[tuple[str, str, str], set[str]] = {}
     for row in report.graded():
         for test, checks in row.checks.items():
             for check in checks:
-                if check["state"] == FAILED:
-                    key = check["hint"], test, check["name"]
+                if check["state"] == FAILED and check["hint"]:
+                    name = "several checks" if check.get("same_cause") else check["name"]
+                    key = check["hint"], test, name
                     students.setdefault(key, set()).add(row.student)
     counted = [(len(found), *key) for key, found in students.items()]
     return sorted(counted, key=lambda item: (-item[0], item[2], item[3]))

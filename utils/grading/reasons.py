@@ -97,7 +97,8 @@ def _why(test: dict[str, Any]) -> str:
         return "none of its hidden checks passed"
     for check in test["checks"]:
         if check["state"] != "passed":
-            return _short(f"{check['name']}: {check['what']}")
+            told_once = check.get("same_cause") and check["hint"]
+            return _short(check["what"] if told_once else f"{check['name']}: {check['what']}")
     return "none of its checks passed"
 
 

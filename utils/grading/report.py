@@ -23,6 +23,7 @@ from utils.grading.collect import Arrival, read_arrivals
 from utils.grading.course import Course
 from utils.grading.gradebook import Book
 from utils.grading.handed_in import Chooser
+from utils.grading.judge import explained
 from utils.grading.marks import Marks
 from utils.grading.names import name_of, number_of
 from utils.grading.outcomes import Unsettled, add_people, still_there
@@ -201,7 +202,7 @@ def _checks(notebook: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
             | {"hidden": table.get("hidden", False)}
             for output in cell.get("outputs", [])
             if (table := output.get("data", {}).get(MIME))
-            for check in table["checks"]
+            for check in explained(table)
         ]
     return found
 

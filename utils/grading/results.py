@@ -166,8 +166,26 @@ def _table(given: Any) -> dict[str, Any]:
     return {
         "task": _text(given.get("task"), MAX_WORDS),
         "hidden": given.get("hidden") is True,
+        "headline": _text(given.get("headline", ""), MAX_WORDS),
+        "hidden_points": _number_or_none(given.get("hidden_points")),
+        "cause": _cause(given.get("cause")),
         "checks": [_check(check) for check in checks],
     }
+
+
+def _number_or_none(value: Any) -> float | None:
+    return None if value is None else _number(value)
+
+
+def _cause(given: Any) -> dict[str, Any] | None:
+    """Return what made several checks of a table fail, None if nothing did."""
+    if given is None:
+        return None
+    _need(isinstance(given, dict), "a cause is not an object")
+    found: dict[str, Any] = {
+        name: _text(given.get(name, ""), MAX_WORDS) for name in ("what", "hint", "code")
+    }
+    return found | {"line": int(_number(given.get("line", 0)))}
 
 
 def _check(given: Any) -> dict[str, Any]:

@@ -188,6 +188,11 @@ class Process:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.number, signal.SIGKILL)
 
+    def alarm(self) -> None:
+        """Tell the process that its time is up."""
+        with contextlib.suppress(OSError):
+            signal.pidfd_send_signal(self.ended, signal.SIGALRM)
+
     def watch(self) -> None:
         """Look at the process, and end it if it uses too much."""
         tree = _tree(self._proc, self._name)
@@ -271,7 +276,7 @@ class Process:
 # What the judge, or the grader itself, may ask of a supervisor, and the answers. A judge that was
 # taken over can send anything, so none of them says how a process is to be: the order does, which
 # comes from the grader.
-START, END, WAITED = b"S", b"E", b"W"
+START, END, WAITED, ALARM = b"S", b"E", b"W", b"A"
 _STARTED, _FAILED = b"S", b"F"
 _MAX_COMMAND = 1000
 MAX_STARTS = 80  # of one submission; the judge asks for fewer
@@ -435,6 +440,10 @@ class Supervisor:
             elif command[:1] == WAITED and len(command) == 1 + _time.size:
                 (since,) = _time.unpack(command[1:])
                 self.commands.send(_time.pack(self._waiting(since)))
+            elif command == ALARM:
+                if self.process:
+                    self.process.alarm()
+                self.commands.send(ALARM)
             else:
                 return False
         except OSError:
@@ -499,6 +508,12 @@ class Supervised:
             return _time.unpack(self.commands.recv(_MAX_COMMAND))[0]
         except (OSError, struct.error):
             return 0.0
+
+    def alarm(self) -> None:
+        """Tell the process that its time is up; what it is asked after this, it is asked later."""
+        with contextlib.suppress(OSError):
+            self.commands.send(ALARM)
+            self.commands.recv(_MAX_COMMAND)
 
     def end(self, why: str) -> dict[str, Any]:
         """End the process, unless it has ended by itself; return the supervisor's report."""

@@ -21,7 +21,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 import types
 import warnings
 from typing import Any
@@ -29,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from utils.grading.beside import import_from_working_folder
-from utils.grading.cells import CellShell, Stream, in_cell, text_of, type_name
+from utils.grading.cells import CellShell, Overdue, Stream, in_cell, text_of, type_name
 from utils.grading.link import Ended, Link, SharedHeap
 from utils.grading.masked import forget_staff_modules
 from utils.grading.wire import CannotCross, WireError
@@ -40,11 +39,8 @@ SPECIAL = (
 )  # fmt: skip
 
 MAX_WARNINGS = 20  # of one call
+LOOK = 0.05  # seconds until the next try to stop the student's code
 _OWN_FOLDER = os.path.dirname(__file__) + os.sep
-
-
-class Overdue(BaseException):
-    """The time of a question is up; raised wherever the student's code is, to name the line."""
 
 
 class Remote:
@@ -167,10 +163,10 @@ class StudentLink(Link):
         self.shell = shell
         self.turn = threading.Condition()  # one thread at a time talks to the judge
         self.unanswered = 0  # questions of the judge's
+        self.is_overdue = False  # a timer tries again to stop the student's code
         self.given = set(shell.user_ns)  # names that are not the student's
         self.warned: list[tuple[str, str, int]] = []
         self.verbs = {
-            "within": self.within,
             "run": self.run,
             "define": shell.define,
             "names": self.names,
@@ -208,6 +204,9 @@ class StudentLink(Link):
             super().send(verb, token, body)
             if verb in ("done", "failed"):
                 self.unanswered -= 1
+                if self.is_overdue and not self.unanswered:
+                    self.is_overdue = False
+                    signal.setitimer(signal.ITIMER_REAL, 0)
 
     def ask_judge(self, verb: str, *args: Any) -> Any:
         """Ask the judge something; any thread may, but only while the judge waits for an answer."""
@@ -217,30 +216,24 @@ class StudentLink(Link):
 
     # What the judge asks --------------------------------------------------------------------------
 
-    def within(self, seconds: float, verb: str, *args: Any) -> Any:
-        """Answer a question in so many seconds.
+    def overdue(self, number: int, frame: types.FrameType | None) -> None:
+        """Stop the student's code, for the judge says that the time of its question is up.
+
+        Nothing of the grader's is stopped, such as half a message. The judge ends this process
+        soon, whatever it does; the exception only tells it the line.
 
         Raises:
-            Overdue: there was no answer in time. The judge ends this process then, or a little
-                later if this was not raised; the exception only tells it the line.
+            Overdue: in the student's code.
         """
-        in_main = threading.current_thread() is threading.main_thread()
-        if not in_main or not hasattr(signal, "setitimer"):  # Windows has none
-            return self.verbs[verb](*args)
-        ends = time.process_time() + 0.9 * seconds
-
-        def look(number: int, frame: types.FrameType | None) -> None:
-            if (left := ends - time.process_time()) > 0:  # it waits, perhaps for a processor
-                signal.setitimer(signal.ITIMER_REAL, max(left, 0.05))
-            else:
-                _raise_overdue(frame)
-
-        signal.signal(signal.SIGALRM, look)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-        try:
-            return self.verbs[verb](*args)
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+        if not self.unanswered:
+            return
+        while frame and not in_cell(frame.f_code.co_filename):
+            if frame.f_code.co_filename.startswith(_OWN_FOLDER):
+                self.is_overdue = True
+                signal.setitimer(signal.ITIMER_REAL, LOOK)
+                return
+            frame = frame.f_back
+        raise Overdue
 
     def run(self, label: str, source: str) -> tuple[str, str]:
         """Run a cell; return its outputs as JSON, and the type of its exception."""
@@ -351,16 +344,6 @@ class StudentLink(Link):
         raise error
 
 
-def _raise_overdue(frame: types.FrameType | None) -> None:
-    """Stop the student's code, but nothing of the grader's, such as half a message."""
-    while frame and not in_cell(frame.f_code.co_filename):
-        if frame.f_code.co_filename.startswith(_OWN_FOLDER):
-            signal.setitimer(signal.ITIMER_REAL, 0.05)
-            return
-        frame = frame.f_back
-    raise Overdue
-
-
 def describe_error(error: BaseException) -> tuple:
     """Return what the judge may know of an exception.
 
@@ -388,6 +371,9 @@ def main(sock: socket.socket, shell: CellShell, output_limit: int) -> None:
     """Run as a submission's process until the judge hangs up."""
     shell.outputs.limit = output_limit
     link = StudentLink(sock, shell)
+    in_main = threading.current_thread() is threading.main_thread()
+    if in_main and hasattr(signal, "SIGALRM"):  # Windows has none
+        signal.signal(signal.SIGALRM, link.overdue)
     import_from_working_folder()
     forget_staff_modules()
     link.serve()

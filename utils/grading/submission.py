@@ -7,6 +7,7 @@ what depends on it, and grading goes on.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import socket
@@ -49,6 +50,9 @@ class Keeper(Protocol):
 
     def waiting_seconds(self, since: float) -> float:
         """Return for how long it wanted a processor and had none, from a `time.monotonic` on."""
+
+    def alarm(self) -> None:
+        """Tell the process that its time is up, so that it says at which line it is."""
 
     def end(self, why: str) -> dict:
         """End the process, if it has not ended; return a report: `why`, `cpu`, `memory`."""
@@ -107,6 +111,7 @@ class Submission:
         self.cells: list[list[str]] = []  # run so far: how ("run", "define", "skip"), label, source
         self.late: dict[str, int] = {}  # what has taken too long, and how often
         self.starts = 0
+        self.alarmed = False  # the process was told that the question's time is up
         self.why_ended = ""
 
     @property
@@ -176,11 +181,12 @@ class Submission:
         left = self.seconds_left
         if left <= 0:
             raise OutOfTime(self._out_of_time())
-        begun, patience = time.monotonic(), min(seconds, left) + GRACE
+        begun, patience = time.monotonic(), min(seconds, left)
         link.deadline = begun + patience
-        link.overtime = lambda: self._overtime(begun, patience)
+        link.overtime = functools.partial(self._overtime, begun, patience)
+        self.alarmed = False
         try:
-            return link.ask("within", float(min(seconds, left)), verb, *args)
+            return link.ask(verb, *args)
         except Late:
             self._stop_late(seconds, "")
         except Ended as ended:
@@ -195,7 +201,7 @@ class Submission:
         except StudentError as error:
             if error.type_name != OVERDUE:
                 raise
-            line = f" (line {error.line}: `{error.code}`)" if error.line and not self.hush else ""
+            line = f" (line {error.line}: `{error.code}`)" if error.line and not self.hidden else ""
             self._stop_late(seconds, line)
 
     def _stop_late(self, seconds: float, place: str) -> NoReturn:
@@ -214,16 +220,21 @@ class Submission:
         """Return how many seconds more a question may take that should be answered by now.
 
         Other submissions that keep the processors busy cost nobody points: time in which this one
-        wanted a processor and had none does not count, up to a limit.
+        wanted a processor and had none does not count, up to a limit. When no time is left, the
+        process is told so, and has a moment to say at which line it is.
 
         Args:
             begun: when it was asked, on the clock of `time.monotonic`.
             seconds: how long the answer might take.
         """
+        if self.alarmed:
+            return 0.0
         waited = self.keeper.waiting_seconds(begun)
         more = begun + min(seconds + waited, OVERTIME * seconds) - time.monotonic()
         if more < MIN_OVERTIME:
-            return 0.0
+            self.alarmed = True
+            self.keeper.alarm()
+            return time.monotonic() + GRACE - self.link.deadline
         self.ends += more
         return more
 

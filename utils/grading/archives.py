@@ -20,8 +20,9 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any, cast
 
 from utils.grading.tables import plain
 
@@ -37,7 +38,7 @@ KINDS = (  # by a file's first bytes
     (b"Rar!", "RAR"),
     (b"7z\xbc\xaf\x27\x1c", "7z"),
 )
-OPEN: dict[str, Callable[..., IO[bytes]]] = {
+OPEN: dict[str, Callable[..., Any]] = {
     "gzip": gzip.open,
     "bzip2": bz2.open,
     "xz": lzma.open,
@@ -84,7 +85,7 @@ class Member:
     """A file in an archive: its name there and how to read it, or why it cannot be had."""
 
     name: str
-    open: Callable[[], IO[bytes]] | None = None
+    open: Callable[[], IO[bytes] | None] = lambda: None
     problem: str = ""
 
 
@@ -206,7 +207,7 @@ def _members(archive: Path, budget: Budget) -> Iterator[Member]:
     elif kind == "tar" or (kind in OPEN and _tar_head(archive)):
         yield from _tar_members(archive, kind, budget)
     elif kind == "gzip" and _packed_notebook(archive):
-        yield Member(archive.name[:-3], lambda: gzip.open(archive))  # noqa: SIM115
+        yield Member(archive.name[:-3], lambda: OPEN["gzip"](archive))
     elif kind in OPEN:
         raise BadArchive("is damaged, or holds no files")
     elif kind:
@@ -240,7 +241,7 @@ def _zip_members(archive: Path) -> Iterator[Member]:
             elif stat.S_IFMT(mode) not in (0, stat.S_IFREG):
                 yield Member(name, problem="is a link or a device, not a file")
             else:
-                yield Member(name, lambda info=info: bundle.open(info))
+                yield Member(name, partial(bundle.open, info))
 
 
 def _zip_name(info: zipfile.ZipInfo) -> str:
@@ -254,7 +255,7 @@ def _zip_name(info: zipfile.ZipInfo) -> str:
 
 def _tar_members(archive: Path, kind: str, budget: Budget) -> Iterator[Member]:
     with OPEN[kind](archive, "rb") as stream:
-        counted = _Counted(stream, budget.size + (16 << 20))
+        counted = cast(IO[bytes], _Counted(stream, budget.size + (16 << 20)))
         with tarfile.open(fileobj=counted, mode="r|") as bundle:
             for info in bundle:
                 if info.isdir():
@@ -262,7 +263,7 @@ def _tar_members(archive: Path, kind: str, budget: Budget) -> Iterator[Member]:
                 if not info.isreg():
                     yield Member(info.name, problem="is a link or a device, not a file")
                 else:
-                    yield Member(info.name, lambda info=info: bundle.extractfile(info))
+                    yield Member(info.name, partial(bundle.extractfile, info))
 
 
 class _Counted:
@@ -286,6 +287,7 @@ def _write(member: Member, path: Path, most: int) -> tuple[str, int]:
     try:
         try:
             stream = member.open()
+            assert stream is not None  # only what has a problem has none
             path.parent.mkdir(parents=True, exist_ok=True)
             file = path.open("xb")
         except (FileExistsError, NotADirectoryError):

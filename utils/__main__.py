@@ -408,7 +408,7 @@ def only_one_at_a_time() -> "Iterator[None]":
 def try_lock(file: IO[str]) -> bool:
     """Take the lock if it is free; the operating system frees it when this process ends."""
     try:
-        if os.name == "nt":
+        if sys.platform == "win32":
             import msvcrt
 
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
@@ -421,7 +421,7 @@ def try_lock(file: IO[str]) -> bool:
     return True
 
 
-def dotted(version: "tuple[int, ...]") -> str:
+def dotted(version: "tuple[int | str, ...]") -> str:
     """Return (3, 11) as "3.11"."""
     return ".".join(map(str, version[:2]))
 

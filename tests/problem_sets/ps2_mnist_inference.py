@@ -264,7 +264,7 @@ WRONG = {
             _normalize("y = images / 255", "y[-1] = images[-1]", "return y"),
             EXAMPLE,
         ),
-        Wrong("a list", _normalize("return (images / 255).tolist()"), EXAMPLE),
+        Wrong("a list", _normalize("return (images / 255).tolist()"), FLOATS),
         Wrong("nothing returned", _normalize("x = images / 255"), EXAMPLE),
         Wrong("prints", _normalize("print(images / 255)"), EXAMPLE),
         Wrong("text", _normalize("return (images / 255).astype(str)"), EXAMPLE),

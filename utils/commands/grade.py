@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from utils.commands import add_course, new_parser, no_rubbish, positive, processors
 from utils.grading import spare_imports
@@ -233,7 +233,8 @@ class Bar:
     """A progress bar with counts, as a context."""
 
     def __init__(self, quiet: bool) -> None:
-        self.quiet, self.bar = quiet, None
+        self.quiet = quiet
+        self.bar: Any = None  # tqdm's, from the first that is shown
 
     def __enter__(self) -> Bar:
         return self

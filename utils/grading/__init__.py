@@ -47,7 +47,7 @@ from typing import Any
 # imported, 1.4 s in every process that reads a notebook; one knows all calendars. No notebook has
 # what these would check.
 for name in ("rfc3987_syntax", "isoduration"):
-    sys.modules.setdefault(name, None)
+    sys.modules.setdefault(name, None)  # type: ignore[arg-type]
 
 
 def spare_imports() -> None:
@@ -58,8 +58,9 @@ def spare_imports() -> None:
     # nbgrader imports its web servers with itself.
     if "nbgrader" not in sys.modules:
         spec = importlib.util.find_spec("nbgrader")
+        assert spec is not None
         package = sys.modules["nbgrader"] = importlib.util.module_from_spec(spec)
-        package.__version__ = importlib.import_module("nbgrader._version").__version__
+        vars(package)["__version__"] = importlib.import_module("nbgrader._version").__version__
     # `nbgrader.utils` imports all of setuptools, in order to unpack archives.
     name = "setuptools.archive_util"
     if name not in sys.modules and "setuptools" not in sys.modules:

@@ -20,8 +20,9 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any, cast
 
 from utils.grading.tables import plain
 
@@ -38,7 +39,7 @@ KINDS = (  # by a file's first bytes
     (b"Rar!", "RAR"),
     (b"7z\xbc\xaf\x27\x1c", "7z"),
 )
-OPEN: dict[str, Callable[..., IO[bytes]]] = {
+OPEN: dict[str, Callable[..., Any]] = {
     "gzip": gzip.open,
     "bzip2": bz2.open,
     "xz": lzma.open,
@@ -85,7 +86,7 @@ class Member:
     """A file in an archive: its name there and how to read it, or why it cannot be had."""
 
     name: str
-    open: Callable[[], IO[bytes]] | None = None
+    open: Callable[[], IO[bytes] | None] = lambda: None
     problem: str = ""
 
 
@@ -207,7 +208,7 @@ def _members(archive: Path, budget: Budget) -> Iterator[Member]:
     elif kind == "tar" or (kind in OPEN and _tar_head(archive)):
         yield from _tar_members(archive, kind, budget)
     elif kind == "gzip" and _packed_notebook(archive):
-        yield Member(archive.name[:-3], lambda: gzip.open(archive))  # noqa: SIM115
+        yield Member(archive.name[:-3], lambda: OPEN["gzip"](archive))
     elif kind in OPEN:
         raise BadArchive("is damaged, or holds no files")
     elif kind:
@@ -252,7 +253,7 @@ def _zip_members(archive: Path, budget: Budget) -> Iterator[Member]:
             elif stat.S_IFMT(mode) not in (0, stat.S_IFREG):
                 yield Member(name, problem="is a link or a device, not a file")
             else:
-                yield Member(name, lambda info=info: bundle.open(info))
+                yield Member(name, partial(bundle.open, info))
 
 
 def _zip_name(info: zipfile.ZipInfo) -> str:
@@ -266,7 +267,7 @@ def _zip_name(info: zipfile.ZipInfo) -> str:
 
 def _tar_members(archive: Path, kind: str, budget: Budget) -> Iterator[Member]:
     with OPEN[kind](archive, "rb") as stream:
-        counted = _Counted(stream, budget.size + (16 << 20))
+        counted = cast(IO[bytes], _Counted(stream, budget.size + (16 << 20)))
         with tarfile.open(fileobj=counted, mode="r|", tarinfo=_TarInfo) as bundle:
             for info in bundle:
                 if info.isdir():
@@ -274,7 +275,7 @@ def _tar_members(archive: Path, kind: str, budget: Budget) -> Iterator[Member]:
                 if not info.isreg():
                     yield Member(info.name, problem="is a link or a device, not a file")
                 else:
-                    yield Member(info.name, lambda info=info: bundle.extractfile(info))
+                    yield Member(info.name, partial(bundle.extractfile, info))
 
 
 class _TarInfo(tarfile.TarInfo):
@@ -338,6 +339,7 @@ def _write(member: Member, path: Path, most: int) -> tuple[str, int]:
     try:
         try:
             stream = member.open()
+            assert stream is not None  # only what has a problem has none
             path.parent.mkdir(parents=True, exist_ok=True)
             file = path.open("xb")
         except (FileExistsError, NotADirectoryError):

@@ -80,7 +80,7 @@ def run(
     stem: str,
     files: dict[str, bytes],
     start: Callable[[bool], tuple[str, Judging]],
-    limits: dict[str, float] | None = None,
+    limits: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Run a notebook that has been read.
 

@@ -106,7 +106,7 @@ class Collector(FileNameCollectorPlugin):
                 self.plan = self._by_site() if self.named_regexp else self._survey()
             except (RosterError, late.ExtensionsError) as error:
                 self.parent.fail(str(error))
-        return self.plan.get(Path(submitted_file))
+        return (self.plan or {}).get(Path(submitted_file))
 
     def _by_site(self) -> dict[Path, dict[str, Any]]:
         """Return what the site's own regular expression says about each file."""
@@ -196,7 +196,8 @@ class Collector(FileNameCollectorPlugin):
                 f"{fits[0].marker}{fits[0].rest}: taken as that of {fits[-1].student}"
             )
             return fits[-1]
-        return (fits or options or [None])[0]
+        best = fits or options
+        return best[0] if best else None
 
     def _name_people(self, found: list[Reading], listed: list[roster.Listed]) -> None:
         """Give everyone an id, by the class list where they are in it."""

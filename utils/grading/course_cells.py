@@ -106,7 +106,7 @@ def take_in(book: Book, problem_set: str) -> list[str]:
     url, backup = make_url(course.db_url), None
     submissions = list(notebook.submissions)
     if submissions and url.get_backend_name() == "sqlite":
-        backup = back_up(Path(url.database))
+        backup = back_up(Path(url.database or ""))
     try:
         update(book.db, notebook, [*want, *stay])
         book.db.commit()

@@ -193,7 +193,8 @@ def _not_run() -> dict[str, Any]:
 
 def _cells(notebook: Mapping[str, Any]) -> tuple[list[dict], list[int]]:
     """Return the code cells as the judge takes them, and their places in the notebook."""
-    cells, places = [], []
+    cells: list[dict] = []
+    places: list[int] = []
     for place, cell in enumerate(notebook["cells"]):
         if cell["cell_type"] != "code":
             continue

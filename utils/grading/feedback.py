@@ -502,7 +502,7 @@ def _tasks(about: About, marks: Marks, most: dict[str, float]) -> list[dict[str,
     for name in most:
         title, _ = about.titles.get(name, (name, ""))
         tasks.setdefault(title, []).append(name)
-    found = []
+    found: list[dict[str, Any]] = []
     for title, names in tasks.items():
         lost, points, waits = [], 0.0, False
         for name in names:

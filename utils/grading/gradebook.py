@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbgrader.api import (
@@ -88,7 +89,7 @@ class Book:
     def __init__(self, course: Course) -> None:
         self.course = course
         url = make_url(course.db_url)
-        making = contextlib.nullcontext()
+        making: contextlib.AbstractContextManager = contextlib.nullcontext()
         if url.get_backend_name() == "sqlite":
             path = Path(url.database or "")
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -189,7 +190,7 @@ class Book:
         found: dict[str, Marks] = {}
         of_set = (Assignment.name == problem_set, Notebook.name == problem_set)
 
-        def rows(*columns: object, tables: Sequence[object]) -> Iterable[tuple]:
+        def rows(*columns: Any, tables: Sequence[Any]) -> Iterable[Any]:
             query = (
                 select(SubmittedAssignment.student_id, *columns)
                 .select_from(SubmittedAssignment)

@@ -276,7 +276,7 @@ def _take_date(words: str) -> tuple[datetime.date, str]:
     ]  # fmt: skip
     if not (len(months) == len(years) == len(days) == 1):
         raise ValueError(words)
-    day = int(re.match(r"\d+", parts[days[0]])[0])
+    day = int(re.sub(r"\D+$", "", parts[days[0]]))
     month = _MONTHS[parts[months[0]].rstrip(".").casefold()]
     date = datetime.date(int(parts[years[0]]), month, day)
     used = {months[0], years[0], days[0]}

@@ -75,6 +75,7 @@ def start_process(order: Order, plots: bool) -> Start:
         try:
             token = os.urandom(16).hex()
             terms = f"{server.getsockname()[1]} {token} {order.limits.output_bytes} {plots:d}\n"
+            assert process.stdin is not None
             process.stdin.write(terms.encode())
             process.stdin.flush()
             while True:
@@ -100,7 +101,7 @@ class _Keeper:
         return ""
 
     def waiting_seconds(self, since: float) -> float:
-        """Not every system tells; and the person who waits here has the whole machine."""
+        """Nothing tells here how long the process has waited for a processor."""
         return 0.0
 
     def alarm(self) -> None:
@@ -117,7 +118,8 @@ class _Keeper:
             with contextlib.suppress(OSError):
                 os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()
-        self.process.stdin.close()
+        if self.process.stdin:
+            self.process.stdin.close()
         self.process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
         return {"why": why or "it hung up"}

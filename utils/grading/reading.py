@@ -111,7 +111,7 @@ def new_notebook(cells: list[Cell]) -> dict[str, Any]:
 
 
 def new_cell(kind: str, source: str, name: str, metadata: dict[str, Any] | None = None) -> Cell:
-    cell = {"id": name, "cell_type": kind, "metadata": metadata or {}, "source": source}
+    cell: Cell = {"id": name, "cell_type": kind, "metadata": metadata or {}, "source": source}
     if kind == "code":
         cell |= {"execution_count": None, "outputs": []}
     return cell
@@ -157,8 +157,9 @@ def _cell(given: Any, number: int) -> Cell | None:
     source = text_of(given)[:MAX_SOURCE].encode("utf-8", "replace").decode()
     source = without_piles(source.replace("\r\n", "\n").replace("\r", "\n"))
     kind = given.get("cell_type")
-    known = isinstance(kind, str) and kind in ("code", "markdown")
-    cell = new_cell(kind if known else "raw", source, f"cell-{number}")
+    if not isinstance(kind, str) or kind not in ("code", "markdown"):
+        kind = "raw"
+    cell = new_cell(kind, source, f"cell-{number}")
     metadata = given.get("metadata")
     marks = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     if isinstance(marks, dict) and isinstance(marks.get("grade_id"), str):

@@ -107,6 +107,8 @@ class _Process:
         with self.lock:
             try:
                 child = self._running()
+                assert child.stdin is not None
+                assert child.stdout is not None
                 with _ends(child, seconds):
                     child.stdin.write(json.dumps(request).encode() + b"\n")
                     child.stdin.flush()
@@ -134,6 +136,7 @@ class _Process:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is not for it
             )
+            assert self.child.stdout is not None
             with _ends(self.child, START_SECONDS):
                 json.loads(self.child.stdout.readline())
         return self.child
@@ -145,7 +148,7 @@ class _Process:
             return
         child.kill()
         child.wait()
-        for pipe in (child.stdin, child.stdout):
+        for pipe in filter(None, (child.stdin, child.stdout)):
             with contextlib.suppress(OSError):
                 pipe.close()
 

@@ -36,7 +36,7 @@ def fit(result: dict[str, Any]) -> dict[str, Any]:
         return result
     sizes = {index: len(json.dumps(cell["outputs"])) for index, cell in cells.items()}
     total = len(json.dumps(result))
-    for index in sorted(sizes, key=sizes.get, reverse=True):
+    for index in sorted(sizes, key=lambda index: sizes[index], reverse=True):
         if total <= MAX_BYTES:
             break
         cell = cells[index]
@@ -132,9 +132,10 @@ def _outputs(given: list, limits: Limits) -> list[dict[str, Any]]:
     left = limits.output_bytes
     for one in given:
         text = json.dumps([one])
-        (output,) = clean_outputs(text, max(left, 0)) or [None]
-        if output is None:
+        cleaned = clean_outputs(text, max(left, 0))
+        if not cleaned:
             continue
+        (output,) = cleaned
         left -= len(text) // 2
         if isinstance(data := one.get("data"), dict) and CHECKS_MIME in data:
             output["data"] = {CHECKS_MIME: _table(data[CHECKS_MIME]), **output["data"]}

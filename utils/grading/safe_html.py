@@ -195,7 +195,7 @@ def _environments(markdown: mistune.Markdown) -> None:
 def markdown(source: str, pictures: Pictures, links: bool = True) -> str:
     """Return Markdown as clean HTML, with formulas as MathML."""
     renderer = _Renderer(pictures, links)
-    plugins = ["table", "strikethrough", "math", _environments]
+    plugins: list[Any] = ["table", "strikethrough", "math", _environments]
     text = mistune.create_markdown(renderer=renderer, plugins=plugins)(source)
     text = clean(str(text), pictures, links, renderer.mark)
     return re.sub(rf"{renderer.mark}(\d+)\.", lambda found: renderer.formulas[int(found[1])], text)

@@ -17,7 +17,7 @@ from pathlib import Path
 try:
     import fcntl
 except ImportError:  # not on Windows, where no submission is run
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 PREFIX = "grading-"
 YOUNG = 60  # seconds in which a folder may not be locked yet

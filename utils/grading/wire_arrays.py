@@ -83,7 +83,7 @@ def _look_at(data: memoryview, dtype: np.dtype) -> None:
     if dtype.str[1:] == "M8" and not np.isnat(np.frombuffer(data, dtype)).all():
         raise WireError("a time has no unit")  # NumPy cannot write it
     if dtype.kind == "U":
-        letters = np.frombuffer(data, np.dtype(np.uint32).newbyteorder(dtype.str[0]))
+        letters = np.frombuffer(data, np.dtype(dtype.str[0] + "u4"))
         if letters.max() > sys.maxunicode:
             raise WireError("a character is out of range")
     if _EXTENDED and dtype.char in "gG":

@@ -188,7 +188,7 @@ class Decoder:
                 complete = False
                 if thing.kind != kind or kind == OBJECT:
                     raise WireError("a record changed its kind")
-            pending[number] = None if complete else (thing, content)
+            pending[number] = (thing, content) if thing and not complete else None
         # All records are known now, so their contents can refer to each other. Nothing that was
         # known before changes until all of it has been read.
         ready = [(*one, self.read_content(*one)) for one in pending.values() if one]

@@ -162,7 +162,7 @@ def grade(terms: Terms, job: Job) -> Result:
         outcome.notes += [f"picture {name} is not shown" for name in renderer.lost[:MANY]]
         execute.show_notes(notebook, outcome.notes)
     readable = outcome.status == "graded"
-    record = {
+    record: dict[str, Any] = {
         "version": RECORD_VERSION,
         "digest": job.digest,
         "status": outcome.status,

@@ -984,3 +984,10 @@ def test_where_work_is_graded_nothing_is_read(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path / "now")
     assert checks.earlier("ps0", course, A) is course
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("got", [np.array(None), np.random.default_rng(), abs])
+def test_what_is_no_list_is_named_and_stops_no_test_cell(got):
+    with pytest.raises(checks.PropertyError, match="`batches` cannot be gone through") as caught:
+        checks.arrays(got, "batches")
+    assert caught.value.blocks

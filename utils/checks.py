@@ -1168,8 +1168,13 @@ def arrays(got: Any, name: str) -> list[np.ndarray]:
     if got is None or kind is str or kind is dict or kind in _NUMBERS:
         thing = "nothing (None)" if got is None else _a(kind)
         raise PropertyError(f"`{name}` is {thing}, not a list of arrays", "", "type", blocks=True)
+    try:
+        items = iter(got)
+    except TypeError:
+        thing = f"`{name}` cannot be gone through by a `for` loop"
+        raise PropertyError(thing, "", "type", blocks=True) from None
     found = []
-    for item in got:
+    for item in items:
         if type(item) in (list, tuple):
             what = f"an element of `{name}` is a {type(item).__name__}, not an array"
             found.append(_from_container(item, what, name))

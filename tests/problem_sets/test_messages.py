@@ -52,7 +52,7 @@ class Mistake(NamedTuple):
     points: float = 0.0
 
 
-PS1, PS4 = "ps1_output_layer", "ps4_gradients"
+PS1, PS3, PS4 = "ps1_output_layer", "ps3_loss_functions", "ps4_gradients"
 SHIFT = "e = np.exp(a - np.max(a, axis=-1, keepdims=True))"
 Y = "e / np.sum(e, axis=-1, keepdims=True)"
 
@@ -68,6 +68,14 @@ def _descent(*lines: str) -> str:
 
 def _gradient(*lines: str) -> str:
     return "\n    ".join(["def numerical_gradient(f, x):", *lines])
+
+
+def _entropy(*lines: str) -> str:
+    return "\n    ".join(["def cross_entropy_error(y, t):", *lines])
+
+
+def _batches(*lines: str) -> str:
+    return "\n    ".join(["def minibatch_indices(n, batch_size, rng):", *lines])
 
 
 MISTAKES = [
@@ -280,6 +288,49 @@ MISTAKES = [
         "TypeError: the function takes 1 positional argument but 2 were given",
         ("Call it as the text of the task does",),
         ("<locals>", "test_", "<lambda>"),
+    ),
+    Mistake(
+        "no tiny number",
+        PS3,
+        "cross_entropy_error",
+        _entropy(
+            "t = np.argmax(t, axis=-1) if np.shape(t) == y.shape else t",
+            "y = np.atleast_2d(y)",
+            "return -np.mean(np.log(y[np.arange(len(y)), t]))",
+        ),
+        says=("there is inf in the result", "must stay a little above 0"),
+        points=3.0,
+    ),
+    Mistake(
+        "batches only",
+        PS3,
+        "cross_entropy_error",
+        _entropy(
+            "t = np.argmax(t, axis=1) if t.size == y.size else t",
+            "return -np.mean(np.log(y[np.arange(len(y)), t] + 1e-7))",
+        ),
+        says=("`(K,)`", "Can you make a batch of one of it"),
+        points=3.25,
+    ),
+    Mistake(
+        "batches that are lists",
+        PS3,
+        "minibatch_indices",
+        _batches(
+            "order = rng.permutation(n)",
+            "return [order[i:i + batch_size].tolist() for i in range(0, n, batch_size)]",
+        ),
+        says=("an element of `batches` is a list, not an array", "each must be an array"),
+        points=1.0,
+    ),
+    Mistake(
+        "batches that are not returned",
+        PS3,
+        "minibatch_indices",
+        _batches("batches = np.array_split(rng.permutation(n), n // batch_size)"),
+        "`minibatch_indices` returned nothing (None)",
+        ("`return ...`",),
+        ("Hint:",),
     ),
 ]  # fmt: skip
 IDS = [f"{mistake.task}-{mistake.name}" for mistake in MISTAKES]

@@ -19,6 +19,9 @@ EQUIVALENT = {
     ("numerical_diff", "h = 5e-05"): "any small step will do",
     ("numerical_gradient", "h = 0.0002"): "any small step will do",
     ("numerical_gradient", "h = 5e-05"): "any small step will do",
+    ("cross_entropy_error", "y = y.reshape(-2, y.shape[-1])"): "NumPy works out a negative size",
+    ("cross_entropy_error", "return -np.mean(np.log(np.maximum(p, 2e-07)))"): "tiny enough, too",
+    ("cross_entropy_error", "return -np.mean(np.log(np.maximum(p, 5e-08)))"): "tiny enough, too",
     ("gradient_descent", "x = np.array(init_x)"): "the start holds floats already",
     ("numerical_gradient", "gradient = np.ones(x.shape)"): "every element is overwritten",
 }

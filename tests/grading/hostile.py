@@ -351,8 +351,8 @@ while True:
 import threading, time
 try:
     threading.stack_size(1 << 15)
-except ValueError:  # Python 3.15 wants more
-    threading.stack_size(1 << 18)
+except ValueError:  # Python 3.14 wants more
+    threading.stack_size(1 << 16)
 for _ in range(5000):
     threading.Thread(target=time.sleep, args=(99,), daemon=True).start()
 print("GOT-IT")

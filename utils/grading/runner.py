@@ -203,7 +203,8 @@ class Run:
                 continue
             mark = feedback.stamp(record["digest"], marks, self.most)
             if not feedback.is_current(self.course.feedback(name, self.problem_set), mark):
-                parts = feedback.page(nbformat.read(path, as_version=4), self._look(name).files)
+                files = self._look(name).files
+                parts = feedback.page(nbformat.read(path, as_version=4), files)
                 self._write_page(name, record, parts, marks)
 
     def _look(self, student: str) -> HandedIn:

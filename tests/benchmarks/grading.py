@@ -253,13 +253,21 @@ def _run_cells(name: str, folder: str, count: str) -> None:
     """Run the cells of the solved problem set `count` times by the judge or by nbgrader."""
     names = {"assignment": NAME, "student": "someone", "notebook": NAME}
     resources: dict[str, Any] = {"nbgrader": names, "metadata": {"path": folder}}
+    from utils.grading.execute import fence, run_notebook  # slow to import
+    from utils.grading.sandbox import Order
+
     if name == JUDGE:  # the first step that the course's configuration gives to `autograde`
         config: Config = PyFileConfigLoader(CONFIG, str(ROOT)).load_config()
         step = import_item(config.Autograde.autograde_preprocessors[0])(config=config)
+        order = Order(step.limits(NAME), fence(step.unsafe))
     else:
         step = Execute(extra_arguments=["--IPKernelApp.log_level=ERROR"])
     for _ in range(int(count)):
-        done, _ = step.preprocess(submission(NAME, {}), resources)
+        done = submission(NAME, {})
+        if name == JUDGE:  # without the step's notes, for which it reads a gradebook
+            run_notebook(done, order)
+        else:
+            done, _ = step.preprocess(done, resources)
         kinds = [one.output_type for cell in done.cells for one in cell.get("outputs", [])]
         if "error" in kinds or not kinds:
             raise CommandFailed(f"the solution failed: {done.cells}")

@@ -222,7 +222,6 @@ def throughput(folder: Path, size: Size) -> Iterator[str]:
 def judge(folder: Path, size: Size) -> Iterator[str]:
     """Compare running a submission's cells: the judge, nbgrader's Execute, no sandbox."""
     count, notebook = size.of(20, least=2), submission(NAME, {})
-    grade(make_course(folder / "course", 1))  # the judge's step reads the gradebook
 
     def measured(name: str) -> Cost:
         """Return the cost of one submission, without the start of the process."""
@@ -252,18 +251,23 @@ def alone(notebooks: Sequence[nbformat.NotebookNode]) -> Cost:
 
 def _run_cells(name: str, folder: str, count: str) -> None:
     """Run the cells of the solved problem set `count` times by the judge or by nbgrader."""
-    database = f"sqlite:///{Path(folder) / 'course' / 'grading' / 'gradebook.db'}"
-    beside = Path(folder) / "beside"
-    beside.mkdir(exist_ok=True)
-    names = {"assignment": NAME, "student": "someone", "notebook": NAME, "db_url": database}
-    resources: dict[str, Any] = {"nbgrader": names, "metadata": {"path": str(beside)}}
+    names = {"assignment": NAME, "student": "someone", "notebook": NAME}
+    resources: dict[str, Any] = {"nbgrader": names, "metadata": {"path": folder}}
+    from utils.grading.execute import fence, run_notebook  # slow to import
+    from utils.grading.sandbox import Order
+
     if name == JUDGE:  # the first step that the course's configuration gives to `autograde`
         config: Config = PyFileConfigLoader(CONFIG, str(ROOT)).load_config()
         step = import_item(config.Autograde.autograde_preprocessors[0])(config=config)
+        order = Order(step.limits(NAME), fence(step.unsafe))
     else:
         step = Execute(extra_arguments=["--IPKernelApp.log_level=ERROR"])
     for _ in range(int(count)):
-        done, _ = step.preprocess(submission(NAME, {}), resources)
+        done = submission(NAME, {})
+        if name == JUDGE:  # without the step's notes, for which it reads a gradebook
+            run_notebook(done, order)
+        else:
+            done, _ = step.preprocess(done, resources)
         kinds = [one.output_type for cell in done.cells for one in cell.get("outputs", [])]
         if "error" in kinds or not kinds:
             raise CommandFailed(f"the solution failed: {done.cells}")

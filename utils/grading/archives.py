@@ -15,6 +15,7 @@ import lzma
 import os
 import re
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -22,13 +23,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, cast
+from typing import IO, Any, Self, cast
 
 from utils.grading.tables import plain
 
 ENDINGS = (".tar.gz", ".tar.bz2", ".tar.xz", ".zip", ".tgz", ".tar", ".gz", ".rar", ".7z")
 CHUNK = 1 << 16
 LONGEST = 200  # bytes of a name
+LONGEST_END = (1 << 16) + 200  # bytes in which a zip file's last records and its comment lie
 LONGEST_HEADER = 1 << 14  # bytes of what a tar archive says about one member
 HEADERS = (
     tarfile.XHDTYPE,
@@ -236,8 +238,15 @@ def _has_zip_end(archive: Path) -> bool:
 def _count(archive: Path, budget: Budget) -> None:
     """Refuse a zip file with far more members than may be unpacked: Python reads of all at once."""
     with archive.open("rb") as file:
-        end = zipfile._EndRecData(file)
-    if end and end[zipfile._ECD_SIZE] > (4 << 20) + 300 * budget.files:
+        file.seek(max(0, archive.stat().st_size - LONGEST_END))
+        end = file.read()
+    size = 0  # bytes of the list of members, as the archive's last records say
+    for mark, place, form in ((b"PK\5\6", 12, "<L"), (b"PK\6\6", 40, "<Q")):
+        start = end.rfind(mark)
+        if 0 <= start <= len(end) - place - struct.calcsize(form):
+            found = struct.unpack_from(form, end, start + place)[0]
+            size = found if found != 0xFFFFFFFF else size
+    if size > (4 << 20) + 300 * budget.files:
         raise BadArchive("holds too many files, or names that are too long")
 
 
@@ -289,7 +298,7 @@ class _TarInfo(tarfile.TarInfo):
     """What a tar archive says about a member; refused where it would take long to read."""
 
     @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> tarfile.TarInfo:
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         """Read a header, and refuse a longer text about the next member.
 
         Python reads such a text whole, and before 3.12 in quadratic time.

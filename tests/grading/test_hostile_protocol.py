@@ -213,7 +213,8 @@ def test_how_a_process_ends_in_a_hidden_test_is_not_told(fence, how):
     right += "return e / e.sum(axis=-1, keepdims=True)"
     source = softmax(f"if np.shape(a) == (4, 5): {EXITS[how]}\n{right}")
     notebook, outcome = grade({"softmax": source}, call_seconds=1.0)
-    assert outcome.notes == [HIDDEN_NOTE]
+    reason = "`test_softmax_hidden` earned 0 of 4 points: none of its hidden checks passed"
+    assert outcome.notes == [HIDDEN_NOTE, reason]
     assert outcome.score == 6.0
     shown = [cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade")]
     errors = [o["ename"] for cell in shown for o in cell.get("outputs", []) if "ename" in o]

@@ -91,10 +91,10 @@ def _of_task(
 
 def _why(test: dict[str, Any]) -> str:
     """Return why a test cell gave nothing."""
+    if test["hidden"]:  # how it ended would say more of it
+        return "none of its hidden checks passed"
     if test["error"]:
         return f"it stopped with {_short(test['error'])}"
-    if test["hidden"]:
-        return "none of its hidden checks passed"
     for check in test["checks"]:
         if check["state"] != "passed":
             told_once = check.get("same_cause") and check["hint"]

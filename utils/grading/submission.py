@@ -186,7 +186,7 @@ class Submission:
         link.overtime = functools.partial(self._overtime, begun, patience)
         self.alarmed = False
         try:
-            return link.ask(verb, *args)
+            answer = link.ask(verb, *args)
         except Late:
             self._stop_late(seconds, "")
         except Ended as ended:
@@ -199,10 +199,13 @@ class Submission:
                 "opened does no such thing, so look at the cells for code that does"
             ) from None
         except StudentError as error:
-            if error.type_name != OVERDUE:
+            if error.type_name != OVERDUE and not self.alarmed:
                 raise
             line = f" (line {error.line}: `{error.code}`)" if error.line and not self.hidden else ""
             self._stop_late(seconds, line)
+        if self.alarmed:  # it went on all the same
+            self._stop_late(seconds, "")
+        return answer
 
     def _stop_late(self, seconds: float, place: str) -> NoReturn:
         """End a process that has taken too long.

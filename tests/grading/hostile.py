@@ -346,7 +346,7 @@ import threading, time
 while True:
     threading.Thread(target=time.sleep, args=(99,)).start()
 """),
-    Case("threads with small stacks", errors="RuntimeError|ProcessEnded",
+    Case("threads with small stacks", errors="RuntimeError( ProcessEnded)?|ProcessEnded",
          stopped=None, limits={"cell_seconds": 20.0}, before="""
 import threading, time
 try:

@@ -29,7 +29,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PS1 = invented_class.NAME
 RIGHT = invented_class.RIGHT
 HALF = {"identity_function": RIGHT["identity_function"]}
-QUICK = "\nc.JudgedExecute.call_seconds = 1\nc.JudgedExecute.submission_seconds = 8\n"
+QUICK = (
+    "\nc.JudgedExecute.call_seconds = 1\nc.JudgedExecute.cell_seconds = 4\n"
+    "c.JudgedExecute.submission_seconds = 30\n"
+)
 START = "import sys; from utils.commands.{} import main; sys.exit(main(sys.argv[1:]))"
 
 

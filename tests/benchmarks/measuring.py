@@ -1,8 +1,7 @@
 """Measure several things in turn and write the ratios as Markdown tables.
 
 Two things are compared by the ratio of what they took in the same round, one right after the other,
-so that other load on the machine affects both. A figure is the median of these ratios over several
-rounds, with the lowest and the highest.
+so that other load on the machine affects both. A figure is the median over several rounds.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def _install(peer: Peer) -> None:
             # The course and its packages come last, so that the peer's own versions count.
             packages = Path(str(metadata.distribution("numpy").locate_file(""))).resolve()
             (peer.site / "course.pth").write_text(f"{packages}\n{ROOT}\n", encoding="utf-8")
-    except OSError as error:  # no interpreter: venv has printed the reason
+    except OSError as error:
         print(f"the environment could not be made: {error}", file=sys.stderr)
     finally:  # after Ctrl-C, too
         if not installed:

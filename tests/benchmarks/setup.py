@@ -1,7 +1,7 @@
 """Set-up: the front door's first and second call, with pip and with uv; imports.
 
 A first call makes `.venv` in a fresh copy of the course, with an empty cache of downloads, so that
-the network counts. All calls are `check --help`, which itself does next to nothing.
+the network counts. All calls are `check --help`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Training: `TwoLayerNet` 784-50-10 in mini-batches of 100, learning rate 0.5.
 
-All learners start from the same parameters, take the same mini-batches and keep the loss of every
-step. The clock starts at the end of a turn's first step, so that setting up and shuffling do not
-count.
+All learners start from the same parameters, take the same mini-batches and keep the losses. The
+clock starts at the end of a turn's first step, so that setting up does not count.
 """
 
 from __future__ import annotations

@@ -81,4 +81,4 @@ def test_the_demo_runs_where_nothing_fences_submissions_in(capsys, monkeypatch):
 
 def test_the_demo_takes_no_arguments(capsys):
     assert demo.main(["--fast"]) == 2
-    assert "no arguments" in capsys.readouterr().out
+    assert "no arguments" in capsys.readouterr().err

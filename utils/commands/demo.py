@@ -31,7 +31,8 @@ SOURCE = Path("solutions") / PROBLEM_SET / f"{PROBLEM_SET}.ipynb"
 # An endless loop is in the simulated class, too, and nobody wants to wait for it.
 LIMITS = """
 c.JudgedExecute.call_seconds = 1
-c.JudgedExecute.submission_seconds = 20
+c.JudgedExecute.cell_seconds = 4
+c.JudgedExecute.submission_seconds = 30
 c.Execute.timeout = 5
 c.NbGraderAPI.logfile = ""
 """

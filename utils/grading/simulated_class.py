@@ -65,6 +65,7 @@ PS1_OUTPUT_LAYER = (
         "akiko",
         "right, as in the lecture",
         _softmax(
+            "a = a * 1.0",
             "e = np.exp(a - np.max(a, axis=-1, keepdims=True))",
             "return e / np.sum(e, axis=-1, keepdims=True)",
         ),
@@ -151,7 +152,7 @@ PS1_OUTPUT_LAYER = (
         "olga",
         "right, with her claims judged",
         _softmax(
-            "shifted = a - a.max(axis=-1, keepdims=True)",
+            "shifted = a - 1.0 * a.max(axis=-1, keepdims=True)",
             "return np.exp(shifted) / np.exp(shifted).sum(axis=-1, keepdims=True)",
         )
         | {
@@ -166,6 +167,7 @@ PS1_OUTPUT_LAYER = (
         {
             "identity_function": "import warnings\nwarnings.warn('to be sure')\n" + IDENTITY,
             "softmax": "def softmax(a):\n    print('softmax of', a.shape)\n"
+            "    a = a * 1.0\n"
             "    e = np.exp(a - np.max(a, axis=-1, keepdims=True))\n"
             "    return e / np.sum(e, axis=-1, keepdims=True)\n",
             "written_answer": "**a.** False.\n\n**b.** False.",

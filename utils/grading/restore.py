@@ -310,12 +310,6 @@ def _likeliest(
     return max(reversed(releases), key=agreement)
 
 
-def _grade_id(cell: Mapping[str, Any]) -> str:
-    marks = cell["metadata"].get("nbgrader")
-    name = marks.get("grade_id") if isinstance(marks, dict) else None
-    return name if isinstance(name, str) else ""
-
-
 def _named(cells: Sequence[Cell], course: Sequence[SourceCell]) -> list[tuple[str, Cell]]:
     """Return a submission's cells with their grade ids.
 

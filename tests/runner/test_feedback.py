@@ -365,7 +365,8 @@ SLOW = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("source", SLOW.values(), ids=SLOW)
-def test_a_text_that_takes_long_is_shown_as_plain_text_and_the_next_as_usual(source):
+def test_a_text_that_takes_long_is_shown_as_plain_text_and_the_next_as_usual(source, monkeypatch):
+    monkeypatch.setattr(rendering, "PIECE_SECONDS", 0.5)  # on a fast machine, too, they take longer
     cells = [new_markdown_cell(text) for text in (source, "*emphasis*")]
     page = feedback.page(new_notebook(cells=cells))[0]
     assert rendering.PLAIN in page
@@ -375,7 +376,9 @@ def test_a_text_that_takes_long_is_shown_as_plain_text_and_the_next_as_usual(sou
 
 
 @pytest.mark.slow
-def test_a_page_of_many_slow_texts_comes_to_an_end():
+def test_a_page_of_many_slow_texts_comes_to_an_end(monkeypatch):
+    monkeypatch.setattr(rendering, "PIECE_SECONDS", 0.5)
+    monkeypatch.setattr(rendering, "PAGE_SECONDS", 2.0)
     cells = [new_markdown_cell(f"{number}" + SLOW["links"]) for number in range(200)]
     assert feedback.page(new_notebook(cells=cells))[0].count(rendering.PLAIN) == 200
 

@@ -59,9 +59,9 @@ c.Execute.error_on_timeout = {
 # `SubmissionExporter` reads what was handed in, `RestoreCells` goes first, `JudgedExecute` takes
 # the place of `Execute`; the rest is nbgrader's.
 # nbgrader's `validate` uses `Execute` all the same.
-c.Autograde.exporter_class = "utils.grading.steps.SubmissionExporter"
+c.Autograde.exporter_class = "utils.grading.nbgrader_steps.SubmissionExporter"
 c.Autograde.sanitize_preprocessors = [
-    "utils.grading.steps.RestoreCells",
+    "utils.grading.nbgrader_steps.RestoreCells",
     "nbgrader.preprocessors.ClearOutput",
     "nbgrader.preprocessors.DeduplicateIds",
     "nbgrader.preprocessors.OverwriteKernelspec",
@@ -69,7 +69,7 @@ c.Autograde.sanitize_preprocessors = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 c.Autograde.autograde_preprocessors = [
-    "utils.grading.steps.JudgedExecute",
+    "utils.grading.nbgrader_steps.JudgedExecute",
     "nbgrader.preprocessors.IgnorePattern",
     "nbconvert.preprocessors.ClearMetadataPreprocessor",
     "nbgrader.preprocessors.LimitOutput",
@@ -92,25 +92,25 @@ c.JudgedExecute.problem_sets = {}
 
 # A student's notebook may hold HTML, and staff look at it while logged in: on the pages of the
 # formgrader and of `nbgrader generate_feedback`, nothing of it runs or loads anything.
-c.HTMLExporter.preprocessors = ["utils.grading.steps.SafePage"]
+c.HTMLExporter.preprocessors = ["utils.grading.nbgrader_steps.SafePage"]
 c.HTMLExporter.sanitize_html = True
 # --- end of the judge's part ----------------------------------------------------------------------
 
 # A submission made from an earlier release has not been edited: what is handed out is remembered.
-c.GenerateAssignment.preprocessors.append("utils.grading.releases.RememberRelease")
+c.GenerateAssignment.preprocessors.append("utils.grading.course.releases.RememberRelease")
 
 # --- After grading -------------------------------------------------------------------------------
 # The page that a student gets shows no hidden test's source or expected values.
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",
-    "utils.grading.steps.HideHiddenTests",
+    "utils.grading.nbgrader_steps.HideHiddenTests",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
 
 # What a late day costs; the deadline is the problem set's due date in the gradebook. Single
 # students' later deadlines: a CSV file with the columns student, problem_set, new_deadline. A date
 # without a time is until the end of that day.
-c.AssignLatePenalties.plugin_class = "utils.grading.late.LatePolicy"
+c.AssignLatePenalties.plugin_class = "utils.grading.course.lateness.LatePolicy"
 c.LatePolicy.percent_per_day = 0  # of the score, for every day begun
 c.LatePolicy.grace_minutes = 10
 c.LatePolicy.extensions = str(ROOT / RUN_TIME / "extensions.csv")
@@ -124,5 +124,5 @@ c.LatePolicy.time_zone = "UTC"  # of deadlines in that file that name none, such
 # For another system, give `c.FileNameCollectorPlugin.named_regexp` the groups `student_id` and
 # `file_id`; it is matched with a file's path in the zip file and a slash before it.
 c.ZipCollectApp.downloaded_directory = os.path.join(RUN_TIME, "downloaded")
-c.ZipCollectApp.extractor_plugin = "utils.grading.extract.Extractor"
-c.ZipCollectApp.collector_plugin = "utils.grading.collect.Collector"
+c.ZipCollectApp.extractor_plugin = "utils.grading.course.unpack.Extractor"
+c.ZipCollectApp.collector_plugin = "utils.grading.course.collect.Collector"

@@ -8,14 +8,13 @@ import pytest
 
 from tests.problem_sets.grading import ROOT, PlainCourse
 from utils.commands.build import (
-    CONFIG,
     BuildError,
     build_assignments,
-    load_config,
     problem_sets,
     without_source,
 )
-from utils.grading import releases
+from utils.grading.course import releases
+from utils.system import CONFIG, load_config
 
 
 def tree(folder: Path) -> dict[str, bytes]:

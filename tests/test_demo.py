@@ -7,7 +7,7 @@ import pytest
 
 from utils.commands import demo
 from utils.grading import simulated_class
-from utils.grading.execute import NotFenced
+from utils.grading.judge.grade_notebook import NotFenced
 
 pytestmark = [
     pytest.mark.slow,
@@ -71,7 +71,7 @@ def test_the_demo_runs_where_nothing_fences_submissions_in(capsys, monkeypatch):
     students = [one for one in simulated_class.PS1_OUTPUT_LAYER if one.name in some]
     monkeypatch.setattr(simulated_class, "PS1_OUTPUT_LAYER", tuple(students))
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr("utils.grading.execute.fence", no_fence)
+    monkeypatch.setattr("utils.grading.judge.grade_notebook.fence", no_fence)
     table, printed = run(capsys)
     assert "nbgrader grades it" in printed
     assert set(table) == some

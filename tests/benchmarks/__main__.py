@@ -23,8 +23,9 @@ from pathlib import Path
 
 from tests.benchmarks import peers
 from tests.benchmarks.measuring import ROOT, CommandFailed, Size, end
-from utils.commands import new_parser, positive, processors
+from utils.commands import new_parser, positive
 from utils.mnist import cache_folder
+from utils.system import processors
 
 README = ROOT / "tests" / "benchmarks" / "README.md"
 QUICK = 0.1  # the share of steps, images and submissions with --quick

@@ -253,8 +253,8 @@ def _run_cells(name: str, folder: str, count: str) -> None:
     """Run the cells of the solved problem set `count` times by the judge or by nbgrader."""
     names = {"assignment": NAME, "student": "someone", "notebook": NAME}
     resources: dict[str, Any] = {"nbgrader": names, "metadata": {"path": folder}}
-    from utils.grading.execute import fence, run_notebook  # slow to import
-    from utils.grading.sandbox import Order
+    from utils.grading.judge.grade_notebook import fence, run_notebook  # slow to import
+    from utils.grading.sandbox.supervisor import Order
 
     if name == JUDGE:  # the first step that the course's configuration gives to `autograde`
         config: Config = PyFileConfigLoader(CONFIG, str(ROOT)).load_config()

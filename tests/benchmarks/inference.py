@@ -15,8 +15,8 @@ import numpy as np
 from tests.benchmarks import peers
 from tests.benchmarks.measuring import Figure, Size, figures, in_turn, threads
 from utils import networks
-from utils.commands import processors
 from utils.mnist import load_mnist
+from utils.system import processors
 from utils.timing import time_per_image
 from utils.weights import load_weights
 

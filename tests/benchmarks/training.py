@@ -18,10 +18,10 @@ from sklearn.neural_network import MLPClassifier
 
 from tests.benchmarks import peers
 from tests.benchmarks.measuring import Figure, Size, figures, in_turn, say, table, threads
-from utils.commands import processors
 from utils.functions import accuracy, sigmoid
 from utils.mnist import data_source, load_mnist
 from utils.networks import TwoLayerNet
+from utils.system import processors
 from utils.training import SGD, History, train
 
 try:

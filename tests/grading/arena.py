@@ -158,7 +158,7 @@ class Arena:
             self.listen(socket.AF_UNIX, str(TOP / "socket")),
             self.listen(socket.AF_UNIX, f"\0{abstract}"),
         ]
-        from utils.grading.nursery import NURSERY
+        from utils.grading.judge.fork_server import NURSERY
 
         NURSERY.connect()
         self.names = {
@@ -242,9 +242,9 @@ def main(fence: str, user: str, wanted: list[str]) -> None:
     import hostile
     import nbformat
 
-    from utils.grading import execute
-    from utils.grading.nursery import NURSERY
-    from utils.grading.sandbox import Limits
+    from utils.grading.judge import grade_notebook
+    from utils.grading.judge.fork_server import NURSERY
+    from utils.grading.sandbox.supervisor import Limits
 
     if why := NURSERY.why_not(fence):
         print(json.dumps({"skip": why}), flush=True)
@@ -265,7 +265,7 @@ def main(fence: str, user: str, wanted: list[str]) -> None:
                 cells = fixture_course.course(arena.fill_in(case.judge))
             case.answers = {name: arena.fill_in(text) for name, text in case.answers.items()}
             limits = Limits(**{"call_seconds": 5.0, "submission_seconds": 60.0} | case.limits)
-            notebook, outcome = execute.grade_notebook(case.file(), cells, limits)
+            notebook, outcome = grade_notebook.grade_notebook(case.file(), cells, limits)
             shown = json.dumps(notebook.cells if notebook else [])
             printed = "".join(
                 output.get("text", "")
@@ -295,7 +295,7 @@ def main(fence: str, user: str, wanted: list[str]) -> None:
         except BaseException:
             result["error"] = traceback.format_exc()
         result["seconds"] = round(time.monotonic() - start, 2)
-        _, after = execute.grade_notebook(honest, course, Limits())
+        _, after = grade_notebook.grade_notebook(honest, course, Limits())
         state = arena.state()
         result |= {
             "honest": after.score,

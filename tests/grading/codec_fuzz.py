@@ -29,13 +29,13 @@ from numpy.lib.array_utils import byte_bounds
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from utils import checks
-from utils.grading import wire
-from utils.grading import wire_format as form
-from utils.grading.link import SharedHeap
-from utils.grading.sandbox import Limits
-from utils.grading.stand_ins import StudentError
-from utils.grading.submission import Start, Submission
-from utils.grading.wire import CannotCross, WireError
+from utils.grading.judge.student_client import Start, Submission
+from utils.grading.remote import codec
+from utils.grading.remote import codec_format as form
+from utils.grading.remote.codec import CannotCross, WireError
+from utils.grading.remote.connection import SharedHeap
+from utils.grading.remote.proxies import StudentError
+from utils.grading.sandbox.supervisor import Limits
 
 HANGS = 120  # seconds after which a message counts as one that never ends: far beyond any that does
 STALE = b"\xa5"  # what freed memory is filled with
@@ -63,9 +63,9 @@ def shared_heap(first):
     mine = [np.arange(6.0).reshape(2, 3), [1, 2], {"a": 1}, {1}, bytearray(b"ab"), print]
     if first == 0:
         mine.append(np.random.default_rng(1))
-    wire.unpack(b"".join(wire.pack(mine, heap)), peer)
+    codec.unpack(b"".join(codec.pack(mine, heap)), peer)
     theirs = [np.ones(4, bool), {"b": [2]}, len]
-    wire.unpack(b"".join(wire.pack(theirs, peer)), heap)
+    codec.unpack(b"".join(codec.pack(theirs, peer)), heap)
     return heap, peer, mine
 
 
@@ -209,7 +209,7 @@ class Writer:
         parts = (("state", (("state", numbers[0]), ("inc", numbers[1]))),)
         parts += (("has_uint32", numbers[2]), ("uinteger", numbers[3]))
         out = bytearray()
-        wire.Encoder(Heap(0)).value(out, ("os" if self.rarely() else "PCG64", parts), 1)
+        codec.Encoder(Heap(0)).value(out, ("os" if self.rarely() else "PCG64", parts), 1)
         return bytes(out)
 
     def content(self, kind, known):
@@ -278,9 +278,9 @@ NO_DATE = OverflowError, ValueError, DeprecationWarning
 
 def look_at(value):
     """Do what a test does with a value."""
-    wire.short(value)
+    codec.short(value)
     for part in value if type(value) in (tuple, list) else [value]:
-        wire.short(part)
+        codec.short(part)
         if type(part) is np.ndarray and part.size < 1000:
             part.copy(), part == part
             with contextlib.suppress(*NO_DATE):
@@ -318,7 +318,7 @@ def read(data, heap):
     """Read a message of any origin, and send back what came of it."""
     faulthandler.dump_traceback_later(HANGS, exit=True)
     try:
-        value = wire.unpack(data, heap)[0]
+        value = codec.unpack(data, heap)[0]
     except WireError:
         SEEN["refused"] += 1
         return False
@@ -329,7 +329,7 @@ def read(data, heap):
         look_at(value)
     assert is_consistent(heap), "the heap's books are wrong"
     with contextlib.suppress(CannotCross):
-        sent = b"".join(wire.pack(value, heap, heap.unused()))
+        sent = b"".join(codec.pack(value, heap, heap.unused()))
         assert STALE * 2 not in sent, "memory that was never written was sent"
         SEEN["answered"] += 1
     return True
@@ -399,7 +399,7 @@ def fuzz_mutated(examples):
         heap, peer, _ = shared_heap(first)
         for thing in peer.things.values():
             thing.digest = b""  # so that there are updates in the message
-        data = b"".join(wire.pack([pool[i] for i in chosen], peer))
+        data = b"".join(codec.pack([pool[i] for i in chosen], peer))
         fill_free_memory()
         if read(data, heap):
             for change in spoilings:
@@ -445,13 +445,13 @@ def answer_all(sock, spoilings):
         while True:
             head = sock.recv(8, socket.MSG_WAITALL)
             size = struct.unpack("<Q", head)[0]
-            message, _ = wire.unpack(sock.recv(size, socket.MSG_WAITALL), heap)
+            message, _ = codec.unpack(sock.recv(size, socket.MSG_WAITALL), heap)
             verb, token, args = message
             value = {"names": ("softmax",), "get": (("softmax", softmax),)}.get(verb)
             if verb == "call":
                 args[1][0][...] = 0
                 value = np.zeros(2)
-            data = b"".join(wire.pack(("done", token, (value, "", ())), heap))
+            data = b"".join(codec.pack(("done", token, (value, "", ())), heap))
             change = spoilings.get(question, [])
             data = spoil(data, [(how, where, what) for how, where, what in change])
             sock.sendall(struct.pack("<Q", len(data)) + data)

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from utils.grading import sandbox
-from utils.grading.nursery import NURSERY, start_process
-from utils.grading.sandbox import Limits, Order
-from utils.grading.submission import Submission
+from utils.grading.judge.fork_server import NURSERY, start_process
+from utils.grading.judge.student_client import Submission
+from utils.grading.sandbox import supervisor
+from utils.grading.sandbox.supervisor import Limits, Order
 
 
 @pytest.fixture(scope="session")
 def fence() -> str:
     """The fence that stands on this machine."""
-    if not sandbox.LINUX:
+    if not supervisor.LINUX:
         pytest.skip("submissions are graded on Linux")
     found = NURSERY.fence()
     if not found:

@@ -527,7 +527,7 @@ for path in ("@gradebook@", "gradebook.db", "../gradebook.db"):
 """),
     Case("solutions and others' work", before="""
 for path in ("@solutions@", "@other@", "@repository@/utils/functions.py",
-             "@repository@/utils/grading/judge.py", "@repository@/.git/HEAD",
+             "@repository@/utils/grading/judge/judge.py", "@repository@/.git/HEAD",
              "@repository@/utils/__pycache__/functions.cpython-311.pyc"):
     try: print("GOT-IT", open(path, "rb").read(80))
     except OSError: pass
@@ -1171,7 +1171,8 @@ for path in ["@repository@/utils/functions.py", "@repository@/utils/layers.py",
 """}),
     Case("importing the grader", before="""
 import sys
-for name in ("utils.grading", "utils.grading.judge", "utils.grading.restore", "utils.commands"):
+for name in ("utils.grading", "utils.grading.judge.judge", "utils.grading.notebook.restore",
+             "utils.commands"):
     try: __import__(name); print("GOT-IT", name)
     except ImportError: pass
 if any(name.startswith("utils.grading") for name in sys.modules): print("GOT-IT")

@@ -13,9 +13,11 @@ import nbformat
 import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook
 
-from utils.grading import archives, feedback, reading, report, similarity, source
-from utils.grading.archives import BadArchive, Budget, unpack
-from utils.grading.tables import plain, same
+from utils.grading.course import archives
+from utils.grading.course.archives import BadArchive, Budget, unpack
+from utils.grading.notebook import reading, source
+from utils.grading.reports import feedback, report, similarity
+from utils.grading.text_files import plain, same
 
 PILED = "a" + "\u0301" * 100_000 + "\u0327" * 100_000
 

@@ -15,9 +15,10 @@ import pytest
 from tests.grading import fixture_course as fixture
 from tests.problem_sets.grading import check_states, execute, submission
 from utils import checks
-from utils.grading import answers, restore, source, wire
-from utils.grading.reading import MAX_CODE, Unreadable, read
-from utils.grading.restore import without_hidden_tests
+from utils.grading.notebook import answers, restore, source
+from utils.grading.notebook.reading import MAX_CODE, Unreadable, read
+from utils.grading.notebook.restore import without_hidden_tests
+from utils.grading.remote import codec
 
 # Sets within sets ---------------------------------------------------------------------------------
 
@@ -48,8 +49,8 @@ def test_comparisons_within_comparisons_do_not_multiply(count, levels):
     if count**levels > 100_000:  # the inner ones alone are as bad, and shorter
         levels = 3
     data = struct.pack("<II", 0, 0) + nested(count, levels)
-    with pytest.raises(wire.WireError, match="the same hash"):
-        wire.unpack(data, wire.Heap(0))
+    with pytest.raises(codec.WireError, match="the same hash"):
+        codec.unpack(data, codec.Heap(0))
 
 
 @pytest.mark.parametrize(
@@ -62,8 +63,8 @@ def test_comparisons_within_comparisons_do_not_multiply(count, levels):
     ],
 )
 def test_sets_whose_elements_happen_to_collide_cross(value):
-    data = b"".join(wire.pack(value, wire.Heap(1)))
-    assert wire.unpack(data, wire.Heap(0))[0] == value
+    data = b"".join(codec.pack(value, codec.Heap(1)))
+    assert codec.unpack(data, codec.Heap(0))[0] == value
 
 
 def record(number, kind, content):
@@ -72,14 +73,14 @@ def record(number, kind, content):
 
 def test_lists_in_lists_in_many_ways_are_refused_before_they_take_long():
     """The search for endless containers takes a step for each part of each, in every sweep."""
-    count = wire.MAX_RECORDS - 10
+    count = codec.MAX_RECORDS - 10
     records = [record(3, "l", bytes(4))]
     records += [
         record(2 * n + 3, "l", struct.pack("<IBQ", 1, ord("x"), 2 * n + 1)) for n in range(1, count)
     ]
     data = struct.pack("<II", 0, count) + b"".join(records) + b"N"
-    with pytest.raises(wire.WireError, match="nested in too many ways"):
-        wire.unpack(data, wire.Heap(0))
+    with pytest.raises(codec.WireError, match="nested in too many ways"):
+        codec.unpack(data, codec.Heap(0))
 
 
 # Text that takes long to search -------------------------------------------------------------------
@@ -249,8 +250,8 @@ def test_a_submission_of_all_these_is_graded(fence):
     right = fixture.submission("", "", softmax=answer)
     right.cells += [nbformat.v4.new_code_cell("# BEGIN HIDDEN TESTS\n" * 40_000)]
     right.cells += [nbformat.v4.new_code_cell("#" + EMPTY_LINES)]
-    from utils.grading.execute import grade_notebook
-    from utils.grading.sandbox import Limits
+    from utils.grading.judge.grade_notebook import grade_notebook
+    from utils.grading.sandbox.supervisor import Limits
 
     limits = Limits(call_seconds=10.0, submission_seconds=60.0)
     data = nbformat.writes(right).encode()

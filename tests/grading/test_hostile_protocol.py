@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from tests.grading import fixture_course as fixture
-from utils.grading import execute
-from utils.grading.judge import Judge
-from utils.grading.sandbox import Limits
+from utils.grading.judge import grade_notebook
+from utils.grading.judge.judge import Judge
+from utils.grading.sandbox.supervisor import Limits
 
 WRONG = "def softmax(a):\n    return np.zeros(np.shape(a))"
 DOUBLE = 3.0  # what is left if softmax is wrong
@@ -91,10 +91,10 @@ CASES = {
     ),
     "an exception in line 10^6000": softmax(
         "raise ValueError",
-        "describe = sys.modules['utils.grading.student'].describe_error\n"
+        "describe = sys.modules['utils.grading.judge.student_process'].describe_error\n"
         "def forged(error):\n"
         "    found = list(describe(error)); found[4] = 10**4000; return tuple(found)\n"
-        "sys.modules['utils.grading.student'].describe_error = forged\n",
+        "sys.modules['utils.grading.judge.student_process'].describe_error = forged\n",
     ),
     "a warning in line 10^4000": softmax(
         "link.warned.append(('UserWarning', 'x', 10**4000))\nreturn np.zeros(np.shape(a))"
@@ -162,7 +162,7 @@ def grade(answers, after="", **limits):
     """Return the notebook and what became of it."""
     limits = Limits(**{"call_seconds": 10.0, "submission_seconds": 60.0} | limits)
     file = nbformat.writes(fixture.submission("", after, **answers)).encode()
-    return execute.grade_notebook(file, fixture.course(), limits)
+    return grade_notebook.grade_notebook(file, fixture.course(), limits)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from utils.grading import wire
-from utils.grading.link import Ended, Link, SharedHeap
-from utils.grading.wire import WireError
+from utils.grading.remote import codec
+from utils.grading.remote.codec import WireError
+from utils.grading.remote.connection import Ended, Link, SharedHeap
 
 
 class Side(Link):
@@ -86,7 +86,7 @@ def test_the_watch_is_asked_between_many_short_questions(ends):
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\xff" * 30, bytes(8) + b"?", bytes(8) + b"N", b"".join(wire.pack((), SharedHeap(1)))],
+    [b"", b"\xff" * 30, bytes(8) + b"?", bytes(8) + b"N", b"".join(codec.pack((), SharedHeap(1)))],
 )
 def test_after_a_fault_the_connection_is_of_no_more_use(ends, data):
     link, peer = ends
@@ -94,7 +94,7 @@ def test_after_a_fault_the_connection_is_of_no_more_use(ends, data):
     send_raw(peer, data)
     with pytest.raises(WireError) as first:
         link.receive()
-    send_raw(peer, b"".join(wire.pack(("done", bytes(8), ()), peer.heap)))
+    send_raw(peer, b"".join(codec.pack(("done", bytes(8), ()), peer.heap)))
     for use in (link.receive, lambda: link.send("x", bytes(8), ()), lambda: link.ask("x")):
         with pytest.raises(WireError) as again:
             use()

@@ -15,9 +15,10 @@ from nbgrader.utils import determine_grade
 
 from tests.formgrader import formgrader
 from tests.grading import fixture_course as fixture
-from utils.grading import execute, restore
-from utils.grading.course import find_course
-from utils.grading.sandbox import Limits, Order
+from utils.grading.course.settings import find_course
+from utils.grading.judge import grade_notebook
+from utils.grading.notebook import restore
+from utils.grading.sandbox.supervisor import Limits, Order
 from utils.grading.simulated_class import (
     HOSTILE_PS1_OUTPUT_LAYER,
     PS1_OUTPUT_LAYER,
@@ -173,7 +174,7 @@ def test_every_honest_submission_has_the_same_score_by_our_own_path(course):
     compared = 0
     for name in sorted(found.keys() - UNREADABLE.keys()):
         path = course / "grading" / "submitted" / name / PS1 / f"{PS1}.ipynb"
-        _, outcome = execute.grade_notebook(path.read_bytes(), cells, limits)
+        _, outcome = grade_notebook.grade_notebook(path.read_bytes(), cells, limits)
         ours = {test: verdict["points"] for test, verdict in outcome.tests.items()}
         assert {test: found[name][test] for test in ours} == ours, name
         compared += len(ours)
@@ -262,7 +263,7 @@ def test_where_plain_nbgrader_is_wrong_the_judge_is_right(fence, test, answer, w
     for judged in (False, True):
         notebook, _ = restore.restore(copy.deepcopy(source), restore.cells_of_notebook(source))
         if judged:
-            execute.run_notebook(notebook, Order(Limits(), fence))
+            grade_notebook.run_notebook(notebook, Order(Limits(), fence))
         else:
             Execute().preprocess(notebook, {"metadata": {"path": os.getcwd()}})
         (cell,) = [

@@ -9,10 +9,12 @@ import pytest
 from nbgrader.utils import determine_grade
 
 from tests.problem_sets.grading import read, sources
-from utils.grading import checking, execute, restore, source
-from utils.grading.nursery import nursery_for
-from utils.grading.restore import Unreadable
-from utils.grading.sandbox import Limits
+from utils.grading.judge import grade_notebook
+from utils.grading.judge.fork_server import nursery_for
+from utils.grading.notebook import restore, source
+from utils.grading.notebook.restore import Unreadable
+from utils.grading.run import check
+from utils.grading.sandbox.supervisor import Limits
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("fence")]
 
@@ -338,21 +340,21 @@ SAME: dict[str, Callable[[Notebook], None]] = {
 }
 
 
-def both(data: bytes, name: str, fence: str) -> tuple[dict[str, Any], execute.Outcome]:
+def both(data: bytes, name: str, fence: str) -> tuple[dict[str, Any], grade_notebook.Outcome]:
     """Return what `check` and what `grade` say of a file."""
 
-    def start(plots: bool) -> tuple[str, checking.Judging]:
+    def start(plots: bool) -> tuple[str, check.Judging]:
         return fence, nursery_for([{"source": "plt" if plots else ""}]).judge
 
-    checked = checking.run(data, "some work", {}, start)
+    checked = check.run(data, "some work", {}, start)
     released = read("assignments", name)
     course = restore.cells_of_notebook(read("solutions", name), released)
     hashes = frozenset(restore.hashes_of(released))
-    _, outcome = execute.grade_notebook(data, course, Limits(), released=hashes)
+    _, outcome = grade_notebook.grade_notebook(data, course, Limits(), released=hashes)
     return checked, outcome
 
 
-def agree(checked: dict[str, Any], outcome: execute.Outcome) -> None:
+def agree(checked: dict[str, Any], outcome: grade_notebook.Outcome) -> None:
     """Check that both say the same of the visible tests, and of what was wrong."""
     visible = {test["name"]: test["points"] for test in checked["tests"]}
     assert visible == {n: t["points"] for n, t in outcome.tests.items() if not t["hidden"]}
@@ -458,9 +460,9 @@ NONE = {
 def test_what_is_no_notebook_gets_a_sentence(damage):
     data = damage(json.dumps(solved(NAMES[0])).encode())
     with pytest.raises(Unreadable) as refused:
-        checking.run(data, NAMES[0], {}, pytest.fail)
+        check.run(data, NAMES[0], {}, pytest.fail)
     assert 10 < len(str(refused.value)) < 300
-    _, outcome = execute.grade_notebook(data, [])
+    _, outcome = grade_notebook.grade_notebook(data, [])
     assert outcome.status == "unreadable"
     assert str(refused.value) in outcome.notes[0]
 
@@ -473,8 +475,8 @@ def test_a_byte_order_mark_and_other_line_ends_change_nothing(fence):
 
 
 def test_another_notebook_has_nothing_to_check():
-    with pytest.raises(checking.NothingToCheck, match="problem set"):
-        checking.run(json.dumps({"cells": [plain("x = 1")]}).encode(), "x", {}, pytest.fail)
+    with pytest.raises(check.NothingToCheck, match="problem set"):
+        check.run(json.dumps({"cells": [plain("x = 1")]}).encode(), "x", {}, pytest.fail)
 
 
 def test_what_the_course_handed_out_earlier_is_not_the_students_change():

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.grading import results
-from utils.grading.judge import CHECKS_MIME
-from utils.grading.results import Malformed, fit, read
-from utils.grading.sandbox import Limits
+from utils.grading.judge import results
+from utils.grading.judge.judge import CHECKS_MIME
+from utils.grading.judge.results import Malformed, fit, read
+from utils.grading.sandbox.supervisor import Limits
 
 CELLS = [
     {"kind": "student", "label": "a", "source": ""},

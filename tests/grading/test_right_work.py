@@ -11,9 +11,11 @@ import pytest
 from nbformat import NotebookNode
 
 from tests.grading import fixture_course as fixture
-from utils.grading import execute, restore, steps
-from utils.grading.execute import Outcome
-from utils.grading.sandbox import Limits
+from utils.grading import nbgrader_steps
+from utils.grading.judge import grade_notebook
+from utils.grading.judge.grade_notebook import Outcome
+from utils.grading.notebook import restore
+from utils.grading.sandbox.supervisor import Limits
 
 pytestmark = pytest.mark.usefixtures("fence")
 
@@ -172,7 +174,7 @@ RIGHT_WORK = [
 
 def grade(notebook: NotebookNode, **limits: Any) -> tuple[NotebookNode, Outcome]:
     content = nbformat.writes(notebook).encode()
-    return execute.grade_notebook(content, fixture.course(), Limits(**limits))
+    return grade_notebook.grade_notebook(content, fixture.course(), Limits(**limits))
 
 
 def shown(notebook: NotebookNode) -> str:
@@ -268,7 +270,9 @@ def test_a_test_may_use_what_a_hidden_one_above_it_defines():
     cells = {c.metadata.nbgrader.grade_id: c for c in source.cells if "nbgrader" in c.metadata}
     cells["test_double"].source = "assert double(len(hidden_input)) == 8\n3.0"
     notebook, _ = restore.restore(source, restore.cells_of_notebook(source))
-    outcome = execute.run_notebook(notebook, execute.Order(Limits(), execute.fence()))
+    outcome = grade_notebook.run_notebook(
+        notebook, grade_notebook.Order(Limits(), grade_notebook.fence())
+    )
     assert outcome.tests["test_double"]["points"] == 3
 
 
@@ -276,7 +280,7 @@ def test_a_test_may_use_what_a_hidden_one_above_it_defines():
 
 
 def test_limits_of_a_problem_set_stand_before_the_courses():
-    step = steps.JudgedExecute(
+    step = nbgrader_steps.JudgedExecute(
         call_seconds=3.0, memory=1 << 29, problem_sets={"ps5": {"call_seconds": 60.0}}
     )
     assert step.limits("ps1") == Limits(call_seconds=3.0, memory=1 << 29)
@@ -291,20 +295,20 @@ def test_a_limit_that_is_none_is_refused(value):
 
 def test_without_fences_nothing_is_run_unless_asked(monkeypatch):
     reasons = {"namespaces": "unshare: Operation not permitted", "landlock": "the kernel has none"}
-    monkeypatch.setattr(execute.NURSERY, "_fences", reasons)
+    monkeypatch.setattr(grade_notebook.NURSERY, "_fences", reasons)
     content = nbformat.writes(fixture.submission()).encode()
-    with pytest.raises(execute.NotFenced) as refused:
-        execute.grade_notebook(content, fixture.course())
+    with pytest.raises(grade_notebook.NotFenced) as refused:
+        grade_notebook.grade_notebook(content, fixture.course())
     for words in (*reasons.values(), "doctor", "--unsafe"):
         assert words in str(refused.value)
-    _, outcome = execute.grade_notebook(content, fixture.course(), unsafe=True)
+    _, outcome = grade_notebook.grade_notebook(content, fixture.course(), unsafe=True)
     assert outcome.score == fixture.POINTS
 
 
 def test_elsewhere_the_ways_that_work_are_named(monkeypatch):
-    monkeypatch.setattr(execute.sandbox, "LINUX", False)
-    with pytest.raises(execute.NotFenced) as refused:
-        execute.fence(unsafe=True)
+    monkeypatch.setattr(grade_notebook.sandbox, "LINUX", False)
+    with pytest.raises(grade_notebook.NotFenced) as refused:
+        grade_notebook.fence(unsafe=True)
     for words in ("Linux machine", "Windows Subsystem for Linux", "container"):
         assert words in str(refused.value)
 
@@ -312,9 +316,9 @@ def test_elsewhere_the_ways_that_work_are_named(monkeypatch):
 def test_the_rooms_can_be_imported_where_there_is_no_resource_module():
     code = (
         "import sys\nsys.modules['resource'] = sys.modules['fcntl'] = None\n"
-        "from utils.grading import execute\n"
-        "execute.sandbox.LINUX = False\n"
-        "try: execute.fence()\nexcept execute.NotFenced as error: print(error)"
+        "from utils.grading.judge import grade_notebook\n"
+        "grade_notebook.supervisor.LINUX = False\n"
+        "try: grade_notebook.fence()\nexcept grade_notebook.NotFenced as error: print(error)"
     )
     said = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120

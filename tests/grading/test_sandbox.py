@@ -11,11 +11,11 @@ from collections import deque
 
 import pytest
 
-from utils.grading import cgroups, sandbox, seccomp
-from utils.grading.nursery import NURSERY, Nursery
-from utils.grading.sandbox import Limits, Order, Process, Supervised
+from utils.grading.judge.fork_server import NURSERY, Nursery
+from utils.grading.sandbox import cgroups, seccomp, supervisor
+from utils.grading.sandbox.supervisor import Limits, Order, Process, Supervised
 
-pytestmark = pytest.mark.skipif(not sandbox.LINUX, reason="submissions are graded on Linux")
+pytestmark = pytest.mark.skipif(not supervisor.LINUX, reason="submissions are graded on Linux")
 
 BURN = """
 import time
@@ -90,7 +90,7 @@ def test_who_has_a_processor_has_no_more_time(fence, call):
 
 def _judge(nursery, fence, source, test, **limits):
     """Judge one cell of a student's by one test; return its points, and whether it was stopped."""
-    from utils.grading.source import about
+    from utils.grading.notebook.source import about
 
     cells = [
         {"kind": "student", "label": "1", "source": source},
@@ -131,7 +131,7 @@ def test_a_command_of_no_form_ends_everything(supervised, command):
 
 
 def test_a_supervisor_starts_only_so_many_processes(supervised, monkeypatch):
-    for _ in range(sandbox.MAX_STARTS):
+    for _ in range(supervisor.MAX_STARTS):
         supervised.start().close()
     with pytest.raises(OSError, match="80 processes are enough"):
         supervised.start()
@@ -141,7 +141,7 @@ def test_who_does_not_read_the_answers_is_not_waited_for(supervised):
     supervised.commands.setblocking(False)
     with contextlib.suppress(OSError):
         while True:
-            supervised.commands.send(sandbox.WAITED + bytes(8))
+            supervised.commands.send(supervisor.WAITED + bytes(8))
             time.sleep(0.0002)
     assert _answers(NURSERY)
 

@@ -10,7 +10,8 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
-from utils.grading.stand_ins import (
+from utils.grading.remote.codec import CannotCross
+from utils.grading.remote.proxies import (
     CallTimeout,
     Lost,
     OutOfTime,
@@ -18,7 +19,6 @@ from utils.grading.stand_ins import (
     StudentError,
     StudentThing,
 )
-from utils.grading.wire import CannotCross
 
 
 def same(a, b):

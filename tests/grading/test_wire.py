@@ -9,10 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from utils.grading import wire, wire_arrays, wire_decode, wire_encode
-from utils.grading.link import SharedHeap
-from utils.grading.wire import CannotCross, WireError, pack, unpack
-from utils.grading.wire_arrays import generator_state as generator_parts
+from utils.grading.remote import codec, codec_arrays, codec_decode, codec_encode
+from utils.grading.remote.codec import CannotCross, WireError, pack, unpack
+from utils.grading.remote.codec_arrays import generator_state as generator_parts
+from utils.grading.remote.connection import SharedHeap
 
 
 class Thing:
@@ -291,7 +291,7 @@ def array(dtype, shape, data):
 def INT(n):  # noqa: N802
     """An int as a value."""
     out = bytearray()
-    wire.Encoder(Heap(1)).value(out, n, 1)
+    codec.Encoder(Heap(1)).value(out, n, 1)
     return bytes(out)
 
 
@@ -409,8 +409,8 @@ def test_what_no_honest_sender_writes_is_refused(what):
 
 
 def test_long_messages_and_large_dicts_are_refused(monkeypatch):
-    monkeypatch.setattr(wire_encode, "MAX_BYTES", 1000)
-    monkeypatch.setattr(wire_decode, "MAX_BYTES", 1000)
+    monkeypatch.setattr(codec_encode, "MAX_BYTES", 1000)
+    monkeypatch.setattr(codec_decode, "MAX_BYTES", 1000)
     with pytest.raises(WireError, match="too long"):
         unpack(bytes(1001), Heap(0))
     with pytest.raises(CannotCross, match="at once"):
@@ -419,7 +419,7 @@ def test_long_messages_and_large_dicts_are_refused(monkeypatch):
     for value in (set(range(20_000)), dict.fromkeys(range(20_000))):
         with pytest.raises(CannotCross, match="of more than 16,384 elements"):
             pack(value, Heap(1))
-        monkeypatch.setattr(wire.Encoder, "check_hashed", lambda *_: None)
+        monkeypatch.setattr(codec.Encoder, "check_hashed", lambda *_: None)
         data = b"".join(pack(value, Heap(1)))
         monkeypatch.undo()
         with pytest.raises(WireError, match="too large"):
@@ -442,11 +442,11 @@ def test_extended_floats_that_no_processor_makes_are_refused(dtype, count):
 
 @pytest.mark.parametrize("dtype", ["<f16", ">f16", "<c32", ">c32"])
 def test_the_padding_of_extended_floats_is_never_sent(dtype):
-    if np.dtype(dtype).itemsize * 8 == np.finfo(np.longdouble).bits and not wire_arrays._EXTENDED:
+    if np.dtype(dtype).itemsize * 8 == np.finfo(np.longdouble).bits and not codec_arrays._EXTENDED:
         pytest.skip("they have no padding here")
     stale = np.arange(1, 4).astype(dtype)
     raw = stale.view(np.uint8)
-    wire_arrays._extended_bytes(raw, stale.dtype)[:, 10:] = 0xA5
+    codec_arrays._extended_bytes(raw, stale.dtype)[:, 10:] = 0xA5
     assert b"\xa5" in stale.tobytes()
     for value in (stale, stale[0], [stale[::2]], stale * 2):
         assert b"\xa5" not in b"".join(pack(value, Heap(0)))
@@ -474,7 +474,7 @@ def test_dicts_that_could_collide_are_limited_together():
 
 
 def test_what_is_shared_is_limited(monkeypatch):
-    for module in (wire_encode, wire_decode):
+    for module in (codec_encode, codec_decode):
         monkeypatch.setattr(module, "MAX_SHARED_BYTES", 10_000)
     heap, peer = Heap(0), Heap(1)
     kept = [np.ones(500), [0]]
@@ -482,7 +482,7 @@ def test_what_is_shared_is_limited(monkeypatch):
     with pytest.raises(CannotCross, match="shared"):
         pack(np.ones(1000), heap)
     there[1] += range(1000)  # what is shared already grows
-    monkeypatch.setattr(wire_encode, "MAX_SHARED_BYTES", 1 << 30)
+    monkeypatch.setattr(codec_encode, "MAX_SHARED_BYTES", 1 << 30)
     data = b"".join(pack(None, peer))
     with pytest.raises(WireError, match="shared"):
         unpack(data, heap)
@@ -563,7 +563,7 @@ def test_a_value_is_named_in_no_time_whatever_it_holds():
         "x" * 10**7,
         [[[[[1]]]]],
     ):
-        assert len(wire.short(value)) < 90
+        assert len(codec.short(value)) < 90
 
 
 @pytest.mark.parametrize("size", [10, 100_000])
@@ -607,7 +607,7 @@ def generator_state(**changes):
         )
 
     out = bytearray()
-    wire.Encoder(Heap(1)).value(out, (name, change(parts)), 1)
+    codec.Encoder(Heap(1)).value(out, (name, change(parts)), 1)
     return heap, message(b"N", record(2, "g", bytes(out))), rng
 
 

@@ -24,7 +24,7 @@ from nbformat.notebooknode import NotebookNode
 from nbgrader.utils import determine_grade, is_grade, is_solution
 
 from utils import checks
-from utils.commands.build import CONFIG
+from utils.system import CONFIG
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PLAIN = (

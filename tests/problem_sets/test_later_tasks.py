@@ -9,8 +9,8 @@ import pytest
 from tests.problem_sets.grading import execute, fill, read, scores, sources, submission
 from tests.problem_sets.tables import cells_of
 from tests.problem_sets.test_messages import order  # noqa: F401 - a fixture
-from utils.grading.execute import run_notebook
-from utils.grading.restore import cells_of_notebook, restore
+from utils.grading.judge.grade_notebook import run_notebook
+from utils.grading.notebook.restore import cells_of_notebook, restore
 
 NAME = "ps4_gradients"
 

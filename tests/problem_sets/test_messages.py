@@ -23,11 +23,11 @@ from tests.problem_sets.grading import (
 )
 from tests.problem_sets.tables import cells_of
 from utils import checks
-from utils.grading import sandbox
-from utils.grading.execute import run_notebook
-from utils.grading.nursery import NURSERY
-from utils.grading.restore import cells_of_notebook, restore
-from utils.grading.sandbox import Limits, Order
+from utils.grading.judge.fork_server import NURSERY
+from utils.grading.judge.grade_notebook import run_notebook
+from utils.grading.notebook.restore import cells_of_notebook, restore
+from utils.grading.sandbox import supervisor
+from utils.grading.sandbox.supervisor import Limits, Order
 
 
 class Mistake(NamedTuple):
@@ -375,7 +375,7 @@ def test_a_mistake_is_named_here(mistake):
 @pytest.fixture(scope="module")
 def order():
     """What a submission may use, and the fence that stands here."""
-    if not sandbox.LINUX:
+    if not supervisor.LINUX:
         pytest.skip("submissions are graded on Linux")
     NURSERY.close()
     if not (fence := NURSERY.fence()):

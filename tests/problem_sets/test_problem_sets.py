@@ -25,8 +25,8 @@ from tests.problem_sets.grading import (
 from tests.problem_sets.tables import NAMES, TABLES, cells_of, graded_here
 from tests.problem_sets.test_nothing_for_nothing import NOT_YET
 from utils import checks, mnist, plots
-from utils.grading.course import find_course
-from utils.grading.gradebook import Book
+from utils.grading.course.gradebook import Book
+from utils.grading.course.settings import find_course
 
 
 @pytest.fixture(autouse=True, scope="module")

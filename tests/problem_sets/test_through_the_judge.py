@@ -20,11 +20,11 @@ from tests.problem_sets.grading import (
     stderr,
 )
 from tests.problem_sets.tables import IDLE, NAMES, TABLES, cells_of, graded_here
-from utils.grading import sandbox
-from utils.grading.execute import run_notebook
-from utils.grading.nursery import NURSERY
-from utils.grading.restore import cells_of_notebook, restore
-from utils.grading.sandbox import Limits, Order
+from utils.grading.judge.fork_server import NURSERY
+from utils.grading.judge.grade_notebook import run_notebook
+from utils.grading.notebook.restore import cells_of_notebook, restore
+from utils.grading.sandbox import supervisor
+from utils.grading.sandbox.supervisor import Limits, Order
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +40,7 @@ ONLY_HERE = ("f gets a matrix type",)
 @pytest.fixture(scope="module")
 def order():
     """What a submission may use, and the fence that stands here; MNIST is its stand-in."""
-    if not sandbox.LINUX:
+    if not supervisor.LINUX:
         pytest.skip("submissions are graded on Linux")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MNIST_DIR", "digits")

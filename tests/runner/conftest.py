@@ -19,10 +19,10 @@ import nbformat
 import pytest
 
 from tests.runner import invented_class
-from utils.grading import runner
-from utils.grading.cluster import LocalWorkers
-from utils.grading.course import Course, find_course
-from utils.grading.gradebook import Book
+from utils.grading.course.gradebook import Book
+from utils.grading.course.settings import Course, find_course
+from utils.grading.run import runner
+from utils.grading.run.cluster import LocalWorkers
 from utils.grading.simulated_class import Student, write_submission
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,11 +127,11 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def options() -> tuple[str, ...]:
     """What `grade` needs to run submissions on this machine, which the tests wrote themselves."""
-    from utils.grading import execute
+    from utils.grading.judge import grade_notebook
 
     try:
-        execute.fence()
-    except execute.NotFenced:
+        grade_notebook.fence()
+    except grade_notebook.NotFenced:
         return ("--unsafe",)
     return ()
 

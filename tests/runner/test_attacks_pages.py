@@ -2,8 +2,8 @@
 
 import pytest
 
-from utils.grading import safe_html
-from utils.grading.safe_html import Pictures
+from utils.grading.reports import safe_html
+from utils.grading.reports.safe_html import Pictures
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 

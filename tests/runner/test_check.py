@@ -261,8 +261,8 @@ def test_a_pipe_is_not_waited_for(tmp_path):
 def test_it_starts_without_nbgrader_and_jupyter(tmp_path):
     path = write(tmp_path / "a.ipynb", RIGHT)
     code = (
-        "import sys; from pathlib import Path; from utils.grading import checking\n"
-        "checking.check(Path(sys.argv[1]), False); print('HEAVY', "
+        "import sys; from pathlib import Path; from utils.grading.run import check\n"
+        "check.check(Path(sys.argv[1]), False); print('HEAVY', "
         "*{'nbgrader', 'nbformat', 'jupyter_client'} & set(sys.modules))"
     )
     command = [sys.executable, "-P", "-c", code, str(path)]

@@ -12,9 +12,9 @@ import pytest
 
 from tests.runner.conftest import PS1
 from tests.runner.lms import collect, download, solved, zipped
-from utils.grading import archives
-from utils.grading.archives import BadArchive, Budget, unpack
-from utils.grading.collect import read_arrivals
+from utils.grading.course import archives
+from utils.grading.course.archives import BadArchive, Budget, unpack
+from utils.grading.course.collect import read_arrivals
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # nbgrader's and SQLAlchemy's own affairs
 

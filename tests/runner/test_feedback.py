@@ -12,11 +12,11 @@ from tests.problem_sets.grading import execute, read
 from tests.runner.conftest import PS1, RIGHT
 from tests.runner.test_report import Reader
 from utils.checks import MIME
-from utils.grading import feedback, rendering
-from utils.grading.marks import Mark, Marks
-from utils.grading.rendering import Renderer
-from utils.grading.restore import without_hidden_tests
-from utils.grading.steps import HideHiddenTests
+from utils.grading.course.scores import Mark, Marks
+from utils.grading.nbgrader_steps import HideHiddenTests
+from utils.grading.notebook.restore import without_hidden_tests
+from utils.grading.reports import feedback, rendering
+from utils.grading.reports.rendering import Renderer
 
 SECRET = "12.34567"  # what a hidden test expects
 

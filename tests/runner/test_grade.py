@@ -11,10 +11,10 @@ from sqlalchemy.exc import OperationalError
 
 from tests.runner.conftest import HALF, PS1, RIGHT, Classroom
 from utils.commands.grade import parse
-from utils.grading import cluster, runner
-from utils.grading.course import CourseError, find_course
-from utils.grading.gradebook import Book
-from utils.grading.report import COLUMNS
+from utils.grading.course.gradebook import Book
+from utils.grading.course.settings import CourseError, find_course
+from utils.grading.reports.report import COLUMNS
+from utils.grading.run import cluster, runner
 
 pytestmark = [
     pytest.mark.slow,

@@ -17,7 +17,7 @@ from tests.formgrader import PATIENCE, formgrader
 from tests.runner.conftest import PS1, RIGHT, Classroom
 from tests.runner.test_feedback import SLOW
 from tests.runner.test_nbgrader_flow import nbgrader
-from utils.grading.rendering import PLAIN
+from utils.grading.reports.rendering import PLAIN
 
 pytestmark = [
     pytest.mark.slow,

@@ -15,9 +15,9 @@ from nbgrader.api import Gradebook
 
 from tests.runner.conftest import PS1, RIGHT, Classroom
 from tests.runner.lms import zipped
-from utils.grading import late, releases
-from utils.grading.gradebook import Book
-from utils.grading.tables import decode, read_table
+from utils.grading.course import lateness, releases
+from utils.grading.course.gradebook import Book
+from utils.grading.text_files import decode, read_table
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Dask's and SQLAlchemy's own affairs
 
@@ -249,7 +249,7 @@ def test_a_name_with_decomposed_letters_is_one_person(new_classroom, client):
 def test_extensions_name_the_nearest_student_for_one_that_is_not_there(tmp_path):
     file = tmp_path / "extensions.csv"
     file.write_text("student;problem_set;new_deadline\nakiko;ps1;2026-12-01\n", encoding="utf-8")
-    (note,) = late.strays(file, late.read_lines(file), {"akio", "ben"}, {"ps1"})
+    (note,) = lateness.strays(file, lateness.read_lines(file), {"akio", "ben"}, {"ps1"})
     assert "is 'akio' meant?" in note
 
 

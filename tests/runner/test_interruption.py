@@ -17,8 +17,8 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
 from tests.runner.conftest import PS1, RIGHT, Classroom
-from utils.grading import scratch
-from utils.grading.gradebook import Book
+from utils.grading.course.gradebook import Book
+from utils.grading.run import temporary_files
 
 pytestmark = [
     pytest.mark.slow,
@@ -253,13 +253,13 @@ def test_a_long_name_of_the_temporary_folder_is_no_trouble(classroom, tmp_path, 
 
 
 def test_folders_in_use_and_new_ones_are_left_alone(tmp_path, monkeypatch):
-    monkeypatch.setattr(scratch, "_where", lambda: str(tmp_path))
+    monkeypatch.setattr(temporary_files, "_where", lambda: str(tmp_path))
     for name in ("grading-old", "grading-used", "grading-new", "others-old"):
         (tmp_path / name).mkdir()
         if not name.endswith("new"):
             os.utime(tmp_path / name, (0, 0))
-    lock = scratch._lock(tmp_path / "grading-used")
-    scratch.remove_left()
+    lock = temporary_files._lock(tmp_path / "grading-used")
+    temporary_files.remove_left()
     os.close(lock)
     assert {path.name for path in tmp_path.iterdir()} == {
         "grading-used", "grading-new", "others-old",

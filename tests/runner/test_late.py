@@ -7,9 +7,15 @@ from nbgrader.api import Gradebook
 from traitlets.config import Config
 
 from tests.runner.conftest import PS1, RIGHT
-from utils.grading import late
-from utils.grading.gradebook import Book
-from utils.grading.late import ExtensionsError, LatePolicy, deadlines, parse_time, read_lines
+from utils.grading.course import lateness
+from utils.grading.course.gradebook import Book
+from utils.grading.course.lateness import (
+    ExtensionsError,
+    LatePolicy,
+    deadlines,
+    parse_time,
+    read_lines,
+)
 
 DUE = datetime.datetime(2026, 11, 30, 12)
 
@@ -62,10 +68,10 @@ def test_lines_from_which_nothing_follows_are_named(tmp_path):
         "\nben,ps11,2026-12-01\n",
         encoding="utf-8",
     )
-    first, second = late.strays(file, read_lines(file), {"ben"}, {"ps1"})
+    first, second = lateness.strays(file, read_lines(file), {"ben"}, {"ps1"})
     assert first.startswith(f"{file}, line 3: 'bne' is not in the gradebook")
     assert second.startswith(f"{file}, line 5: there is no problem set 'ps11'")
-    assert late.strays(file, read_lines(tmp_path / "none.csv"), (), ()) == []
+    assert lateness.strays(file, read_lines(tmp_path / "none.csv"), (), ()) == []
 
 
 @pytest.mark.parametrize(
@@ -225,4 +231,4 @@ def test_nbgraders_own_step_gives_the_same_penalties(late_class):
         step = AssignLatePenalties(config=late_class.course.config)
         step.preprocess(late_class.autograded(name), {"nbgrader": about})
     assert penalties(late_class) == pytest.approx(EXPECTED)
-    assert late.COLUMNS == ("student", "problem_set", "new_deadline")
+    assert lateness.COLUMNS == ("student", "problem_set", "new_deadline")

@@ -12,10 +12,10 @@ from nbgrader.api import Gradebook
 
 from tests.runner.conftest import PS1, RIGHT, ROOT, Classroom
 from tests.runner.lms import collect, download, solved, zipped
-from utils.grading import roster
-from utils.grading.collect import read_arrivals
-from utils.grading.names import readings
-from utils.grading.roster import Matcher, RosterError
+from utils.grading.course import roster
+from utils.grading.course.collect import read_arrivals
+from utils.grading.course.roster import Matcher, RosterError
+from utils.grading.course.zip_names import readings
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Dask's and SQLAlchemy's own affairs
 

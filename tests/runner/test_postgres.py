@@ -17,9 +17,9 @@ from nbgrader.api import Gradebook
 from sqlalchemy import create_engine, text
 
 from tests.runner.conftest import PS1, RIGHT, ROOT, Classroom
-from utils.grading import runner
-from utils.grading.course import find_course
-from utils.grading.gradebook import Book
+from utils.grading.course.gradebook import Book
+from utils.grading.course.settings import find_course
+from utils.grading.run import runner
 
 pytestmark = [
     pytest.mark.slow,

@@ -11,8 +11,8 @@ import pytest
 
 from tests.runner.conftest import PS1, RIGHT, START, Classroom
 from utils.commands.grade import Bar, start_early
-from utils.grading.runner import Progress
-from utils.grading.workers import Failure
+from utils.grading.run.runner import Progress
+from utils.grading.run.worker import Failure
 
 termios = pytest.importorskip("termios", reason="needs pseudo-terminals")
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from utils.grading import page, report
-from utils.grading.course import find_course
-from utils.grading.gradebook import Mark, Marks
-from utils.grading.report import COLUMNS, Report, Row
+from utils.grading.course.gradebook import Mark, Marks
+from utils.grading.course.settings import find_course
+from utils.grading.reports import report, report_page
+from utils.grading.reports.report import COLUMNS, Report, Row
 
 TESTS = ["test_f_visible", "test_f_hidden"]
 NAMES = ["Doe, Jr.", "=1+1", "山田", 'the "quoted"', "+49 30", "-5", "@home", "two\nlines", "＝1"]
@@ -189,7 +189,9 @@ def test_moodle_gets_a_user_name_a_grade_and_why_there_is_none():
 def test_pass_rate_and_separation_of_each_check():
     # check 0 goes with the rest, check 1 against it, everyone passes check 2
     work = [(1, 0, 1), (1, 0, 1), (1, 1, 1), (0, 1, 1), (0, 1, 1), (0, 0, 1)]
-    figures = page.check_figures(make(*(row(f"s{i}", *map(bool, w)) for i, w in enumerate(work))))
+    figures = report_page.check_figures(
+        make(*(row(f"s{i}", *map(bool, w)) for i, w in enumerate(work)))
+    )
     by_name = {figure.name: figure for figure in figures if figure.test == TESTS[0]}
     assert [figure.share for figure in by_name.values()] == [0.5, 0.5, 1.0]
     passed = np.array(work, dtype=float)
@@ -200,7 +202,7 @@ def test_pass_rate_and_separation_of_each_check():
 
 
 def test_a_test_cell_without_named_checks_counts_as_one_check():
-    figures = page.check_figures(make(row("a", True, points={TESTS[0]: 3.0, TESTS[1]: 2.0})))
+    figures = report_page.check_figures(make(row("a", True, points={TESTS[0]: 3.0, TESTS[1]: 2.0})))
     assert [(f.name, f.share) for f in figures if f.test == TESTS[1]] == [(TESTS[1], 1.0)]
 
 
@@ -208,7 +210,7 @@ def test_hints_are_counted_by_students_and_the_most_common_comes_first():
     unwritten = row("d", False)
     unwritten.checks[TESTS[0]][0]["state"] = "unwritten"
     rows = row("a", False, True), row("b", False, False), row("c", True, False), unwritten
-    hints = page.common_hints(make(*rows, row("e", False)))
+    hints = report_page.common_hints(make(*rows, row("e", False)))
     assert [(count, name) for count, _, _, name in hints] == [(3, "check 0"), (2, "check 1")]
 
 
@@ -255,7 +257,7 @@ def classes() -> Report:
 
 
 def test_the_page_is_self_contained_and_escapes_what_students_chose(course, classes):
-    text = page.page(classes, course)
+    text = report_page.page(classes, course)
     found = Reader(text)
     tags = {tag for tag, _ in found.elements}
     assert not tags & {"script", "link", "img", "iframe", "object", "b"}
@@ -270,7 +272,9 @@ def test_the_page_is_self_contained_and_escapes_what_students_chose(course, clas
 
 
 def test_every_chart_has_a_sentence(course, classes):
-    charts = [about for tag, about in Reader(page.page(classes, course)).elements if tag == "svg"]
+    charts = [
+        about for tag, about in Reader(report_page.page(classes, course)).elements if tag == "svg"
+    ]
     assert len(charts) >= 2 + 3  # scores, time and memory, a bar for each check
     for about in charts:
         assert about["role"] == "img"
@@ -283,7 +287,7 @@ def test_the_page_shows_who_needs_a_person_with_links(course, classes, tmp_path)
         file = tmp_path / step / "bad" / "ps0" / f"ps0.{suffix}"
         file.parent.mkdir(parents=True)
         file.touch()
-    text = page.page(classes, course)
+    text = report_page.page(classes, course)
     part = text[text.index("For a person to look at (2)") : text.index("Time and memory")]
     links = [
         about["href"]
@@ -296,7 +300,7 @@ def test_the_page_shows_who_needs_a_person_with_links(course, classes, tmp_path)
 
 
 def test_histogram_counts_everyone_and_names_the_median():
-    chart = page.histogram([0, 0.5, 9, 9, 8.75], 9)
+    chart = report_page.histogram([0, 0.5, 9, 9, 8.75], 9)
     found = Reader(chart)
     bars = [about for tag, about in found.elements if tag == "rect"]
     assert len(bars) == 9
@@ -318,7 +322,7 @@ def test_histogram_counts_everyone_and_names_the_median():
     ],
 )
 def test_the_median_runs_through_no_number(scores):
-    chart = page.histogram(scores, 9)
+    chart = report_page.histogram(scores, 9)
     numbers = [
         tuple(map(float, found)) + (len(found[2]),)
         for found in re.findall(r'<text x="([\d.]+)" y="([\d.]+)" [^>]*>(\d+)</text>', chart)
@@ -340,7 +344,7 @@ def test_the_median_runs_through_no_number(scores):
 
 def test_ids_are_set_apart_and_nothing_that_is_wide_widens_the_page(course):
     hebrew = row("\u05d0\u05d1 (1)", True, why=["stopped"])
-    text = page.page(make(hebrew, row("x" * 200, False)), course)
+    text = report_page.page(make(hebrew, row("x" * 200, False)), course)
     assert "<bdi>\u05d0\u05d1 (1)</bdi>" in text
     assert text.count("<bdi>") == text.count("</bdi>") == 2 + 1 + 2  # everyone, for a person, costs
     assert text.count('<div class="wide"><table') == text.count("<table")
@@ -357,8 +361,8 @@ def test_ids_are_set_apart_and_nothing_that_is_wide_widens_the_page(course):
     ],
 )
 def test_where_no_check_has_failed_the_page_says_why(course, rows, words):
-    assert words in page.page(make(*rows), course)
-    assert words not in page.page(make(*rows, row("c", False)), course)
+    assert words in report_page.page(make(*rows), course)
+    assert words not in report_page.page(make(*rows, row("c", False)), course)
 
 
 def test_a_test_cell_to_look_at_again_is_told_from_a_written_answer(course):
@@ -377,14 +381,14 @@ def test_a_test_cell_to_look_at_again_is_told_from_a_written_answer(course):
     assert why(written=False, **{TESTS[0]: True}) == ["test cell"]
     assert why(written=True, **{TESTS[0]: True}) == ["written answer", "test cell"]
     assert why(written=False) == []
-    text = page.page(make(row("a", True, why=["written answer", "test cell"])), course)
+    text = report_page.page(make(row("a", True, why=["written answer", "test cell"])), course)
     assert '<span class="tag answer">written answer</span>, <span class="tag">test cell' in text
 
 
 @pytest.mark.parametrize("rows", [[], [Row("a")], [row("a", True, seconds=None)]])
 def test_a_class_without_grades_has_a_report_too(course, rows):
     few = make(*rows)
-    Reader(page.page(few, course))
+    Reader(report_page.page(few, course))
     report.to_csv(few)
     report.to_canvas(few)
     report.to_moodle(few)

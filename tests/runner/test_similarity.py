@@ -8,9 +8,9 @@ import pytest
 from tests.runner import invented_class
 from tests.runner.conftest import PS1, ROOT
 from utils.commands.report import main as command
-from utils.grading import similarity
-from utils.grading.course import CourseError, find_course
-from utils.grading.similarity import Work, features, rank
+from utils.grading.course.settings import CourseError, find_course
+from utils.grading.reports import similarity
+from utils.grading.reports.similarity import Work, features, rank
 
 RELEASED = ROOT / "assignments" / PS1 / f"{PS1}.ipynb"
 

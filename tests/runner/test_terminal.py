@@ -9,10 +9,10 @@ import pytest
 
 from tests.runner.conftest import PS1, RIGHT
 from utils.commands import grade
-from utils.grading.report import Report, Row
-from utils.grading.runner import Progress
+from utils.grading.reports.report import Report, Row
+from utils.grading.run.runner import Progress
+from utils.grading.run.worker import Failure
 from utils.grading.terminal import clean, columns, cut, pad, width
-from utils.grading.workers import Failure
 
 COMBINED = "re\u0301ne\u0301"  # as macOS writes file names
 KOREAN = "\u1112\u1161\u11ab"  # one syllable, likewise

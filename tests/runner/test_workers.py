@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from utils.grading import execute, workers
-from utils.grading.course import CourseError
-from utils.grading.sandbox import Limits
-from utils.grading.workers import Failure, Job, Result, Terms
+from utils.grading.course.settings import CourseError
+from utils.grading.judge import grade_notebook
+from utils.grading.run import worker
+from utils.grading.run.worker import Failure, Job, Result, Terms
+from utils.grading.sandbox.supervisor import Limits
 
 TERMS = Terms([], Limits())
 JOBS = [Job(f"student{number:02}", "", b"") for number in range(30)]
@@ -65,8 +66,8 @@ class Client:
 
 def run(client: Client, monkeypatch, grade: Any) -> dict[str, Result | Failure]:
     """Return what became of everyone's submission when one is graded like this."""
-    monkeypatch.setattr(workers, "grade", grade)
-    found = [one for batch in workers.run(TERMS, iter(JOBS), len(JOBS), client) for one in batch]
+    monkeypatch.setattr(worker, "grade", grade)
+    found = [one for batch in worker.run(TERMS, iter(JOBS), len(JOBS), client) for one in batch]
     assert sorted(one.student for one in found) == [job.student for job in JOBS]
     return {one.student: one for one in found}
 
@@ -90,7 +91,7 @@ def test_what_a_slow_task_has_not_begun_goes_to_others(monkeypatch):
         clock.now += 20 if job.student == "student02" else 0.01
         return right(terms, job)
 
-    monkeypatch.setattr(workers.time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(worker.time, "monotonic", lambda: clock.now)
     client = Client()
     results = run(client, monkeypatch, slow)
     assert all(isinstance(one, Result) for one in results.values())
@@ -112,7 +113,7 @@ def test_a_submission_that_kills_its_worker_is_found_among_its_neighbours(monkey
 
 def test_a_machine_without_fences_ends_the_run(monkeypatch):
     def refused(terms: Terms, job: Job) -> Result:
-        raise execute.NotFenced("nothing fences submissions in")
+        raise grade_notebook.NotFenced("nothing fences submissions in")
 
     with pytest.raises(CourseError, match="nothing fences"):
         run(Client(), monkeypatch, refused)

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import gc
-import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-ROOT = Path(__file__).resolve().parents[2]  # the course folder
+from collections.abc import Callable
 
 
 def new_parser(command: str, about: str) -> argparse.ArgumentParser:
@@ -35,16 +30,9 @@ def positive(what: str) -> Callable[[str], int]:
         with contextlib.suppress(ValueError):
             if int(text) >= 1:
                 return int(text)
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of {what}: give 1 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of {what}: give 1 or more")
 
     return number
-
-
-def processors() -> int:
-    """Return how many processors this process may use."""
-    with contextlib.suppress(AttributeError):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def add_course(parser: argparse.ArgumentParser) -> None:
@@ -54,17 +42,3 @@ def add_course(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--db", metavar="URL", help="the gradebook, such as postgresql://user@host/gradebook"
     )
-
-
-@contextlib.contextmanager
-def no_rubbish() -> Iterator[None]:
-    """Do not look for rubbish during imports, which make none, nor ever among what they made.
-
-    Looking took as long as a third of the imports.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()

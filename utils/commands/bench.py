@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-from utils.commands import ROOT
+from utils.system import ROOT
 
 
 def main(argv: list[str]) -> int:

@@ -16,11 +16,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from traitlets.config import Config, PyFileConfigLoader
-
-from utils.commands import ROOT
-
-CONFIG = "nbgrader_config.py"
+from utils.grading.course.settings import problem_sets_in
+from utils.system import CONFIG, ROOT, load_config
 
 
 class BuildError(ValueError):
@@ -58,20 +55,9 @@ def _report(what: str, changed: list[Path]) -> None:
     print(f"{what}: {len(changed) or 'no'} files changed")
 
 
-def load_config(course: Path) -> Config:
-    """Return what a course's `nbgrader_config.py` says, for nbgrader's own classes."""
-    return PyFileConfigLoader(CONFIG, path=str(course)).load_config()
-
-
 def problem_sets(root: Path) -> list[str]:
     """Return the names of the problem sets: each NAME with a `solutions/NAME/NAME.ipynb`."""
     return problem_sets_in(root / "solutions")
-
-
-def problem_sets_in(sources: Path) -> list[str]:
-    """Return the names of the problem sets in a folder: each NAME with a `NAME/NAME.ipynb`."""
-    folders = sources.glob("*/")
-    return sorted(folder.name for folder in folders if (folder / f"{folder.name}.ipynb").is_file())
 
 
 @contextlib.contextmanager
@@ -156,7 +142,7 @@ def _remember(
     root: Path, names: list[str], old: dict[Path, bytes], fresh: dict[Path, bytes]
 ) -> None:
     """Keep hashes of what students may have been given."""
-    from utils.grading import releases  # slow to import, and it needs the course's settings
+    from utils.grading.course import releases  # slow to import, and it needs the course's settings
 
     path = root / "solutions" / releases.FILE
     for name in names:

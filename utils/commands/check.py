@@ -16,8 +16,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from utils.commands import ROOT, new_parser
+from utils.commands import new_parser
 from utils.grading.terminal import clean
+from utils.system import ROOT
 
 # What the process that checks may know of the environment: a submission can read all of it.
 KNOWN = (
@@ -70,7 +71,7 @@ def main(argv: list[str]) -> int:
 def checked(
     path: Path, sandboxed: bool | None = None, limits: dict[str, float] | None = None
 ) -> dict[str, Any]:
-    """Return what `checking.check` finds, in a process of its own.
+    """Return what `check.check` finds, in a process of its own.
 
     Args:
         path: the notebook.

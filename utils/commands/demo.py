@@ -14,16 +14,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from utils.commands import ROOT
-from utils.commands.build import CONFIG, load_config, release
+from utils.commands.build import release
 from utils.commands.grade import start_early
-from utils.grading.scratch import scratch
+from utils.grading.run.temporary_files import scratch
 from utils.grading.terminal import clean, columns, cut
+from utils.system import CONFIG, ROOT, load_config
 
 if TYPE_CHECKING:  # they take a second to import
-    from utils.grading.cluster import LocalWorkers
-    from utils.grading.course import Course
-    from utils.grading.report import Report, Row
+    from utils.grading.course.settings import Course
+    from utils.grading.reports.report import Report, Row
+    from utils.grading.run.cluster import LocalWorkers
     from utils.grading.simulated_class import Student
 
 PROBLEM_SET = "ps1_output_layer"
@@ -71,7 +71,7 @@ def run(folder: Path, started: float) -> int:
 
 def grade_class(folder: Path, local: LocalWorkers | None, started: float) -> int:
     """Do it all with workers that are starting, with nbgrader's own grading if there are none."""
-    from utils.grading.course import find_course
+    from utils.grading.course.settings import find_course
     from utils.grading.simulated_class import (
         HOSTILE_PS1_OUTPUT_LAYER,
         PS1_OUTPUT_LAYER,
@@ -98,7 +98,7 @@ def grade_class(folder: Path, local: LocalWorkers | None, started: float) -> int
 
 def is_fenced() -> bool:
     """Say whether submissions can be fenced in on this machine, and print it if they cannot."""
-    from utils.grading.execute import NotFenced, fence
+    from utils.grading.judge.grade_notebook import NotFenced, fence
 
     try:
         fence()
@@ -120,7 +120,7 @@ def make_course(folder: Path) -> None:
 def grade(course: Course, local: LocalWorkers) -> tuple[int, Report]:
     """Grade as `grade` does; return how many submissions have no outcome, and the report."""
     from utils.commands.grade import Bar
-    from utils.grading import runner
+    from utils.grading.run import runner
 
     with Bar(quiet=False) as bar:
         progress, report = runner.grade(course, PROBLEM_SET, watch=bar.show, local=local)
@@ -135,8 +135,8 @@ def grade_by_nbgrader(course: Course, students: tuple[Student, ...]) -> tuple[in
     from nbgrader.coursedir import CourseDirectory
     from tqdm import tqdm
 
-    from utils.grading import report
-    from utils.grading.gradebook import Book
+    from utils.grading.course.gradebook import Book
+    from utils.grading.reports import report
 
     config = load_config(course.root)
     del config["Autograde"]
@@ -154,7 +154,7 @@ def grade_by_nbgrader(course: Course, students: tuple[Student, ...]) -> tuple[in
 
 def print_table(report: Report, students: tuple[Student, ...]) -> None:
     """Print student, score, what the student did and what the checks say about it."""
-    from utils.grading.report import number
+    from utils.grading.reports.report import number
 
     rows = {row.student: row for row in report.rows}
     print(f"\n{'student':9} {'score':>10}  {'did':34} what the grader says")
@@ -169,7 +169,7 @@ def print_table(report: Report, students: tuple[Student, ...]) -> None:
 
 def by_hand(report: Report) -> str:
     """Return a sentence on the points that no test gives."""
-    from utils.grading.report import number
+    from utils.grading.reports.report import number
 
     points = report.max_score - sum(report.most[test] for test in report.tests)
     return (

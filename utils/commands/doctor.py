@@ -11,10 +11,10 @@ from importlib import metadata
 
 from packaging.requirements import Requirement
 
-from utils.commands import ROOT, processors
-from utils.grading import cgroups
-from utils.grading.protections import protections
+from utils.grading.sandbox import cgroups
+from utils.grading.sandbox_probes import protections
 from utils.mnist import MnistError, cache_folder, data_source
+from utils.system import ROOT, processors
 from utils.weights import load_weights, weights_file
 
 Finding = tuple[bool, str, str]  # is it as it should be, what, and what was found or is to be done

@@ -21,17 +21,18 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from utils.commands import add_course, new_parser, no_rubbish, positive, processors
+from utils.commands import add_course, new_parser, positive
 from utils.grading import spare_imports
-from utils.grading.sandbox import ELSEWHERE, LINUX
-from utils.grading.scratch import scratch
+from utils.grading.run.temporary_files import scratch
+from utils.grading.sandbox.supervisor import ELSEWHERE, LINUX
 from utils.grading.terminal import clean, columns, cut, pad, width
+from utils.system import garbage_collection_paused, processors
 
 if TYPE_CHECKING:  # they take a second to import, and --help needs none of it
-    from utils.grading.cluster import LocalWorkers
-    from utils.grading.course import Course
-    from utils.grading.report import Report
-    from utils.grading.runner import Progress
+    from utils.grading.course.settings import Course
+    from utils.grading.reports.report import Report
+    from utils.grading.run.cluster import LocalWorkers
+    from utils.grading.run.runner import Progress
 
 ROWS = 40  # of the closing table; larger classes see those that need a person
 SCHEMES = ("tcp", "tls", "ws", "wss", "ucx")  # of a Dask scheduler's address
@@ -71,10 +72,10 @@ def grade(asked: argparse.Namespace, local: LocalWorkers | None, started: float)
     spare_imports()
     if asked.unsafe:
         warn_of_unsafe(asked)
-    with no_rubbish():
-        from utils.grading import runner
-        from utils.grading.course import CourseError, find_course
-        from utils.grading.late import ExtensionsError
+    with garbage_collection_paused():
+        from utils.grading.course.lateness import ExtensionsError
+        from utils.grading.course.settings import CourseError, find_course
+        from utils.grading.run import runner
     try:
         with Bar(asked.quiet) as bar:
             course = find_course(asked.course, asked.db)
@@ -124,9 +125,9 @@ def warn_of_unsafe(asked: argparse.Namespace) -> None:
     if asked.scheduler:
         print(UNSAFE_ELSEWHERE, file=sys.stderr)
         return
-    with no_rubbish():
-        from utils.grading import execute
-    if execute.fence(unsafe=True) == "none":
+    with garbage_collection_paused():
+        from utils.grading.judge import grade_notebook
+    if grade_notebook.fence(unsafe=True) == "none":
         print(UNSAFE, file=sys.stderr)
 
 
@@ -181,16 +182,16 @@ def start_early(count: int | None = None) -> LocalWorkers:
     """
     from multiprocessing import forkserver, resource_tracker
 
-    multiprocessing.set_forkserver_preload(["utils.grading.warm"])
+    multiprocessing.set_forkserver_preload(["utils.grading.run.preload"])
     resource_tracker.ensure_running()  # the server's start would do it, and then unblock Ctrl-C
-    with _interrupt_put_off():  # Ctrl-C is for this process alone; `warm` sees to that
+    with _interrupt_put_off():  # Ctrl-C is for this process alone; `preload` sees to that
         forkserver.ensure_running()
-    with no_rubbish():
-        from utils.grading.nursery import NURSERY
+    with garbage_collection_paused():
+        from utils.grading.judge.fork_server import NURSERY
     environment = NURSERY.open(os.path.join(tempfile.gettempdir(), "nursery"))
     spare_imports()
-    with no_rubbish():
-        from utils.grading.cluster import LocalWorkers
+    with garbage_collection_paused():
+        from utils.grading.run.cluster import LocalWorkers
     with _interrupt_put_off():
         return LocalWorkers(count or processors(), environment)
 
@@ -284,7 +285,7 @@ def print_problems(
 
 def print_table(report: Report) -> None:
     """Print a line for each student; of a large class, for those who need a person."""
-    from utils.grading.report import number
+    from utils.grading.reports.report import number
 
     rows = report.rows
     if len(rows) > ROWS:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from utils.commands import ROOT
+from utils.system import ROOT
 
 
 def main(argv: list[str]) -> int:

@@ -14,19 +14,20 @@ import argparse
 import sys
 from pathlib import Path
 
-from utils.commands import add_course, new_parser, no_rubbish
+from utils.commands import add_course, new_parser
 from utils.grading import spare_imports
 from utils.grading.terminal import clean
+from utils.system import garbage_collection_paused
 
 
 def main(argv: list[str]) -> int:
     """Write what is asked for, say where it is, and return 0."""
     asked = parse(argv)
     spare_imports()
-    with no_rubbish():
-        from utils.grading import lms, report, similarity
-        from utils.grading.course import CourseError, find_course
-        from utils.grading.gradebook import Book
+    with garbage_collection_paused():
+        from utils.grading.course.gradebook import Book
+        from utils.grading.course.settings import CourseError, find_course
+        from utils.grading.reports import lms, report, similarity
 
     pairs: list[similarity.Pair] | None = None
     written: list[Path] = []

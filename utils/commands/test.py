@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 
-from utils.commands import ROOT
+from utils.system import ROOT
 
 CHECKS = (["ruff", "check", "."], ["mypy"])
 # Each process runs one file of tests at a time, in the files' order: what the tests of a file share

@@ -1,39 +1,40 @@
 """The grader: a submission is graded by tests that run in a process without the student's code.
 
-Five kinds of processes work together. A module may run in several of them.
+Five kinds of processes work together. Only plain data crosses between the last two.
 
-1. The **grader** itself, which alone writes to the gradebook:
-   `runner` plans a run and writes its results, `cluster` starts Dask, `scratch` keeps the temporary
-   files in one folder. `course` knows folders and settings, `gradebook` nbgrader's database,
-   `marks` the points in it, `late` deadlines. `course_cells` brings the gradebook up to date with
-   the problem set, `releases` remembers what was handed out. `steps` is the same for nbgrader's own
-   commands.
-   What arrives: `extract` unpacks, with `archives`; `collect` finds whose each file is, with
-   `names` and `roster`; `handed_in` chooses the notebook; `tables` reads text of other programs.
-   What people read: `feedback`, `report`, `page`, `outcomes` and `similarity`, with `rendering`,
-   `safe_html`, `templates` and `terminal`. `lms` takes pages back to Moodle and Canvas.
-   `record` is what an autograded notebook says of its own grading.
-2. A **worker** of Dask: `workers`, started with `warm`. It calls `execute`, the way in for one
-   submission: `reading` reads the file, `restore` puts the course's cells back, `answers` finds
-   written answers in other places, `beside` takes the files beside the notebook, `source` tells
-   which names a cell uses. `nursery` sends the job on, `results` reads the answer as if a student
-   had written it, and `reasons` says why a task earned nothing.
-3. The **fork server** of a worker (`nursery`): it imports NumPy once, reads no submission, and
-   forks a supervisor for each of them. The **supervisor** (`sandbox`) starts the next two, watches
-   them and ends them. It builds their sandboxes from `fences` (namespaces or Landlock), `seccomp`
-   (system calls) and `cgroups` (the kernel's own memory).
-4. The **judge**, in a sandbox of its own: `judge` runs the test cells, `submission` starts and asks
-   the student's process, `stand_ins` are the proxies of the student's objects.
-5. The **student's process**, in its sandbox: `student` runs the student's cells and answers the
-   judge; `masked` names the modules that it must not import.
+    grader --Dask--> worker --socket--> fork server --fork--> supervisor --fork--> judge
+                                                                         --fork--> student process
 
-Judge and student's process talk over `link`, in the format of `wire` (`wire_format`, `wire_arrays`,
-`wire_encode`, `wire_decode`): plain data only. `cells` runs notebook cells in both.
+1. The **grader** is the main process of `grade`; it alone writes to the gradebook.
+   `run.runner` plans a run, sends submissions to workers and records what they return;
+   `run.cluster` starts Dask, and `run.temporary_files` keeps what must not be left behind.
+   `course` knows the folders and settings, takes in what arrives, and holds the gradebook,
+   scores and lateness. `reports` makes everything that people read.
+2. A **worker** of Dask, `run.worker`, started with `run.preload`. `judge.grade_notebook` grades one
+   submission: `notebook.reading` reads the file, `notebook.restore` puts the course's cells back,
+   `judge.fork_server.ForkServer` sends the job on, `judge.results` validates the answer as if a
+   student had written it, and `notebook.reasons` says why a task earned nothing.
+3. The **fork server** of a worker, `judge.fork_server`: it imports NumPy once, reads no submission,
+   and forks a **supervisor** for each, `sandbox.supervisor`, which starts the next two, watches
+   them and ends them. Their sandboxes come from `sandbox.isolation` (namespaces or Landlock),
+   `sandbox.seccomp` (system calls) and `sandbox.cgroups` (kernel memory).
+4. The **judge**, in a sandbox of its own: `judge.judge` runs the test cells,
+   `judge.student_client` starts the student process and asks it, `remote.proxies` stand for the
+   student's objects.
+5. The **student process**, in its sandbox: `judge.student_process` runs the student's cells and
+   answers the judge; `sandbox.blocked_imports` refuses the modules that hold solutions.
 
-`check` starts one process for itself, in which `checking` takes the part of grader, worker and fork
-server, with the visible tests only. Where no sandbox exists, `plain` takes the part of the
-supervisor, and the judge runs in the same process. `protections` tries out the sandbox for
-`doctor`, and `simulated_class` invents students for `demo` and the tests.
+Judge and student process talk over `remote.connection`, in the format of `remote.codec_format`.
+`notebook.shell` runs cells in both.
+
+`check` starts one process, `run.check`, which is grader, worker and fork server in one and runs the
+visible tests only. Where no sandbox exists, `judge.unsandboxed` replaces the supervisor, and the
+judge runs in the same process.
+
+`nbgrader_steps` offers the same to nbgrader's own commands, `sandbox_probes` tries out the sandbox
+for `doctor`, and `simulated_class` makes up students for `demo` and the tests. Packages and modules
+are listed from the lowest: text_files, terminal; notebook; sandbox; remote; judge; course;
+reports; run; nbgrader_steps. A package imports only packages that come before it.
 """
 
 import functools

@@ -24,8 +24,6 @@ for change in (-100, -40, -1, 0, 1, 20, 40, 100):
     for dtype in ("uint8", "int16"):
         fig, sentence = change_brightness(change, dtype)
         on_paper = [grey + change for grey in (0, 128, 255)]
-        a, b, c = (
-            grey % 256 if dtype == "uint8" else min(max(grey, 0), 255) for grey in on_paper
-        )
+        a, b, c = (grey % 256 if dtype == "uint8" else min(max(grey, 0), 255) for grey in on_paper)
         assert sentence.endswith(f": 0 becomes {a}, 128 becomes {b}, 255 becomes {c}.")
         plt.close(fig)

@@ -49,10 +49,12 @@ assert np.log(10) < pays[0]
 assert pays == sorted(pays)
 assert len(answers) == 1
 
+
 # %% every-try
 # "Try" of the dashboard: what each of its questions expects.
 def early(epochs, **options):
     return run(watch=lambda h: len(h.epoch) > epochs, **options)
+
 
 slow = early(3, lr=0.01)
 assert slow.loss[-1] > 2.1, "0.01 hardly leaves log 10"

@@ -97,6 +97,7 @@ assert rates_moved[4] < 0.5
 with quiet():
     assert not np.isfinite(readers[FlippedReLU].loss(images[:100], digits[:100]))
 
+
 # %% submissions
 def refused(labels, change=lambda text: text):
     with TemporaryDirectory() as folder:

@@ -1,0 +1,303 @@
+"""Which file of a student's folder is the notebook to grade, and what is there if none is.
+
+Students hand in `ps1 (1).ipynb`, `ps1.ipynb.json`, a folder, a zip file, two notebooks. A notebook
+of the problem set is known by the grade ids of its cells, whatever it is called and wherever it
+lies. The one with the most answers counts; a person is told of the others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import tempfile
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from utils.grading.course import archives
+from utils.grading.course.archives import RUBBISH, BadArchive, Budget
+from utils.grading.course.lateness import TIMESTAMP
+from utils.grading.course.releases import known
+from utils.grading.course.settings import Course, writable
+from utils.grading.notebook.extra_files import files_beside
+from utils.grading.notebook.reading import MAX_FILE, Unreadable, read, read_file, text_hash, text_of
+from utils.grading.notebook.record import read_json
+from utils.grading.notebook.restore import SourceCell
+from utils.grading.text_files import some
+
+SECRET = "submission_secret.txt"  # of nbgrader's exchange
+MAX_SEEN = 2000  # files of a folder that are looked at
+KINDS = {
+    ".ipynb": "a notebook without this problem set's cells",
+    ".json": "a JSON file",
+    ".pdf": "a PDF",
+    ".py": "a Python file",
+    ".html": "a web page",
+    ".htm": "a web page",
+    ".md": "a text",
+    ".txt": "a text",
+    ".doc": "a Word document",
+    ".docx": "a Word document",
+    ".zip": "an archive",
+    ".gz": "a compressed file",
+    ".tgz": "an archive",
+    ".tar": "an archive",
+    ".rar": "an archive",
+    ".7z": "an archive",
+    ".png": "a picture",
+    ".jpg": "a picture",
+    ".jpeg": "a picture",
+    ".heic": "a picture",
+    ".csv": "a table",
+    ".xlsx": "a table",
+    ".pages": "a Pages document",
+    ".webloc": "a link to a web page",
+    ".url": "a link to a web page",
+}
+COPY = re.compile(r"\((\d+)\)|-copy(\d*)|[ _-](?:copy|kopie|コピー)[ _-]?(\d*)", re.IGNORECASE)
+
+
+@dataclass
+class HandedIn:
+    """What a student handed in.
+
+    Attributes:
+        name: the notebook's, within the folder; "" if there is none.
+        content: the notebook's bytes.
+        unreadable: why the notebook cannot be read, "" if it can.
+        files: names and contents of what lies beside the notebook.
+        notes: sentences on which notebook counts.
+        ask: whether a person has to compare notebooks.
+        missing: what is there instead of a notebook, "" if nothing is.
+    """
+
+    name: str = ""
+    content: bytes = b""
+    unreadable: str = ""
+    files: dict[str, bytes] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    ask: bool = False
+    missing: str = ""
+
+
+@dataclass
+class Candidate:
+    """A notebook that has cells of the problem set.
+
+    Attributes:
+        name: within the student's folder.
+        path: where its bytes are.
+        answers: what is written in the cells that students write, by grade id.
+        texts: all cells, to know copies by.
+    """
+
+    name: str
+    path: Path
+    answers: dict[str, str]
+    texts: list[str]
+
+
+class Chooser:
+    """Chooses the notebook in students' folders.
+
+    Args:
+        problem_set: its name.
+        cells: the course's cells of it.
+        others: grade ids of other problem sets, which do not tell this one's notebooks.
+        releases: what was handed out before, see `releases.known`.
+    """
+
+    def __init__(
+        self,
+        problem_set: str,
+        cells: Sequence[SourceCell],
+        others: Collection[str] = (),
+        releases: Sequence[Mapping[str, str]] = (),
+    ) -> None:
+        self.problem_set, self.cells = problem_set, cells
+        ids = {cell.grade_id for cell in cells if cell.grade or cell.solution or cell.task}
+        self.ids = ids - set(others) or ids
+        self.least = min(2, len(self.ids))  # one name, such as "answer", may be another set's, too
+        self.stubs = {
+            cell.grade_id: {text_hash(cell.source), *(one.get(cell.grade_id) for one in releases)}
+            for cell in cells
+            if not cell.fixed
+        }
+
+    @classmethod
+    def of(cls, course: Course, problem_set: str, cells: Sequence[SourceCell]) -> Chooser:
+        """Return a chooser that knows the course's other problem sets, too."""
+        others: set[str] = set()
+        for name in course.problem_sets():
+            if name != problem_set:
+                for cell in read_json(course.source(name)).get("cells", []):
+                    others.add(cell.get("metadata", {}).get("nbgrader", {}).get("grade_id"))
+        return cls(problem_set, cells, others, known(course.directory, problem_set))
+
+    def look(self, folder: Path) -> HandedIn:
+        """Return what is in a student's folder; a folder that is not there holds nothing."""
+        usual = folder / f"{self.problem_set}.ipynb"
+        if folder.is_symlink():
+            return HandedIn(usual.name, unreadable="its folder is a link to another folder")
+        if not folder.is_dir():
+            return HandedIn()
+        others = (path for path in _seen(folder) if path != usual)
+        if os.path.lexists(usual) and not any(map(_may_hold_notebook, others)):
+            return self._take(usual.name, usual, folder)
+        with tempfile.TemporaryDirectory(prefix="unpacked-") as place:
+            found, problems = self._candidates(folder, Path(place))
+            if not found and os.path.lexists(usual):
+                return self._take(usual.name, usual, folder)
+            if not found:
+                return HandedIn(missing=_what_is_there(folder, problems))
+            best = max(found, key=self._rank)
+            for one in found:  # of equal copies, the one that is called as it should be
+                if one.texts == best.texts and one.name == usual.name:
+                    best = one
+            result = self._take(best.name, best.path, best.path.parent)
+        result.notes, result.ask = self._explain(best, found)
+        return result
+
+    def _take(self, name: str, path: Path, beside: Path) -> HandedIn:
+        result = HandedIn(name, files=files_beside(beside))
+        try:
+            result.content = read_file(path)
+        except Unreadable as error:
+            result.unreadable = str(error)
+        return result
+
+    def _candidates(self, folder: Path, place: Path) -> tuple[list[Candidate], list[str]]:
+        """Return all notebooks of the problem set, and a sentence on each bad archive."""
+        found, problems, budget = [], [], Budget()
+        for number, path in enumerate(_seen(folder)):
+            name = writable(path.relative_to(folder).as_posix())
+            if not archives.is_archive(path):
+                found += self._candidate(name, path)
+                continue
+            target = place / str(number)
+            try:
+                problems += archives.unpack(path, target, budget).problems
+            except BadArchive as error:
+                problems.append(f"{archives.shown(name)} {error}")
+                continue
+            with contextlib.suppress(OSError):
+                for inner in [*_seen(target)]:
+                    if archives.is_archive(inner):
+                        problems += [said for _, said in archives.unpack_beside(inner, budget, 2)]
+            for inner in _seen(target):
+                within = f"{name}/{inner.relative_to(target).as_posix()}"
+                found += self._candidate(within, inner)
+        return found, problems
+
+    def _candidate(self, name: str, path: Path) -> list[Candidate]:
+        """Return a file as a candidate, if it is a notebook with cells of the problem set."""
+        if not is_notebook(path):
+            return []
+        try:
+            cells = read(read_file(path))["cells"]
+        except Unreadable:
+            return []
+        texts: dict[str, str] = {}
+        for cell in cells:
+            grade_id = cell["metadata"].get("nbgrader", {}).get("grade_id", "")
+            if grade_id:
+                texts[grade_id] = texts.get(grade_id, "") + text_of(cell)
+        if len(self.ids & texts.keys()) < self.least:
+            return []
+        answers = {
+            grade_id: texts[grade_id]
+            for grade_id, stubs in self.stubs.items()
+            if texts.get(grade_id, "").strip() and text_hash(texts[grade_id]) not in stubs
+        }
+        return [Candidate(name, path, answers, [text_of(cell) for cell in cells])]
+
+    def _rank(self, one: Candidate) -> tuple:
+        """Return what makes a notebook count: the most answers, then the latest name."""
+        usual = one.name == f"{self.problem_set}.ipynb"
+        return len(one.answers), _copy_number(one.name), usual, -one.name.count("/"), one.name
+
+    def _explain(self, best: Candidate, found: list[Candidate]) -> tuple[list[str], bool]:
+        """Return what to say of the choice, and whether a person has to look."""
+        usual, shown = f"{self.problem_set}.ipynb", archives.shown
+        notes = []
+        if best.name != usual:
+            notes.append(f"the notebook that was graded is {shown(best.name)}, not {usual}")
+        others = [one for one in found if one.texts != best.texts]
+        if not others:
+            return notes, False
+        most = max(len(one.answers) for one in others)
+        why = "has the most answers"
+        if len(best.answers) == most:
+            why = "has the latest name of those with the most answers"
+        what = [f"{shown(one.name)} with {len(one.answers)}" for one in others]
+        notes.append(
+            f"{len(others) + 1} notebooks of this problem set were handed in: {shown(best.name)} "
+            f"was graded, for it {why} ({len(best.answers)}); left out: {some(what)}. "
+            "Look at them, and delete those that do not count"
+        )
+        return notes, True
+
+
+def _copy_number(name: str) -> int:
+    numbers = [int(next(filter(None, m.groups()), "1")[:6]) for m in COPY.finditer(name)]
+    return max(numbers, default=0)
+
+
+def _seen(folder: Path) -> Iterator[Path]:
+    """Yield the ordinary files below a folder, a limited number of them, in order."""
+    count = 0
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        here = Path(place)
+        if len(here.relative_to(folder).parts) >= 12:
+            folders.clear()
+        for name in sorted(names):
+            count += 1
+            if count > MAX_SEEN:
+                return
+            path = here / name
+            if RUBBISH.search(path.relative_to(folder).as_posix()):
+                continue
+            if here == folder and name in (TIMESTAMP, SECRET):
+                continue
+            if not path.is_symlink() and path.is_file():
+                yield path
+
+
+def _may_hold_notebook(path: Path) -> bool:
+    return archives.is_archive(path) or is_notebook(path)
+
+
+def is_notebook(path: Path) -> bool:
+    """Return whether a file is a notebook or an archive of one, by its name or its content."""
+    if path.suffix.casefold() == ".ipynb":
+        return True
+    try:
+        if not 2 <= path.stat().st_size <= MAX_FILE:
+            return False
+        with path.open("rb") as file:
+            head = file.read(64)
+            if not head.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n").startswith(b"{"):
+                return False
+            data = (head + file.read()).replace(b"\0", b"")
+    except OSError:
+        return False
+    return b'"nbformat"' in data and (b'"cells"' in data or b'"worksheets"' in data)
+
+
+def _what_is_there(folder: Path, problems: Iterable[str]) -> str:
+    names = [path.relative_to(folder).as_posix() for path in _seen(folder)]
+    names += sorted(f"{entry.name}, a link" for entry in folder.iterdir() if entry.is_symlink())
+    if not names:
+        return ""
+    return "; ".join([kinds(names), *list(problems)[:3]])
+
+
+def kinds(names: Iterable[str]) -> str:
+    """Return what files are, as part of a sentence: `a PDF (ps1.pdf), a Python file (ps1.py)`."""
+    listed = []
+    for name in names:
+        suffix = os.path.splitext(name)[1].casefold()
+        listed.append(f"{KINDS.get(suffix, 'a file')} ({archives.shown(name)})")
+    return some(listed, 4)

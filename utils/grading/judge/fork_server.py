@@ -1,0 +1,606 @@
+"""The process from which judges and submissions' processes are forked.
+
+It imports NumPy, Matplotlib and IPython once, a second's work that nbgrader does for every
+submission, and then only forks. It starts with a clean environment and never reads a job, so
+nothing secret is in the memory that a submission's process inherits: the judge's job goes past it,
+through a socket of its own.
+
+A run with several workers starts one nursery, from which each worker has its own forked: see
+`Nursery.open`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import dataclasses
+import functools
+import gc
+import importlib
+import json
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from utils.grading.judge import results, student_process
+from utils.grading.judge.judge import Judge
+from utils.grading.judge.student_client import Start, Submission
+from utils.grading.notebook.shell import CellShell, make_shell
+from utils.grading.remote.proxies import ProcessEnded, StudentError
+from utils.grading.sandbox import cgroups, isolation, seccomp, supervisor
+from utils.grading.sandbox.supervisor import Limits, Order, Supervised, Supervisor
+from utils.mnist import given_folder
+from utils.system import ROOT
+
+with contextlib.suppress(ImportError):  # elsewhere than on Linux and macOS
+    import resource
+
+_JUDGE, _STUDENT = b"J", b"S"
+_READY = b"R"
+SHARED = "GRADING_NURSERY"  # names in the environment the socket of a nursery to be forked from
+
+# What most submissions import, apart from NumPy, Matplotlib and IPython.
+PRELOAD = ("numpy.testing", "utils.checks", "utils.mnist", "utils.colours", "utils.weights")
+
+
+class NurseryError(RuntimeError):
+    """No processes can be started."""
+
+
+def start_process(control: socket.socket, order: Order) -> Start:
+    """Have a student's process started, with a supervisor of its own and no judge.
+
+    Args:
+        control: leads to the fork server.
+        order: what the process is to be like.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        socket.send_fds(control, [_STUDENT], [theirs.fileno()])
+    ours.send(json.dumps(dataclasses.asdict(order)).encode())
+    try:
+        return _start(Supervised(ours, only_one=True))
+    except BaseException:
+        ours.close()
+        raise
+
+
+def _start(supervised: Supervised) -> Start:
+    try:
+        return Start(supervised.start(), supervised)
+    except OSError as error:
+        raise ProcessEnded(f"its process could not be started: {error}") from None
+
+
+def _read_order(message: dict) -> Order:
+    return Order(**message | {"limits": Limits(**message["limits"])})
+
+
+# In the nursery ---------------------------------------------------------------------------------
+
+
+def main(control: int, plots: bool, door: int, warm: bool = True) -> NoReturn:
+    """Make ready to fork, then `_serve`.
+
+    Args:
+        control: number of a socket.
+        plots: whether submissions will want Matplotlib. Processes without it are forked in half
+            the time.
+        door: number of a listening socket, on which other nurseries are asked for; -1 for none.
+        warm: do first what would else take each submission's time; for one alone it does not pay.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    shell = make_shell(plots)
+    if warm:
+        _warm_up(shell, plots)
+    isolation.note_address_space()
+    folder = tempfile.mkdtemp(prefix="nursery-")
+    isolation.make_roots(folder)
+    for kind in (seccomp.STUDENT, seccomp.STUDENT_ALONE, seccomp.JUDGE):
+        seccomp.call_filter(kind)
+    cgroups.why_not()
+    with contextlib.suppress(OSError):  # a crash leaves nothing of a submission's memory behind
+        Path("/proc/self/coredump_filter").write_text("0")
+    if warm:
+        gc.collect()
+        gc.freeze()
+        isolation.use_large_pages()
+    gc.enable()
+    doors = [socket.socket(fileno=door)] if door >= 0 else []
+    _serve(socket.socket(fileno=control), doors, folder, shell)
+
+
+def _serve(
+    commands: socket.socket, doors: list[socket.socket], folder: str, shell: CellShell
+) -> NoReturn:
+    """Supervise submissions until the other end of `commands` closes.
+
+    Args:
+        commands: where judges and students' processes are asked for.
+        doors: whoever connects to one of these gets a fork server of their own, forked from this.
+        folder: where `isolation.make_roots` has made the submissions' file systems; "" if
+            another process removes them.
+        shell: for all that are forked.
+    """
+    supervisors: list[Supervisor] = []
+    forked: set[int] = set()  # fork servers
+    with contextlib.suppress(ConnectionError):  # whoever asked may have gone; the loop finds out
+        commands.send(_READY + folder.encode())
+    while True:
+        poll = select.poll()
+        for sock in (commands, *doors):
+            poll.register(sock, select.POLLIN)
+        for submission in supervisors:
+            for fd, events in submission.files().items():
+                poll.register(fd, events)
+        found = dict(poll.poll(supervisor.LOOK * 1000 if supervisors else 10_000))
+        for submission in list(supervisors):
+            if not submission.step(found):
+                supervisors.remove(submission)
+                submission.close()
+        for child in list(forked):
+            if os.waitpid(child, os.WNOHANG)[0]:
+                forked.discard(child)
+                supervisor.known.discard(child)
+        for door in doors:
+            if door.fileno() in found:
+                visitor, _ = door.accept()
+                with visitor:
+                    child = os.fork()
+                    if child == 0:
+                        isolation.die_with_parent()
+                        for mine in (commands, *doors):
+                            mine.close()
+                        supervisor.known.clear()
+                        cgroups.forget()
+                        _serve(visitor, [], "", shell)
+                    forked.add(child)
+                    supervisor.known.add(child)
+        if commands.fileno() not in found:
+            continue
+        try:
+            what, fds, _, _ = socket.recv_fds(commands, 16, 1)
+        except ConnectionError:
+            what, fds = b"", []
+        if not what:
+            for submission in supervisors:
+                submission.close()
+            _end_all(folder)
+        for fd in fds:
+            sock = socket.socket(fileno=fd)
+            try:
+                make = _judged if what == _JUDGE else _alone
+                supervisors.append(make(sock, shell))
+            except Exception as error:
+                with contextlib.suppress(OSError):
+                    if what == _JUDGE:
+                        told = f"the sandbox could not be made: {error}"
+                        supervisor.send_message(sock, {"error": told})
+                sock.close()
+
+
+def _end_all(folder: str) -> NoReturn:
+    """End with all that was started here, and wait for it: the grader's accounts are then whole."""
+    supervisor.end_children()
+    cgroups.remove_all()
+    if folder:
+        isolation.leave_roots()
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
+    os._exit(0)
+
+
+def _warm_up(shell: CellShell, plots: bool) -> None:
+    """Do once what costs time when it is done first: imports, a figure, a traceback."""
+    for name in PRELOAD:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    if plots:
+        shell.run("warm-up", _FIGURE)
+    shell.run("warm-up", "print(1); 1 / 0")
+    _practise(shell)
+    shell.reset(new_session=True)
+    shell.execution_count = 1
+    shell.outputs.start()
+
+
+# A figure as most cells draw one: what is drawn first loads fonts, parsers and writers of pictures.
+_FIGURE = """
+import matplotlib.pyplot as plt
+from utils import plots
+with plt.rc_context():
+    plots.use_style()
+    fig, ax = plt.subplots()
+    ax.plot([1, 10], [0, 1], label="x")
+    ax.set_xscale("log")
+    ax.set(xlabel="temperature $T$", ylabel="y", title="x")
+    ax.legend()
+    plots.show(fig, "This figure is drawn before any submission.")
+plt.plot([0, 1]); plt.title('x')
+"""
+_ANSWER = """
+import numpy as np
+def double(x):
+    return 2.0 * x
+def fail(x):
+    raise ValueError(x)
+"""
+_TEST = """
+task = checks.Task("double")
+with task.check(1, "values", "Twice as much."):
+    checks.gives(double, np.array([1.0, 2.0]), [2.0, 4.0])
+with task.check(1, "rows", "The last axis."):
+    checks.row_by_row(double, np.array([[1.0, 2.0], [3.0, 4.0]]))
+with task.check(1, "of a function", "Twice as much."):
+    checks.gives(double, np.arange(12).reshape(3, 4) / 8, lambda x: x + x)
+    checks.gives(double, np.arange(3, dtype=np.uint8), [0, 2, 4])
+with task.check(1, "side by side", "The same each time."):
+    checks.sums_to_one(double, np.array([[0.25, 0.25], [0.5, 0.0]]))
+    checks.agrees(double, np.array([2.0]), np.array([2.0]))
+    checks.repeats(double, np.ones(2), np.zeros(2))
+with task.check(1, "floats", "Twice as much."):
+    checks.gives_floats(double, 3, ())
+    checks.finite(double, np.ones((2, 2), dtype=np.float32))
+with task.check(1, "an argument", "Leave it alone."):
+    checks.leaves_alone(double, np.ones(3))
+with task.check(1, "a failure", "It raises."):
+    checks.gives(fail, 1.0, 2.0)
+repr(task), task._repr_html_(), task._repr_mimebundle_()
+float(task.points())
+"""
+
+
+def _practise(shell: CellShell, times: int = 12) -> None:
+    """Let both sides talk in this process, about what most tests ask.
+
+    Python quickens code that has run some times, and keeps that within the code. What is quick here
+    is quick in all that are forked, and need not be written, and so copied, by any of them.
+    """
+    ours, theirs = socket.socketpair()
+    submission = Submission(lambda: Start(ours, _NoKeeper()), Limits())
+    there = threading.Thread(target=student_process.StudentLink(theirs, shell).serve)
+    there.start()
+    submission.run("warm-up", _ANSWER)
+    names = {"np": np, "checks": importlib.import_module("utils.checks")}
+    names |= submission.get({"double", "fail"})
+    code = compile(_TEST, "warm-up", "exec")
+    for _ in range(times):
+        exec(code, names)
+    submission.end("all is warm")
+    there.join()
+    theirs.close()
+
+
+class _NoKeeper:
+    """For a submission's side that is no process of its own."""
+
+    def too_much(self) -> str:
+        return ""
+
+    def waiting_seconds(self, since: float) -> float:
+        return 0.0
+
+    def alarm(self) -> None:
+        pass
+
+    def end(self, why: str) -> dict:
+        return {}
+
+
+def _student(sock: socket.socket, order: Order, shell: CellShell) -> None:
+    student_process.main(sock, shell, order.limits.output_bytes)
+
+
+def _alone(commands: socket.socket, shell: CellShell) -> Supervisor:
+    """Return the supervisor of students' processes that the grader itself talks to."""
+    order = _read_order(json.loads(commands.recv(1 << 16)))
+    return Supervisor(order, commands, lambda sock: _student(sock, order, shell))
+
+
+def _judged(job: socket.socket, shell: CellShell) -> Supervisor:
+    """Start the judge of a submission, and its first process; return their supervisor.
+
+    The order is read here. The cells, which come after it, are read by the judge alone, in its
+    sandbox: no process that is forked here has them in its memory.
+    """
+    order = _read_order(supervisor.receive_message(job))
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    started = Supervisor(order, ours, lambda sock: _student(sock, order, shell), job)
+    with theirs:
+        try:
+            with started.start() as first:
+                run = functools.partial(_judge, job, theirs, first, order, shell)
+                started.start_judge([job, theirs, first], run)
+        except BaseException:
+            started.job = None  # it is needed to say so
+            started.close()
+            raise
+    return started
+
+
+def _judge(
+    job: socket.socket,
+    commands: socket.socket,
+    first: socket.socket,
+    order: Order,
+    shell: CellShell,
+) -> None:
+    """Run as a submission's judge, in its sandbox: read the cells, send the result."""
+    try:
+        cells = supervisor.receive_message(job)["cells"]
+        result = _run_job(cells, order, Supervised(commands), first, shell)
+    except BaseException:
+        result = {"error": traceback.format_exc()}
+    with contextlib.suppress(OSError):
+        supervisor.send_message(job, result)
+
+
+def _run_job(
+    cells: list[dict],
+    order: Order,
+    supervised: Supervised,
+    first: socket.socket,
+    shell: CellShell,
+) -> dict[str, Any]:
+    begun = time.monotonic()
+    shell.outputs.limit = order.limits.output_bytes
+    starts = [Start(first, supervised)]
+    submission = Submission(lambda: starts.pop() if starts else _start(supervised), order.limits)
+    found = Judge(shell, submission, cells).run()
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return results.fit(
+        {
+            "cells": {index: vars(result) for index, result in found.items()},
+            "notes": submission.notes,
+            "stopped": submission.stopped,
+            "seconds": time.monotonic() - begun,
+            "cpu_seconds": submission.cpu_seconds + usage.ru_utime + usage.ru_stime,
+            "memory_bytes": submission.memory_bytes,
+        }
+    )
+
+
+# In the grader's own process --------------------------------------------------------------------
+
+
+class Nursery:
+    """A nursery, started on first use and again when it has died.
+
+    Threads may share one. A process that was forked from another starts its own.
+
+    Args:
+        plots: as for `main`.
+    """
+
+    def __init__(self, plots: bool) -> None:
+        self._plots = plots
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen | None = None
+        self._control: socket.socket | None = None
+        self._owner = 0
+        self._ready = False
+        self._folder = ""
+        self._fences: dict[str, str] = {}  # fence -> why it does not stand; empty if it does
+
+    def connect(self) -> socket.socket:
+        """Return the socket on which processes are asked for."""
+        with self._lock:
+            if not self._lives():
+                self._end()
+                if not self._fork_shared():
+                    self._start()
+            if not self._ready:
+                self._wait()
+            return self._control
+
+    def open(self, address: str) -> dict[str, str]:
+        """Start it, without waiting, for the nurseries of other processes to be forked from it.
+
+        Args:
+            address: of a new socket, in a folder that is this user's alone.
+        Returns:
+            What the other processes need in their environment.
+        """
+        with self._lock, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
+            door.bind(address)
+            door.listen()
+            self._start(door)
+        return {SHARED: address}
+
+    def fork(self) -> None:
+        """Start it as a fork of this process, for one submission.
+
+        This process must have a clean environment and know nothing that a submission may not: see
+        `clean_environment`.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        if os.fork() == 0:
+            try:
+                ours.close()
+                os.setsid()
+                os.chdir("/")
+                null = os.open(os.devnull, os.O_RDWR)
+                for fd in (0, 1):
+                    os.dup2(null, fd)
+                main(theirs.detach(), self._plots, -1, warm=False)
+            finally:
+                os._exit(1)
+        theirs.close()
+        self._take(ours)
+
+    def _lives(self) -> bool:
+        if self._control is None or self._owner != os.getpid():
+            return False
+        try:
+            return bool(self._control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+    def _fork_shared(self) -> bool:
+        """Have this nursery forked from one that another process has opened, if it lives."""
+        address = os.environ.get(SHARED, "")
+        if not address or self._plots:
+            return False
+        ours = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            ours.connect(address)
+        except OSError:
+            ours.close()
+            return False
+        self._take(ours)
+        return True
+
+    def _take(self, control: socket.socket) -> None:
+        self._control, self._owner, self._ready = control, os.getpid(), False
+
+    def _wait(self) -> None:
+        self._control.settimeout(120)
+        try:
+            said = self._control.recv(4096)
+        except OSError:
+            said = b""
+        if not said.startswith(_READY):
+            self._control.close()
+            self._control = None
+            raise NurseryError("the process that starts submissions did not start; see above")
+        self._control.settimeout(None)
+        self._folder, self._ready = said.removeprefix(_READY).decode(), True
+
+    def _start(self, door: socket.socket | None = None) -> None:
+        if not supervisor.LINUX:
+            raise NurseryError(supervisor.ELSEWHERE)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        course = str(ROOT)
+        code = (
+            "import gc, sys; gc.disable(); sys.path.insert(0, sys.argv[1])\n"
+            "from utils.grading.sandbox import isolation\n"
+            "isolation.leave_machine()\n"
+            "from utils.grading.judge import fork_server\n"
+            "fork_server.main(int(sys.argv[2]), bool(int(sys.argv[3])), int(sys.argv[4]))"
+        )
+        files = [theirs.fileno(), *([door.fileno()] if door else [])]
+        numbers = [str(theirs.fileno()), str(+self._plots), str(door.fileno() if door else -1)]
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-c", code, course, *numbers],
+                env=_clean_environment(),
+                pass_fds=files,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                cwd="/",
+                start_new_session=True,
+            )
+        self._take(ours)
+
+    def close(self) -> None:
+        """End the nursery, and with it all judges and submissions that are running."""
+        with self._lock:
+            self._end()
+
+    def _end(self) -> None:
+        if self._control is not None and self._owner == os.getpid():
+            self._control.close()
+            if self._process:
+                self._process.wait()
+                if self._folder:
+                    with contextlib.suppress(OSError):
+                        os.rmdir(self._folder)  # if the nursery could not
+        self._control = self._process = None
+
+    def fence(self) -> str:
+        """Return the fence that stands here, or "" for none; a process is started to see."""
+        for fence in ("namespaces", "landlock"):
+            if not self.why_not(fence):
+                return fence
+        return ""
+
+    def why_not(self, fence: str) -> str:
+        """Return why a fence does not stand here, or "" if it does."""
+        if fence not in self._fences:
+            self._fences[fence] = self._try(fence)
+        return self._fences[fence]
+
+    def _try(self, fence: str) -> str:
+        submission = Submission(
+            lambda: start_process(self.connect(), Order(Limits(), fence)), Limits()
+        )
+        try:
+            submission.names()
+        except StudentError as error:
+            return submission.why_ended or str(error)
+        submission.end("it was a try")
+        return self.judge([], Order(Limits(), fence)).get("error", "")
+
+    def judge(self, cells: list[dict], order: Order) -> dict[str, Any]:
+        """Have a submission judged.
+
+        Args:
+            cells: as `Judge` takes them.
+            order: what its process is to be like.
+        Returns:
+            `cells` (by place, as text: what became of each), `notes`, `seconds`, `cpu_seconds`,
+            `memory_bytes`, `stopped`; or `error` if the judge itself failed.
+        """
+        control = self.connect()
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs:
+                socket.send_fds(control, [_JUDGE], [theirs.fileno()])
+            seconds = supervisor.OVERTIME * supervisor.judge_seconds(order.limits) + 60
+            deadline = time.monotonic() + seconds
+            try:
+                supervisor.send_message(ours, dataclasses.asdict(order))
+                supervisor.send_message(ours, {"cells": cells})
+                answer = supervisor.receive_message(ours, results.MAX_BYTES, deadline)
+                if answer is not None:
+                    return results.read(answer, cells, order.limits)
+            except ConnectionError:
+                pass
+            except (TimeoutError, ValueError, KeyError) as error:
+                return {"error": f"the judge's answer cannot be used: {error}"}
+        return {"error": "the judge's process ended: the tests took too long or too much memory"}
+
+
+def _clean_environment() -> dict[str, str]:
+    """Return what the nursery may know of the environment; submissions can read all of it."""
+    keep = ("HOME", "PATH", "TZ", "LD_LIBRARY_PATH", "MPLCONFIGDIR", "XDG_CACHE_HOME", "MNIST_DIR")
+    found = {name: os.environ[name] for name in keep if name in os.environ}
+    given = found.get("MNIST_DIR", "").strip()
+    if given and (folder := given_folder(given)):
+        found["MNIST_DIR"] = str(folder)  # not relative: the nursery runs in another folder
+    return found | {
+        "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+    }  # fmt: skip
+
+
+NURSERY = Nursery(plots=False)
+PLOTS_NURSERY = Nursery(plots=True)
+atexit.register(NURSERY.close)
+atexit.register(PLOTS_NURSERY.close)
+
+_PLOTS = re.compile(r"matplotlib|pyplot|pylab|\bplots\b|\bplt\b")
+
+
+def nursery_for(cells: list[dict]) -> Nursery:
+    """Return the nursery that suits a submission's cells; the other one would do, too."""
+    return PLOTS_NURSERY if any(map(draws, cells)) else NURSERY
+
+
+def draws(cell: dict) -> bool:
+    """Return whether a cell looks as if it wants Matplotlib."""
+    return bool(_PLOTS.search(cell["source"]))

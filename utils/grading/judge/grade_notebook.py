@@ -1,0 +1,235 @@
+"""The way to the judge: takes a submission's bytes, gives back the executed notebook.
+
+It touches no gradebook and no file, and imports little, since every worker and every `check` does.
+`nbgrader_steps` has the same as parts of `nbgrader autograde`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from utils.grading.judge.fork_server import NURSERY, nursery_for
+from utils.grading.notebook import restore
+from utils.grading.notebook.extra_files import in_a_folder, notes_on
+from utils.grading.notebook.reasons import reasons
+from utils.grading.notebook.record import NOTES_ID
+from utils.grading.notebook.restore import SourceCell, Unreadable
+from utils.grading.notebook.source import about
+from utils.grading.sandbox import supervisor
+from utils.grading.sandbox.supervisor import Limits, Order
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+
+class NotFenced(RuntimeError):
+    """Submissions are not run, because nothing would fence them in."""
+
+
+@dataclass
+class Outcome:
+    """What became of a submission.
+
+    Attributes:
+        status: "graded" or "unreadable".
+        notes: sentences for the person who looks at it.
+        score, max_score: points of the test cells and of unanswered questions; points that a person
+            has still to give are in `max_score` only.
+        needs_manual_grade: a person has to read an answer. stopped: a process of it was ended
+        before its time. repaired: the course's cells had been changed and were put back. seconds:
+        wall time of the judge. cpu_seconds: processor time of all its processes. memory_bytes:
+        largest resident set of one of its processes. tests: for each test cell by its grade id, a
+        dict with `points`, `max_points`, `error`, `hidden` and
+            `checks`, a list of dicts with `name`, `points`, `state`, `what`, `hint`.
+    """
+
+    status: str = "graded"
+    notes: list[str] = field(default_factory=list)
+    score: float = 0.0
+    max_score: float = 0.0
+    needs_manual_grade: bool = False
+    stopped: bool = False
+    repaired: bool = False
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    memory_bytes: int = 0
+    tests: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def grade_notebook(
+    submission: bytes,
+    course: Sequence[SourceCell],
+    limits: Limits | None = None,
+    files: Mapping[str, bytes] | None = None,
+    unsafe: bool = False,
+    released: Collection[str] | None = None,
+    releases: Sequence[Mapping[str, str]] = (),
+) -> tuple[NotebookNode | None, Outcome]:
+    """Grade a submission.
+
+    Args:
+        submission: the submitted file.
+        course: the course's cells, see `restore.cells_of_gradebook`.
+        limits: what it may use.
+        files: what lies beside the notebook, the problem set's and the student's: names and
+            contents, see `extra_files`.
+        unsafe: run it even if nothing fences it in.
+        released, releases: see `restore.put_in_order`.
+    Returns:
+        The executed notebook, None if the file is unreadable; and what became of it.
+    Raises:
+        NotFenced: nothing fences it in.
+        NurseryError: no processes can be started.
+    """
+    try:
+        notebook = restore.read_notebook(submission)
+    except Unreadable as error:
+        total = sum(cell.points for cell in course)
+        return None, Outcome(
+            "unreadable", [f"the notebook cannot be read: {error}"], max_score=total
+        )
+    notebook, notes = restore.restore(notebook, course, released, releases)
+    with in_a_folder(files or {}) as folder:
+        outcome = run_notebook(notebook, Order(limits or Limits(), fence(unsafe), folder))
+    outcome.repaired = bool(notes)
+    outcome.notes[:0] = [*notes, *notes_on(files or {})]
+    outcome.notes += reasons(notebook, course, outcome.tests)
+    show_notes(notebook, outcome.notes)
+    return notebook, outcome
+
+
+def fence(unsafe: bool = False) -> str:
+    """Return the fence that stands on this machine.
+
+    Raises:
+        NotFenced: none does; not raised if `unsafe`.
+    """
+    if not supervisor.LINUX:
+        raise NotFenced(supervisor.ELSEWHERE)
+    found = NURSERY.fence()
+    if not found and not unsafe:
+        reasons = "; ".join(f"{f}: {NURSERY.why_not(f)}" for f in ("namespaces", "landlock"))
+        raise NotFenced(supervisor.NO_FENCES.format(reasons=reasons))
+    return found or "none"
+
+
+def run_notebook(notebook: NotebookNode, order: Order) -> Outcome:
+    """Run a notebook that is in order; its cells' outputs are filled in.
+
+    Args:
+        notebook: changed in place.
+        order: what the submission's process is to be like.
+    """
+    from nbgrader.utils import determine_grade, is_grade
+
+    outcome = run_cells(notebook, order)
+    for cell in notebook.cells:
+        if is_grade(cell):
+            points, most = determine_grade(cell)
+            outcome.max_score += most
+            outcome.score += points or 0.0
+            outcome.needs_manual_grade |= points is None
+    return outcome
+
+
+def run_cells(
+    notebook: MutableMapping[str, Any],
+    order: Order,
+    judge: Callable[[list[dict], Order], dict[str, Any]] | None = None,
+) -> Outcome:
+    """Run a notebook that is in order; its cells' outputs are filled in, no scores summed up.
+
+    Args:
+        notebook: changed in place; of nbformat's nodes or of plain dicts.
+        order: what the submission's process is to be like.
+        judge: as `Nursery.judge`; that of the nursery which suits the cells by default.
+    """
+    cells, places = _cells(notebook)
+    result = (judge or nursery_for(cells).judge)(cells, order)
+    outcome = Outcome(
+        notes=list(result.get("notes", [])),
+        stopped=result.get("stopped", True),
+        seconds=result.get("seconds", 0.0),
+        cpu_seconds=result.get("cpu_seconds", 0.0),
+        memory_bytes=result.get("memory_bytes", 0),
+    )
+    if "error" in result:
+        outcome.notes.append(
+            f"the judge could not finish: {result['error'].strip().splitlines()[-1]}"
+        )
+    for number, place in enumerate(places):
+        cell = notebook["cells"][place]
+        found = result.get("cells", {}).get(str(number))
+        if found is None:
+            found = {"outputs": [_not_run()], "points": 0.0, "checks": [], "error": "not run"}
+        cell["outputs"] = [_as(type(cell), output) for output in found["outputs"]]
+        cell["execution_count"] = number + 1
+        for output in cell["outputs"]:
+            if "execution_count" in output:
+                output["execution_count"] = number + 1
+        if cells[number]["kind"] == "test":
+            outcome.tests[cells[number]["label"]] = {
+                "points": found["points"],
+                "max_points": cells[number]["points"],
+                "error": found["error"],
+                "hidden": cells[number]["hidden"],
+                "checks": found["checks"],
+            }
+    return outcome
+
+
+def _as(kind: type, value: Any) -> Any:
+    """Return a value whose dicts are of another kind, such as nbformat's nodes."""
+    if isinstance(value, dict):
+        return kind({key: _as(kind, item) for key, item in value.items()})
+    return [_as(kind, item) for item in value] if isinstance(value, list) else value
+
+
+def _not_run() -> dict[str, Any]:
+    message = "this cell was not run: the judge was stopped"
+    return {"output_type": "error", "ename": "NotRun", "evalue": message, "traceback": [message]}
+
+
+def _cells(notebook: Mapping[str, Any]) -> tuple[list[dict], list[int]]:
+    """Return the code cells as the judge takes them, and their places in the notebook."""
+    cells: list[dict] = []
+    places: list[int] = []
+    for place, cell in enumerate(notebook["cells"]):
+        if cell["cell_type"] != "code":
+            continue
+        marks = cell["metadata"].get("nbgrader", {})
+        kind = "student"
+        if marks.get("grade") and not marks.get("solution"):
+            kind = "test"
+        elif marks.get("locked"):
+            kind = "locked"
+        label, source = marks.get("grade_id") or str(len(cells) + 1), cell["source"]
+        found = {"kind": kind, "label": label, "source": source}
+        if kind != "student":
+            found |= about(label, source)
+        if kind == "test":
+            hidden = restore.without_hidden_tests(source) != source
+            found |= {"points": float(marks.get("points", 0)), "hidden": hidden}
+        cells.append(found)
+        places.append(place)
+    return cells, places
+
+
+def show_notes(notebook: NotebookNode, notes: Sequence[str]) -> None:
+    """Put the notes at the top of a notebook, as a cell of text."""
+    from nbformat.v4 import new_markdown_cell
+
+    notebook.cells = [cell for cell in notebook.cells if cell.get("id") != NOTES_ID]
+    if notes:
+        lines = "\n".join(f"- {_as_text(note)}" for note in notes)
+        notebook.cells.insert(
+            0, new_markdown_cell(f"**Notes from grading**\n\n{lines}", id=NOTES_ID)
+        )
+
+
+def _as_text(note: str) -> str:
+    """Return a note in which nothing is Markdown or HTML: parts of it may be a student's."""
+    text = " ".join(note.split())
+    return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+-!|~$&" else c for c in text[:1000])

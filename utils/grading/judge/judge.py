@@ -1,0 +1,363 @@
+"""The judge: runs a notebook's cells, the student's in their process and the test cells here.
+
+A name that a test cell uses means, in this order: what the test cells and the locked cells define;
+what it usually means (`np`, `checks`); what the student's cells define, by a stand-in. So a test's
+own tools are never the student's.
+
+Hidden tests run when all cells have: what is shown of a notebook comes from processes that have not
+met their inputs. Each finds the names as they were where it stands.
+
+The points of a test cell are its last expression, read and written here, so that nbgrader reads the
+same: nothing on stderr, a plain float, no result next to an error.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from utils.grading.judge.student_client import Ran, Submission
+from utils.grading.notebook.shell import CellShell, Output, error_output, text_of
+from utils.grading.notebook.source import defined, unpack_code
+from utils.grading.remote.proxies import StudentError
+
+# as utils.checks has them, which takes longer to import
+CHECKS_MIME = "application/vnd.course-checks+json"
+SAME_CAUSE = "same cause"
+
+# What a name in a test cell means if neither the test cells nor the locked cells define it.
+USUAL_NAMES = {"np": "numpy", "plt": "matplotlib.pyplot", "math": "math", "checks": "utils.checks"}
+
+
+@dataclass
+class Place:
+    """Where a test cell stands among the cells.
+
+    Attributes:
+        cells: how many of the student's cells have run.
+        namespace: what the names mean there.
+        lent: those names that stand for the student's things.
+        missed: some name that the test uses means nothing there.
+        error: why that could not be found out.
+    """
+
+    cells: int
+    namespace: dict[str, Any] = field(default_factory=dict)
+    lent: dict[str, Any] = field(default_factory=dict)
+    missed: bool = False
+    error: StudentError | None = None
+
+
+@dataclass
+class Verdict:
+    """What became of a test cell."""
+
+    points: float
+    outputs: list[Output]
+    checks: list[dict] = field(default_factory=list)
+    error: str = ""
+    missed_names: bool = False
+
+
+class Judge:
+    """Runs a submission's cells in their order: the student's in their process, tests here.
+
+    Args:
+        shell: runs the test cells.
+        submission: runs the student's.
+        cells: dicts with `kind` ("student", "locked" or "test"), `label`, `source`; for tests and
+            locked cells what `source.about` says, for tests `points` and `hidden`.
+    """
+
+    def __init__(self, shell: CellShell, submission: Submission, cells: list[dict]) -> None:
+        self.shell, self.submission, self.cells = shell, submission, cells
+        self.own: set[str] = set(shell.user_ns)  # names that are not the student's
+        self.lent: dict[str, Any] = {}  # the student's, as the latest test cell saw them
+        self.results: dict[int, Ran | Verdict] = {}
+        submission.publish = self._publish
+        submission.hush = True  # but for test cells
+
+    def _publish(self, output: Output) -> None:
+        self.shell.outputs.add(
+            {"output_type": "display_data", "data": output["data"], "metadata": {}}
+        )
+
+    def run(self) -> dict[int, Ran | Verdict]:
+        """Return what became of each cell, by its place in `cells`."""
+        importlib.import_module("utils.checks").student_cells = {
+            cell["label"]: cell["source"] for cell in self.cells if cell["kind"] == "student"
+        }
+        needed = self._needed()
+        waiting: dict[int, Place] = {}
+        for index, cell in enumerate(self.cells):
+            if cell["kind"] == "test":
+                place = self._place(cell)
+                if cell["hidden"] and not self._is_used_below(index):
+                    waiting[index] = place
+                else:
+                    self.results[index] = self._test(cell, place)
+                continue
+            self.results[index] = self._student(cell)
+            if index in needed:
+                self._trusted(cell)
+        self._once_more(waiting)
+        self._hidden(waiting)
+        self.submission.end("the grading is over")
+        return self.results
+
+    def _is_used_below(self, index: int) -> bool:
+        """Return whether a test that students have needs a name that this hidden one binds."""
+        binds = set(self.cells[index]["binds"]) - set(USUAL_NAMES)
+        return any(
+            binds & (set(cell["uses"]) - set(cell["binds"]))
+            for cell in self.cells[index + 1 :]
+            if cell["kind"] == "test" and not cell["hidden"]
+        )
+
+    def _student(self, cell: dict) -> Ran:
+        """Run a student's cell; once two thirds of the time are gone, only its definitions."""
+        late = self.submission.seconds_left < self.submission.limits.submission_seconds / 3
+        if late:
+            self.submission.stop(
+                f"cell {cell['label']}: only its definitions are used, the cells took too long"
+            )
+        return self.submission.run(cell["label"], cell["source"], only_define=late)
+
+    def _needed(self) -> set[int]:
+        """Return which locked cells bind a name that a test cell uses, directly or not."""
+        wanted = {name for c in self.cells if c["kind"] == "test" for name in c["uses"]}
+        needed = set()
+        for index, cell in reversed(list(enumerate(self.cells))):
+            if cell["kind"] == "locked" and not wanted.isdisjoint(cell["binds"]):
+                needed.add(index)
+                wanted.update(cell["uses"])
+                self.own.update(cell["binds"])
+        return needed
+
+    def _trusted(self, cell: dict) -> None:
+        """Run a locked cell here, too, so that tests use the course's definitions."""
+        error: BaseException | None
+        try:
+            self._lend(cell)
+            code = unpack_code(cell["code"])
+            _, error = self.shell.run(cell["label"], cell["source"], code=code)
+        except StudentError as ended:
+            error = ended
+        self.shell.outputs.take()
+        if error:
+            self.submission.note(
+                f"the locked cell {cell['label']} ended in an error: {text_of(error)}"
+            )
+
+    def _lend(self, cell: dict) -> None:
+        """Put the student's names that a cell uses into its namespace."""
+        namespace = self.shell.user_ns
+        for name, value in self.lent.items():
+            if namespace.get(name, self) is value:
+                del namespace[name]
+            else:
+                self.own.add(name)  # a test cell has given the name a meaning of its own
+        self.lent = {}
+        known = vars(builtins)
+        used = {n for n in cell["uses"] if not (n in self.own or n in namespace or n in known)}
+        for name in used & USUAL_NAMES.keys():
+            namespace[name] = importlib.import_module(USUAL_NAMES[name])
+        used -= USUAL_NAMES.keys()
+        # All names are asked for before it can be told which of them this cell uses.
+        self.lent = self.submission.get(used & self.submission.names()) if used else {}
+        if not used <= {*self.lent, *cell["binds"], *cell["parameters"]}:
+            self.submission.missed_names = True
+        namespace.update(self.lent)
+
+    def _place(self, cell: dict) -> Place:
+        """Return where a test cell stands if all cells so far are those above it."""
+        self.submission.missed_names = False
+        place = Place(len(self.submission.cells))
+        try:
+            self._lend(cell)
+        except StudentError as error:
+            place.error = error
+        place.namespace = dict(self.shell.user_ns)
+        place.lent = self.lent
+        place.missed = self.submission.missed_names
+        return place
+
+    def _test(self, cell: dict, place: Place) -> Verdict:
+        """Run a test cell where it stands."""
+        submission, namespace = self.submission, self.shell.user_ns
+        submission.missed_names = place.missed
+        submission.hush, submission.hidden = False, cell["hidden"]
+        value: Any = None
+        error: BaseException | None
+        try:
+            if place.error:
+                raise place.error
+            namespace.clear()
+            namespace.update(place.namespace)
+            self.lent = place.lent
+            code = unpack_code(cell["code"])
+            value, error = self.shell.run(
+                cell["label"], cell["source"], cell["hidden"], code, show=False
+            )
+        except StudentError as ended:
+            error = ended
+            self.shell.outputs.add(error_output(ended, None, cell["hidden"]))
+        finally:
+            submission.hush, submission.hidden = True, False
+        verdict = self._verdict(cell, value, error, self.shell.outputs.take())
+        verdict.missed_names = submission.missed_names
+        return verdict
+
+    def _verdict(
+        self, cell: dict, value: Any, error: BaseException | None, outputs: list[Output]
+    ) -> Verdict:
+        """Read the points and write them so that nbgrader reads the same."""
+        most = float(cell["points"])
+        checks = [
+            check
+            for output in outputs
+            for check in _checks(output.get("data", {}).get(CHECKS_MIME))
+        ]
+        kept: list[Output] = []
+        for output in outputs:
+            if output["output_type"] == "stream":
+                if cell["hidden"] and output["name"] == "stderr":  # a student's warning, say
+                    continue
+                output["name"] = "stdout"
+            if output["output_type"] not in ("execute_result", "error"):
+                kept.append(output)
+        if error is not None:
+            errors = [output for output in outputs if output["output_type"] == "error"]
+            if cell["hidden"]:  # a student chooses the type, depending on what a test asks
+                kept.append(error_output(Exception(), None, hidden=True))
+            else:
+                kept.append(errors[-1] if errors else error_output(error, None))
+            return Verdict(0.0, kept, checks, f"{kept[-1]['ename']}: {kept[-1]['evalue']}")
+        points = self._points(cell, value, most)
+        kept.append(
+            {
+                "output_type": "execute_result",
+                "data": {"text/plain": repr(points)},
+                "metadata": {},
+                "execution_count": self.shell.execution_count - 1,
+            }
+        )
+        return Verdict(points, kept, checks)
+
+    def _points(self, cell: dict, value: Any, most: float) -> float:
+        kind = type(value)
+        if kind in (bool, np.bool_) and not value:
+            self.submission.note(f"test cell {cell['label']} gave False, which counts as 0 points")
+            return 0.0
+        if kind not in (int, float) and not isinstance(value, np.integer | np.floating):
+            return most  # a test cell of plain asserts, none of which failed
+        try:
+            points = float(value)
+        except OverflowError:  # an int beyond all floats
+            points = math.inf if value > 0 else -math.inf
+        if math.isfinite(points) and -1e-9 <= points <= most + 1e-9:
+            return min(max(points, 0.0), most)
+        self.submission.note(
+            f"test cell {cell['label']} gave {points:g} of {most:g} points; please look at the test"
+        )
+        return min(points, most) if points > 0 else 0.0
+
+    def _once_more(self, waiting: dict[int, Place]) -> None:
+        """Run again what missed a name, now that all cells have run.
+
+        Students run their cells in any order: a helper may stand below what uses it.
+
+        Args:
+            waiting: hidden tests that have not run; those that miss names get a new place.
+        """
+        students = [i for i, cell in enumerate(self.cells) if cell["kind"] != "test"]
+        missing = [i for i in students if self.results[i].error == "NameError"]
+        tests = [
+            i
+            for i, cell in enumerate(self.cells)
+            if cell["kind"] == "test" and (missing or any(s > i for s in students))
+        ]
+        while missing and self.submission.seconds_left > 0:
+            before = list(missing)
+            for index in before:
+                again = self._student(self.cells[index])
+                if again.error != "NameError":
+                    self.results[index] = again
+                    missing.remove(index)
+            if missing == before:
+                break
+        for index in tests:
+            cell = self.cells[index]
+            if index in waiting:
+                if waiting[index].missed:
+                    waiting[index] = self._place(cell)
+                continue
+            first = self.results[index]
+            if first.missed_names and first.points < float(cell["points"]):
+                again = self._test(cell, self._place(cell))
+                if again.points > first.points:
+                    self.results[index] = again
+                    self.submission.note(
+                        f"test cell {cell['label']} was run after all cells: "
+                        "it needs names from cells below it"
+                    )
+
+    def _hidden(self, waiting: dict[int, Place]) -> None:
+        """Run the hidden tests that have waited.
+
+        Where one does not get all of its points, and the student's cells below it may have changed
+        what it tests, it runs again in a process in which only the cells above it have.
+        """
+        bound: dict[str, Any] = {}  # by hidden tests, for those after them
+        again = []
+        for index, place in waiting.items():
+            cell = self.cells[index]
+            place.namespace = bound | place.namespace
+            self.results[index] = self._test(cell, place)
+            bound |= {n: v for n, v in self.shell.user_ns.items() if n in cell["binds"]}
+            if self.results[index].points < float(cell["points"]) and self._is_changed_below(index):
+                again.append(index)
+        for index in reversed(again):  # each time fewer cells
+            self.submission.rewind(waiting[index].cells)
+            verdict = self._test(self.cells[index], waiting[index])
+            if verdict.points > self.results[index].points:
+                self.results[index] = verdict
+
+    def _is_changed_below(self, index: int) -> bool:
+        """Return whether the student's cells below may change what those above have defined."""
+        students = [
+            (place, defined(cell["source"]))
+            for place, cell in enumerate(self.cells)
+            if cell["kind"] == "student"
+        ]
+        above = {name for place, names in students if place < index for name in names or ()}
+        return any(names is None or names & above for place, names in students if place > index)
+
+
+def _checks(table: Any) -> list[dict]:
+    """Return a table's checks, each with the table's name."""
+    if not isinstance(table, dict):
+        return []
+    return [
+        dict(check, task=table.get("task"), hidden=bool(table.get("hidden")))
+        for check in explained(table)
+        if isinstance(check, dict)
+    ]
+
+
+def explained(table: dict[str, Any]) -> list[dict]:
+    """Return a table's checks; those that failed for one cause say what and the next step."""
+    checks, cause = table.get("checks", []), table.get("cause")
+    if not isinstance(cause, dict):
+        return checks
+    told = {key: cause.get(key, "") for key in ("what", "hint")}
+    # Of other checks with a common cause the first one of them tells it.
+    return [
+        check | told if check.get("same_cause") and check["what"] == SAME_CAUSE else check
+        for check in checks
+    ]

@@ -1,0 +1,379 @@
+"""The submission's process: runs the cells a student may edit, and answers the judge's questions.
+
+Everything here is within the student's reach. A submission can overwrite this code while it runs
+and so give any answer it likes, but an answer is only ever a plain value, and the judge compares
+it.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import copy
+import importlib
+import inspect
+import io
+import json
+import linecache
+import os
+import signal
+import socket
+import sys
+import threading
+import types
+import warnings
+from typing import Any
+
+import numpy as np
+
+from utils.grading.notebook.extra_files import import_from_working_folder
+from utils.grading.notebook.shell import CellShell, Overdue, Stream, in_cell, text_of, type_name
+from utils.grading.remote.codec import CannotCross, WireError
+from utils.grading.remote.connection import Ended, Link, SharedHeap
+from utils.grading.sandbox.blocked_imports import forget_staff_modules
+
+SPECIAL = (
+    "__call__", "__len__", "__getitem__", "__setitem__", "__delitem__", "__contains__", "__iter__",
+    "__next__", "__enter__", "__exit__",
+)  # fmt: skip
+
+MAX_WARNINGS = 20  # of one call
+LOOK = 0.05  # seconds until the next try to stop the student's code
+_OWN_FOLDER = os.path.dirname(os.path.dirname(__file__)) + os.sep
+
+
+class Remote:
+    """Stands for something that stays with the judge: a test's function or one of its objects."""
+
+    __slots__ = ("__weakref__", "_link", "_number")
+
+    def __init__(self, link: StudentLink, number: int) -> None:
+        object.__setattr__(self, "_link", link)
+        object.__setattr__(self, "_number", number)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self._link.ask_judge("getattr", self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._link.ask_judge("setattr", self, name, value)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of the test>"
+
+
+def _special(name: str) -> Any:
+    def method(self: Remote, *args: Any, **kwargs: Any) -> Any:
+        answer = self._link.ask_judge("special", self, name, args, tuple(kwargs.items()))
+        if name == "__next__":
+            if not answer:
+                raise StopIteration
+            return answer[0]
+        return answer
+
+    method.__name__ = name
+    return method
+
+
+class StudentHeap(SharedHeap):
+    """What the submission's process has in common with the judge."""
+
+    link: StudentLink
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self._named: dict[int, tuple[Any, tuple[str, str]]] = {}
+
+    def stand_in_number(self, value: Any) -> int | None:
+        return value._number if Remote in type(value).__mro__ else None
+
+    def name_of(self, value: Any) -> tuple[str, str] | None:
+        known = self._named.get(id(value))
+        return known[1] if known else None
+
+    def by_name(self, module: str, name: str) -> Any:
+        value = importlib.import_module(module)
+        for part in name.split("."):
+            value = getattr(value, part)
+        self._named[id(value)] = (value, (module, name))
+        return value
+
+    def describe(self, value: Any) -> tuple:
+        return describe(value)
+
+    def make(self, number: int, description: tuple) -> Any:
+        name, special = description
+        kind = type(name, (Remote,), {"__slots__": ()} | {s: _special(s) for s in special})
+        return kind(self.link, number)
+
+
+def describe(value: Any) -> tuple[str, str, str, tuple[str, ...]]:
+    """Return kind, type, name and special methods of something that cannot cross."""
+    kind = type(value)
+    kind_name = str(type.__getattribute__(kind, "__name__"))
+    special = tuple(s for s in SPECIAL if any(s in vars(base) for base in kind.__mro__))
+    what, name = "object", ""
+    if isinstance(value, np.ndarray):
+        if kind is np.ndarray:
+            kind_name = f"ndarray of {value.dtype}"
+        else:
+            kind_name = f"{kind_name} (a subclass of numpy.ndarray)"
+        what, special = "array", ()
+    elif kind is types.ModuleType:
+        what, special = "module", ()
+    elif isinstance(value, type):
+        what = "class"
+    elif isinstance(value, types.FunctionType | types.MethodType | types.BuiltinFunctionType):
+        what = "function"
+    if what in ("function", "class", "module"):
+        name = str(getattr(value, "__name__", ""))
+    return what, kind_name[:200], name[:200], special
+
+
+def signature(value: Any) -> str:
+    """Return a function's signature as text, "" if it has none."""
+    try:
+        return str(inspect.signature(value)).partition(" -> ")[0]
+    except (TypeError, ValueError):
+        return ""
+
+
+def _modes(numpy_errors: str) -> dict[str, str]:
+    """Return what `np.errstate` takes; what the judge would print or log is warned of here."""
+    modes = ast.literal_eval(numpy_errors)
+    known = ("ignore", "warn", "raise")
+    return {name: mode if mode in known else "warn" for name, mode in modes.items()}
+
+
+class StudentLink(Link):
+    """The submission's end of the link.
+
+    Args:
+        sock: leads to the judge.
+        shell: runs the cells.
+    """
+
+    heap: StudentHeap
+
+    def __init__(self, sock: socket.socket, shell: CellShell) -> None:
+        super().__init__(sock, StudentHeap())
+        self.heap.link = self
+        self.shell = shell
+        self.turn = threading.Condition()  # one thread at a time talks to the judge
+        self.unanswered = 0  # questions of the judge's
+        self.is_overdue = False  # a timer tries again to stop the student's code
+        self.given = set(shell.user_ns)  # names that are not the student's
+        self.warned: list[tuple[str, str, int]] = []
+        self.verbs = {
+            "run": self.run,
+            "define": shell.define,
+            "names": self.names,
+            "bind": self.bind,
+            "get": self.get,
+            "call": self.call,
+            "getattr": lambda thing, name: getattr(thing, name),
+            "setattr": setattr,
+            "delattr": delattr,
+            "special": self.special,
+            "isinstance": isinstance,
+            "issubclass": issubclass,
+            "signature": signature,
+            "dir": lambda thing: [name for name in dir(thing) if isinstance(name, str)],
+            "copy": copy.copy,
+            "deepcopy": copy.deepcopy,
+        }
+
+    def serve(self) -> None:
+        """Answer the judge until it hangs up."""
+        with contextlib.suppress(Ended, WireError, CannotCross):
+            while True:
+                with self.turn:
+                    question = self.receive()
+                self.reply(*question)
+
+    def reply(self, verb: str, token: bytes, args: tuple) -> None:
+        with self.turn:
+            self.unanswered += 1
+            self.turn.notify_all()
+        super().reply(verb, token, args)
+
+    def send(self, verb: str, token: bytes, body: tuple) -> None:
+        with self.turn:
+            super().send(verb, token, body)
+            if verb in ("done", "failed"):
+                self.unanswered -= 1
+                if self.is_overdue and not self.unanswered:
+                    self.is_overdue = False
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def ask_judge(self, verb: str, *args: Any) -> Any:
+        """Ask the judge something; any thread may, but only while the judge waits for an answer."""
+        with self.turn:
+            self.turn.wait_for(lambda: self.unanswered)
+            return self.ask(verb, *args)
+
+    # What the judge asks --------------------------------------------------------------------------
+
+    def overdue(self, number: int, frame: types.FrameType | None) -> None:
+        """Stop the student's code, for the judge says that the time of its question is up.
+
+        Nothing of the grader's is stopped, such as half a message. The judge ends this process
+        soon, whatever it does; the exception only tells it the line.
+
+        Raises:
+            Overdue: in the student's code.
+        """
+        if not self.unanswered:
+            return
+        while frame and not in_cell(frame.f_code.co_filename):
+            if frame.f_code.co_filename.startswith(_OWN_FOLDER):
+                self.is_overdue = True
+                signal.setitimer(signal.ITIMER_REAL, LOOK)
+                return
+            frame = frame.f_back
+        raise Overdue
+
+    def run(self, label: str, source: str) -> tuple[str, str]:
+        """Run a cell; return its outputs as JSON, and the type of its exception."""
+        _, error = self.shell.run(label, source)
+        if isinstance(error, Overdue):
+            raise error
+        outputs = self.shell.outputs.take()
+        return json.dumps(outputs, default=str), type_name(error) if error else ""
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names that the student's cells have defined."""
+        return tuple(
+            name
+            for name in list(self.shell.user_ns)
+            if type(name) is str and name not in self.given
+        )
+
+    def bind(self, thing: Any, name: str, *value: Any) -> tuple:
+        """Give a name a value, or none; return the value that it had, or ()."""
+        found = self.shell.user_ns
+        had = (found.pop(name),) if name in found else ()
+        found.update(zip([name], value, strict=False))
+        return had
+
+    def get(self, names: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:
+        """Return those of these names that are defined, with what they stand for."""
+        found = self.shell.user_ns
+        return tuple((name, found[name]) for name in names if name in found)
+
+    def call(self, thing: Any, args: tuple, kwargs: tuple, numpy_errors: str) -> Any:
+        """Call something as if in the judge's process: its prints and warnings appear there.
+
+        Args:
+            thing, args, kwargs: what to call, and with what.
+            numpy_errors: `str(np.geterr())` there, "" if it is as it was.
+        """
+        streams = sys.stdout, sys.stderr, sys.stdin
+        sys.stdout, sys.stderr = (
+            Stream("stdout", self.shell.outputs),
+            Stream("stderr", self.shell.outputs),
+        )
+        sys.stdin = io.StringIO()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                if not numpy_errors:
+                    return thing(*args, **dict(kwargs))
+                with np.errstate(**_modes(numpy_errors)):
+                    return thing(*args, **dict(kwargs))
+            finally:
+                sys.stdout, sys.stderr, sys.stdin = streams
+                for warning in caught[:MAX_WARNINGS]:
+                    text = text_of(warning.message)
+                    self.warned.append((warning.category.__name__, text, warning.lineno))
+
+    def special(self, thing: Any, name: str, args: tuple) -> Any:
+        match name:
+            case "__len__":
+                return len(thing)
+            case "__getitem__":
+                return thing[args[0]]
+            case "__setitem__":
+                thing[args[0]] = args[1]
+            case "__delitem__":
+                del thing[args[0]]
+            case "__contains__":
+                return args[0] in thing
+            case "__iter__":
+                return iter(thing)
+            case "__next__":
+                try:
+                    return (next(thing),)
+                except StopIteration:
+                    return ()
+            case "__enter__":
+                return type(thing).__enter__(thing)
+            case "__exit__":
+                return bool(type(thing).__exit__(thing, None, None, None))
+            case _:
+                raise AttributeError(name)
+        return None
+
+    # Answers --------------------------------------------------------------------------------------
+
+    def extras(self) -> tuple[str, tuple]:
+        shown, warned = self.shell.outputs.take(), tuple(self.warned)
+        self.warned.clear()
+        return json.dumps(shown, default=str) if shown else "", warned
+
+    def success(self, value: Any) -> tuple:
+        return value, *self.extras()
+
+    def failure(self, error: BaseException) -> tuple:
+        return describe_error(error), *self.extras()
+
+    def answer(self, good: bool, body: tuple) -> Any:
+        if good:
+            return body[0]
+        name, message, number = body
+        kind = getattr(builtins, name, None)
+        if not (isinstance(kind, type) and issubclass(kind, Exception)):
+            kind = type(name, (Exception,), {})
+        try:
+            error = kind(message)
+        except TypeError:
+            error = RuntimeError(message)
+        error.test_error = number  # the judge raises its own exception again if this one gets out
+        raise error
+
+
+def describe_error(error: BaseException) -> tuple:
+    """Return what the judge may know of an exception.
+
+    Returns:
+        Name of the type, names of its bases, message, the cell and line it came from and that
+        line's text, and the number of the judge's own exception if it came from there.
+    """
+    bases = tuple(str(base.__name__)[:200] for base in type(error).__mro__[:20])
+    cell, line, code = "", 0, ""
+    trace = error.__traceback__
+    while trace:
+        file = trace.tb_frame.f_code.co_filename
+        if in_cell(file):
+            cell, line = file.removeprefix("cell "), trace.tb_lineno
+            code = linecache.getline(file, trace.tb_lineno).strip()
+        trace = trace.tb_next
+    if isinstance(error, SyntaxError) and isinstance(error.lineno, int):
+        line = error.lineno
+    number = getattr(error, "test_error", 0)
+    number = number if type(number) is int else 0
+    return type_name(error), bases, text_of(error), cell[:200], line, code[:200], number
+
+
+def main(sock: socket.socket, shell: CellShell, output_limit: int) -> None:
+    """Run as a submission's process until the judge hangs up."""
+    shell.outputs.limit = output_limit
+    link = StudentLink(sock, shell)
+    in_main = threading.current_thread() is threading.main_thread()
+    if in_main and hasattr(signal, "SIGALRM"):  # Windows has none
+        signal.signal(signal.SIGALRM, link.overdue)
+    import_from_working_folder()
+    forget_staff_modules()
+    link.serve()

@@ -1,0 +1,267 @@
+"""The grader as steps of nbgrader's own commands; `nbgrader_config.py` names them.
+
+In `nbgrader autograde`, `SubmissionExporter` stands in place of nbconvert's reader, `RestoreCells`
+before `ClearOutput`, and `JudgedExecute` in place of `Execute`; `HideHiddenTests` is a step of
+`nbgrader generate_feedback`; `SafePage` is one of whatever makes HTML, the formgrader too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import html
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from jinja2 import DictLoader, pass_context
+from markupsafe import Markup
+from nbconvert.exporters import NotebookExporter
+from nbconvert.preprocessors import Preprocessor
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import NbGraderPreprocessor
+from traitlets import Bool, Dict, Float, Integer
+
+from utils.checks import MIME
+from utils.grading.course import lateness, releases
+from utils.grading.judge.grade_notebook import fence, run_notebook, show_notes
+from utils.grading.notebook import restore
+from utils.grading.notebook.extra_files import files_beside, in_a_folder, notes_on
+from utils.grading.notebook.reasons import reasons
+from utils.grading.notebook.restore import SourceCell, Unreadable
+from utils.grading.reports import feedback
+from utils.grading.reports.feedback import hide_hidden_tests
+from utils.grading.reports.rendering import Renderer
+from utils.grading.sandbox.supervisor import Limits, Order
+from utils.grading.terminal import clean
+
+
+class SubmissionExporter(NotebookExporter):
+    """Reads what was handed in, which may be anything, and writes notebooks.
+
+    Raises:
+        Unreadable: the file is no notebook.
+    """
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        directory = getattr(self.parent, "coursedir", None)
+        if directory is not None:  # its own reading of the time ends in a traceback
+            directory.get_existing_timestamp = self._timestamp
+
+    def _timestamp(self, folder: str) -> datetime.datetime | None:
+        time, problem = lateness.read_timestamp(Path(folder))
+        if problem:
+            self.log.warning("%s: %s", folder, problem)
+        return time
+
+    def from_filename(
+        self, filename: str, resources: dict | None = None, **kw: Any
+    ) -> tuple[str, dict]:
+        try:
+            restore.read_file(filename)
+            for path in Path(filename).parent.rglob("*"):
+                if path.is_symlink():  # nbgrader has copied what it leads to, whatever that is
+                    raise Unreadable(f"beside it lies {path.name}, a link to another file")
+            return super().from_filename(filename, resources, **kw)
+        except Unreadable as error:
+            raise Unreadable(
+                f"{filename} cannot be read: {error}. The others are graded all the same; "
+                "ask this student for the notebook again."
+            ) from None
+
+    def from_file(
+        self, file_stream: Any, resources: dict | None = None, **kw: Any
+    ) -> tuple[str, dict]:
+        if getattr(self.parent, "_sanitizing", True):  # the first of nbgrader's two steps
+            notebook = restore.read_notebook(file_stream.buffer.read())
+            return self.from_notebook_node(notebook, resources, **kw)
+        return super().from_file(file_stream, resources, **kw)
+
+
+class RestoreCells(NbGraderPreprocessor):
+    """Puts a submitted notebook in order before any other step of nbgrader sees it."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        names = resources["nbgrader"]
+        course = _course(names)
+        directory = CourseDirectory(config=self.config)
+        nb, notes = restore.restore(
+            nb,
+            course,
+            releases.texts(directory, names["assignment"]),
+            releases.known(directory, names["assignment"]),
+        )
+        for note in notes:
+            self.log.warning("%s", clean(f"{names['student']}: {note}"))
+        nb.metadata["grading"] = {"notes": notes}
+        return nb, resources
+
+
+def _course(names: dict) -> list[SourceCell]:
+    """Return the course's cells of the problem set that nbgrader is at."""
+    with Gradebook(names["db_url"]) as gradebook:
+        return restore.cells_of_gradebook(gradebook, names["assignment"], names["notebook"])
+
+
+class JudgedExecute(NbGraderPreprocessor):
+    """Runs a submission's notebook: the student's cells in a sandbox, the tests in the judge."""
+
+    call_seconds = Float(Limits.call_seconds, help="Wall time of one call from a test.").tag(
+        config=True
+    )
+    cell_seconds = Float(Limits.cell_seconds, help="Wall time of one of the student's cells.").tag(
+        config=True
+    )
+    submission_seconds = Float(
+        Limits.submission_seconds, help="Wall time of the whole submission."
+    ).tag(config=True)
+    memory = Integer(Limits.memory, help="Bytes of memory.").tag(config=True)
+    processes = Integer(Limits.processes, help="Processes and threads at once.").tag(config=True)
+    files = Integer(Limits.files, help="Files that it may make.").tag(config=True)
+    file_bytes = Integer(Limits.file_bytes, help="Bytes that these may hold.").tag(config=True)
+    output_bytes = Integer(Limits.output_bytes, help="Bytes of output kept of a cell.").tag(
+        config=True
+    )
+    problem_sets = Dict(
+        help="Limits of single problem sets: {'ps4_gradients': {'cell_seconds': 60}}."
+    ).tag(config=True)
+    unsafe = Bool(False, help="Run submissions even if nothing fences them in.").tag(config=True)
+
+    def limits(self, problem_set: str) -> Limits:
+        """Return what a submission to a problem set may use."""
+        names = [f.name for f in dataclasses.fields(Limits)]
+        values = {name: getattr(self, name) for name in names}
+        return Limits(**values | self.problem_sets.get(problem_set, {}))
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        names = resources["nbgrader"]
+        files = files_beside(resources["metadata"]["path"])
+        notes = list(nb.metadata.pop("grading", {}).get("notes", []))
+        with in_a_folder(files) as folder:
+            order = Order(self.limits(names["assignment"]), fence(self.unsafe), folder)
+            outcome = run_notebook(nb, order)
+        found = [*notes_on(files), *outcome.notes, *reasons(nb, _course(names), outcome.tests)]
+        for note in found:
+            self.log.warning("%s", clean(f"{names['student']}: {note}"))
+        show_notes(nb, [*notes, *found])
+        return nb, resources
+
+
+class HideHiddenTests(NbGraderPreprocessor):
+    """Keeps hidden tests hidden on the pages of `nbgrader generate_feedback`."""
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: dict, cell_index: int
+    ) -> tuple[NotebookNode, dict]:
+        hide_hidden_tests(cell)
+        return cell, resources
+
+
+class SafePage(Preprocessor):
+    """Makes pages of nbgrader from which nothing of a submission runs, loads or leads anywhere.
+
+    The templates of nbgrader's formgrader and feedback put Markdown on the page as it is, whatever
+    `sanitize_html` says, and so they do with some metadata. So of a notebook only what they need is
+    left, and their filters for text from it are replaced. MathJax, which they load from elsewhere,
+    is not needed for formulas in MathML.
+    """
+
+    MARKS = (
+        "schema_version", "grade_id", "grade", "solution", "locked", "task", "points", "cell_type",
+        "checksum",
+    )  # fmt: skip
+
+    def __init__(self, **named: Any) -> None:
+        super().__init__(**named)
+        self.renderer = Renderer(links=False)
+        self.files: dict[str, bytes] = {}
+        if self.parent is not None:
+            self.parent.extra_loaders = [
+                DictLoader({"mathjax.html.j2": "{% macro mathjax(url='') %}{% endmacro %}"})
+            ]
+            self.parent.filters = {
+                "ansi2html": feedback.terminal_html,
+                "clean_html": self.clean_html,
+                "highlight_code": self.highlight_code,
+                "markdown2html": self.markdown2html,
+                "strip_files_prefix": lambda text: text,  # nbconvert's is slow for many brackets
+            }
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        self.renderer = Renderer(links=False)
+        self.files = _pictures_in(resources.get("metadata", {}).get("path", ""))
+        nb.metadata = NotebookNode()
+        nb.cells = [self._cell(cell) for cell in nb.cells]
+        for name in ("student", "first_name", "last_name", "notebook_path"):  # of the formgrader
+            if isinstance(resources.get(name), str):
+                resources[name] = html.escape(resources[name])
+        return nb, resources
+
+    def _cell(self, cell: NotebookNode) -> NotebookNode:
+        kept = NotebookNode(cell_type=cell.cell_type, source=cell.source, metadata=NotebookNode())
+        kept.id = re.sub(r"[^a-zA-Z0-9_-]", "-", str(cell.get("id", "")))[:64] or "cell"
+        marks = cell.metadata.get("nbgrader", {})
+        if re.fullmatch(r"[\w-]+", str(marks.get("grade_id", "")), re.ASCII):
+            kept.metadata.nbgrader = NotebookNode(
+                {name: marks[name] for name in self.MARKS if name in marks}
+            )
+        if cell.cell_type == "markdown" and "attachments" in cell:
+            kept.attachments = cell.attachments
+        if cell.cell_type == "code":
+            kept.execution_count = cell.get("execution_count")
+            is_test = bool(marks.get("grade")) and not marks.get("solution")
+            kept.outputs = [self._output(output, is_test) for output in cell.outputs]
+        return kept
+
+    def _output(self, output: NotebookNode, is_test: bool) -> NotebookNode:
+        if output.output_type in ("stream", "error"):
+            return output
+        table = feedback.valid_table(output.data.get(MIME)) if is_test else None
+        data = NotebookNode({"text/plain": output.data.get("text/plain", "")})
+        if table:
+            data |= {MIME: table, "text/html": Markup(feedback.checks_table(table))}
+        elif set(output.data) - {"text/plain"}:
+            shown = feedback.output_html(output, self.renderer, self.files)
+            data["text/html"] = Markup(shown)
+        kept = NotebookNode(output_type=output.output_type, data=data, metadata=NotebookNode())
+        if output.output_type == "execute_result":
+            kept.execution_count = output.get("execution_count")
+        return kept
+
+    def clean_html(self, text: str) -> str:
+        """Return HTML that is safe."""
+        return text if isinstance(text, Markup) else self.renderer.html(str(text))
+
+    def highlight_code(self, source: str, metadata: Any = None) -> str:
+        """Return code as HTML with classes for colours."""
+        return f'<div class="highlight"><pre>{self.renderer.code(source)}</pre></div>'
+
+    @pass_context
+    def markdown2html(self, context: Any, source: str) -> str:
+        """Return Markdown as HTML that is safe."""
+        attachments = context.get("cell", {}).get("attachments", {})
+        return self.renderer.markdown(source, feedback.pictures(source, attachments, self.files))
+
+
+def _pictures_in(folder: str) -> dict[str, bytes]:
+    """Return the pictures in a folder by name: plain files only, and not too much of them."""
+    found: dict[str, bytes] = {}
+    size = 0
+    for path in sorted(Path(folder).iterdir()) if folder and os.path.isdir(folder) else ():
+        if path.suffix[1:].lower() not in feedback.ENDINGS or path.is_symlink():
+            continue
+        try:
+            size += path.stat().st_size
+            if size > MAX_PICTURES:
+                break
+            found[path.name] = restore.read_file(path)
+        except (OSError, Unreadable):
+            continue
+    return found
+
+
+MAX_PICTURES = 32 << 20  # bytes of all pictures beside a notebook

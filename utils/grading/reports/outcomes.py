@@ -1,0 +1,114 @@
+"""What a report says of a student besides points: who they are, what arrived, what is not settled.
+
+Each thing that a person has to look at is read anew for every report, so it is gone from the report
+as soon as it is settled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from utils.grading.course import lateness
+from utils.grading.course.collect import Arrival
+from utils.grading.course.roster import Person
+from utils.grading.course.scores import Marks
+from utils.grading.course.settings import Course, writable
+from utils.grading.course.submissions import Chooser, kinds
+from utils.grading.text_files import plain
+
+if TYPE_CHECKING:
+    from utils.grading.reports.report import Row
+
+
+def add_people(people: dict[str, dict[str, str]], listed: Iterable[Person]) -> None:
+    """Add the class list to what the gradebook says about people, which goes first."""
+    ids = {plain(name): name for name in people}
+    for person in listed:
+        about = people.setdefault(ids.get(person.id, person.id), {})
+        first, _, last = person.name.rpartition(" ")
+        if "," in person.name:
+            last, _, first = (part.strip() for part in person.name.partition(","))
+        said = {
+            "first_name": first,
+            "last_name": last,
+            "email": person.email,
+            "lms_user_id": person.canvas_id,
+            "name": person.name,
+        }
+        if about.get("first_name") or about.get("last_name"):
+            said |= {"first_name": "", "last_name": ""}
+        about |= {key: about.get(key) or value for key, value in said.items()}
+
+
+def still_there(folder: Path, file: str) -> bool:
+    """Return whether a submitted file, or the archive that it was in, is in its folder."""
+    name = file.partition("/")[0]
+    with contextlib.suppress(OSError):
+        return os.path.lexists(folder / name) or name in map(writable, os.listdir(folder))
+    return False
+
+
+@dataclass(frozen=True)
+class Unsettled:
+    """Finds what is not settled about a submission, and asks a person to look at it.
+
+    Attributes:
+        course, problem_set: of the submissions.
+        most: points that each graded cell can earn.
+        chooser: finds notebooks in folders.
+    """
+
+    course: Course
+    problem_set: str
+    most: Mapping[str, float]
+    chooser: Chooser
+
+    def look(self, row: Row, marks: Marks | None, arrival: Arrival | None) -> None:
+        """Add to a student's line what is not settled.
+
+        Args:
+            row: the line; it is changed.
+            marks: what the gradebook says of the submission, None for nothing.
+            arrival: what arrived in the archive of Moodle or Canvas, None for nothing.
+        """
+        folder = self.course.folder("submitted", row.student, self.problem_set)
+        time, problem = lateness.read_timestamp(folder)
+        if row.status == "missing":
+            self._explain(row, folder, arrival)
+        elif problem:
+            _ask(row, problem, "time of submission")
+        if marks is not None and row.status == "graded":
+            for name, mark in marks.cells.items():
+                worth = self.most.get(name, 0.0)
+                if mark.manual is not None and mark.manual > worth:
+                    said = f"a person gave {mark.manual:g} points, but it is worth {worth:g} now"
+                    _ask(row, f"{name}: {said}", "points")
+        if arrival is not None:
+            for said in arrival.problems:
+                if (time is None or not said.startswith("the time")) and said not in row.notes:
+                    _ask(row, said, "collection")
+            if arrival.late and time is None:
+                _ask(row, "Canvas calls it late, but does not say when it came", "late")
+
+    def _explain(self, row: Row, folder: Path, arrival: Arrival | None) -> None:
+        """Say why there is no grade."""
+        found = self.chooser.look(folder)
+        there = found.missing or (kinds(arrival.files) if arrival and arrival.files else "")
+        if found.name:
+            _ask(row, f"not graded yet: run `grade {self.problem_set}`", "not graded yet")
+        elif there:
+            _ask(row, f"there is no notebook of {self.problem_set}, but {there}", "no notebook")
+        elif arrival is None:
+            row.notes.append("nothing was handed in")
+
+
+def _ask(row: Row, said: str, why: str) -> None:
+    row.notes.append(said)
+    row.needs_person = True
+    if why not in row.why:
+        row.why.append(why)

@@ -1,0 +1,475 @@
+"""The runner: grades a class, and is safe to stop at any moment and to run again.
+
+Workers do the grading (see `worker.py`), this process alone writes. Of each submission it writes,
+in this order: the autograded notebook under a name of its own, with a record of what became of the
+submission; the gradebook; the notebook's right name; the student's page. The first is on the disk
+before the second begins, so not even a power cut leaves a grade without its notebook. After a stop
+in between, the next run finds the first and goes on from there, whatever was done of the rest. What
+it finds complete and of the same submission, tests and limits, it leaves alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from utils.grading.course import lateness, releases
+from utils.grading.course.gradebook import Book, Entry
+from utils.grading.course.lateness import TIMESTAMP
+from utils.grading.course.scores import Marks
+from utils.grading.course.settings import Course, CourseError
+from utils.grading.course.submissions import SECRET, Chooser, HandedIn
+from utils.grading.nbgrader_steps import JudgedExecute
+from utils.grading.notebook.record import RECORD_VERSION, read_record
+from utils.grading.notebook.restore import SourceCell, Unreadable, cells_to_json, read_file
+from utils.grading.reports import feedback, report
+from utils.grading.run import worker
+from utils.grading.run.cluster import LocalWorkers, workers_of
+from utils.grading.run.worker import Failure, Job, Result, Terms
+from utils.grading.text_files import nearest, plain
+from utils.system import processors
+
+BATCH = 16  # submissions of one transaction
+SECONDS = 1.0  # after which a transaction does not wait to be full
+
+
+@dataclass
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        total: submissions to grade in this run.
+        unchanged: submissions that were graded before and need nothing.
+        graded, unreadable, stopped, need_person: of this run, so far.
+        failures: submissions without an outcome.
+        notes: what else staff should know, one sentence each.
+    """
+
+    total: int = 0
+    unchanged: int = 0
+    graded: int = 0
+    unreadable: int = 0
+    stopped: int = 0
+    need_person: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def done(self) -> int:
+        """How many submissions of this run have come back."""
+        return self.graded + self.unreadable + len(self.failures)
+
+
+@dataclass
+class Submission:
+    """A submission as it lies in its folder.
+
+    Attributes:
+        student: whose.
+        digest: of the file, what lies beside it, the tests and the limits.
+        handed_in: when, as `timestamp.txt` says it.
+        before: the record of the latest grading, {} if there is none.
+    """
+
+    student: str
+    digest: str
+    handed_in: datetime.datetime | None
+    before: dict[str, Any] = field(default_factory=dict)
+
+
+class Run:
+    """One run over a class.
+
+    Args:
+        course: whose submissions.
+        book: its gradebook.
+        problem_set: which.
+        force: grade what is unchanged, too.
+        unsafe: run submissions even if nothing fences them in.
+        watch: called with the progress whenever it changes.
+    """
+
+    def __init__(
+        self,
+        course: Course,
+        book: Book,
+        problem_set: str,
+        force: bool = False,
+        unsafe: bool = False,
+        watch: Callable[[Progress], None] = lambda progress: None,
+    ) -> None:
+        self.course, self.book, self.problem_set = course, book, problem_set
+        self.force, self.watch = force, watch
+        self.progress = Progress()
+        self.progress.notes += book.take_in(problem_set)
+        self.cells: list[SourceCell] = book.cells(problem_set)
+        self.most = {cell.grade_id: cell.points for cell in self.cells if cell.grade or cell.task}
+        earlier = releases.known(course.directory, problem_set)
+        self.chooser = Chooser.of(course, problem_set, self.cells)
+        settings = JudgedExecute(config=course.config)
+        lines = lateness.LatePolicy(config=course.config).read_lines(course.extensions)
+        self.extensions = lateness.deadlines(lines)
+        self.progress.notes += lateness.strays(
+            course.extensions,
+            lines,
+            {*course.students(), *book.students()},
+            {*course.problem_sets(), *book.problem_sets()},
+        )
+        self.terms = Terms(
+            self.cells,
+            settings.limits(problem_set),
+            {name: path.read_bytes() for name, path in course.data_files(problem_set).items()},
+            unsafe or settings.unsafe,
+            releases.texts(course.directory, problem_set),
+            earlier,
+        )
+        known = [RECORD_VERSION, cells_to_json(self.cells), asdict(self.terms.limits), earlier]
+        self.common = hashlib.sha256(json.dumps(known).encode())
+        for name, content in sorted(self.terms.files.items()):
+            self.common.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
+
+    # What there is to do ----------------------------------------------------------------------
+
+    def plan(self, students: Collection[str] | None = None) -> list[Submission]:
+        """Bring what was left half done to its end, and return the submissions to grade.
+
+        Args:
+            students: whose; everyone's by default.
+
+        Raises:
+            CourseError: a student who is named has no submission.
+        """
+        self.progress.notes += self.course.compose_names(self.book.students())
+        found: list[Submission] = []
+        for name in [plain(name) for name in students or ()] or self.course.students():
+            submission = self._look_at(name)
+            if submission:
+                found.append(submission)
+            elif students:
+                raise CourseError(self._nothing_of(name))
+        if not found:
+            self.progress.notes.append(
+                f"nobody has handed in {self.problem_set}: no folder in {self.course.submitted} "
+                f"has a {self.problem_set}/{self.problem_set}.ipynb, nor one under another name"
+            )
+        for name in self.course.misnamed():
+            self.progress.notes.append(
+                f"{self.course.submitted}/{name} is left out: its name is not UTF-8; rename it"
+            )
+        self.book.settle_lateness(self.problem_set, self.extensions)
+        marks = self.book.marks(self.problem_set)
+        todo, entries = [], []
+        for submission in found:
+            name = submission.student
+            pending = self._pending(name)
+            record = read_record(pending)
+            half_done = record.get("digest") == submission.digest and not self.force
+            if half_done:
+                submission.before = record
+            else:
+                with contextlib.suppress(FileNotFoundError):
+                    pending.unlink()
+            if not half_done and (
+                self.force or submission.before.get("digest") != submission.digest
+            ):
+                todo.append(submission)
+                continue
+            if half_done or not self._agrees(submission, marks.get(name)):
+                entries.append(
+                    self._entry(submission.student, submission.before, submission.handed_in)
+                )
+            self.progress.unchanged += 1
+        for start in range(0, len(entries), BATCH):
+            self._record(entries[start : start + BATCH])
+        self.progress.total = len(todo)
+        return todo
+
+    def refresh_pages(self) -> None:
+        """Write the students' pages anew where the gradebook says something new."""
+        for name, marks in self.book.marks(self.problem_set).items():
+            path = self.course.notebook("autograded", name, self.problem_set)
+            record = read_record(path)
+            if not record:
+                continue
+            mark = feedback.stamp(record["digest"], marks, self.most)
+            if not feedback.is_current(self.course.feedback(name, self.problem_set), mark):
+                files = self._look(name).files
+                parts = feedback.page(nbformat.read(path, as_version=4), files)
+                self._write_page(name, record, parts, marks)
+
+    def _look(self, student: str) -> HandedIn:
+        """Return what a student has handed in."""
+        return self.chooser.look(self.course.folder("submitted", student, self.problem_set))
+
+    def _nothing_of(self, student: str) -> str:
+        """Return a sentence on a student who is asked for and has handed in no notebook."""
+        there = self._look(student).missing
+        if there:
+            return f"{student}: there is no notebook to grade, but {there}"
+        path = self.course.notebook("submitted", student, self.problem_set)
+        like = nearest(student, self.course.students())
+        meant = f"; is {like} meant?" if like else ""
+        return f"{student} has handed in nothing: there is no {path}{meant}"
+
+    def _look_at(self, student: str) -> Submission | None:
+        found = self._look(student)
+        if not found.name:
+            return None
+        digest = self.common.copy()
+        if found.unreadable:
+            digest.update(found.unreadable.encode())
+        else:
+            digest.update(hashlib.sha256(found.content).digest())
+        for name, content in sorted(found.files.items()):
+            digest.update(os.fsencode(name) + b"\0" + hashlib.sha256(content).digest())
+        digest.update(json.dumps([found.name, found.notes, found.ask]).encode())
+        folder = self.course.folder("submitted", student, self.problem_set)
+        before = read_record(self.course.notebook("autograded", student, self.problem_set))
+        return Submission(student, digest.hexdigest(), lateness.read_timestamp(folder)[0], before)
+
+    def _agrees(self, submission: Submission, marks: Marks | None) -> bool:
+        """Return whether the gradebook has what the record and `timestamp.txt` say."""
+        if marks is None or marks.handed_in != submission.handed_in:
+            return False
+        auto = submission.before["auto"]
+        return all(name in auto and mark.auto == auto[name] for name, mark in marks.cells.items())
+
+    # Grading ----------------------------------------------------------------------------------
+
+    def grade(self, todo: list[Submission], client: Any) -> None:
+        """Grade submissions and write what becomes of them.
+
+        Args:
+            todo: from `plan`.
+            client: of Dask, see `cluster`.
+        """
+        by_name = {submission.student: submission for submission in todo}
+        results: list[Result] = []
+        written = time.monotonic()
+        try:
+            for batch in worker.run(self.terms, self._jobs(todo), len(todo), client):
+                self.progress.failures += [item for item in batch if isinstance(item, Failure)]
+                results += [item for item in batch if isinstance(item, Result)]
+                if len(results) >= BATCH or time.monotonic() - written > SECONDS:
+                    self._keep(results, by_name)
+                    written = time.monotonic()
+        finally:  # Ctrl-C, too, leaves nothing undone that has come back
+            self._keep(results, by_name)
+
+    def _jobs(self, todo: list[Submission]) -> Iterator[Job]:
+        for submission in todo:
+            found = self._look(submission.student)
+            if not found.name:
+                found.unreadable = "it is no longer there"
+            yield Job(
+                submission.student,
+                submission.digest,
+                found.content,
+                found.files,
+                found.unreadable,
+                submission.before,
+                found.name,
+                found.notes,
+                found.ask,
+            )
+
+    def _keep(self, results: list[Result], submissions: dict[str, Submission]) -> None:
+        """Write a few results: notebooks, gradebook, names, pages; forget them."""
+        taken, results[:] = results[:], []
+        self._write_pending(taken)
+        entries = [
+            self._entry(result.student, result.record, submissions[result.student].handed_in)
+            for result in taken
+        ]
+        marks = self._record(entries)
+        for result in taken:
+            self._write_page(result.student, result.record, result.page, marks[result.student])
+            unreadable = result.record["status"] != "graded"
+            self.progress.unreadable += unreadable
+            self.progress.graded += not unreadable
+            self.progress.stopped += result.record["stopped"]
+            self.progress.need_person += marks[result.student].needs_person
+        self.watch(self.progress)
+
+    def _write_pending(self, results: list[Result]) -> None:
+        """Have the notebooks on the disk, together: one at a time, a disk takes its time for each.
+
+        Raises:
+            OSError: one could not be written.
+        """
+        with ThreadPoolExecutor(BATCH) as pool:
+            writes = [
+                pool.submit(write, self._pending(result.student), result.notebook, durable=True)
+                for result in results
+            ]
+        for one in writes:
+            one.result()
+
+    def _entry(
+        self, student: str, record: dict[str, Any], handed_in: datetime.datetime | None
+    ) -> Entry:
+        return Entry(student, record["auto"], record["comments"], set(record["changed"]), handed_in)
+
+    def _record(self, entries: list[Entry]) -> dict[str, Marks]:
+        """Write to the gradebook, then give the pending notebooks their names."""
+        if not entries:
+            return {}
+        marks = self.book.record(self.problem_set, entries, self.extensions)
+        for entry in entries:
+            pending = self._pending(entry.student)
+            if pending.exists():
+                self._copy_files(entry.student)
+                pending.replace(self.course.notebook("autograded", entry.student, self.problem_set))
+        return marks
+
+    def _pending(self, student: str) -> Path:
+        folder = self.course.folder("autograded", student, self.problem_set)
+        return folder / f".{self.problem_set}.pending"
+
+    def _copy_files(self, student: str) -> None:
+        """Put what lies beside the submitted notebook beside the autograded one, too."""
+        source = self.course.folder("submitted", student, self.problem_set)
+        target = self.course.folder("autograded", student, self.problem_set)
+        files = self._look(student).files | self.terms.files
+        with contextlib.suppress(OSError):
+            files[TIMESTAMP] = (source / TIMESTAMP).read_bytes()
+        keep = {*files, f"{self.problem_set}.ipynb", self._pending(student).name}
+        folders = {name.partition("/")[0] for name in files if "/" in name}
+        for path in target.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                if path.name not in folders or path.name in keep:
+                    shutil.rmtree(path)
+            elif path.name not in keep:
+                path.unlink()
+        for name, content in files.items():
+            write(target / name, content)
+
+    def _write_page(
+        self, student: str, record: dict[str, Any], parts: list[feedback.Part], marks: Marks
+    ) -> None:
+        mark = feedback.stamp(record["digest"], marks, self.most)
+        text = feedback.fill(
+            parts, self.problem_set, student, record["status"], marks, self.most, mark
+        )
+        page = self.course.feedback(student, self.problem_set)
+        write(page, text.encode())
+        submitted = self.course.folder("submitted", student, self.problem_set)
+        for name in (TIMESTAMP, SECRET):  # `nbgrader release_feedback` wants them beside the page
+            with contextlib.suppress(Unreadable):
+                write(page.with_name(name), read_file(submitted / name))
+
+
+def write(path: Path, content: bytes, durable: bool = False) -> None:
+    """Write a file whole or not at all; the folder is made.
+
+    Args:
+        path: the file.
+        content: what it is to hold.
+        durable: return only when all of it, and its name, is on the disk.
+    """
+    folders = [path.parent]
+    while not folders[-1].exists():
+        folders.append(folders[-1].parent)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name[:100]}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise
+    if durable and os.name != "nt":  # Windows has no such thing for folders
+        for folder in folders:
+            fd = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+
+
+@contextlib.contextmanager
+def only_one(course: Course) -> Iterator[None]:
+    """Hold a course's lock, so that two runs do not write at the same time.
+
+    Raises:
+        CourseError: another run holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # not on Windows, where nothing is graded
+        yield
+        return
+    course.run_time.mkdir(parents=True, exist_ok=True)
+    with open(course.run_time / ".grading.lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CourseError(
+                f"another run is grading in {course.run_time}; wait until it has ended"
+            ) from None
+        yield
+
+
+def grade(
+    course: Course,
+    problem_set: str,
+    students: Collection[str] | None = None,
+    count: int | None = None,
+    scheduler: str | None = None,
+    force: bool = False,
+    unsafe: bool = False,
+    watch: Callable[[Progress], None] = lambda progress: None,
+    client: Any = None,
+    local: LocalWorkers | None = None,
+) -> tuple[Progress, report.Report]:
+    """Grade the submissions of a problem set and write notebooks, pages, gradebook and report.
+
+    Args:
+        course: the course.
+        problem_set: its name.
+        students: whose submissions; everyone's by default.
+        count: of local worker processes.
+        scheduler: address of a running Dask scheduler.
+        force: grade what is unchanged, too.
+        unsafe: run submissions even if nothing fences them in.
+        watch: called with the progress whenever it changes.
+        client: a Dask client whose workers are used, instead of new ones.
+        local: workers here that have been started already, instead of `count` new ones.
+
+    Raises:
+        CourseError: something is not as it has to be; the message says what to do.
+        late.ExtensionsError: the file of extensions cannot be understood.
+    """
+    with only_one(course), Book(course) as book:
+        now = Run(course, book, problem_set, force, unsafe, watch)
+        todo = now.plan(students)
+        watch(now.progress)
+        if todo:
+            with contextlib.ExitStack() as stack:
+                if client is None and scheduler:
+                    client = stack.enter_context(workers_of(scheduler))
+                elif client is None:
+                    count = min(count or processors(), len(todo))
+                    client = (local or stack.enter_context(LocalWorkers(count))).client()
+                now.grade(todo, client)
+        now.refresh_pages()
+        found = report.read(course, book, problem_set)
+        report.write(course, found)
+    return now.progress, found

@@ -1,0 +1,303 @@
+"""What workers do: they take submissions' bytes and give back what became of them.
+
+A task shares no file and no gradebook with anyone, so it may run in any process on any machine that
+has the course installed. Dask hands the tasks out, and once more if a worker dies.
+
+A task holds several submissions, since Dask costs as much as a quarter of grading one. A worker
+begins none of them after a second and hands the rest back, so that nobody waits behind an endless
+loop; and a task that kills its workers is divided, to find the submission that did it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import json
+import math
+import queue
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from nbformat.v4 import new_notebook
+from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution, is_task
+
+from utils.grading.course.settings import CourseError
+from utils.grading.judge import grade_notebook
+from utils.grading.notebook.record import RECORD, RECORD_VERSION
+from utils.grading.notebook.restore import SourceCell, text_hash
+from utils.grading.reports import feedback
+from utils.grading.reports.rendering import Renderer
+from utils.grading.sandbox.supervisor import Limits
+
+IN_FLIGHT = 2  # tasks for every worker: enough that none waits, few enough to hold in memory
+MANY = 8  # submissions of a task
+SECONDS = 1.0  # after which a task begins no further submission
+TRIES = 3  # of a task whose worker dies
+PATIENCE = 60  # seconds without any worker
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What all submissions of a run have in common.
+
+    Attributes:
+        cells: the course's cells.
+        limits: what a submission may use.
+        files: names and contents of what was handed out beside the notebook.
+        unsafe: run submissions even if nothing fences them in.
+        released, releases: see `restore.put_in_order`.
+    """
+
+    cells: list[SourceCell]
+    limits: Limits
+    files: dict[str, bytes] = field(default_factory=dict)
+    unsafe: bool = False
+    released: frozenset[str] | None = None
+    releases: Sequence[Mapping[str, str]] = ()
+
+
+@dataclass(frozen=True)
+class Job:
+    """One submission.
+
+    Attributes:
+        student: whose.
+        digest: of all that its grading depends on.
+        notebook: the submitted file.
+        files: names and contents of the student's files beside it.
+        unreadable: why the file was not even read, "" if it was.
+        before: the record of the latest grading, {} if there is none.
+        name: the submitted file's name in the student's folder.
+        notes: sentences on what was handed in. ask: whether a person has to look at that.
+    """
+
+    student: str
+    digest: str
+    notebook: bytes
+    files: dict[str, bytes] = field(default_factory=dict)
+    unreadable: str = ""
+    before: dict[str, Any] = field(default_factory=dict)
+    name: str = ""
+    notes: Sequence[str] = ()
+    ask: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a worker gives back.
+
+    Attributes:
+        student, digest: the job's.
+        notebook: the executed notebook's bytes.
+        page: the student's page, see `feedback.page`.
+        record: what became of the submission, as the notebook holds it.
+    """
+
+    student: str
+    digest: str
+    notebook: bytes
+    page: list[feedback.Part]
+    record: dict[str, Any]
+
+
+@dataclass
+class Failure:
+    """A submission without an outcome, and why."""
+
+    student: str
+    why: str
+
+
+# In a worker ------------------------------------------------------------------------------------
+
+
+def work(terms: Terms, jobs: Sequence[Job]) -> list[Result]:
+    """Grade submissions, the first of them at least; touches no gradebook and no file.
+
+    Returns:
+        A result for each of the first jobs, as many as were begun within `SECONDS`.
+
+    Raises:
+        execute.NotFenced: nothing fences submissions in on this machine.
+    """
+    ends = time.monotonic() + SECONDS
+    results = [grade(terms, jobs[0])]
+    for job in jobs[1:]:
+        if time.monotonic() > ends:
+            break
+        results.append(grade(terms, job))
+    return results
+
+
+def grade(terms: Terms, job: Job) -> Result:
+    """Grade one submission.
+
+    Raises:
+        execute.NotFenced: nothing fences submissions in on this machine.
+    """
+    if job.unreadable:
+        notebook, outcome = None, _unreadable(terms.cells, job.unreadable)
+    else:
+        notebook, outcome = grade_notebook.grade_notebook(
+            job.notebook,
+            terms.cells,
+            terms.limits,
+            job.files | terms.files,
+            terms.unsafe,
+            terms.released,
+            terms.releases,
+        )
+    outcome.notes[:0] = job.notes
+    if notebook is not None and job.notes:
+        grade_notebook.show_notes(notebook, outcome.notes)
+    if notebook is None:
+        notebook = new_notebook(cells=[cell.new() for cell in terms.cells])
+        grade_notebook.show_notes(notebook, outcome.notes)
+    renderer = Renderer()
+    page = feedback.page(notebook, job.files, renderer)
+    if renderer.lost:
+        outcome.notes += [f"picture {name} is not shown" for name in renderer.lost[:MANY]]
+        grade_notebook.show_notes(notebook, outcome.notes)
+    readable = outcome.status == "graded"
+    record: dict[str, Any] = {
+        "version": RECORD_VERSION,
+        "digest": job.digest,
+        "status": outcome.status,
+        "notes": outcome.notes,
+        "file": job.name,
+        "ask": job.ask,
+        "stopped": outcome.stopped,
+        "repaired": outcome.repaired,
+        "seconds": round(outcome.seconds, 4),
+        "cpu_seconds": round(outcome.cpu_seconds, 4),
+        "memory_bytes": outcome.memory_bytes,
+        "auto": {},
+        "comments": {},
+        "texts": {},
+    }
+    for cell in notebook.cells:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id", "")
+        if is_grade(cell):
+            points, _ = determine_grade(cell)
+            record["auto"][name] = points if readable else None
+        elif is_task(cell):
+            record["auto"][name] = None
+        if is_solution(cell) or is_task(cell):
+            untouched = compute_checksum(cell) == cell.metadata.nbgrader.get("checksum")
+            untouched |= text_hash(cell.source) in {one.get(name) for one in terms.releases}
+            blank = readable and untouched and not is_task(cell)
+            record["comments"][name] = "No response." if blank else None
+            record["texts"][name] = hashlib.sha256(cell.source.encode()).hexdigest()[:16]
+    record["changed"] = _changed(job.before, record)
+    notebook.metadata[RECORD] = record
+    # Not by nbformat, which takes ten times as long to break it into lines.
+    written = json.dumps(notebook, ensure_ascii=False, separators=(",", ":")).encode()
+    return Result(job.student, job.digest, written, page, record)
+
+
+def _changed(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Return the cells whose text or points are not what they were; all if nobody knows."""
+    return sorted(
+        name
+        for name in now["auto"].keys() | now["texts"].keys()
+        if not before
+        or any(before[what].get(name) != now[what].get(name) for what in ("auto", "texts"))
+    )
+
+
+def _unreadable(course: Sequence[SourceCell], why: str) -> grade_notebook.Outcome:
+    total = sum(cell.points for cell in course)
+    return grade_notebook.Outcome(
+        "unreadable", [f"the notebook cannot be read: {why}"], max_score=total
+    )
+
+
+# In the main process ----------------------------------------------------------------------------
+
+
+def run(
+    terms: Terms, jobs: Iterable[Job], count: int, client: Any
+) -> Iterator[list[Result | Failure]]:
+    """Yield what comes back from the workers, in the order in which it comes, in batches.
+
+    Args:
+        terms: of all jobs.
+        jobs: taken as workers get to them, so that few are in memory at a time.
+        count: how many there are.
+        client: of Dask, see `cluster`.
+
+    Raises:
+        CourseError: no worker can run submissions, or none is left.
+    """
+    finished: queue.SimpleQueue = queue.SimpleQueue()
+    waiting: dict[str, tuple[Any, list[Job]]] = {}
+    again: deque[list[Job]] = deque()  # what came back without an outcome
+    jobs = iter(jobs)
+    number, counted = 1, -math.inf
+    try:
+        while True:
+            if time.monotonic() - counted > 2:  # workers come and go
+                number, counted = max(1, len(client.nthreads())), time.monotonic()
+            while len(waiting) < IN_FLIGHT * number:
+                size = min(MANY, max(1, count // (IN_FLIGHT * number)))  # small ones at the end
+                lot = again.popleft() if again else list(itertools.islice(jobs, size))
+                if not lot:
+                    break
+                count -= len(lot)
+                future = client.submit(work, terms, lot, pure=False, retries=TRIES - 1)
+                waiting[future.key] = future, lot
+                future.add_done_callback(finished.put)
+            if not waiting:
+                return
+            for future in _some(finished, client):
+                _, lot = waiting.pop(future.key)
+                outcomes, rest = _outcomes(future, lot)
+                again += rest
+                count += sum(map(len, rest))
+                if outcomes:
+                    yield outcomes
+    finally:
+        for future, _ in waiting.values():
+            future.cancel()
+
+
+def _some(finished: queue.SimpleQueue, client: Any) -> list[Any]:
+    """Wait for a task to finish; return it and all others that have."""
+    alone_since = None
+    while True:
+        try:
+            found = [finished.get(timeout=1)]
+            break
+        except queue.Empty:  # a pause that also lets Ctrl-C in
+            alone_since = None if client.nthreads() else alone_since or time.monotonic()
+            if alone_since and time.monotonic() - alone_since > PATIENCE:
+                raise CourseError(
+                    f"all workers have gone, and none came back within {PATIENCE} s; "
+                    "what is graded is recorded, run again to go on"
+                ) from None
+    with contextlib.suppress(queue.Empty):
+        while True:
+            found.append(finished.get_nowait())
+    return found
+
+
+def _outcomes(future: Any, lot: list[Job]) -> tuple[list[Result | Failure], list[list[Job]]]:
+    """Return what became of a task's submissions, and in new lots those that are still to do."""
+    error = future.exception() if future.status == "error" else None
+    results = future.result() if future.status == "finished" else []
+    future.release()
+    if results:
+        rest = lot[len(results) :]
+        return results, [rest] if rest else []
+    if isinstance(error, grade_notebook.NotFenced):
+        raise CourseError(str(error))
+    if len(lot) > 1:
+        return [], [[job] for job in lot]
+    why = f"{type(error).__name__}: {error}" if error else "its task was cancelled"
+    if type(error).__name__ == "KilledWorker":
+        why = "its worker died again and again; is the machine short of memory?"
+    return [Failure(lot[0].student, why)], []

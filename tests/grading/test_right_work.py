@@ -306,7 +306,7 @@ def test_without_fences_nothing_is_run_unless_asked(monkeypatch):
 
 
 def test_elsewhere_the_ways_that_work_are_named(monkeypatch):
-    monkeypatch.setattr(grade_notebook.sandbox, "LINUX", False)
+    monkeypatch.setattr(grade_notebook.supervisor, "LINUX", False)
     with pytest.raises(grade_notebook.NotFenced) as refused:
         grade_notebook.fence(unsafe=True)
     for words in ("Linux machine", "Windows Subsystem for Linux", "container"):

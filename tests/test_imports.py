@@ -46,9 +46,11 @@ def in_utils(name: str) -> bool:
 
 
 IMPORTS = {
-    path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".").removesuffix(
-        ".__init__"
-    ): imported(path)
+    path.relative_to(ROOT)
+    .with_suffix("")
+    .as_posix()
+    .replace("/", ".")
+    .removesuffix(".__init__"): imported(path)
     for path in (ROOT / "utils").rglob("*.py")
 }
 

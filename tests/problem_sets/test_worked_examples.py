@@ -105,8 +105,8 @@ def test_softmax_with_loss():
 
 def test_the_multi_layer_net():
     text = _text("ps6_backpropagation", "task-multi-layer-net")
-    x, t = np.array([[1.0, 1.0], [2.0, -1.0]]), np.array([0, 2])
-    net = MultiLayerNet([2, 2, 3])
+    x, t = np.array([[1.0, 1.0, 2.0], [2.0, -1.0, -2.0]]), np.array([0, 2])
+    net = MultiLayerNet([3, 2, 3])
     net.params.update(PARAMS)
     a1 = x @ PARAMS["W1"] + PARAMS["b1"]
     scores = net.predict(x)

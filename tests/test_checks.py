@@ -908,6 +908,9 @@ def test_one_quick_call_is_fast_enough(seconds, state, monkeypatch):
     assert (check.state == "passed" or check.what == checks.WAITS) == (state == "passed")
     if state == "failed":
         assert "about as slow as a loop over single numbers: 0.9 times its time" in check.what
+        left[:] = [9.0] * 5
+        check = outcome(lambda: checks.fast(f, A, loop, than="20 calls of `g`"))
+        assert "about as slow as 20 calls of `g`" in check.what
 
 
 # A right function in place of the student's ------------------------------------------------------
@@ -960,6 +963,10 @@ def earlier_set(folder, source: str) -> None:
     [
         ("def course(a):\n    return np.e ** a", "`course` is your own, from ps0."),
         ("def course(a):\n    return a", "the course's: yours in ps0 does not pass a short test"),
+        (
+            "def course(a):\n    y = np.exp(a)\n    a += 1\n    return y",
+            "the course's: yours in ps0 does not pass a short test",
+        ),
         ("def course(a):\n    raise NotImplementedError()", "yours in ps0 is not written yet"),
         ("def course(a:", "yours in ps0 does not pass a short test"),
         ("raise SystemExit", "yours in ps0 does not pass a short test"),
@@ -984,6 +991,14 @@ def test_where_work_is_graded_nothing_is_read(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path / "now")
     assert checks.earlier("ps0", course, A) is course
     assert capsys.readouterr().out == ""
+
+
+def test_only_a_notebooks_own_kernel_is_one(monkeypatch):
+    assert not checks.in_kernel()
+    monkeypatch.setattr(checks, "_kernel", lambda: object())
+    assert checks.in_kernel()
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")  # by plain nbgrader
+    assert not checks.in_kernel()
 
 
 @pytest.mark.parametrize("got", [np.array(None), np.random.default_rng(), abs])

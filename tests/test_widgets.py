@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from utils import widgets
+from utils.drawing_pad import stroke
 from utils.functions import accuracy, softmax
 from utils.mnist import load_mnist
 from utils.networks import TwoLayerNet, predict
@@ -567,6 +568,17 @@ def test_the_pad_asks_the_network_and_says_what_it_answers():
     pad.set_state({"ink": memoryview(bytes(280 * 280))})
     assert (pad.seen, pad.probabilities, pad.sentence) == (b"", [], "Draw a digit.")
     assert len(asked) == 1, "an empty pad is not a digit"
+
+
+def test_a_stroke_is_as_wide_as_the_pen_and_goes_through_its_points():
+    ink = stroke([(50, 100), (150, 100), (150, 200)], size=280, width=20)
+    assert ink.dtype == np.uint8
+    assert ink.shape == (280, 280)
+    assert set(np.unique(ink)) == {0, 255}
+    assert ink[100, 50] == ink[100, 100] == ink[200, 150] == 255
+    assert np.flatnonzero(ink[:, 100]).tolist() == list(range(90, 111))  # y down, x to the right
+    assert not ink[150:, :139].any()
+    assert stroke([(10, 10), (10, 10)])[10, 10] == 255  # a dot
 
 
 def test_the_pad_needs_no_network():

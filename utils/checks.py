@@ -790,6 +790,11 @@ def _sources() -> list[str]:
     return [text for text in list(history)[-200:] if type(text) is str]
 
 
+def in_kernel() -> bool:
+    """Say whether this is a student's own kernel: not `check`, not where work is graded."""
+    return _kernel() is not None and "NBGRADER_EXECUTION" not in os.environ
+
+
 def _kernel() -> Any:
     """Return the shell of the notebook's own kernel, None in any other process."""
     shell = get_ipython()
@@ -1355,7 +1360,12 @@ def gradient(f: Callable, x: np.ndarray, slope: Any, threshold: float = 1e-5) ->
 
 
 def fast(
-    f: Callable, args: Any, loop: Callable[[], object], share: float = 0.2, rounds: int = 5
+    f: Callable,
+    args: Any,
+    loop: Callable[[], object],
+    share: float = 0.2,
+    rounds: int = 5,
+    than: str = "a loop over single numbers",
 ) -> None:
     """Check that f takes much less time than a loop over single numbers for the same work.
 
@@ -1367,6 +1377,7 @@ def fast(
         loop: does the same with Python's own loops; about a tenth of a second is right.
         share: of the loop's time that f may take; whole arrays need a hundredth of it, or less.
         rounds: how often to try.
+        than: what `loop` does, if it is anything else, such as many calls of another function.
     """
     _looks_at("side")
     best_f = best_loop = float("inf")
@@ -1379,7 +1390,7 @@ def fast(
         best_f = min(best_f, perf_counter() - start)
         if best_f <= share * best_loop:
             return
-    what = f"{_subject()} is about as slow as a loop over single numbers"
+    what = f"{_subject()} is about as slow as {than}"
     raise PropertyError(what, f"{best_f / best_loop:.1f} times its time", "slow")
 
 
@@ -1396,7 +1407,11 @@ def with_params(net: Any, params: dict[str, np.ndarray]) -> Any:
         if name not in own:
             what, detail = "a name is missing in `params`", f'there is no "{name}"'
             raise PropertyError(what, detail, "missing", name, blocks=True)
-        got = _in_shape(own[name], value.shape, name)
+        try:
+            got = _in_shape(own[name], value.shape, name)
+        except PropertyError as error:
+            error.blocks = True  # no method can be judged
+            raise
         what = f"`{name}` does not hold floats" if not _hides() else "`params` holds no floats"
         expect(got.dtype.kind == "f", what, f"its dtype is {got.dtype}", "dtype", name, True)
         own[name] += value - own[name]
@@ -1469,7 +1484,7 @@ def earlier(problem_set: str, course: Callable, *trials: Any) -> Callable:
         trials: arguments to compare the two on: a tuple for several, anything else for one.
     """
     name = course.__name__
-    if not _kernel():
+    if not in_kernel():
         return course
     path = Path("..", problem_set, f"{problem_set}.ipynb")
     try:
@@ -1486,6 +1501,7 @@ def earlier(problem_set: str, course: Callable, *trials: Any) -> Callable:
             own = namespace[name]
             for args in trials:
                 gives(own, args, course)
+                leaves_alone(own, args)
     except FileNotFoundError:
         why = f"there is no {path.as_posix()}"
     except NotImplementedError:

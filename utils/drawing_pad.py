@@ -42,6 +42,30 @@ def as_mnist(ink: ArrayLike) -> NDArray[np.uint8]:
     return np.rint(picture).astype(np.uint8)
 
 
+def stroke(points: ArrayLike, size: int = 280, width: int = 22) -> NDArray[np.uint8]:
+    """Return the drawing of a round pen that goes in straight lines from point to point.
+
+    Args:
+        points: (x, y) in pixels, x to the right and y downwards, shape (P, 2), two points or more.
+        size: width and height of the canvas in pixels.
+        width: of the pen, in pixels.
+
+    Returns:
+        uint8 of shape (size, size): 0 for paper, 255 for ink.
+    """
+    points = np.asarray(points, dtype=np.float64)
+    y, x = np.mgrid[:size, :size]  # (size, size) each
+    ink = np.zeros((size, size), dtype=bool)
+    for start, end in zip(points[:-1], points[1:], strict=True):
+        along = end - start
+        length = max(along @ along, 1e-12)
+        share = ((x - start[0]) * along[0] + (y - start[1]) * along[1]) / length
+        share = np.clip(share, 0, 1)  # of the way, at the nearest point of the line
+        away = np.hypot(x - start[0] - share * along[0], y - start[1] - share * along[1])
+        ink |= away <= width / 2
+    return 255 * ink.astype(np.uint8)
+
+
 def _averaging(old: int, new: int) -> NDArray[np.float64]:
     """Return the matrix (new, old) whose rows average `old` pixels into `new`; rows sum to 1."""
     edges = np.linspace(0, old, new + 1)

@@ -47,6 +47,28 @@ class Right(NamedTuple):
     source: str
 
 
+class Mistake(NamedTuple):
+    """A typical mistake and what the table says of it.
+
+    Attributes:
+        name: what is wrong.
+        problem_set, task, source: the answer.
+        cause: part of the row of the common cause; "" if there is none.
+        says: parts of the table.
+        lacks: what must not stand in the table.
+        points: what the visible cell gives.
+    """
+
+    name: str
+    problem_set: str
+    task: str
+    source: str
+    cause: str = ""
+    says: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+    points: float = 0.0
+
+
 def read(folder: str, name: str, root: Path = ROOT) -> NotebookNode:
     """Return the notebook of a problem set from `solutions` or `assignments`."""
     return nbformat.read(root / folder / name / f"{name}.ipynb", as_version=4)

@@ -1,12 +1,12 @@
 """Right and wrong ways to write the tasks of `ps5_two_layer_net`."""
 
-from tests.problem_sets.grading import Right, Wrong
+from tests.problem_sets.grading import Mistake, Right, Wrong
 
 POINTS = {"relative_error": 3, "TwoLayerNet": 12}
 
 VECTORS = "two vectors"
 MATRICES = "two matrices"
-ZEROS = "two times nothing but zeros"
+ZEROS = "two arrays of zeros"
 ANY_SHAPE = "any shape"
 SCALES = "large and small gradients alike"
 NEAR = "nearly equal, and opposite"
@@ -19,10 +19,10 @@ EXAMPLE_LOSS = "the loss of the example"
 EXAMPLE_ACCURACY = "the accuracy of the example"
 EXAMPLE_GRADIENT = "`gradient` of the example"
 EXAMPLE_NUMERICAL = "`numerical_gradient` of the example"
-SPREAD = "weights spread about `weight_init_std`"
+SPREAD = "standard deviation of the weights"
 SEEDS = "seeds"
 SIZES = "probabilities for all sizes"
-LARGE = "large weights, no nan"
+LARGE = "no nan for steep weights"
 LOSS = "the loss for both kinds of labels"
 ACCURACY = "accuracy for both kinds of labels"
 GRADIENT = "`gradient` for all sizes"
@@ -30,7 +30,7 @@ KINDS = "gradients for both kinds of labels"
 EXACT = "`numerical_gradient` is exact"
 TWO_WAYS = "two gradients, two algorithms"
 NEW = "new parameters count"
-UNCHANGED = "nothing is changed"
+UNCHANGED = "images, labels and `params` stay the same"
 MEMORY = "no memory, no sharing"
 
 
@@ -1109,3 +1109,192 @@ class TwoLayerNet:
         ),
     ],
 }
+
+PS5 = "ps5_two_layer_net"
+MISTAKES = [
+    Mistake(
+        "rows of a matrix",
+        PS5,
+        "relative_error",
+        _error(
+            "size = np.linalg.norm(a, axis=-1) + np.linalg.norm(b, axis=-1)",
+            "return np.linalg.norm(a - b, axis=-1) / np.maximum(size, 1e-300)",
+        ),
+        says=("`relative_error` returned an array, not one number", "One number for the whole"),
+        points=0.75,
+    ),
+    Mistake(
+        "0 / 0",
+        PS5,
+        "relative_error",
+        _error(SIZE, RATIO),
+        says=("there is nan in the result", "if both lengths are 0"),
+        points=0.75,
+    ),
+    Mistake(
+        "no slope of the sigmoid",
+        PS5,
+        "TwoLayerNet",
+        _but("da1 = z1 * (1 - z1) * dz1", "da1 = dz1"),
+        says=("`W2` and `b2` are right, `W1` and `b1` not", "the slope of the sigmoid"),
+        lacks=("delta 2", "Divide"),
+        points=3.75,
+    ),
+    Mistake(
+        "not divided by N",
+        PS5,
+        "TwoLayerNet",
+        _but(DY, "dy = y - t"),
+        says=("all arrays are wrong", "All four begin with delta 2"),
+        lacks=("the slope of the sigmoid",),
+        points=3.75,
+    ),
+    Mistake(
+        "`gradient` calls the slow one",
+        PS5,
+        "TwoLayerNet",
+        _with("gradient", "return self.numerical_gradient(x, t)"),
+        says=("about as slow as 20 calls of `predict`", "does it call `numerical_gradient`?"),
+        lacks=("Compare the two gradients",),
+        points=4.5,
+    ),
+    Mistake(
+        "gradient as a tuple",
+        PS5,
+        "TwoLayerNet",
+        _but(
+            'grads["b1"] = np.sum(da1, axis=0)\n        return grads',
+            'return np.dot(x.T, da1), np.sum(da1, axis=0), grads["W2"], grads["b2"]',
+        ),
+        "`gradient` returned a tuple, not a dict",
+        lacks=("truth value", "ambiguous"),
+        points=3.25,
+    ),
+    Mistake(
+        "one underscore",
+        PS5,
+        "TwoLayerNet",
+        _but("__init__", "_init_"),
+        "`TwoLayerNet` has no `__init__`",
+        ("two underscores on each side",),
+        ("Hint:", "takes no arguments"),
+    ),
+    Mistake(
+        "a method indented too far",
+        PS5,
+        "TwoLayerNet",
+        _but("    def __init__", "    def init"),
+        "`TwoLayerNet` has no `__init__`",
+    ),
+    Mistake(
+        "all weights zero",
+        PS5,
+        "TwoLayerNet",
+        _but("rng.standard_normal(", "np.zeros("),
+        says=("all hidden units are equal", "draw random weights"),
+        lacks=("Compare the two gradients",),
+        points=4.0,
+    ),
+    Mistake(
+        "an update inside `gradient`",
+        PS5,
+        "TwoLayerNet",
+        _but(
+            'grads["b1"] = np.sum(da1, axis=0)\n',
+            'grads["b1"] = np.sum(da1, axis=0)\n'
+            "        for key in grads:\n            self.params[key] -= 0.01 * grads[key]\n",
+        ),
+        says=("`gradient` has changed `params`", "No method updates `params`"),
+        points=4.5,
+    ),
+    Mistake(
+        "one dict for all networks",
+        PS5,
+        "TwoLayerNet",
+        _but(
+            "class TwoLayerNet:", "class TwoLayerNet:\n    params = {}\n",
+            "self.params = {}", "pass",
+        ),
+        says=("a change in one network has reached another", "Make `params` in `__init__`"),
+        points=4.5,
+    ),
+    Mistake(
+        "the seed ignored",
+        PS5,
+        "TwoLayerNet",
+        _but("default_rng(seed)", "default_rng()"),
+        says=("one seed gave two sets of weights", "a random generator of the network's own"),
+        points=4.75,
+    ),
+    Mistake(
+        "the standard deviation ignored",
+        PS5,
+        "TwoLayerNet",
+        _but("weight_init_std *", "0.01 *"),
+        says=("the standard deviation is off", "scaled by `weight_init_std`"),
+        points=4.25,
+    ),
+    Mistake(
+        "a missing name",
+        PS5,
+        "TwoLayerNet",
+        _but('params["W1"]', 'params["w1"]', '("W1", "b1"', '("w1", "b1"'),
+        'a name is missing in `params`: there is no "W1"',
+        ("Compare the names",),
+    ),
+    Mistake(
+        "weights transposed",
+        PS5,
+        "TwoLayerNet",
+        _but("(input_size, hidden_size)", "(hidden_size, input_size)"),
+        "`W1`: wrong shape",
+        ("a row for each input",),
+        points=0.75,
+    ),
+    Mistake(
+        "`f` ignores its argument",
+        PS5,
+        "TwoLayerNet",
+        _with(
+            "numerical_gradient",
+            "f = lambda W: self.loss(x, t)",
+            "return {key: numerical_gradient(f, self.params[key]) for key in self.params}",
+        ),
+        says=("all numbers of the gradient are 0", "Does the loss use the argument of `f`?"),
+        points=4.5,
+    ),
+    Mistake(
+        "integer labels only",
+        PS5,
+        "TwoLayerNet",
+        _but("if t.ndim != 1:", "if False:"),
+        says=("how many axes does `t` have?",),
+        points=4.75,
+    ),
+    Mistake(
+        "no sum over the images",
+        PS5,
+        "TwoLayerNet",
+        _but("np.sum(da1, axis=0)", "da1[0]"),
+        says=("`W1`, `W2` and `b2` are right, `b1` not", "the sum over the images"),
+        points=4.25,
+    ),
+    Mistake(
+        "`self` forgotten",
+        PS5,
+        "TwoLayerNet",
+        _but("def predict(self, x):", "def predict(x):"),
+        "`predict` takes 0 arguments besides `self`",
+        ("Is `self` its first parameter?",),
+        points=1.75,
+    ),
+    Mistake(
+        "a `raise` that was left in",
+        PS5,
+        "TwoLayerNet",
+        _but("y = self.predict(x)\n        return cross",
+             "y = self.predict(x)\n        raise NotImplementedError()\n        return cross"),
+        "Your code is there, but `raise NotImplementedError()` still stands in line 20",
+        points=3.5,
+    ),
+]  # fmt: skip

@@ -1,6 +1,6 @@
 """Right and wrong ways to write the tasks of `ps6_backpropagation`."""
 
-from tests.problem_sets.grading import Right, Wrong
+from tests.problem_sets.grading import Mistake, Right, Wrong
 
 POINTS = {"ReLU": 4, "Affine": 6, "SoftmaxWithLoss": 5, "MultiLayerNet": 5, "bug_hunt": 5}
 
@@ -9,45 +9,45 @@ FORWARD = "forward in the example"
 BACKWARD = "backward in the example"
 KEPT = "`x` and `dout` are not changed"
 ZERO = "at exactly zero nothing passes"
-SIGNS = "slopes of any size and sign"
+SIGNS = "gradients of any size and sign"
 LATEST = "the latest `forward` counts"
 TWO = "two layers, two memories"
 ALL_BATCHES = "batches of all kinds, none of them changed"
 # Affine
 COLOUR = "one colour: 54.1"
-W_KEPT = "`backward` changes neither W nor b"
+W_KEPT = "nothing else is changed"
 FORWARD_SIZES = "forward for all sizes"
 BACKWARD_SIZES = "backward for all sizes"
 LATER = "later changes of W and b count"
-NO_SUM = "slopes do not add up, layers share nothing"
+NO_SUM = "gradients do not add up, layers share nothing"
 UNCHANGED = "nothing is changed"
 # SoftmaxWithLoss
 LOSS = "the loss of the example"
 ONE_HOT = "the same with one-hot labels"
-DOUT = "times `dout`"
+DOUT = "times the upstream gradient"
 LOSS_SIZES = "the loss for all sizes and labels"
-SLOPE_SIZES = "the slope for all sizes and labels"
+SLOPE_SIZES = "the gradient for all sizes and labels"
 LARGE = "large scores, rows of very different scale"
 AGAIN = "`dout`, and once more"
 SHARE = "the latest `forward`, and layers that share nothing"
-NOT_CHANGED = "scores and labels are not changed"
+NOT_CHANGED = "neither scores nor labels are changed"
 # MultiLayerNet
 SHAPES = "names and shapes of the parameters"
 SCORES = "scores and loss of the example"
 GRADIENT = "`gradient` of the example"
 LEARNS = "it learns the colours"
-SPREAD = "weights: spread and seeds"
+SPREAD = "standard deviation of the weights, and seeds"
 DEPTHS = "scores for all sizes and depths"
 LABELS = "loss and accuracy for both kinds of labels"
 GRADIENTS = "`gradient` for all sizes, depths and labels"
 NO_MEMORY = "nothing changed, no memory, no sharing"
 # bug hunt
-ROWS = "each row of `y` sums to 1"
-PARAMS = "`params` is as it was"
-MEAN = "`da2` is the slope of a mean"
-W2 = "`W2` comes from what went into Affine 2"
+ROWS = "`y` holds probabilities"
+PARAMS = "the call leaves its arguments alone"
+MEAN = "`da2` follows from `y` and `t`"
+W2 = "`W2` follows from `da2`"
 FAR = LARGE
-BLOCKS = "ReLU lets pass or blocks"
+BLOCKS = "ReLU passes or blocks"
 W1 = "`W1` comes from what went into Affine 1"
 BIASES = "`dz1`, `b1` and `b2`"
 TOGETHER = "everything together, nothing changed"
@@ -967,6 +967,18 @@ WRONG = {
             "seed 0 is no seed", _but(NET, "default_rng(seed)", "default_rng(seed or None)"), SPREAD
         ),
         Wrong("the deviation ignored", _but(NET, "weight_init_std * rng", "0.2 * rng"), SPREAD),
+        Wrong("another default", _but(NET, "weight_init_std=0.2", "weight_init_std=1.2"), SPREAD),
+        Wrong(
+            "He as a default",
+            _but(
+                NET,
+                "weight_init_std=0.2",
+                "weight_init_std='he'",
+                "weight_init_std * rng",
+                "(np.sqrt(2 / shape[0]) if weight_init_std == 'he' else weight_init_std) * rng",
+            ),
+            SPREAD,
+        ),
         Wrong(
             "He on top",
             _but(NET, "weight_init_std * rng", "weight_init_std * (2 / shape[0]) ** 0.5 * rng"),
@@ -1131,7 +1143,7 @@ def backpropagate(x, t, params):
 
 FUNCTIONAL_NET = """
 class MultiLayerNet:
-    def __init__(self, layer_sizes, weight_init_std=0.01, seed=None):
+    def __init__(self, layer_sizes, weight_init_std=0.2, seed=None):
         random = np.random.RandomState(seed)
         pairs = list(zip(layer_sizes, layer_sizes[1:]))
         self.params = {}
@@ -1567,17 +1579,6 @@ class SoftmaxWithLoss:
                 "(weight_init_std * rng.standard_normal(shape)).astype(np.float32)",
             ),
         ),
-        Right("another default", _but(NET, "weight_init_std=0.2", "weight_init_std=0.01")),
-        Right(
-            "He as a default",
-            _but(
-                NET,
-                "weight_init_std=0.2",
-                "weight_init_std='he'",
-                "weight_init_std * rng",
-                "(np.sqrt(2 / shape[0]) if weight_init_std == 'he' else weight_init_std) * rng",
-            ),
-        ),
         Right(
             "weights handed over anew",
             _but(
@@ -1734,3 +1735,228 @@ class MultiLayerNet:
         ),
     ],
 }
+
+PS6 = "ps6_backpropagation"
+COPIES = _but(
+    AFFINE, "self.W = W\n        self.b = b", "self.W = W.copy()\n        self.b = b.copy()"
+)
+MISTAKES = [
+    Mistake(
+        "flips the sign",
+        PS6,
+        "ReLU",
+        _relu(MASK, "return np.where(self.mask, dout, -dout)"),
+        says=("Which, and by whose sign?",),
+        lacks=("belongs on `self`",),
+        points=1.25,
+    ),
+    Mistake(
+        "writes into dout",
+        PS6,
+        "ReLU",
+        _relu(MASK, _body("dout[~self.mask] = 0", "return dout")),
+        says=("an argument was changed", "make a new array"),
+        points=1.25,
+    ),
+    Mistake(
+        "one mask for all layers",
+        PS6,
+        "ReLU",
+        _relu(_body("ReLU.mask = x > 0", "return np.maximum(x, 0)"), PASS),
+        says=("two layers share nothing", "belongs on `self`"),
+        points=1.25,
+    ),
+    Mistake(
+        "dW from dx",
+        PS6,
+        "Affine",
+        _but(AFFINE, DW, "self.dW = np.dot(dx.T, dout)"),
+        says=("What happened: `dW`: wrong values", "what went into the layer"),
+        lacks=("`dx`: wrong", "`db`: wrong", "axis=0"),
+        points=1.75,
+    ),
+    Mistake(
+        "db over the wrong axis",
+        PS6,
+        "Affine",
+        _but(AFFINE, DB, "self.db = np.sum(dout, axis=1)"),
+        says=("What happened: `db`: wrong shape", "the sum over the images"),
+        lacks=("`dW`: wrong",),
+        points=1.75,
+    ),
+    Mistake(
+        "the weights not transposed",
+        PS6,
+        "Affine",
+        _but(AFFINE, DX, "dx = np.dot(dout, self.W)"),
+        "not aligned",
+        ("Print the shapes",),
+        points=1.0,
+    ),
+    Mistake(
+        "another name for dW",
+        PS6,
+        "Affine",
+        _but(AFFINE, "self.dW", "self.grad_W"),
+        "`Affine` has no attribute `dW`",
+        ("Compare the names",),
+        points=1.25,
+    ),
+    Mistake(
+        "one underscore",
+        PS6,
+        "Affine",
+        _but(AFFINE, "__init__", "_init_"),
+        "`Affine` has no `__init__`",
+        ("two underscores on each side",),
+        ("takes no arguments",),
+    ),
+    Mistake(
+        "copies of W and b",
+        PS6,
+        "Affine",
+        COPIES,
+        says=("later changes of W and b reach the layer", "no copies"),
+        points=2.25,
+    ),
+    Mistake(
+        "gradients add up",
+        PS6,
+        "Affine",
+        _but(AFFINE, DW, "self.dW = np.dot(self.x.T, dout) + (0 if self.dW is None else self.dW)"),
+        says=("`dW`: wrong values", "it adds nothing to the first"),
+        points=2.25,
+    ),
+    Mistake(
+        "not divided by N",
+        PS6,
+        "SoftmaxWithLoss",
+        _but(LAST, "(self.y - self.t) / n", "(self.y - self.t)", "dx = dx / n", "pass"),
+        says=("every number is 2 times what it should be", "the loss is a mean"),
+        points=1.5,
+    ),
+    Mistake(
+        "the other way",
+        PS6,
+        "SoftmaxWithLoss",
+        _but(LAST, "return dx * dout", "return -dx * dout"),
+        says=("every number is -1 times what it should be", "where the loss grows"),
+        points=1.5,
+    ),
+    Mistake(
+        "y in place",
+        PS6,
+        "SoftmaxWithLoss",
+        _but(LAST, "dx = self.y.copy()", "dx = self.y"),
+        says=("make a new array in `backward`",),
+        points=1.5,
+    ),
+    Mistake(
+        "dout ignored",
+        PS6,
+        "SoftmaxWithLoss",
+        _but(LAST, "return dx * dout", "return dx"),
+        says=("multiply by `dout`",),
+        points=1.75,
+    ),
+    Mistake(
+        "integer labels only",
+        PS6,
+        "SoftmaxWithLoss",
+        _but(LAST, CROSS, "self.loss = -np.mean(np.log(self.y[np.arange(len(t)), t]))"),
+        cause="arrays used as indices must be of integer",
+        says=("how many axes does `t` have?",),
+        points=1.5,
+    ),
+    Mistake(
+        "layers with copies",
+        PS6,
+        "MultiLayerNet",
+        _but(NET, 'Affine(self.params["W" + str(i)], self.params["b" + str(i)])',
+             'Affine(self.params["W" + str(i)].copy(), self.params["b" + str(i)].copy())'),
+        "an update of `params` did not reach the layers",
+        ("Does `Affine` hold the arrays that are in `params`",),
+        ("Hint:",),
+        points=0.5,
+    ),
+    Mistake(
+        "one ReLU shared",
+        PS6,
+        "MultiLayerNet",
+        _but(NET, "self.layers.append(ReLU())", "self.layers.append(self.relu)",
+             "self.layers = []", "self.layers = []\n        self.relu = ReLU()"),
+        says=("does every hidden layer have a ReLU of its own?",),
+        lacks=("central differences",),
+        points=1.5,
+    ),
+    Mistake(
+        "a ReLU at the end",
+        PS6,
+        "MultiLayerNet",
+        _but(NET, "            if i < self.depth:\n                self", "            if True:\n                self"),
+        says=("What comes after the last Affine layer?",),
+        points=1.5,
+    ),
+    Mistake(
+        "all weights zero",
+        PS6,
+        "MultiLayerNet",
+        _but(NET, "rng.standard_normal(shape)", "np.zeros(shape)"),
+        says=("all units are equal", "draw random weights"),
+        lacks=("central differences",),
+        points=1.5,
+    ),
+    Mistake(
+        "another default",
+        PS6,
+        "MultiLayerNet",
+        _but(NET, "weight_init_std=0.2", "weight_init_std=1.2"),
+        says=("the standard deviation is off", "which is 0.2 if it is not given"),
+        points=1.75,
+    ),
+    Mistake(
+        "class-level params",
+        PS6,
+        "MultiLayerNet",
+        _but(NET, "class MultiLayerNet:", "class MultiLayerNet:\n    params = {}\n    layers = []\n",
+             "        self.params = {}\n        self.layers = []\n", ""),
+        "mismatch in its core dimension",
+        ("two seeds gave the same weights",),
+        points=0.25,
+    ),
+    Mistake(
+        "an update inside `gradient`",
+        PS6,
+        "MultiLayerNet",
+        _but(NET, "        return grads",
+             "        for key in grads:\n            self.params[key] -= 0.01 * grads[key]\n        return grads"),
+        says=("`gradient` has changed `params`", "an update is a step of its own"),
+        points=1.75,
+    ),
+    Mistake(
+        "a tuple of gradients",
+        PS6,
+        "MultiLayerNet",
+        _but(NET, "        return grads", "        return tuple(grads.values())"),
+        "`gradient` returned a tuple, not a dict",
+        lacks=("ambiguous", "truth value"),
+        points=1.25,
+    ),
+    Mistake(
+        "the page as it is",
+        PS6,
+        "bug_hunt",
+        "def backpropagate(x, t, params):\n    return page_backpropagate(x, t, params)",
+        says=("a sum is not 1", "Print `params` before and after a call"),
+        lacks=("axis=1", "keepdims", "/ 4", "z1.T", "np.max"),
+    ),
+    Mistake(
+        "the page, one bug mended",
+        PS6,
+        "bug_hunt",
+        _but(HUNT, "da2 = (y - t) / len(x)", "da2 = y - t"),
+        says=("by how much does the loss of the whole batch change?",),
+        lacks=("/ N", "len(x)"),
+        points=1.5,
+    ),
+]  # fmt: skip

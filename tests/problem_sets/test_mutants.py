@@ -93,7 +93,8 @@ def _mutants(source: str) -> list[tuple[str, str]]:
             changed = copy.deepcopy(tree)
             change(list(ast.walk(changed))[index])
             add(changed)
-        for place in range(len(getattr(node, "body", None) or ())):
+        statements = getattr(node, "body", None)  # of a conditional expression it is no list
+        for place in range(len(statements) if isinstance(statements, list) else 0):
             changed = copy.deepcopy(tree)
             body = list(ast.walk(changed))[index].body
             statement = body[place]

@@ -9,7 +9,7 @@ from utils.layers import Affine, ReLU, SoftmaxWithLoss
 from utils.networks import MultiLayerNet, TwoLayerNet
 
 PARAMS = {
-    "W1": np.array([[1.0, -1.0], [0.5, 1.0]]),
+    "W1": np.array([[1.0, -1.0], [0.5, 1.0], [0.0, 0.5]]),
     "b1": np.array([0.0, 0.5]),
     "W2": np.array([[1.0, -1.0, 0.0], [0.0, 2.0, 1.0]]),
     "b2": np.array([0.5, 0.0, 0.0]),
@@ -44,7 +44,7 @@ def test_relative_errors():
 
 def test_the_two_layer_net():
     text = _text("ps5_two_layer_net", "task-two-layer-net-example")
-    x, t = np.array([[1.0, 0.0], [2.0, -2.0]]), np.array([0, 2])
+    x, t = np.array([[1.0, 0.0, 2.0], [2.0, -2.0, 1.0]]), np.array([0, 2])
     for array in (x, PARAMS["W1"], PARAMS["W2"]):
         assert _matrix(array) in text
     a1 = x @ PARAMS["W1"] + PARAMS["b1"]
@@ -56,7 +56,7 @@ def test_the_two_layer_net():
     rows[r"$\delta_2$"] = (y - np.eye(3)[t]) / 2
     for name, (first, second) in rows.items():
         assert f"| {name} |{_row(first, second)}" in text
-    net = TwoLayerNet(2, 2, 3)
+    net = TwoLayerNet(3, 2, 3)
     net.params.update(PARAMS)
     assert f"**{net.loss(x, t):.6f}**" in text
     assert f"accuracy **{net.accuracy(x, t)}**" in text
@@ -105,8 +105,8 @@ def test_softmax_with_loss():
 
 def test_the_multi_layer_net():
     text = _text("ps6_backpropagation", "task-multi-layer-net")
-    x, t = np.array([[1.0, 1.0], [2.0, -1.0]]), np.array([0, 2])
-    net = MultiLayerNet([2, 2, 3])
+    x, t = np.array([[1.0, 1.0, 2.0], [2.0, -1.0, -2.0]]), np.array([0, 2])
+    net = MultiLayerNet([3, 2, 3])
     net.params.update(PARAMS)
     a1 = x @ PARAMS["W1"] + PARAMS["b1"]
     scores = net.predict(x)

@@ -986,6 +986,17 @@ def test_an_earlier_function_is_used_if_it_is_right(source, said, tmp_path, monk
     assert said in capsys.readouterr().out
 
 
+def test_an_earlier_function_gets_what_it_calls(tmp_path, monkeypatch, capsys):
+    earlier_set(tmp_path, "def course(a):\n    return power(a)")
+    monkeypatch.setattr(checks, "_kernel", lambda: object())
+    monkeypatch.chdir(tmp_path / "now")
+    assert checks.earlier("ps0", course, A) is course
+    own = checks.earlier("ps0", course, A, power=np.exp)
+    assert own is not course
+    np.testing.assert_allclose(own(A), np.exp(A))
+    assert "`course` is your own, from ps0." in capsys.readouterr().out
+
+
 def test_where_work_is_graded_nothing_is_read(tmp_path, monkeypatch, capsys):
     earlier_set(tmp_path, "def course(a):\n    return np.e ** a")
     monkeypatch.chdir(tmp_path / "now")

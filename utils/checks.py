@@ -1471,7 +1471,7 @@ def seeded(make: Callable[[int | None], Any], names: tuple[str, ...]) -> None:
 # The student's own functions from earlier problem sets ------------------------------------------
 
 
-def earlier(problem_set: str, course: Callable, *trials: Any) -> Callable:
+def earlier(problem_set: str, course: Callable, *trials: Any, **helpers: Callable) -> Callable:
     """Return the student's own function from an earlier problem set if it is right.
 
     In the student's own kernel the notebook beside this one is read, the cell of the function is
@@ -1482,6 +1482,7 @@ def earlier(problem_set: str, course: Callable, *trials: Any) -> Callable:
         problem_set: where the student wrote it, such as "ps1_output_layer".
         course: the course's function of the same name, which stands in if needed.
         trials: arguments to compare the two on: a tuple for several, anything else for one.
+        helpers: what the student's function calls besides NumPy, by name.
     """
     name = course.__name__
     if not in_kernel():
@@ -1489,7 +1490,7 @@ def earlier(problem_set: str, course: Callable, *trials: Any) -> Callable:
     path = Path("..", problem_set, f"{problem_set}.ipynb")
     try:
         source = _solution_cell(path, name)
-        namespace: dict[str, Any] = {"__name__": "__main__", "np": np}
+        namespace: dict[str, Any] = {"__name__": "__main__", "np": np, **helpers}
         quiet = io.StringIO()
         with (
             warnings.catch_warnings(),

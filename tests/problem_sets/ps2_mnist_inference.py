@@ -15,6 +15,8 @@ DTYPES = "every integer dtype"
 BYTE = "more classes than a byte holds"
 SINGLE = "a single class, a single label"
 LABELS = "labels unchanged, no memory"
+ANY_INTEGER = "labels of any integer dtype"
+VISIBLE_LABELS = "the labels are not changed"
 
 NO_WHITE = "an image without white"
 FLOATS = "floats of the same shape"
@@ -23,9 +25,13 @@ SHAPES = "any shape"
 GREYS = "black, white and grey images"
 ALONE = "an image alone and in a batch"
 IMAGES = "images unchanged, no memory"
+VISIBLE_IMAGES = "the images are not changed"
+NO_PIXELS = "fast: no loop over the pixels"
 
 BATCH = "a batch gives a row per image"
-SUMS = "each row sums to 1"
+STAYS = "a batch of one stays a batch"
+OTHER = "other sizes, another order of names"
+STEEP = "large weights give no `nan`"
 UNCHANGED = "network and image are not changed"
 SIZES = "a network of other sizes"
 ALIKE = "all sizes alike"
@@ -33,6 +39,7 @@ LARGE = "large weights, no nan"
 ONE = "one image, a batch of one"
 ORDER = "float32, in another order"
 NOTHING = "nothing changed, no memory"
+NO_NUMBERS = "fast: no loop over single numbers"
 
 FULL = "batches that are all full"
 ONE_HOT = "one-hot labels"
@@ -43,6 +50,9 @@ ONCE = "each image once, in slices"
 KINDS = "one-hot labels, integers and floats"
 UINT8 = "labels as uint8"
 ENDS = "none right, all right"
+ALL_AT_ONCE = "a batch larger than the data"
+NEITHER = "images and labels are not changed"
+NO_OUTPUTS = "fast: no loop over single outputs"
 
 
 def _one_hot(*body: str) -> str:
@@ -166,6 +176,16 @@ WRONG = {
                 "return y.reshape(len(t), num_classes)",
             ),
             DTYPES,
+        ),
+        Wrong(
+            "columns counted from the right",
+            _one_hot("return np.eye(num_classes)[t - num_classes]"),
+            ANY_INTEGER,
+        ),
+        Wrong(
+            "sorts the labels, seen by a visible check",
+            _one_hot("y = np.eye(num_classes)[t]", "t.sort()", "return y"),
+            VISIBLE_LABELS,
         ),
         Wrong(
             "labels turned to int8",
@@ -295,6 +315,39 @@ WRONG = {
             ALONE,
         ),
         Wrong(
+            "a loop over indices",
+            _normalize(
+                "x = np.empty(images.shape)",
+                "for i in np.ndindex(images.shape):",
+                "    x[i] = int(images[i]) / 255",
+                "return x",
+            ),
+            NO_PIXELS,
+        ),
+        Wrong(
+            "vectorize",
+            "normalize_images = np.vectorize(lambda value: int(value) / 255)",
+            NO_PIXELS,
+        ),
+        Wrong(
+            "a loop over all axes",
+            _normalize(
+                "x = np.zeros(images.shape).reshape(-1, 1, images.shape[-1])",
+                "y = images.reshape(x.shape)",
+                "for n in range(x.shape[0]):",
+                "    for i in range(x.shape[1]):",
+                "        for k in range(x.shape[2]):",
+                "            x[n, i, k] = y[n, i, k] / 255",
+                "return x.reshape(images.shape)",
+            ),
+            NO_PIXELS,
+        ),
+        Wrong(
+            "inverts its argument, seen by a visible check",
+            _normalize("x = images / 255", "images[...] = 255 - images", "return x"),
+            VISIBLE_IMAGES,
+        ),
+        Wrong(
             "empties its argument",
             _normalize("x = images / 255", "images[...] = 0", "return x"),
             IMAGES,
@@ -378,14 +431,14 @@ WRONG = {
         Wrong(
             "softmax of the whole batch",
             _predict(Z1, Z2, A3, "e = np.exp(a3 - np.max(a3))", "return e / np.sum(e)"),
-            SUMS,
+            BATCH,
         ),
         Wrong(
             "softmax down the columns",
             _predict(
                 Z1, Z2, A3, "e = np.exp(a3 - np.max(a3, axis=0))", "return e / np.sum(e, axis=0)"
             ),
-            SUMS,
+            BATCH,
         ),
         Wrong(
             "softmax down the columns of a square",
@@ -473,6 +526,69 @@ WRONG = {
                 "return softmax(z2 @ W3 + b3)",
             ),
             ORDER,
+        ),
+        Wrong(
+            "loops and the math module",
+            "import math\n\n\n"
+            + _predict(
+                "if x.ndim == 2:",
+                "    return np.array([predict(network, image) for image in x])",
+                "z = x.tolist()",
+                "for i in '123':",
+                "    W, b = network['W' + i].tolist(), network['b' + i].tolist()",
+                "    a = [c + sum(u * row[j] for u, row in zip(z, W)) for j, c in enumerate(b)]",
+                "    z = [0.5 + 0.5 * math.tanh(v / 2) for v in a]",
+                "e = [math.exp(v - max(a)) for v in a]",
+                "return np.array([v / sum(e) for v in e])",
+            ),
+            NO_NUMBERS,
+        ),
+        Wrong(
+            "three nested loops",
+            _predict(
+                "batch = np.atleast_2d(x)",
+                "for layer in '123':",
+                "    W, b = network['W' + layer], network['b' + layer]",
+                "    a = np.zeros((len(batch), len(b)))",
+                "    for n in range(len(batch)):",
+                "        for j in range(len(b)):",
+                "            for i in range(len(W)):",
+                "                a[n, j] += batch[n, i] * W[i, j]",
+                "    a = a + b",
+                "    batch = sigmoid(a)",
+                "y = softmax(a)",
+                "return y[0] if x.ndim == 1 else y",
+            ),
+            NO_NUMBERS,
+        ),
+        Wrong(
+            "squeezes, seen by a visible check",
+            _predict(Z1, Z2, A3, "y = softmax(a3)", "return y[0] if len(y) == 1 else y"),
+            STAYS,
+        ),
+        Wrong(
+            "two units in each hidden layer",
+            _predict(
+                "W1, b1 = network['W1'][:, :2], network['b1'][:2]",
+                "z1 = sigmoid(x @ W1 + b1)",
+                "z2 = sigmoid(z1 @ network['W2'][:2] + network['b2'])",
+                A3,
+                Y,
+            ),
+            SIZES,
+        ),
+        Wrong(
+            "by place, seen by a visible check",
+            _predict(
+                "W1, b1, W2, b2, W3, b3 = [*network.values()]",
+                "return softmax(sigmoid(sigmoid(x @ W1 + b1) @ W2 + b2) @ W3 + b3)",
+            ),
+            OTHER,
+        ),
+        Wrong(
+            "scores that are cut off",
+            _predict(Z1, Z2, A3, "return softmax(np.clip(a3, -50, 50))"),
+            STEEP,
         ),
         Wrong(
             "takes weights out of the network",
@@ -918,6 +1034,47 @@ WRONG = {
             NOTHING,
         ),
         Wrong(
+            "an empty slice at the end",
+            _accuracy(
+                *TO_LABELS,
+                START,
+                "for i in range(0, len(x) + 1, batch_size):",
+                ASK,
+                COUNT,
+                RATE,
+            ),
+            CALLS,
+        ),
+        Wrong(
+            "divides by what fits into the slices",
+            _accuracy(
+                *TO_LABELS, START, LOOP, ASK, COUNT, "return correct / max(len(x), batch_size)"
+            ),
+            ALL_AT_ONCE,
+        ),
+        Wrong(
+            "turns the images round",
+            _accuracy(*TO_LABELS, START, LOOP, ASK, COUNT, "x[...] = x[::-1].copy()", RATE),
+            NEITHER,
+        ),
+        Wrong(
+            "nested loops over the outputs",
+            _accuracy(
+                *TO_LABELS,
+                START,
+                LOOP,
+                "    y = predict(x[i:i + batch_size])",
+                "    for n in range(len(y)):",
+                "        place = 0",
+                "        for k in range(y.shape[1]):",
+                "            if y[n, k] > y[n, place]:",
+                "                place = k",
+                "        correct += place == t[i + n]",
+                RATE,
+            ),
+            NO_OUTPUTS,
+        ),
+        Wrong(
             "gives the rows as a list",
             _accuracy(
                 *TO_LABELS,
@@ -987,18 +1144,8 @@ RIGHT = {
         Right("a table of all values", _normalize("return np.linspace(0, 1, 256)[images]")),
         Right("a copy, in place", _normalize("x = images.astype(float)", "x /= 255", "return x")),
         Right(
-            "a loop over indices",
-            _normalize(
-                "x = np.empty(images.shape)",
-                "for i in np.ndindex(images.shape):",
-                "    x[i] = int(images[i]) / 255",
-                "return x",
-            ),
-        ),
-        Right(
             "a loop over images", _normalize("return np.array([image / 255.0 for image in images])")
         ),
-        Right("vectorize", "normalize_images = np.vectorize(lambda value: int(value) / 255)"),
         Right("einsum", _normalize("return np.einsum('...,->...', images, 1 / 255)")),
         Right("interpolation", _normalize("return np.interp(images, [0, 255], [0.0, 1.0])")),
         Right("extended precision", _normalize("return images.astype(np.longdouble) / 255")),
@@ -1085,21 +1232,6 @@ RIGHT = {
             .replace("sigmoid(", "0.5 + 0.5 * np.tanh(0.5 * (")
             .replace("['b1'])", "['b1']))")
             .replace("['b2'])", "['b2']))"),
-        ),
-        Right(
-            "loops and the math module",
-            "import math\n\n\n"
-            + _predict(
-                "if x.ndim == 2:",
-                "    return np.array([predict(network, image) for image in x])",
-                "z = x.tolist()",
-                "for i in '123':",
-                "    W, b = network['W' + i].tolist(), network['b' + i].tolist()",
-                "    a = [c + sum(u * row[j] for u, row in zip(z, W)) for j, c in enumerate(b)]",
-                "    z = [0.5 + 0.5 * math.tanh(v / 2) for v in a]",
-                "e = [math.exp(v - max(a)) for v in a]",
-                "return np.array([v / sum(e) for v in e])",
-            ),
         ),
         Right("float64 throughout", _predict("x = x.astype(np.float64)", Z1, Z2, A3, Y)),
         Right("a float32 result", _predict(Z1, Z2, A3, "return softmax(a3).astype(np.float32)")),

@@ -11,9 +11,6 @@ import pytest
 from tests.problem_sets.grading import Right, check_states, read, scores, sources
 from tests.problem_sets.tables import NAMES, cells_of, graded_here
 
-# Problem sets whose checks do not keep this law yet.
-NOT_YET = ("ps2_mnist_inference",)
-
 # Where knowing nothing is the task.
 RIGHT = {
     ("identity_function", "argument a"),
@@ -86,7 +83,6 @@ def _cases() -> list:
     return [
         pytest.param(name, task, Right(what, source), id=f"{name[:3]}-{task}-{what}")
         for name in NAMES
-        if name not in NOT_YET
         for task, solution in sources(read("solutions", name)).items()
         for what, source in _ignorant(solution).items()
         if (task, what) not in RIGHT
@@ -99,7 +95,3 @@ def test_what_knows_nothing_earns_nothing(name, task, case):
     result = scores(notebook)
     states = {i: check_states(notebook, i) for i in cells_of(task)}
     assert {result[i][0] for i in cells_of(task)} == {0}, states
-
-
-def test_what_is_left_out_is_a_problem_set():
-    assert set(NOT_YET) <= set(NAMES)

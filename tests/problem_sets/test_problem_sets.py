@@ -23,7 +23,6 @@ from tests.problem_sets.grading import (
     submission,
 )
 from tests.problem_sets.tables import NAMES, TABLES, cells_of, graded_here
-from tests.problem_sets.test_nothing_for_nothing import NOT_YET
 from utils import checks, mnist, plots
 from utils.grading.course.gradebook import Book
 from utils.grading.course.settings import find_course
@@ -91,7 +90,6 @@ def test_a_test_cell_binds_no_name_but_its_own(name):
             assert not any(isinstance(node, ast.Global) for node in ast.walk(function))
 
 
-CONVERTED = [name for name in NAMES if name not in NOT_YET]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -111,7 +109,7 @@ def test_a_test_cell_ends_in_its_points(name):
             assert ast.unparse(last) == "return task.points()"
 
 
-@pytest.mark.parametrize("name", CONVERTED)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_visible_test_knows_the_points_of_the_hidden_one(name):
     cells = graded_cells(read("solutions", name))
     for task in sources(read("solutions", name)):
@@ -121,14 +119,14 @@ def test_a_visible_test_knows_the_points_of_the_hidden_one(name):
 
 
 @pytest.mark.parametrize("folder", ["solutions", "assignments"])
-@pytest.mark.parametrize("name", CONVERTED)
+@pytest.mark.parametrize("name", NAMES)
 def test_checks_arrive_folded(name, folder):
     for cell in read(folder, name).cells:
         if cell.id.startswith("test-"):
             assert cell.metadata["jupyter"] == {"source_hidden": True}
 
 
-@pytest.mark.parametrize("name", CONVERTED)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_test_hands_arrays_to_a_students_function_by_a_helper_only(name):
     tasks = sources(read("solutions", name))
     for cell in read("solutions", name).cells:
@@ -141,7 +139,7 @@ def test_a_test_hands_arrays_to_a_students_function_by_a_helper_only(name):
             assert not called & functions
 
 
-@pytest.mark.parametrize("name", CONVERTED)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_visible_test_does_not_print_a_line_of_the_solution(name):
     """Nor does the text: what a hint or a formula may say is no line of code that is asked for."""
     released = read("assignments", name)

@@ -206,8 +206,8 @@ class Run:
             mark = feedback.stamp(record["digest"], marks, self.most)
             if not feedback.is_current(self.course.feedback(name, self.problem_set), mark):
                 files = self._look(name).files
-                parts = feedback.page(nbformat.read(path, as_version=4), files)
-                self._write_page(name, record, parts, marks)
+                cells = feedback.page(nbformat.read(path, as_version=4), files)
+                self._write_page(name, record, cells, marks)
 
     def _look(self, student: str) -> HandedIn:
         """Return what a student has handed in."""
@@ -359,11 +359,11 @@ class Run:
             atomic_write(target / name, content)
 
     def _write_page(
-        self, student: str, record: dict[str, Any], parts: list[feedback.Part], marks: Marks
+        self, student: str, record: dict[str, Any], cells: list[feedback.PageCell], marks: Marks
     ) -> None:
         mark = feedback.stamp(record["digest"], marks, self.most)
         text = feedback.fill(
-            parts, self.problem_set, student, record["status"], marks, self.most, mark
+            cells, self.problem_set, student, record["status"], marks, self.most, mark
         )
         page = self.course.feedback(student, self.problem_set)
         atomic_write(page, text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 import sys
@@ -19,7 +18,6 @@ from utils.lecture_outputs import (
     LectureError,
     build_lectures,
     environment,
-    replace,
     text_outputs,
     uses_mnist,
 )
@@ -209,18 +207,3 @@ def test_text_outputs_leave_out_pictures_and_measured_cells():
     assert list(texts) == ["a"]
     assert "seen" in texts["a"]
     assert "AAAA" not in texts["a"]
-
-
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
-    path = tmp_path / "file"
-    replace(path, "old\n")
-    assert path.read_bytes() == b"old\n"
-
-    def full(*_):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(OSError, match="disk full"):
-        replace(path, "new")
-    assert path.read_bytes() == b"old\n"
-    assert list(tmp_path.iterdir()) == [path]

@@ -710,7 +710,7 @@ def test_what_a_killed_process_left_is_never_read_and_is_swept_up(
 ):
     mirrors(monkeypatch, server, "good")
     cache.mkdir(parents=True)
-    old, new = cache / f"{TRAIN_IMAGES}.a.part", cache / f"{TRAIN_IMAGES}.b.part"
+    old, new = cache / f".{'a' * 16}.part", cache / f".{'b' * 16}.part"
     for path in (old, new):
         path.write_bytes(b"half")
     yesterday = time.time() - 90_000

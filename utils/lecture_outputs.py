@@ -29,6 +29,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
 
+from utils.system import atomic_write
+
 LARGEST = 500_000  # bytes of a lecture with its outputs
 SECONDS_PER_CELL = 120
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # how many NumPy uses
@@ -88,7 +90,7 @@ def build_lectures(
                     "make its figures smaller or fewer"
                 )
             if text != path.read_text(encoding="utf-8"):
-                replace(path, text)
+                atomic_write(path, text)
                 changed.append(path)
     return changed
 
@@ -250,19 +252,6 @@ def text_outputs(notebook: NotebookNode) -> dict[str, str]:
             ]
             texts[cell.id] = "\n".join(parts)
     return texts
-
-
-def replace(path: Path, text: str) -> None:
-    """Write a file so that a reader, or an interruption, finds the old one or the new one whole."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(temporary, path.stat().st_mode if path.exists() else 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def _name(index: int, cell: NotebookNode) -> str:

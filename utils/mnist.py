@@ -20,7 +20,6 @@ import io
 import math
 import os
 import sys
-import tempfile
 import threading
 import time
 import zlib
@@ -33,6 +32,7 @@ import numpy as np
 import platformdirs
 
 from utils.mnist_stand_in import make_stand_in
+from utils.system import atomic_file
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -317,38 +317,21 @@ def _store(path: Path, header: bytes, *arrays: np.ndarray) -> bool:
 
     If it is not, one line says so once.
     """
-    part = None
     try:
         if not path.is_absolute():
             raise OSError("there is no home folder")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path.parent)
-        handle, part = tempfile.mkstemp(".part", f"{path.name}.", path.parent)
-        with open(handle, "wb") as file:
+        # Submissions read it, and are not run as who grades them.
+        with atomic_file(path, mode=0o644) as file:
             file.write(header)
             for array in arrays:
                 file.write(memoryview(array).cast("B"))
-        os.chmod(part, 0o644)  # submissions read it, and are not run as who grades them
-        os.replace(part, path)
     except OSError as error:
         _say_once(
             f"{path.parent} cannot be written ({error.strerror or error}), so each process makes "
             "or downloads its data anew."
         )
         return False
-    finally:
-        if part:
-            with contextlib.suppress(OSError):
-                os.unlink(part)  # still there only if something went wrong
     return True
-
-
-def _sweep(folder: Path) -> None:
-    """Delete temporary files of processes that were killed a day ago or earlier."""
-    for part in folder.glob("*.part"):
-        with contextlib.suppress(OSError):
-            if time.time() - part.stat().st_mtime > 86_400:
-                part.unlink()
 
 
 # --- mirrors --------------------------------------------------------------------------------------

@@ -1,19 +1,28 @@
-"""The machine and the course's place on it: folders, processors, garbage collection."""
+"""The machine and the course's place on it: folders, processors, files, garbage collection.
+
+`python3 -m utils` imports this module before anything is installed: the standard library only.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import gc
 import os
+import re
+import secrets
+import stat
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from traitlets.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent  # the course folder
 CONFIG = "nbgrader_config.py"
+DAY = 86_400  # seconds
 
 
 def load_config(course: Path) -> Config:
@@ -42,3 +51,88 @@ def garbage_collection_paused() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+# Files ------------------------------------------------------------------------------------------
+
+
+def atomic_write(path: Path, data: bytes | str, durable: bool = False) -> None:
+    """Write a file so that readers, and interruptions, find the old or the new one whole.
+
+    Args:
+        path: the file; its folder is made, its mode stays.
+        data: what it is to hold; text becomes UTF-8 with its line endings as they are.
+        durable: return only when the content and the name are on the disk.
+    """
+    with atomic_file(path, durable=durable) as file:
+        file.write(data.encode() if isinstance(data, str) else data)
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path, mode: int | None = None, durable: bool = False) -> Iterator[BinaryIO]:
+    """Open a new file that takes the place of `path` when the context is left without an error.
+
+    Several processes may write the same file at once: one of them wins. An error leaves nothing
+    behind. What a process leaves that is killed is deleted by the first call a day later.
+
+    Args:
+        path: the file; its folder is made.
+        mode: permissions; by default the old file's, or what a new file gets.
+        durable: see `atomic_write`.
+    """
+    folders = [path.parent]
+    while not folders[-1].exists():
+        folders.append(folders[-1].parent)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _delete_old_parts(path.parent)
+    if mode is None:
+        with contextlib.suppress(OSError):
+            mode = stat.S_IMODE(path.stat().st_mode)
+    part = path.with_name(f".{secrets.token_hex(8)}.part")  # the name itself may be 255 bytes long
+    try:
+        with part.open("xb") as file:
+            yield file
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        if mode is not None:
+            part.chmod(mode)
+        part.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise
+    for folder in folders if durable and os.name != "nt" else ():  # Windows cannot open folders
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def _delete_old_parts(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            if re.fullmatch(r"\.[0-9a-f]{16}\.part", name):
+                part = folder / name
+                if time.time() - part.lstat().st_mtime > DAY:
+                    part.unlink()
+
+
+def try_lock(file: IO | int) -> bool:
+    """Lock an open file, or a folder's descriptor; return whether nobody else holds the lock.
+
+    The operating system unlocks it when the file is closed, or when the process ends.
+    """
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file if isinstance(file, int) else file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

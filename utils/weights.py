@@ -7,7 +7,6 @@ needs no pickle, so a weights file cannot run code.
 from __future__ import annotations
 
 import io
-import os
 import zipfile
 import zlib
 from itertools import pairwise
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils.mnist import data_source, load_mnist
+from utils.system import atomic_write
 
 LAYER_SIZES = (784, 50, 100, 10)
 GOAL = {"MNIST": 0.97, "digits": 0.98}  # test accuracy, a rate, below which nothing is written
@@ -120,7 +120,5 @@ def train_weights(seed: int = 0, progress: bool = True) -> float:
     buffer = io.BytesIO()
     arrays: dict[str, Any] = dict(net.params)
     np.savez_compressed(buffer, **arrays)
-    half_written = weights_file(source).with_suffix(".part")
-    half_written.write_bytes(buffer.getvalue())
-    os.replace(half_written, weights_file(source))
+    atomic_write(weights_file(source), buffer.getvalue())
     return reached

@@ -16,7 +16,7 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 from utils.grading.course import archives
 from utils.grading.course.archives import BadArchive, Budget, unpack
 from utils.grading.notebook import reading, source
-from utils.grading.reports import feedback, report, similarity
+from utils.grading.reports import csv_files, feedback, syntax_features
 from utils.grading.text_files import plain, same
 
 PILED = "a" + "\u0301" * 100_000 + "\u0327" * 100_000
@@ -39,8 +39,8 @@ def test_what_people_write_is_composed(word):
 
 def test_marks_piled_on_a_letter_cost_no_page():
     notebook = new_notebook(cells=[new_markdown_cell(PILED), new_markdown_cell("the end")])
-    parts = feedback.page(notebook, {"picture.png": b"", "ü.png": b""})
-    assert "the end" in "".join(part for part in parts if isinstance(part, str))
+    cells = feedback.page(notebook, {"picture.png": b"", "ü.png": b""})
+    assert "the end" in cells[-1].body
     nbformat.validate(notebook)
 
 
@@ -53,10 +53,10 @@ def test_marks_piled_on_a_name_do_not_keep_a_parser_busy():
 
 def test_a_cell_of_empty_lines_is_compared():
     empty = "\n" * 300_000
-    work = similarity.Work([f"x = 1{empty}y = np.sum(a * b) + x"])
-    lines = similarity.features(work).lines.values()
+    work = syntax_features.Work([f"x = 1{empty}y = np.sum(a * b) + x"])
+    lines = syntax_features.features(work).lines.values()
     assert "y = np.sum(a * b) + x" in lines
-    assert similarity._parse(["%matplotlib inline\nif x:\n    !ls\ny = 1"]).body
+    assert syntax_features._parse(["%matplotlib inline\nif x:\n    !ls\ny = 1"]).body
 
 
 # Tables -----------------------------------------------------------------------------------------
@@ -65,7 +65,7 @@ def test_a_cell_of_empty_lines_is_compared():
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 @pytest.mark.parametrize("text", ['a;"=1+1";b', 'a\t"=1+1"', 'a\n"=1+1"', '"=1', 'a; ""\u3000"@x"'])
 def test_no_field_is_a_formula_behind_quotation_marks(text, separator):
-    table = report._csv([["student", text, 1.0], ["x", text, text]])
+    table = csv_files._csv([["student", text, 1.0], ["x", text, text]])
     for fields in csv.reader(io.StringIO(table), delimiter=separator):
         for field in fields:
             assert field.strip('\ufeff" \u3000')[:1] not in ("=", "@", "+", "-")

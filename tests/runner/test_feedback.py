@@ -33,9 +33,8 @@ def hidden(source: str) -> str:
 
 
 def filled(notebook: NotebookNode, marks: Marks | None = None, most: dict | None = None) -> str:
-    parts = feedback.page(notebook)
     marks, most = marks or Marks(), most or {}
-    return feedback.fill(parts, "ps0", "<b>me</b>", "graded", marks, most, "mark")
+    return feedback.fill(feedback.page(notebook), "ps0", "<b>me</b>", "graded", marks, most, "mark")
 
 
 TABLE = {
@@ -320,11 +319,11 @@ def test_pictures_of_all_usual_kinds_are_shown(kind):
 
 
 def test_a_picture_beside_the_notebook_is_shown():
-    parts = feedback.page(
+    (shown,) = feedback.page(
         new_notebook(cells=[new_markdown_cell("![x](my%20photo.PNG) ![y](./my%20photo.PNG)")]),
         {"my photo.PNG": base64.b64decode(PIXEL), "secret.txt": b"not asked for"},
     )
-    assert parts[0].count(SHOWN) == 2
+    assert shown.body.count(SHOWN) == 2
 
 
 @pytest.mark.parametrize(
@@ -343,7 +342,7 @@ def test_a_picture_that_cannot_be_shown_is_named_with_the_reason(link, attachmen
     shown = new_markdown_cell(f"Before ![x]({link}) after")
     shown["attachments"] = attachments
     renderer = Renderer()
-    text = Reader(feedback.page(new_notebook(cells=[shown]), None, renderer)[0]).text
+    text = Reader(feedback.page(new_notebook(cells=[shown]), None, renderer)[0].body).text
     assert f"picture {name} is not shown" in text
     assert why in text
     assert "Before" in text
@@ -368,7 +367,7 @@ SLOW = {
 def test_a_text_that_takes_long_is_shown_as_plain_text_and_the_next_as_usual(source, monkeypatch):
     monkeypatch.setattr(rendering, "PIECE_SECONDS", 0.5)  # on a fast machine, too, they take longer
     cells = [new_markdown_cell(text) for text in (source, "*emphasis*")]
-    page = feedback.page(new_notebook(cells=cells))[0]
+    page = "".join(one.body for one in feedback.page(new_notebook(cells=cells)))
     assert rendering.PLAIN in page
     assert page.count(rendering.PLAIN) == 1
     assert "<em>emphasis</em>" in page
@@ -380,7 +379,8 @@ def test_a_page_of_many_slow_texts_comes_to_an_end(monkeypatch):
     monkeypatch.setattr(rendering, "PIECE_SECONDS", 0.5)
     monkeypatch.setattr(rendering, "PAGE_SECONDS", 2.0)
     cells = [new_markdown_cell(f"{number}" + SLOW["links"]) for number in range(200)]
-    assert feedback.page(new_notebook(cells=cells))[0].count(rendering.PLAIN) == 200
+    shown = feedback.page(new_notebook(cells=cells))
+    assert [one.body.count(rendering.PLAIN) for one in shown] == [1] * 200
 
 
 def test_without_a_process_that_renders_all_is_plain_text(monkeypatch, tmp_path):

@@ -13,7 +13,7 @@ from tests.runner.conftest import HALF, PS1, RIGHT, Classroom
 from utils.commands.grade import parse
 from utils.grading.course.gradebook import Book
 from utils.grading.course.settings import CourseError, find_course
-from utils.grading.reports.report import COLUMNS
+from utils.grading.reports.csv_files import COLUMNS
 from utils.grading.run import cluster, runner
 
 pytestmark = [

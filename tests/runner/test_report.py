@@ -12,7 +12,11 @@ import pytest
 from utils.grading.course.gradebook import Mark, Marks
 from utils.grading.course.settings import find_course
 from utils.grading.reports import report, report_page
-from utils.grading.reports.report import COLUMNS, Report, Row
+from utils.grading.reports.charts import histogram
+from utils.grading.reports.csv_files import COLUMNS, to_canvas, to_csv, to_moodle
+from utils.grading.reports.item_analysis import check_figures, common_hints
+from utils.grading.reports.report_data import Report, Row, number
+from utils.system import atomic_write
 
 TESTS = ["test_f_visible", "test_f_hidden"]
 NAMES = ["Doe, Jr.", "=1+1", "山田", 'the "quoted"', "+49 30", "-5", "@home", "two\nlines", "＝1"]
@@ -58,7 +62,7 @@ def lines(text: str) -> list[list[str]]:
 
 
 def test_a_csv_reader_gets_back_what_was_written():
-    text = report.to_csv(make(*(row(name, True, False) for name in NAMES)))
+    text = to_csv(make(*(row(name, True, False) for name in NAMES)))
     head, *body = lines(text)
     assert head == [*COLUMNS, *TESTS]
     assert [line[0].removeprefix("'") for line in body] == NAMES
@@ -69,11 +73,11 @@ def test_a_csv_reader_gets_back_what_was_written():
 def test_python_spreadsheets_and_importers_find_the_first_column(tmp_path):
     written = make(row("Doe, Jr.", True), row("山田", False))
     path = tmp_path / "ps0.csv"
-    report.write_text(path, report.to_csv(written))
+    atomic_write(path, to_csv(written))
     assert path.read_bytes().startswith(b"\xef\xbb\xbf")  # by this Excel knows UTF-8
     with path.open(encoding="utf-8-sig", newline="") as file:
         assert [line["student"] for line in csv.DictReader(file)] == ["Doe, Jr.", "山田"]
-    head, possible, *_ = csv.reader(io.StringIO(report.to_canvas(written), newline=""))
+    head, possible, *_ = csv.reader(io.StringIO(to_canvas(written), newline=""))
     # Canvas keeps the mark, and looks for these words within its first fields.
     assert "Student" in head[0]
     assert "ID" in head[1]
@@ -83,7 +87,7 @@ def test_python_spreadsheets_and_importers_find_the_first_column(tmp_path):
 
 def test_no_field_is_a_formula():
     notes = ['=HYPERLINK("http://x")', "+1", "-1", "@SUM(A1)", "\t=1", "  =1", "|cmd", "%x"]
-    text = report.to_csv(make(*(row(name, True, notes=[note]) for name in NAMES for note in notes)))
+    text = to_csv(make(*(row(name, True, notes=[note]) for name in NAMES for note in notes)))
     for line in lines(text)[1:]:
         for field in line:
             assert field.lstrip(" ")[:1] not in set("=+-@\t\r|%＝")
@@ -97,7 +101,7 @@ BLANKS = [
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-@pytest.mark.parametrize("write", [report.to_csv, report.to_canvas, report.to_moodle])
+@pytest.mark.parametrize("write", [to_csv, to_canvas, to_moodle])
 def test_no_field_is_a_formula_whatever_a_spreadsheet_divides_at(delimiter, write):
     starts = [blank + sign for blank in BLANKS for sign in SIGNS]
     texts = [
@@ -119,28 +123,28 @@ def test_no_field_is_a_formula_whatever_a_spreadsheet_divides_at(delimiter, writ
 
 def test_text_that_is_no_formula_is_left_alone():
     names = ["Jean-Luc", "a=b", "x; y", "50 %", "ben@home", "2 - 1", "a|b", "山田-太郎"]
-    _, *body = lines(report.to_csv(make(*(row(name) for name in names))))
+    _, *body = lines(to_csv(make(*(row(name) for name in names))))
     assert [line[0] for line in body] == names
 
 
 def test_numbers_stay_numbers():
-    (_, line) = lines(report.to_csv(make(row("a", True, True, score=2.25))))
+    (_, line) = lines(to_csv(make(row("a", True, True, score=2.25))))
     assert line[3:6] == ["2.25", "9", "False"]
-    assert [report.number(value) for value in (0, -0.0, 1 / 3, 100.0, 1e7)] == [
+    assert [number(value) for value in (0, -0.0, 1 / 3, 100.0, 1e7)] == [
         "0", "0", "0.333333", "100", "10000000",
     ]  # fmt: skip
 
 
 def test_an_unreadable_submission_has_no_points_at_all():
     unreadable = Row("a", "unreadable", needs_person=True, notes=["the file is empty"])
-    (_, line) = lines(report.to_csv(make(unreadable)))
+    (_, line) = lines(to_csv(make(unreadable)))
     assert line == ["a", "ps0", "unreadable", "", "9", "True", "the file is empty", "", ""]
 
 
 def test_canvas_gets_its_columns_and_the_points_possible():
     people = {"a": {"first_name": "Ada", "last_name": "Doe, Jr.", "lms_user_id": "17"}}
     rows = row("a", True), Row("b")
-    head, possible, first, second = lines(report.to_canvas(make(*rows, people=people)))
+    head, possible, first, second = lines(to_canvas(make(*rows, people=people)))
     assert head == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "ps0"]
     assert possible == ["    Points Possible", "", "", "", "", "9"]
     assert first == ["Doe, Jr., Ada", "17", "", "a", "", "1"]
@@ -153,7 +157,7 @@ def test_canvas_finds_a_student_by_the_number_from_its_zip_file_or_from_the_grad
         "moved_canvas13": {"lms_user_id": "99"},
     }
     names = [*people, "doejohn_canvas12345", "doejohn_12345", "John Doe_moodle7"]
-    _, _, *found = lines(report.to_canvas(make(*(row(name) for name in names), people=people)))
+    _, _, *found = lines(to_canvas(make(*(row(name) for name in names), people=people)))
     assert [line[:4] for line in found] == [
         ["Doe, Ada", "12", "", ""],
         ["moved", "99", "", ""],
@@ -166,7 +170,7 @@ def test_canvas_finds_a_student_by_the_number_from_its_zip_file_or_from_the_grad
 def test_moodle_gets_its_worksheet_if_the_ids_come_from_its_zip_file():
     unreadable = Row("John Doe_moodle1234568", "unreadable", notes=["the file is empty"])
     rows = row("John Doe_moodle1234567", True), unreadable, row("akiko", True)
-    head, *found = lines(report.to_moodle(make(*rows)))
+    head, *found = lines(to_moodle(make(*rows)))
     assert head[:4] == ["Identifier", "Full name", "Grade", "Last modified (grade)"]
     assert found == [
         ["Participant 1234567", "John Doe", "1", "", ""],
@@ -177,7 +181,7 @@ def test_moodle_gets_its_worksheet_if_the_ids_come_from_its_zip_file():
 def test_moodle_gets_a_user_name_a_grade_and_why_there_is_none():
     people = {"a": {"first_name": "Ada", "last_name": "Doe", "email": "ada@example.org"}}
     rows = row("a", True), Row("b", "unreadable", notes=["the file is empty"])
-    head, first, second = lines(report.to_moodle(make(*rows, people=people)))
+    head, first, second = lines(to_moodle(make(*rows, people=people)))
     assert head == ["username", "firstname", "lastname", "email", "ps0", "ps0 feedback"]
     assert first == ["a", "Ada", "Doe", "ada@example.org", "1", ""]
     assert second == ["b", "", "", "", "", "unreadable: the file is empty"]
@@ -189,9 +193,7 @@ def test_moodle_gets_a_user_name_a_grade_and_why_there_is_none():
 def test_pass_rate_and_separation_of_each_check():
     # check 0 goes with the rest, check 1 against it, everyone passes check 2
     work = [(1, 0, 1), (1, 0, 1), (1, 1, 1), (0, 1, 1), (0, 1, 1), (0, 0, 1)]
-    figures = report_page.check_figures(
-        make(*(row(f"s{i}", *map(bool, w)) for i, w in enumerate(work)))
-    )
+    figures = check_figures(make(*(row(f"s{i}", *map(bool, w)) for i, w in enumerate(work))))
     by_name = {figure.name: figure for figure in figures if figure.test == TESTS[0]}
     assert [figure.share for figure in by_name.values()] == [0.5, 0.5, 1.0]
     passed = np.array(work, dtype=float)
@@ -202,7 +204,7 @@ def test_pass_rate_and_separation_of_each_check():
 
 
 def test_a_test_cell_without_named_checks_counts_as_one_check():
-    figures = report_page.check_figures(make(row("a", True, points={TESTS[0]: 3.0, TESTS[1]: 2.0})))
+    figures = check_figures(make(row("a", True, points={TESTS[0]: 3.0, TESTS[1]: 2.0})))
     assert [(f.name, f.share) for f in figures if f.test == TESTS[1]] == [(TESTS[1], 1.0)]
 
 
@@ -210,7 +212,7 @@ def test_hints_are_counted_by_students_and_the_most_common_comes_first():
     unwritten = row("d", False)
     unwritten.checks[TESTS[0]][0]["state"] = "unwritten"
     rows = row("a", False, True), row("b", False, False), row("c", True, False), unwritten
-    hints = report_page.common_hints(make(*rows, row("e", False)))
+    hints = common_hints(make(*rows, row("e", False)))
     assert [(count, name) for count, _, _, name in hints] == [(3, "check 0"), (2, "check 1")]
 
 
@@ -300,7 +302,7 @@ def test_the_page_shows_who_needs_a_person_with_links(course, classes, tmp_path)
 
 
 def test_histogram_counts_everyone_and_names_the_median():
-    chart = report_page.histogram([0, 0.5, 9, 9, 8.75], 9)
+    chart = histogram([0, 0.5, 9, 9, 8.75], 9)
     found = Reader(chart)
     bars = [about for tag, about in found.elements if tag == "rect"]
     assert len(bars) == 9
@@ -322,7 +324,7 @@ def test_histogram_counts_everyone_and_names_the_median():
     ],
 )
 def test_the_median_runs_through_no_number(scores):
-    chart = report_page.histogram(scores, 9)
+    chart = histogram(scores, 9)
     numbers = [
         tuple(map(float, found)) + (len(found[2]),)
         for found in re.findall(r'<text x="([\d.]+)" y="([\d.]+)" [^>]*>(\d+)</text>', chart)
@@ -389,6 +391,6 @@ def test_a_test_cell_to_look_at_again_is_told_from_a_written_answer(course):
 def test_a_class_without_grades_has_a_report_too(course, rows):
     few = make(*rows)
     Reader(report_page.page(few, course))
-    report.to_csv(few)
-    report.to_canvas(few)
-    report.to_moodle(few)
+    to_csv(few)
+    to_canvas(few)
+    to_moodle(few)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.runner.conftest import PS1, RIGHT
 from utils.commands import grade
-from utils.grading.reports.report import Report, Row
+from utils.grading.reports.report_data import Report, Row
 from utils.grading.run.runner import Progress
 from utils.grading.run.worker import Failure
 from utils.grading.terminal import clean, columns, cut, pad, width

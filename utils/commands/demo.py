@@ -22,7 +22,7 @@ from utils.system import CONFIG, ROOT, load_config
 
 if TYPE_CHECKING:  # they take a second to import
     from utils.grading.course.settings import Course
-    from utils.grading.reports.report import Report, Row
+    from utils.grading.reports.report_data import Report, Row
     from utils.grading.run.cluster import LocalWorkers
     from utils.grading.simulated_class import Student
 
@@ -154,7 +154,7 @@ def grade_by_nbgrader(course: Course, students: tuple[Student, ...]) -> tuple[in
 
 def print_table(report: Report, students: tuple[Student, ...]) -> None:
     """Print student, score, what the student did and what the checks say about it."""
-    from utils.grading.reports.report import number
+    from utils.grading.reports.report_data import number
 
     rows = {row.student: row for row in report.rows}
     print(f"\n{'student':9} {'score':>10}  {'did':34} what the grader says")
@@ -169,7 +169,7 @@ def print_table(report: Report, students: tuple[Student, ...]) -> None:
 
 def by_hand(report: Report) -> str:
     """Return a sentence on the points that no test gives."""
-    from utils.grading.reports.report import number
+    from utils.grading.reports.report_data import number
 
     points = report.max_score - sum(report.most[test] for test in report.tests)
     return (

@@ -30,7 +30,7 @@ from utils.system import garbage_collection_paused, processors
 
 if TYPE_CHECKING:  # they take a second to import, and --help needs none of it
     from utils.grading.course.settings import Course
-    from utils.grading.reports.report import Report
+    from utils.grading.reports.report_data import Report
     from utils.grading.run.cluster import LocalWorkers
     from utils.grading.run.runner import Progress
 
@@ -285,7 +285,7 @@ def print_problems(
 
 def print_table(report: Report) -> None:
     """Print a line for each student; of a large class, for those who need a person."""
-    from utils.grading.reports.report import number
+    from utils.grading.reports.report_data import number
 
     rows = report.rows
     if len(rows) > ROWS:

@@ -17,7 +17,7 @@ from pathlib import Path
 from utils.commands import add_course, new_parser
 from utils.grading import spare_imports
 from utils.grading.terminal import clean
-from utils.system import garbage_collection_paused
+from utils.system import atomic_write, garbage_collection_paused
 
 
 def main(argv: list[str]) -> int:
@@ -27,7 +27,7 @@ def main(argv: list[str]) -> int:
     with garbage_collection_paused():
         from utils.grading.course.gradebook import Book
         from utils.grading.course.settings import CourseError, find_course
-        from utils.grading.reports import lms, report, similarity
+        from utils.grading.reports import csv_files, lms, report, similarity
 
     pairs: list[similarity.Pair] | None = None
     written: list[Path] = []
@@ -46,8 +46,7 @@ def main(argv: list[str]) -> int:
                 found = report.read(course, book, asked.problem_set)
             if asked.format:
                 path = course.reports / f"{asked.problem_set}_{asked.format}.csv"
-                course.reports.mkdir(parents=True, exist_ok=True)
-                report.write_text(path, report.FORMATS[asked.format](found))
+                atomic_write(path, csv_files.FORMATS[asked.format](found))
                 written += [path, *lms.write_feedback(course, asked.problem_set, asked.format)]
             else:
                 written += report.write(course, found)

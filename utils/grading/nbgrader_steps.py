@@ -32,8 +32,9 @@ from utils.grading.notebook import restore
 from utils.grading.notebook.extra_files import files_beside, in_a_folder, notes_on
 from utils.grading.notebook.reasons import reasons
 from utils.grading.notebook.restore import SourceCell, Unreadable
-from utils.grading.reports import feedback
-from utils.grading.reports.feedback import hide_hidden_tests
+from utils.grading.reports import cell_outputs
+from utils.grading.reports.checks_table import checks_table, valid_table
+from utils.grading.reports.hidden_tests import hide_hidden_tests
 from utils.grading.reports.rendering import Renderer
 from utils.grading.sandbox.supervisor import Limits, Order
 from utils.grading.terminal import clean
@@ -184,7 +185,7 @@ class SafePage(Preprocessor):
                 DictLoader({"mathjax.html.j2": "{% macro mathjax(url='') %}{% endmacro %}"})
             ]
             self.parent.filters = {
-                "ansi2html": feedback.terminal_html,
+                "ansi2html": cell_outputs.terminal_html,
                 "clean_html": self.clean_html,
                 "highlight_code": self.highlight_code,
                 "markdown2html": self.markdown2html,
@@ -220,13 +221,12 @@ class SafePage(Preprocessor):
     def _output(self, output: NotebookNode, is_test: bool) -> NotebookNode:
         if output.output_type in ("stream", "error"):
             return output
-        table = feedback.valid_table(output.data.get(MIME)) if is_test else None
+        table = valid_table(output.data.get(MIME)) if is_test else None
         data = NotebookNode({"text/plain": output.data.get("text/plain", "")})
         if table:
-            data |= {MIME: table, "text/html": Markup(feedback.checks_table(table))}
+            data |= {MIME: table, "text/html": checks_table(table)}
         elif set(output.data) - {"text/plain"}:
-            shown = feedback.output_html(output, self.renderer, self.files)
-            data["text/html"] = Markup(shown)
+            data["text/html"] = cell_outputs.output_html(output, self.renderer, self.files)
         kept = NotebookNode(output_type=output.output_type, data=data, metadata=NotebookNode())
         if output.output_type == "execute_result":
             kept.execution_count = output.get("execution_count")
@@ -244,7 +244,9 @@ class SafePage(Preprocessor):
     def markdown2html(self, context: Any, source: str) -> str:
         """Return Markdown as HTML that is safe."""
         attachments = context.get("cell", {}).get("attachments", {})
-        return self.renderer.markdown(source, feedback.pictures(source, attachments, self.files))
+        return self.renderer.markdown(
+            source, cell_outputs.pictures(source, attachments, self.files)
+        )
 
 
 def _pictures_in(folder: str) -> dict[str, bytes]:
@@ -252,7 +254,7 @@ def _pictures_in(folder: str) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     size = 0
     for path in sorted(Path(folder).iterdir()) if folder and os.path.isdir(folder) else ():
-        if path.suffix[1:].lower() not in feedback.ENDINGS or path.is_symlink():
+        if path.suffix[1:].lower() not in cell_outputs.ENDINGS or path.is_symlink():
             continue
         try:
             size += path.stat().st_size

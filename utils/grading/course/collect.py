@@ -29,6 +29,7 @@ from utils.grading.course.unpack import LOG, OWN_FOLDER
 from utils.grading.course.zip_names import Reading, name_of, number_of, readings
 from utils.grading.terminal import clean
 from utils.grading.text_files import plain
+from utils.system import atomic_write
 
 __all__ = ["COLLECTED", "Arrival", "Collector", "name_of", "number_of", "read_arrivals"]
 
@@ -279,7 +280,7 @@ class Collector(FileNameCollectorPlugin):
             kept = {name: asdict(one) for name, one in read_arrivals(path).items()}
             kept |= {name: asdict(one) for name, one in self.arrivals.items()}
             text = json.dumps({"students": kept}, ensure_ascii=False, indent=1)
-            path.write_text(text + "\n", encoding="utf-8")
+            atomic_write(path, text + "\n")
         files = sum(len(one["file_ids"]) for one in data.values())
         lines = [f"collected: {files} files of {len(data)} students"]
         for what, news in self.news.items():

@@ -22,6 +22,7 @@ from utils.grading.notebook.restore import (
     text_hash,
     without_hidden_tests,
 )
+from utils.system import atomic_write
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -77,10 +78,7 @@ def remember(path: Path, problem_set: str, release: Release) -> bool:
     for name in sorted(found):  # a line for each release, so that two branches can be merged
         of_set = ",\n".join(f"  {json.dumps(one, sort_keys=True)}" for one in found[name])
         lines.append(f" {json.dumps(name)}: [\n{of_set}\n ]")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8", newline="\n")
-    part.replace(path)
+    atomic_write(path, "{\n" + ",\n".join(lines) + "\n}\n")
     return True
 
 

@@ -16,6 +16,7 @@ from utils.grading.course.collect import Arrival, read_arrivals
 from utils.grading.course.settings import Course
 from utils.grading.course.zip_names import readings
 from utils.grading.notebook.record import read_record
+from utils.system import atomic_file
 
 
 def write_feedback(course: Course, problem_set: str, system: str) -> list[Path]:
@@ -38,12 +39,9 @@ def write_feedback(course: Course, problem_set: str, system: str) -> list[Path]:
     if not pages:
         return []
     path = course.reports / f"{problem_set}_{system}_feedback.zip"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as bundle:
+    with atomic_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
         for name, page in pages.items():
             bundle.write(page, name)
-    part.replace(path)
     return [path]
 
 

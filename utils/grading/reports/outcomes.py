@@ -11,7 +11,6 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from utils.grading.course import lateness
 from utils.grading.course.collect import Arrival
@@ -19,10 +18,8 @@ from utils.grading.course.roster import Person
 from utils.grading.course.scores import Marks
 from utils.grading.course.settings import Course, writable
 from utils.grading.course.submissions import Chooser, kinds
+from utils.grading.reports.report_data import Row
 from utils.grading.text_files import plain
-
-if TYPE_CHECKING:
-    from utils.grading.reports.report import Row
 
 
 def add_people(people: dict[str, dict[str, str]], listed: Iterable[Person]) -> None:

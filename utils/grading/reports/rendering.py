@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import html
 import json
 import os
 import subprocess
@@ -18,6 +17,8 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from markupsafe import Markup, escape
 
 from utils.grading.terminal import without_escapes
 
@@ -43,7 +44,7 @@ class Renderer:
         self.left = PAGE_SECONDS
         self.lost: list[str] = []
 
-    def markdown(self, source: str, pictures: Mapping[str, str] | None = None) -> str:
+    def markdown(self, source: str, pictures: Mapping[str, str] | None = None) -> Markup:
         """Return Markdown as HTML.
 
         Args:
@@ -52,18 +53,18 @@ class Renderer:
         """
         return self._render("markdown", source, pictures) or as_text(source)
 
-    def html(self, text: str) -> str:
+    def html(self, text: str) -> Markup:
         """Return HTML without anything that runs or loads."""
         return self._render("html", text) or as_text(text)
 
-    def code(self, source: str) -> str:
+    def code(self, source: str) -> Markup:
         """Return Python code as HTML, to be put into a `pre` element."""
-        return self._render("code", source) or html.escape(source)
+        return self._render("code", source) or escape(source)
 
-    def _render(self, kind: str, text: str, pictures: Mapping[str, str] | None = None) -> str:
+    def _render(self, kind: str, text: str, pictures: Mapping[str, str] | None = None) -> Markup:
         """Return a piece as HTML, "" if it cannot be had."""
         if not text.strip():
-            return html.escape(text)
+            return escape(text)
         found = {name: data for name, data in (pictures or {}).items() if data}
         key = (kind, text, self.links)
         if not found and (known := _known.get(key)):
@@ -81,15 +82,16 @@ class Renderer:
                     _known.clear()
                 _known[key] = said
         self.lost += [name for name in said.get("lost", []) if name not in self.lost]
-        return said.get("html", "")
+        return Markup(said.get("html", ""))
 
 
 _known: dict[tuple, dict[str, Any]] = {}
 
 
-def as_text(source: str) -> str:
+def as_text(source: str) -> Markup:
     """Return a text as HTML that shows it as it is, and a sentence that says so."""
-    return f"<p><em>{PLAIN}</em></p><pre>{html.escape(without_escapes(source))}</pre>"
+    text = without_escapes(source)
+    return Markup("<p><em>{}</em></p><pre>{}</pre>").format(PLAIN, text)
 
 
 class _Process:

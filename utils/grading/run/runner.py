@@ -39,7 +39,7 @@ from utils.grading.run import worker
 from utils.grading.run.cluster import LocalWorkers, workers_of
 from utils.grading.run.worker import Failure, Job, Result, Terms
 from utils.grading.text_files import nearest, plain
-from utils.system import processors
+from utils.system import atomic_write, processors, try_lock
 
 BATCH = 16  # submissions of one transaction
 SECONDS = 1.0  # after which a transaction does not wait to be full
@@ -206,8 +206,8 @@ class Run:
             mark = feedback.stamp(record["digest"], marks, self.most)
             if not feedback.is_current(self.course.feedback(name, self.problem_set), mark):
                 files = self._look(name).files
-                parts = feedback.page(nbformat.read(path, as_version=4), files)
-                self._write_page(name, record, parts, marks)
+                cells = feedback.page(nbformat.read(path, as_version=4), files)
+                self._write_page(name, record, cells, marks)
 
     def _look(self, student: str) -> HandedIn:
         """Return what a student has handed in."""
@@ -311,7 +311,9 @@ class Run:
         """
         with ThreadPoolExecutor(BATCH) as pool:
             writes = [
-                pool.submit(write, self._pending(result.student), result.notebook, durable=True)
+                pool.submit(
+                    atomic_write, self._pending(result.student), result.notebook, durable=True
+                )
                 for result in results
             ]
         for one in writes:
@@ -354,54 +356,21 @@ class Run:
             elif path.name not in keep:
                 path.unlink()
         for name, content in files.items():
-            write(target / name, content)
+            atomic_write(target / name, content)
 
     def _write_page(
-        self, student: str, record: dict[str, Any], parts: list[feedback.Part], marks: Marks
+        self, student: str, record: dict[str, Any], cells: list[feedback.PageCell], marks: Marks
     ) -> None:
         mark = feedback.stamp(record["digest"], marks, self.most)
         text = feedback.fill(
-            parts, self.problem_set, student, record["status"], marks, self.most, mark
+            cells, self.problem_set, student, record["status"], marks, self.most, mark
         )
         page = self.course.feedback(student, self.problem_set)
-        write(page, text.encode())
+        atomic_write(page, text)
         submitted = self.course.folder("submitted", student, self.problem_set)
         for name in (TIMESTAMP, SECRET):  # `nbgrader release_feedback` wants them beside the page
             with contextlib.suppress(Unreadable):
-                write(page.with_name(name), read_file(submitted / name))
-
-
-def write(path: Path, content: bytes, durable: bool = False) -> None:
-    """Write a file whole or not at all; the folder is made.
-
-    Args:
-        path: the file.
-        content: what it is to hold.
-        durable: return only when all of it, and its name, is on the disk.
-    """
-    folders = [path.parent]
-    while not folders[-1].exists():
-        folders.append(folders[-1].parent)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name[:100]}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(content)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise
-    if durable and os.name != "nt":  # Windows has no such thing for folders
-        for folder in folders:
-            fd = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(fd)
-            finally:
-                os.close(fd)
+                atomic_write(page.with_name(name), read_file(submitted / name))
 
 
 @contextlib.contextmanager
@@ -411,19 +380,12 @@ def only_one(course: Course) -> Iterator[None]:
     Raises:
         CourseError: another run holds it.
     """
-    try:
-        import fcntl
-    except ImportError:  # not on Windows, where nothing is graded
-        yield
-        return
     course.run_time.mkdir(parents=True, exist_ok=True)
     with open(course.run_time / ".grading.lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not try_lock(lock):
             raise CourseError(
                 f"another run is grading in {course.run_time}; wait until it has ended"
-            ) from None
+            )
         yield
 
 

@@ -8,16 +8,14 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from multiprocessing.util import Finalize
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # not on Windows, where no submission is run
-    fcntl = None  # type: ignore[assignment]
+from utils.system import try_lock
 
 PREFIX = "grading-"
 YOUNG = 60  # seconds in which a folder may not be locked yet
@@ -48,7 +46,7 @@ def scratch() -> Iterator[Path]:
 
 def remove_left() -> None:
     """Remove the folders of this user's runs that were killed."""
-    if fcntl is None:
+    if sys.platform == "win32":  # where no submission is run
         return
     for folder in Path(_where()).glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):
@@ -68,12 +66,10 @@ def _where() -> str:
 
 def _lock(folder: str | Path) -> int | None:
     """Lock a folder and return what to close to unlock it; None if it is somebody else's."""
-    if fcntl is None:
+    if sys.platform == "win32":
         return None
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(fd)
-        return None
-    return fd
+    if try_lock(fd):
+        return fd
+    os.close(fd)
+    return None

@@ -100,7 +100,7 @@ class Result:
     student: str
     digest: str
     notebook: bytes
-    page: list[feedback.Part]
+    page: list[feedback.PageCell]
     record: dict[str, Any]
 
 

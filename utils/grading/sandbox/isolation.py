@@ -66,6 +66,7 @@ OPEN_ROOMS = (
     "plots",
     "quiz",
     "quiz_checks",
+    "system",
     "weights",
     "widgets",
 )

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import functools
+import re
 from pathlib import Path
 from typing import Any
 
-
-@functools.cache
-def _environment() -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # a worker needs none
-
-    return Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 
 def render(name: str, **values: Any) -> str:
@@ -28,4 +17,20 @@ def render(name: str, **values: Any) -> str:
         name: the template's file.
         values: what it needs.
     """
-    return _environment().get_template(name).render(values)
+    return _ENVIRONMENT.get_template(name).render(values)
+
+
+def prose(text: str) -> Markup:
+    """Return text as HTML in which what stands between backticks is code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+_ENVIRONMENT.filters["prose"] = prose

@@ -27,8 +27,8 @@ KNOWN = (
 )  # fmt: skip
 START = (
     "import gc, sys; gc.disable(); sys.path.insert(0, sys.argv[1])\n"
-    "from utils.grading import checking\n"
-    "checking.main()"
+    "from utils.grading.run import check\n"
+    "check.main()"
 )
 UNSAFE = (
     "(Not sandboxed: the code in this file runs as you, with your files. Check only files that you "

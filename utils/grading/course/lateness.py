@@ -71,8 +71,8 @@ def read_lines(path: Path, zone: datetime.tzinfo = datetime.UTC) -> list[Line]:
     """Return the lines of a file of extensions, none if there is no such file.
 
     Args:
-        path: a CSV file with the columns of `COLUMNS`, as `text_files.read_table` takes it. A deadline
-            is as `parse_time` takes it.
+        path: a CSV file with the columns of `COLUMNS`, as `text_files.read_table` takes it. A
+            deadline is as `parse_time` takes it.
         zone: of deadlines that name none.
 
     Raises:

@@ -19,10 +19,12 @@ from utils.grading.notebook.reading import (
     text_hash,
     text_of,
 )
+from utils.grading.notebook.record import read_json
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+RELEASES_FILE = "releases.json"  # of a problem set's releases, see `course.releases`
 SCHEMA_VERSION = 3  # of nbgrader's metadata
 
 # One expression for both would look for the end anew at each beginning, of which a student may have
@@ -183,6 +185,12 @@ def released_texts(*notebooks: Path) -> frozenset[str] | None:
         with contextlib.suppress(Unreadable):
             found |= hashes_of(read(read_file(path)))
     return frozenset(found) or None
+
+
+def read_releases(path: Path, problem_set: str) -> list[dict[str, str]]:
+    """Return the releases of a problem set that a file knows, the earliest first."""
+    found = read_json(path).get(problem_set, [])
+    return [release for release in found if isinstance(release, dict)]
 
 
 def cells_to_json(cells: Iterable[SourceCell]) -> list[dict]:

@@ -179,6 +179,27 @@ def test_the_command_trains_and_writes_what_load_weights_reads(easy_mnist, capsy
     assert weights_file("MNIST").read_bytes() == first
 
 
+@pytest.mark.parametrize("answer", ["", "n", "nonsense", None])
+def test_existing_weights_stay_unless_the_user_agrees(easy_mnist, monkeypatch, capsys, answer):
+    weights_file("MNIST").write_text("the old ones")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: answer is not None, raising=False)
+    monkeypatch.setattr("builtins.input", lambda question: answer)
+    assert command.main([]) == 1
+    assert weights_file("MNIST").read_text() == "the old ones"
+    printed = capsys.readouterr()
+    assert "is left as it was" in printed.out
+    assert ("give --yes to agree" in printed.err) == (answer is None)
+
+
+@pytest.mark.parametrize("answer", ["y", "Yes ", None])
+def test_existing_weights_are_replaced_if_the_user_agrees(easy_mnist, monkeypatch, answer):
+    weights_file("MNIST").write_text("the old ones")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: answer is not None, raising=False)
+    monkeypatch.setattr("builtins.input", lambda question: answer)
+    assert command.main([] if answer else ["--yes"]) == 0
+    assert load_weights("MNIST")
+
+
 def test_below_the_goal_nothing_is_written(easy_mnist, monkeypatch, capsys):
     monkeypatch.setitem(GOAL, "MNIST", 1.01)
     weights_file("MNIST").write_text("the old ones")

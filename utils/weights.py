@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,9 @@ def _shapes() -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def train_weights(seed: int = 0, progress: bool = True) -> float:
+def train_weights(
+    seed: int = 0, progress: bool = True, agrees: Callable[[float], bool] = lambda reached: True
+) -> float:
     """Train the network on the data that `load_mnist` gives here and write its weights.
 
     A high learning rate first, then two lower ones to settle: less than a minute in all.
@@ -82,13 +85,14 @@ def train_weights(seed: int = 0, progress: bool = True) -> float:
     Args:
         seed: of the initial weights and of the shuffling.
         progress: show a bar.
+        agrees: is asked before anything is written, with the accuracy that was reached.
 
     Returns:
         The accuracy on the test images, a rate in 0..1.
 
     Raises:
-        RuntimeError: training was stopped or the accuracy is below the goal; the old weights are
-            kept.
+        RuntimeError: training was stopped, the accuracy is below the goal, or the weights are not
+            wanted; the old ones are kept.
     """
     from utils.layers import Sigmoid
     from utils.networks import MultiLayerNet
@@ -117,6 +121,8 @@ def train_weights(seed: int = 0, progress: bool = True) -> float:
             f"test accuracy {reached:.4f} on {source}; the goal is {GOAL[source]}, so "
             f"{weights_file(source)} is left as it was"
         )
+    if not agrees(reached):
+        raise RuntimeError(f"{weights_file(source)} is left as it was")
     buffer = io.BytesIO()
     arrays: dict[str, Any] = dict(net.params)
     np.savez_compressed(buffer, **arrays)

@@ -90,8 +90,6 @@ def test_a_test_cell_binds_no_name_but_its_own(name):
             assert not any(isinstance(node, ast.Global) for node in ast.walk(function))
 
 
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_no_check_looks_at_the_wall_clock(name):
     """On a busy machine the clock runs while right work waits for a processor."""

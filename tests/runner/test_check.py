@@ -1,17 +1,27 @@
 """`check`: a student's own check, with hints, without a kernel and without a gradebook."""
 
 import ast
+import functools
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
 import pytest
 
 from tests.runner.conftest import PS1, RIGHT, ROOT, START
+from tests.runner.test_interruption import gone, survivors
 from utils.commands import check
+from utils.grading.judge import unsandboxed
+from utils.grading.notebook.reading import text_hash
+from utils.grading.notebook.source_cells import RELEASES_FILE, read_releases
+from utils.grading.run import check as run_check
+from utils.grading.run import self_study
 
 SANDBOX = sys.platform == "linux"
 RELEASED = ROOT / "assignments" / PS1 / f"{PS1}.ipynb"
@@ -268,3 +278,151 @@ def test_it_starts_without_nbgrader_and_jupyter(tmp_path):
     command = [sys.executable, "-P", "-c", code, str(path)]
     result = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120, check=True)
     assert result.stdout.rstrip().endswith("HEAVY")
+
+
+def test_a_submission_of_an_earlier_release_is_not_called_changed(tmp_path):
+    earlier = read_releases(ROOT / "solutions" / RELEASES_FILE, PS1)
+    assert len(earlier) > 1
+    case = tmp_path / "a.ipynb"
+    write(case, RIGHT)
+    notebook = nbformat.read(case, as_version=4)
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == "setup":
+            cell.source = "import numpy as np  # an earlier text"
+    nbformat.write(notebook, case)
+    content = case.read_bytes()
+
+    def start(plots):
+        return "none", functools.partial(unsandboxed.judge, plots=plots)
+
+    assert any("`setup` was changed" in n for n in run_check.run(content, "a", {}, start)["notes"])
+    known = [{"setup": text_hash("import numpy as np  # an earlier text")}]
+    file = tmp_path / RELEASES_FILE
+    file.write_text(json.dumps({PS1: known}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_check, "RELEASES", (file,))
+        notes = run_check.run(content, "a", {}, start)["notes"]
+    assert not any("changed" in note for note in notes)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked for in /proc")
+def test_who_ends_check_ends_what_it_runs(tmp_path, monkeypatch):
+    path = write(tmp_path / "a.ipynb", RIGHT | {"softmax": "while True:\n    pass\n"})
+    monkeypatch.setenv("TZ", mark := f"Etc/CHECK{os.getpid()}")  # all its processes know TZ
+    command = [sys.executable, "-P", "-c", START.format("check"), str(path)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while len(survivors(f"TZ={mark}")) < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)  # the command, the process that checks, the student's process, ...
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 143, said
+    assert "Traceback" not in said
+    assert gone(f"TZ={mark}"), survivors(f"TZ={mark}")
+
+
+# After a problem set, by oneself ----------------------------------------------------------------
+
+
+def finish(path: Path, *options: str, status: int) -> str:
+    """Run the command with `--finished` and without a terminal."""
+    command = [sys.executable, "-P", "-c", START.format("check"), str(path), "--finished", *options]
+    result = subprocess.run(
+        command, capture_output=True, encoding="utf-8", timeout=120, stdin=subprocess.DEVNULL
+    )
+    said = result.stdout + result.stderr
+    assert result.returncode == status, said
+    assert "Traceback" not in said
+    return said
+
+
+def test_finished_shows_hidden_checks_solutions_rubric_and_what_is_next(tmp_path):
+    said = finish(write(tmp_path / "a.ipynb", RIGHT | {"softmax": BATCH}), "--yes", status=1)
+    assert "softmax, hidden checks: " in said
+    assert "a batch agrees with a loop over rows" in said  # a hidden check's name
+    assert "points in the visible and the hidden checks" in said
+    assert "--- Solution: identity_function (yours has 2 of 2 points)" in said
+    assert "--- Solution: softmax (yours has " in said
+    assert "np.max(a, axis=-1, keepdims=True)" in said
+    assert "BEGIN SOLUTION" not in said
+    assert "Where to look: lecture 02" in said  # points were lost there, and only there
+    assert said.count("Where to look") == 1
+    assert "--- Model answer and rubric: written_answer" in said
+    assert "*Rubric, half a point each*" in said
+    assert "Next: lectures 03 MNIST (03_mnist.ipynb)" in said
+
+
+def test_finished_asks_first_and_without_a_terminal_names_yes(tmp_path):
+    said = finish(write(tmp_path / "a.ipynb", RIGHT), status=2)
+    assert "then shows the solutions" in said
+    assert "give --yes" in said
+    assert "points" not in said
+    assert "np.max" not in said
+
+
+@pytest.mark.parametrize(("answer", "shown"), [("y", True), ("", False), ("no", False)])
+def test_finished_does_what_the_user_answers(tmp_path, monkeypatch, capsys, answer, shown):
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda question: answer)
+    assert check.main([str(write(tmp_path / "a.ipynb", RIGHT)), "--finished"]) == 2 - 2 * shown
+    assert ("--- Solution: softmax" in capsys.readouterr().out) == shown
+
+
+def test_without_finished_no_hidden_check_and_no_solution_is_shown(tmp_path):
+    said = call(write(tmp_path / "a.ipynb", RIGHT), status=0)
+    assert "Solution" not in said
+    assert "a batch agrees with a loop over rows" not in said
+
+
+@pytest.mark.parametrize("there", ["nothing", "another set"])
+def test_a_student_edition_says_that_it_has_no_solutions(tmp_path, monkeypatch, capsys, there):
+    shutil.copytree(ROOT / "assignments" / PS1, tmp_path / "assignments" / PS1)
+    if there == "another set":
+        (tmp_path / "solutions" / "ps9").mkdir(parents=True)
+        (tmp_path / "solutions" / "ps9" / "ps9.ipynb").write_text("{}")
+    monkeypatch.setattr(self_study, "ROOT", tmp_path)
+    found = {"problem_set": PS1, "tests": []}
+    check.show_solutions(found)
+    printed = capsys.readouterr().out
+    assert f"the solutions of {PS1} are not in this copy of the course" in printed
+    assert "Next: " in printed
+    assert self_study.has_solutions() == (there == "another set")
+
+
+def test_progress_over_the_problem_sets(tmp_path, monkeypatch):
+    for name in (PS1, "ps2_mnist_inference"):
+        shutil.copytree(ROOT / "assignments" / name, tmp_path / "assignments" / name)
+    monkeypatch.setattr(self_study, "ROOT", tmp_path)
+    own = tmp_path / "assignments" / PS1 / f"{PS1}.ipynb"
+    tests = [
+        {"name": "a", "points": 3.5, "max_points": 5.0, "hidden": False},
+        {"name": "b", "points": 0.0, "max_points": 9.0, "hidden": True},
+    ]
+    line = "of 2 problem sets pass their visible checks: ps1_output_layer"
+    assert self_study.progress(own) == f"0 {line} –, ps2_mnist_inference –"
+    self_study.remember(own, PS1, tests)
+    assert self_study.progress(own) == f"0 {line} 3.5/5, ps2_mnist_inference –"
+    tests[0]["points"] = 5.0
+    self_study.remember(own, PS1, tests)
+    assert self_study.progress(own) == f"1 {line} ✓, ps2_mnist_inference –"
+    own.write_text(own.read_text(encoding="utf-8") + " ", encoding="utf-8")
+    assert self_study.progress(own) == f"0 {line} changed since its check, ps2_mnist_inference –"
+    elsewhere = tmp_path / "a.ipynb"
+    elsewhere.write_bytes(own.read_bytes())
+    kept = (tmp_path / "grading" / "progress.json").read_bytes()
+    tests[0]["points"] = 1.0
+    self_study.remember(elsewhere, PS1, tests)
+    assert (tmp_path / "grading" / "progress.json").read_bytes() == kept
+    assert self_study.progress(elsewhere) == ""
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"ps1_output_layer": 3}', "{", '{"x": {"earned": []}}']
+)
+def test_a_damaged_progress_file_is_as_none(tmp_path, monkeypatch, content):
+    shutil.copytree(ROOT / "assignments" / PS1, tmp_path / "assignments" / PS1)
+    (tmp_path / "grading").mkdir()
+    (tmp_path / "grading" / "progress.json").write_text(content)
+    monkeypatch.setattr(self_study, "ROOT", tmp_path)
+    own = tmp_path / "assignments" / PS1 / f"{PS1}.ipynb"
+    assert self_study.progress(own).startswith("0 of 1")

@@ -452,3 +452,26 @@ def test_an_earlier_release_is_remembered_by_its_hashes(changing):
     assert {name for name in now if now[name] != first[name]} == {"setup"}
     file.write_text("[]", encoding="utf-8")
     assert releases.read(file, PS1) == []
+
+
+def test_nbgraders_own_autograde_chooses_the_same_notebook(lost):
+    room = Classroom(lost.root)
+    rows = lost.rows()
+    expected = {name: float(row["score"]) for name, row in rows.items() if row["score"]}
+    run = subprocess.run(
+        [sys.executable, "-m", "nbgrader", "autograde", PS1, "--force"],
+        cwd=room.root,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert "Traceback" not in run.stderr, run.stderr
+    assert run.returncode == 0, run.stderr
+    with Gradebook(room.course.db_url) as gradebook:
+        found = {s.student_id: s.score for s in gradebook.assignment_submissions(PS1)}
+    assert found == expected
+    for name, row in rows.items():
+        for note in row["notes"].split("; ") if row["status"] == "graded" else ():
+            if "notebook" in note:
+                assert f"{name}: {note}" in run.stderr
+    assert f"there is no notebook of {PS1}, but a PDF (ps1.pdf)" in run.stderr

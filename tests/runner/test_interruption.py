@@ -1,9 +1,12 @@
 """A run that ends at any moment loses no recorded grade; the next run finishes the rest."""
 
+import contextlib
 import os
 import random
 import signal
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,7 +20,9 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
 from tests.runner.conftest import PS1, RIGHT, Classroom
-from utils.grading.course.gradebook import Book
+from utils.grading.course import gradebook_access
+from utils.grading.course.gradebook import Book, Entry
+from utils.grading.course.settings import CourseError
 from utils.grading.run import temporary_files
 
 pytestmark = [
@@ -264,3 +269,67 @@ def test_folders_in_use_and_new_ones_are_left_alone(tmp_path, monkeypatch):
     assert {path.name for path in tmp_path.iterdir()} == {
         "grading-used", "grading-new", "others-old",
     }  # fmt: skip
+
+
+HOLD = (
+    "import sqlite3, sys\n"
+    "held = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+    "held.execute('BEGIN IMMEDIATE')\n"
+    "print('held', flush=True)\n"
+    "sys.stdin.readline()\n"
+    "held.execute('COMMIT')\n"
+)
+
+
+@contextlib.contextmanager
+def locked(classroom: Classroom) -> Iterator[subprocess.Popen]:
+    """Let another program lock the gradebook until it is told a line."""
+    database = make_url(classroom.course.db_url).database
+    command = [sys.executable, "-c", HOLD, database, "somebody's program"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"held\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def held(classroom) -> Iterator[subprocess.Popen]:
+    """Another program that has locked the gradebook."""
+    with locked(classroom) as process:
+        yield process
+
+
+def test_a_locked_gradebook_is_told_at_once_and_waited_for(classroom, held):
+    classroom.submit("ann", RIGHT)
+    process = classroom.start("grade", PS1, *classroom.options)
+    line = process.stderr.readline()  # comes while the gradebook is locked
+    assert "gradebook.db is in use by `python" in line
+    assert f"(process {held.pid}); waiting for it" in line
+    held.stdin.write(b"\n")
+    held.stdin.flush()
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert classroom.rows()["ann"]["score"] == "14"
+
+
+def test_a_gradebook_that_stays_locked_gets_one_sentence(classroom, held, monkeypatch, capsys):
+    monkeypatch.setattr(gradebook_access, "LOCKED_SECONDS", 0.3)
+    with pytest.raises(CourseError, match=rf"in use by .*process {held.pid}.*run the same command"):
+        Book(classroom.course)
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_gradebook_locked_in_the_middle_of_a_run_is_told(classroom, monkeypatch, capsys):
+    monkeypatch.setattr(gradebook_access, "LOCKED_SECONDS", 3)
+    monkeypatch.setattr(gradebook_access, "SILENT_SECONDS", 0.1)
+    with Book(classroom.course) as book:
+        book.take_in(PS1)
+        with (
+            locked(classroom) as other,
+            pytest.raises(CourseError, match="what is graded is recorded"),
+        ):
+            book.record(PS1, [Entry("ann", {})], {})
+        assert f"process {other.pid}); waiting for it" in capsys.readouterr().err
+        assert book.record(PS1, [Entry("ann", {})], {}).keys() == {"ann"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import sys
 from collections.abc import Callable
 
 
@@ -42,3 +43,23 @@ def add_course(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--db", metavar="URL", help="the gradebook, such as postgresql://user@host/gradebook"
     )
+
+
+def agreed(question: str, yes: bool) -> bool:
+    """Return whether the user agrees to what a command is about to do.
+
+    Args:
+        question: ends in a question mark.
+        yes: `--yes` was given, so nobody is asked.
+
+    Without a terminal nobody can be asked: then a sentence says so, and the answer is no.
+    """
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        print(f"{question} There is no terminal to ask on: give --yes to agree", file=sys.stderr)
+        return False
+    try:
+        return input(f"{question} [y/N] ").strip().casefold() in ("y", "yes")
+    except EOFError:
+        return False

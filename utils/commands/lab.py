@@ -12,6 +12,21 @@ from pathlib import Path
 
 from utils.system import ROOT
 
+MARK = "# Written by the course. Changes are lost unless you delete this line."
+KERNEL_CONFIG = """{mark}
+import sys
+
+c = get_config()
+sys.path.insert(0, {root!r})
+try:
+    import utils.grading.notebook.extra_files  # from now on, this is `utils`
+    c.InteractiveShellApp.extensions.append("utils.grading.notebook.extra_files")
+except ImportError:
+    pass  # the course has been moved: its next `lab` or `check` mends this
+finally:
+    sys.path.remove({root!r})
+"""
+
 
 def main(argv: list[str]) -> int:
     """Start JupyterLab with the course folder as its root; arguments go to JupyterLab."""
@@ -27,10 +42,15 @@ def main(argv: list[str]) -> int:
     with contextlib.suppress(OSError):  # an environment that may not be written: they ask and warn
         ask_no_questions()
         keep_kernels_quiet()
+        let_the_course_win()
     print("JupyterLab opens in your browser; Ctrl-C here ends it")
-    process = subprocess.Popen([*command, start_page, *argv], cwd=ROOT)
-    before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())  # its kernels end, too
+    asked: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
     try:
+        process = subprocess.Popen([*command, start_page, *argv], cwd=ROOT)
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())  # its kernels end, too
+        if asked:
+            process.terminate()
         while True:
             try:
                 return process.wait()
@@ -59,3 +79,19 @@ def keep_kernels_quiet() -> None:
     if not config.exists():
         config.parent.mkdir(parents=True, exist_ok=True)
         config.write_text('c = get_config()\nc.IPKernelApp.log_level = "ERROR"\n')
+
+
+def let_the_course_win() -> None:
+    """Let kernels of this environment import the course's modules before a student's files.
+
+    Jupyter looks into a notebook's folder first: a `utils.py` there would hide the course's package
+    from the cells of checks.
+    """
+    if sys.prefix == sys.base_prefix:
+        return  # not an environment of the course's own
+    config = Path(sys.prefix) / "etc" / "ipython" / "ipython_config.py"
+    wanted = KERNEL_CONFIG.format(mark=MARK, root=str(ROOT))
+    found = config.read_text(encoding="utf-8") if config.exists() else ""
+    if found != wanted and (not found or found.startswith(MARK)):
+        config.parent.mkdir(parents=True, exist_ok=True)
+        config.write_text(wanted, encoding="utf-8")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import glob
 import html
 import os
 import re
@@ -20,13 +21,17 @@ from markupsafe import Markup
 from nbconvert.exporters import NotebookExporter
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.converters import Autograde
+from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool, Dict, Float, Integer
 
 from utils.checks import MIME
 from utils.grading.course import lateness, releases
+from utils.grading.course.settings import Course
+from utils.grading.course.submissions import Chooser, HandedIn
 from utils.grading.judge.grade_notebook import fence, run_notebook, show_notes
 from utils.grading.notebook import restore
 from utils.grading.notebook.extra_files import files_beside, in_a_folder, notes_on
@@ -62,25 +67,96 @@ class SubmissionExporter(NotebookExporter):
     def from_filename(
         self, filename: str, resources: dict | None = None, **kw: Any
     ) -> tuple[str, dict]:
+        found = chosen_for(self.parent, os.path.dirname(filename))
+        resources = {**(resources or {})}
+        if found is not None:
+            resources[HANDED_IN] = found
+        if not getattr(self.parent, "_sanitizing", True):  # the second of nbgrader's two steps
+            return super().from_filename(filename, resources, **kw)
         try:
-            restore.read_file(filename)
             for path in Path(filename).parent.rglob("*"):
                 if path.is_symlink():  # nbgrader has copied what it leads to, whatever that is
                     raise Unreadable(f"beside it lies {path.name}, a link to another file")
-            return super().from_filename(filename, resources, **kw)
+            if found is not None and found.unreadable:
+                raise Unreadable(found.unreadable)
+            content = restore.read_file(filename) if found is None else found.content
+            notebook = restore.read_notebook(content)
         except Unreadable as error:
             raise Unreadable(
                 f"{filename} cannot be read: {error}. The others are graded all the same; "
                 "ask this student for the notebook again."
             ) from None
+        about = {"name": Path(filename).stem, "path": os.path.dirname(filename)}
+        resources["metadata"] = resources.get("metadata", {}) | about
+        return self.from_notebook_node(notebook, resources, **kw)
 
-    def from_file(
-        self, file_stream: Any, resources: dict | None = None, **kw: Any
-    ) -> tuple[str, dict]:
-        if getattr(self.parent, "_sanitizing", True):  # the first of nbgrader's two steps
-            notebook = restore.read_notebook(file_stream.buffer.read())
-            return self.from_notebook_node(notebook, resources, **kw)
-        return super().from_file(file_stream, resources, **kw)
+
+# Which file of a folder is graded ---------------------------------------------------------------
+
+HANDED_IN = "handed_in"  # where a step finds what `Chooser` has chosen
+
+
+def init_notebooks(converter: Autograde) -> None:
+    """Find the notebooks to grade as `grade` does: by their cells, whatever they are called.
+
+    nbgrader's own method looks for names only. It has no setting for this.
+    """
+    directory = converter.coursedir
+    name = directory.assignment_id
+    chooser = _chooser(converter, name)
+    if chooser is None or directory.notebook_id != "*":
+        OWN_INIT_NOTEBOOKS(converter)
+        return
+    converter.assignments, converter.notebooks = {}, []
+    converter.handed_in = {}
+    pattern = converter._format_source(name, directory.student_id)
+    for folder in sorted(glob.glob(pattern)):
+        found = chooser.look(Path(folder))
+        if found.name:
+            converter.assignments[folder] = [os.path.join(folder, f"{name}.ipynb")]
+            converter.handed_in[folder] = found
+        else:
+            there = f"there is no notebook of {name}, but {found.missing}"
+            converter.log.warning(
+                "%s: %s", clean(folder), clean(there if found.missing else "nothing was handed in")
+            )
+    if not converter.assignments:
+        raise NbGraderException(f"there is no notebook of {name} to grade: {pattern}")
+
+
+OWN_INIT_NOTEBOOKS = Autograde.init_notebooks
+Autograde.init_notebooks = init_notebooks
+
+
+def _chooser(converter: Autograde, problem_set: str) -> Chooser | None:
+    """Return what chooses a problem set's notebook, None for one with several notebooks."""
+    directory = converter.coursedir
+    try:
+        with Gradebook(directory.db_url, directory.course_id) as gradebook:
+            notebooks = [one.name for one in gradebook.find_assignment(problem_set).notebooks]
+            if notebooks != [problem_set]:
+                return None
+            cells = restore.cells_of_gradebook(gradebook, problem_set, problem_set)
+    except MissingEntry:
+        return None
+    course = Course(Path(directory.root), converter.config, directory.db_url, directory)
+    return Chooser.of(course, problem_set, cells)
+
+
+def chosen_for(converter: Any, folder: str) -> HandedIn | None:
+    """Return what `init_notebooks` has chosen in a folder.
+
+    Args:
+        converter: nbgrader's.
+        folder: of the submission, or what nbgrader has made of it.
+    """
+    directory = getattr(converter, "coursedir", None)
+    for place, found in getattr(converter, "handed_in", {}).items():
+        names = Path(place).parts[-2:]
+        made = Path(directory.format_path(directory.autograded_directory, *names))
+        if os.path.normpath(folder) in (os.path.normpath(place), os.path.normpath(made)):
+            return found
+    return None
 
 
 class RestoreCells(NbGraderPreprocessor):
@@ -96,6 +172,8 @@ class RestoreCells(NbGraderPreprocessor):
             releases.texts(directory, names["assignment"]),
             releases.known(directory, names["assignment"]),
         )
+        found = resources.get(HANDED_IN)
+        notes = [*(found.notes if found else ()), *notes]
         for note in notes:
             self.log.warning("%s", clean(f"{names['student']}: {note}"))
         nb.metadata["grading"] = {"notes": notes}
@@ -141,6 +219,8 @@ class JudgedExecute(NbGraderPreprocessor):
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         names = resources["nbgrader"]
         files = files_beside(resources["metadata"]["path"])
+        if found := resources.get(HANDED_IN):  # it may have been in a folder or an archive
+            files = found.files | files
         notes = list(nb.metadata.pop("grading", {}).get("notes", []))
         with in_a_folder(files) as folder:
             order = Order(self.limits(names["assignment"]), fence(self.unsafe), folder)

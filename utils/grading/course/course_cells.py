@@ -13,12 +13,21 @@ import io
 import logging
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import nbformat
-from nbgrader.api import Comment, Grade, GradeCell, Notebook, SolutionCell, TaskCell
+from nbgrader.api import (
+    Comment,
+    Grade,
+    Gradebook,
+    GradeCell,
+    MissingEntry,
+    Notebook,
+    SolutionCell,
+    TaskCell,
+)
 from nbgrader.api import SourceCell as StoredCell
 from nbgrader.converters import GenerateAssignment
 from nbgrader.converters.base import NbGraderException
@@ -26,16 +35,16 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import SaveCells
 from sqlalchemy import select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
 from traitlets.utils.importstring import import_item
 
 from utils.grading.course import releases
 from utils.grading.course.settings import Course, CourseError
-from utils.grading.notebook.restore import SourceCell, cells_of_notebook
+from utils.grading.notebook.source_cells import (
+    SourceCell,
+    cells_of_gradebook,
+    cells_of_notebook,
+)
 from utils.grading.text_files import some
-
-if TYPE_CHECKING:
-    from utils.grading.course.gradebook import Book
 
 HOLDERS = {  # a kind of cell, where a notebook lists it, and what each submission has for it
     GradeCell: ("grade_cells", (Grade,)),
@@ -82,18 +91,48 @@ def prepared_cells(course: Course, problem_set: str) -> list[SourceCell]:
         ) from None
 
 
-def take_in(book: Book, problem_set: str) -> list[str]:
-    """Record a problem set's cells; see `Book.take_in`."""
-    course = book.course
+def recorded(course: Course, gradebook: Gradebook, problem_set: str) -> list[SourceCell]:
+    """Return a problem set's cells as the gradebook has them, in the order of their source.
+
+    A problem set that the gradebook does not know has none.
+    """
+    try:
+        cells = cells_of_gradebook(gradebook, problem_set, problem_set)
+    except MissingEntry:
+        return []
+    try:
+        source = nbformat.read(course.source(problem_set), as_version=4)
+    except (OSError, ValueError):
+        return cells  # the gradebook alone will do
+    names = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in source.cells]
+    place = {name: number for number, name in enumerate(names)}
+    return sorted(cells, key=lambda cell: place.get(cell.grade_id, len(place)))
+
+
+def take_in(
+    course: Course,
+    gradebook: Gradebook,
+    problem_set: str,
+    writing: Callable[[], contextlib.AbstractContextManager],
+) -> list[str]:
+    """Record a problem set's cells; see `Book.take_in`.
+
+    Args:
+        course: whose.
+        gradebook: nbgrader's.
+        problem_set: its name.
+        writing: makes the context of a transaction.
+    """
     want = prepared_cells(course, problem_set)
-    if not book.has(problem_set):
-        _generate(book, problem_set)
-    have = book.cells(problem_set)
+    if not recorded(course, gradebook, problem_set):
+        _generate(course, problem_set)
+        gradebook.db.expire_all()
+    have = recorded(course, gradebook, problem_set)
     _remember(course, problem_set, have)
-    notebook = book.book.find_notebook(problem_set, problem_set)
+    notebook = gradebook.find_notebook(problem_set, problem_set)
     names = {cell.grade_id for cell in want}
     gone = [cell for cell in have if cell.grade_id not in names]
-    stay = [cell for cell in gone if _graded_by_hand(book, notebook, cell)]
+    stay = [cell for cell in gone if _graded_by_hand(gradebook.db, notebook, cell)]
     changed = differences(have, [*want, *stay])
     notes = [
         f"{problem_set}: cell {cell.grade_id} is no longer in {course.source(problem_set)}, but a "
@@ -107,15 +146,8 @@ def take_in(book: Book, problem_set: str) -> list[str]:
     submissions = list(notebook.submissions)
     if submissions and url.get_backend_name() == "sqlite":
         backup = back_up(Path(url.database or ""))
-    try:
-        update(book.db, notebook, [*want, *stay])
-        book.db.commit()
-    except SQLAlchemyError as error:
-        book.db.rollback()
-        why = getattr(error, "orig", None) or error
-        raise CourseError(f"the gradebook cannot be written: {why}") from None
-    finally:
-        book.db.expunge_all()
+    with writing():
+        update(gradebook.db, notebook, [*want, *stay])
     _remember(course, problem_set, want)
     if submissions:
         where = f". The gradebook as it was is in {backup}" if backup else ""
@@ -127,13 +159,13 @@ def take_in(book: Book, problem_set: str) -> list[str]:
     return notes
 
 
-def _graded_by_hand(book: Book, notebook: Notebook, cell: SourceCell) -> bool:
+def _graded_by_hand(db: Any, notebook: Notebook, cell: SourceCell) -> bool:
     """Return whether a person gave points or wrote a comment for a cell."""
     ids = [one.id for one in notebook._base_cells if one.name == cell.grade_id]
     rows = [
         row
         for holder in (Grade, Comment)
-        for row in book.db.scalars(select(holder).where(holder.cell_id.in_(ids)))
+        for row in db.scalars(select(holder).where(holder.cell_id.in_(ids)))
     ]
     return any(map(_by_hand, rows))
 
@@ -145,9 +177,8 @@ def _remember(course: Course, problem_set: str, cells: Sequence[SourceCell]) -> 
         releases.remember(path, problem_set, releases.release_of(cells))
 
 
-def _generate(book: Book, problem_set: str) -> None:
+def _generate(course: Course, problem_set: str) -> None:
     """Let nbgrader record the problem set; what it would release is thrown away."""
-    course = book.course
     config = copy.deepcopy(course.config)
     config.CourseDirectory.assignment_id = problem_set
     config.CourseDirectory.db_url = course.db_url
@@ -167,7 +198,6 @@ def _generate(book: Book, problem_set: str) -> None:
                 f"nbgrader refuses the problem set {problem_set!r}: {said}; "
                 f"`nbgrader generate_assignment {problem_set}` says more"
             ) from None
-    book.db.expire_all()
 
 
 @contextlib.contextmanager

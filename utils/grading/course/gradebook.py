@@ -9,23 +9,18 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import os
-import signal
-import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from nbgrader.api import (
     Assignment,
     BaseCell,
     Comment,
     Grade,
     Gradebook,
-    MissingEntry,
     Notebook,
     Student,
     SubmittedAssignment,
@@ -34,17 +29,14 @@ from nbgrader.api import (
 )
 from nbgrader.plugins import LateSubmissionPlugin
 from nbgrader.preprocessors import AssignLatePenalties
-from sqlalchemy import create_engine, select, text
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, SAWarning, SQLAlchemyError
+from sqlalchemy import select, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SAWarning, SQLAlchemyError
 
-from utils.grading.course import course_cells, lateness
+from utils.grading.course import course_cells, gradebook_access, lateness
 from utils.grading.course.scores import Mark, Marks
 from utils.grading.course.settings import Course, CourseError
-from utils.grading.notebook import restore
-
-ADVISORY_LOCK = 0x6E626772  # of PostgreSQL, while the tables are made
-LOCKED_SECONDS = 60  # how long to wait for another program that writes to the same SQLite file
+from utils.grading.notebook.source_cells import SourceCell
 
 
 @dataclass
@@ -90,16 +82,18 @@ class Book:
     def __init__(self, course: Course) -> None:
         self.course = course
         url = make_url(course.db_url)
+        self.path: Path | None = None  # of an SQLite gradebook
         making: contextlib.AbstractContextManager = contextlib.nullcontext()
         if url.get_backend_name() == "sqlite":
-            path = Path(url.database or "")
+            self.path = path = Path(url.database or "")
             path.parent.mkdir(parents=True, exist_ok=True)
             if not path.exists():
-                making = _held_back()
-            url = url.update_query_dict({"timeout": str(LOCKED_SECONDS)})
+                making = gradebook_access.signals_put_off()
+            gradebook_access.wait_until_free(path)
+            url = url.update_query_dict({"timeout": str(gradebook_access.LOCKED_SECONDS)})
         elif url.get_backend_name() == "postgresql":
-            making = _alone(url)
-        _put_programs_on_path()
+            making = gradebook_access.alone(url)
+        gradebook_access.put_programs_on_path()
         warnings.filterwarnings("ignore", category=SAWarning)  # nbgrader's own affair
         try:
             with making:
@@ -107,6 +101,7 @@ class Book:
                 self.db = self.book.db
                 self._finish_making()
         except (SQLAlchemyError, ImportError) as error:
+            self._tell_of_lock(error)
             what = str(getattr(error, "orig", None) or error).strip()
             raise CourseError(
                 f"the gradebook {url.render_as_string()} cannot be opened: {what}"
@@ -132,6 +127,33 @@ class Book:
                 self.db.execute(text("INSERT INTO alembic_version VALUES (:version)"), values)
         self.db.commit()
 
+    def _tell_of_lock(self, error: Exception) -> None:
+        """Raise `CourseError` if another program has kept the gradebook locked for too long."""
+        if self.path is not None and gradebook_access.is_lock_error(getattr(error, "orig", None)):
+            raise CourseError(gradebook_access.still_locked(self.path)) from None
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Undo everything if writing fails; keep nothing of it in memory.
+
+        Raises:
+            CourseError: the gradebook cannot be written.
+        """
+        try:
+            with gradebook_access.told_while_locked(self.path):
+                yield
+                self.db.commit()
+        except SQLAlchemyError as error:
+            self.db.rollback()
+            self._tell_of_lock(error)
+            why = getattr(error, "orig", None) or error
+            raise CourseError(f"the gradebook cannot be written: {why}") from None
+        except BaseException:
+            self.db.rollback()
+            raise
+        finally:
+            self.db.expunge_all()
+
     # The course's side ------------------------------------------------------------------------
 
     def problem_sets(self) -> list[str]:
@@ -140,10 +162,7 @@ class Book:
 
     def has(self, problem_set: str) -> bool:
         """Return whether the gradebook knows a problem set."""
-        try:
-            return bool(restore.cells_of_gradebook(self.book, problem_set, problem_set))
-        except MissingEntry:
-            return False
+        return bool(course_cells.recorded(self.course, self.book, problem_set))
 
     def take_in(self, problem_set: str) -> list[str]:
         """Record a problem set's cells and points as its source has them.
@@ -157,18 +176,11 @@ class Book:
         Raises:
             CourseError: there is no such problem set, or nbgrader refuses its source.
         """
-        return course_cells.take_in(self, problem_set)
+        return course_cells.take_in(self.course, self.book, problem_set, self._writing)
 
-    def cells(self, problem_set: str) -> list[restore.SourceCell]:
+    def cells(self, problem_set: str) -> list[SourceCell]:
         """Return the course's cells of a problem set, in the order of its source notebook."""
-        cells = restore.cells_of_gradebook(self.book, problem_set, problem_set)
-        try:
-            source = nbformat.read(self.course.source(problem_set), as_version=4)
-        except (OSError, ValueError):
-            return cells  # the gradebook alone will do
-        names = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in source.cells]
-        place = {name: number for number, name in enumerate(names)}
-        return sorted(cells, key=lambda cell: place.get(cell.grade_id, len(place)))
+        return course_cells.recorded(self.course, self.book, problem_set)
 
     # The students' side -----------------------------------------------------------------------
 
@@ -244,22 +256,12 @@ class Book:
         Raises:
             CourseError: the gradebook cannot be written; nothing of these entries is in it.
         """
-        try:
+        with self._writing():
             submissions = self._submissions(problem_set, [entry.student for entry in entries])
-            marks = {
+            return {
                 entry.student: self._write(entry, submissions[entry.student], extensions)
                 for entry in entries
             }
-            self.db.commit()
-        except DBAPIError as error:
-            self.db.rollback()
-            raise CourseError(f"the gradebook cannot be written: {error.orig}") from None
-        except BaseException:
-            self.db.rollback()
-            raise
-        finally:
-            self.db.expunge_all()
-        return marks
 
     def _submissions(self, problem_set: str, students: Sequence[str]) -> dict[str, Submitted]:
         """Return the gradebook's objects for some students, made where there are none yet."""
@@ -327,10 +329,9 @@ class Book:
             .join(Notebook, Notebook.id == SubmittedNotebook.notebook_id)
             .where(SubmittedAssignment.assignment_id == assignment.id, Notebook.name == problem_set)
         )
-        for submission, notebook in rows:
-            self._settle(submission, notebook, marks[submission.student_id], extensions)
-        self.db.commit()
-        self.db.expunge_all()
+        with self._writing():
+            for submission, notebook in rows:
+                self._settle(submission, notebook, marks[submission.student_id], extensions)
 
     def _settle(
         self,
@@ -375,39 +376,3 @@ def _late_policy(course: Course) -> LateSubmissionPlugin:
     """Return the plugin that nbgrader's own step would ask."""
     step = AssignLatePenalties(config=course.config)
     return step.plugin_class(config=course.config)
-
-
-@contextlib.contextmanager
-def _alone(url: URL) -> Iterator[None]:
-    """Let one program at a time make the tables of a gradebook on a server."""
-    engine = create_engine(url)
-    try:
-        with engine.connect() as connection:  # the lock ends with the connection
-            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
-            yield
-    finally:
-        engine.dispose()
-
-
-@contextlib.contextmanager
-def _held_back() -> Iterator[None]:
-    """Put off Ctrl-C, in programs that are started meanwhile, too.
-
-    For a new gradebook nbgrader calls `alembic`, which would end in a traceback.
-    """
-    signals = {signal.SIGINT, signal.SIGTERM}
-    if hasattr(signal, "pthread_sigmask"):  # not on Windows
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-        try:
-            yield
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    else:
-        yield
-
-
-def _put_programs_on_path() -> None:
-    """Let nbgrader find `alembic`, which it calls by name for a new gradebook."""
-    beside = os.path.dirname(sys.executable)
-    if beside not in os.environ.get("PATH", "").split(os.pathsep):
-        os.environ["PATH"] = os.pathsep.join([beside, os.environ.get("PATH", "")])

@@ -16,19 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from utils.grading.notebook.restore import (
-    SourceCell,
-    released_texts,
-    text_hash,
-    without_hidden_tests,
-)
+from utils.grading.notebook.reading import text_hash
+from utils.grading.notebook.record import read_json
+from utils.grading.notebook.source_cells import RELEASES_FILE as FILE
+from utils.grading.notebook.source_cells import SourceCell, released_texts, without_hidden_tests
+from utils.grading.notebook.source_cells import read_releases as read
 from utils.system import atomic_write
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
     from nbgrader.coursedir import CourseDirectory
 
-FILE = "releases.json"
 Release = Mapping[str, str]  # grade id -> hash of the text
 
 
@@ -49,27 +47,13 @@ def release_of_notebook(cells: Iterable[Any]) -> dict[str, str]:
     return found
 
 
-def read(path: Path, problem_set: str) -> list[dict[str, str]]:
-    """Return the releases of a problem set that a file knows, the earliest first."""
-    found = _read(path).get(problem_set, [])
-    return [release for release in found if isinstance(release, dict)]
-
-
-def _read(path: Path) -> dict[str, list[dict[str, str]]]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def remember(path: Path, problem_set: str, release: Release) -> bool:
     """Add a release to a file, unless it knows it; return whether the file was written.
 
     Raises:
         OSError: the file cannot be written.
     """
-    found = _read(path)
+    found = read_json(path)
     known = found.setdefault(problem_set, [])
     if not release or release in known:
         return False

@@ -5,13 +5,11 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from utils.grading.notebook.reading import MAX_SOURCE, Cell, grade_id, text_hash
 from utils.grading.notebook.source import MAX_PARSED
-
-if TYPE_CHECKING:
-    from utils.grading.notebook.restore import SourceCell
+from utils.grading.notebook.source_cells import SourceCell
 
 MAX_ANSWERS = 20  # further cells that are shown as a written answer
 ELSEWHERE = "*Found in a further cell of the notebook:*"  # stands above such an answer

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.grading.notebook.reading import Unreadable, read_file
+from utils.system import ROOT
 
 MAX_FILES, MAX_BYTES, MAX_DEPTH = 50, 32 << 20, 5  # of all files; folders in each other
 MAX_LOOKED_AT = 2000  # entries of folders
@@ -128,3 +129,21 @@ def import_from_working_folder() -> None:
     """Let this process import the modules in its working folder, as a kernel of Jupyter does."""
     sys.meta_path.insert(0, CourseFirst())
     sys.path.insert(0, "")
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Let a student's own kernel import the course's modules first, and tell of files in their way.
+
+    IPython calls this; `lab` has its kernels load this module.
+    """
+    sys.meta_path.insert(0, CourseFirst())
+    folder = os.getcwd()
+    notes = [] if folder == str(ROOT) else notes_on(name for name, _, _ in _look(folder))
+
+    def say(_: Any) -> None:
+        shell.events.unregister("pre_run_cell", say)
+        for note in notes:
+            print(f"Note: {note}", file=sys.stderr)
+
+    if notes:
+        shell.events.register("pre_run_cell", say)  # in a cell's output, where it is seen

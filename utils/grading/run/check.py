@@ -3,7 +3,8 @@
 The course's cells are those of the released notebook, so the tests are the visible ones. Nothing
 else is known here: no gradebook, no solution, no hidden test, and of the environment only what a
 submission may read. So the processes for the judge and for the student are forked from this one,
-which saves a second.
+which saves a second. Only where a student has finished a set and asks for its hidden checks, they
+come from the solution, which this student then sees anyway.
 """
 
 from __future__ import annotations
@@ -22,9 +23,15 @@ from utils.grading.judge.fork_server import NURSERY, PLOTS_NURSERY, draws
 from utils.grading.notebook import extra_files, restore
 from utils.grading.notebook.reasons import error_of, reasons
 from utils.grading.notebook.restore import SourceCell, Unreadable
+from utils.grading.notebook.source_cells import RELEASES_FILE, read_releases
+from utils.grading.run.self_study import solution_path
 from utils.grading.sandbox.supervisor import Limits, Order
 from utils.system import CONFIG, ROOT, load_config
 
+RELEASES = (  # what was handed out before, where this copy of the course knows it
+    ROOT / "solutions" / RELEASES_FILE,
+    ROOT / "grading" / "reports" / RELEASES_FILE,
+)
 CHECKS_MIME = "application/vnd.course-checks+json"  # as utils.checks has it
 
 
@@ -39,7 +46,7 @@ def main() -> None:
     """Read from stdin what to check, and write to stdout what came out, both as JSON."""
     asked = json.load(sys.stdin)
     try:
-        answer = check(Path(asked["file"]), asked["sandbox"], asked["limits"])
+        answer = check(Path(asked["file"]), asked["sandbox"], asked["limits"], asked["hidden"])
     except Unreadable as error:
         answer = {"refused": f"is not a notebook that can be read: {error}"}
     except NothingToCheck as error:
@@ -47,13 +54,16 @@ def main() -> None:
     json.dump(answer, sys.stdout)
 
 
-def check(path: Path, sandboxed: bool, limits: dict[str, float] | None = None) -> dict[str, Any]:
+def check(
+    path: Path, sandboxed: bool, limits: dict[str, float] | None = None, hidden: bool = False
+) -> dict[str, Any]:
     """Run a notebook with the visible tests of its problem set.
 
     Args:
         path: the notebook.
         sandboxed: in the sandbox of `grade` if one stands here, else in a process without one.
         limits: instead of the course's own.
+        hidden: run the hidden tests, too, if the problem set's solution is here.
 
     Returns:
         See `run`.
@@ -73,7 +83,7 @@ def check(path: Path, sandboxed: bool, limits: dict[str, float] | None = None) -
             stack.callback(nursery.close)
             return nursery.fence() or "none", nursery.judge
 
-        return run(data, path.stem, files, start, limits)
+        return run(data, path.stem, files, start, limits, hidden)
 
 
 def run(
@@ -82,6 +92,7 @@ def run(
     files: dict[str, bytes],
     start: Callable[[bool], tuple[str, Judging]],
     limits: dict[str, Any] | None = None,
+    hidden: bool = False,
 ) -> dict[str, Any]:
     """Run a notebook that has been read.
 
@@ -91,12 +102,13 @@ def run(
         files: what lies beside it.
         start: told whether there are figures, it returns the kind of sandbox and what judges.
         limits: instead of the course's own.
+        hidden: see `check`.
 
     Returns:
         `problem_set`, `sandbox` (its kind, "none" for none), `notes`; `stopped`: the student's
         cells that ended in an error, `label` and `error` each; `tests`: the test cells, with
-        `name`, `points`, `max_points`, `table`, `error` each; `hidden`, `by_hand`: points that
-        hidden checks and a person give.
+        `name`, `points`, `max_points`, `table`, `error`, `hidden` each; `hidden`, `by_hand`:
+        points that hidden checks and a person give.
 
     Raises:
         Unreadable: the file is no notebook.
@@ -104,7 +116,11 @@ def run(
     """
     found = restore.read(data)
     name, course, released = problem_set_of(found, stem)
-    notebook, notes = restore.put_in_order(found, course, released)
+    if hidden:
+        course = with_hidden_tests(name, course)
+    earlier = [one for path in RELEASES for one in read_releases(path, name)]
+    released = released.union(*(one.values() for one in earlier))
+    notebook, notes = restore.put_in_order(found, course, released, earlier)
     allowed = dataclasses.replace(limits_of(name), **limits or {})
     fence, judge = start(any(draws(c) for c in notebook["cells"] if c["cell_type"] == "code"))
     with extra_files.in_a_folder(files) as folder:
@@ -136,7 +152,7 @@ def run(
         "stopped": stopped,
         "tests": [
             {"name": n, "table": tables.get(n, "")}
-            | {key: test[key] for key in ("points", "max_points", "error")}
+            | {key: test[key] for key in ("points", "max_points", "error", "hidden")}
             for n, test in tests.items()
         ],
         "hidden": sum(t["max_points"] for n, t in outcome.tests.items() if n not in tests),
@@ -198,6 +214,18 @@ def problem_set_of(
             "set, such as ps1_output_layer.ipynb"
         )
     return best[1:]
+
+
+def with_hidden_tests(problem_set: str, released: list[SourceCell]) -> list[SourceCell]:
+    """Return a problem set's cells with the hidden tests of its solution, if that is here."""
+    hidden = {}
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        source = json.loads(solution_path(problem_set).read_text(encoding="utf-8-sig"))
+        hidden = {c.grade_id: c.source for c in restore.cells_of_notebook(source) if c.is_test}
+    return [
+        dataclasses.replace(cell, source=hidden.get(cell.grade_id, cell.source))
+        for cell in released
+    ]
 
 
 def limits_of(problem_set: str) -> Limits:

@@ -1931,7 +1931,8 @@ MISTAKES = [
         PS6,
         "MultiLayerNet",
         _but(NET, "        return grads",
-             "        for key in grads:\n            self.params[key] -= 0.01 * grads[key]\n        return grads"),
+             "        for key in grads:\n            self.params[key] -= 0.01 * grads[key]\n"
+              "        return grads"),
         says=("`gradient` has changed `params`", "an update is a step of its own"),
         points=1.75,
     ),

@@ -91,6 +91,30 @@ def test_what_is_no_sentence_is_refused(alt, shown):
     assert shown == []
 
 
+@pytest.mark.parametrize(
+    ("wanted", "show", "drawn"),
+    [
+        ("", plots.illustrate, True),
+        ("all", plots.illustrate, True),
+        ("graded", plots.illustrate, False),
+        ("graded", plots.show, True),
+        ("none", plots.illustrate, False),
+        ("none", plots.show, False),
+    ],
+)
+def test_a_figure_that_nobody_looks_at_is_a_sentence(
+    wanted, show, drawn, shown, monkeypatch, capsys
+):
+    if wanted:
+        monkeypatch.setenv(plots.FIGURES, wanted)
+    show(line(), SENTENCE)
+    assert len(shown) == drawn
+    assert (SENTENCE in capsys.readouterr().out) == (not drawn)
+    assert plt.get_fignums() == []
+    with pytest.raises(ValueError, match="full sentence"):
+        show(line(), "plot")
+
+
 def test_inside_a_widget_the_figure_has_its_sentence_too():
     page = plots.img(line(), SENTENCE)
     assert page.startswith('<img alt="A line rises')

@@ -295,7 +295,10 @@ class Task:
 
     def __repr__(self) -> str:
         self.settle()
-        lines, margin = [self.headline], " " * 27
+        return self._as_text(self.headline)
+
+    def _as_text(self, headline: str) -> str:
+        lines, margin = [headline], " " * 27
         if self.cause:
             lines.append(f"  {'✗ cause':<25}{self.cause['what']}")
             if self.cause["hint"]:
@@ -312,8 +315,11 @@ class Task:
 
     def _repr_html_(self) -> str:
         self.settle()
+        return self._as_html(self.headline)
+
+    def _as_html(self, headline: str) -> str:
         left = 'style="text-align: left; vertical-align: top"'
-        parts = [f"<p><strong>{_html(self.headline)}</strong></p>"]
+        parts = [f"<p><strong>{_html(headline)}</strong></p>"]
         if self.rows:
             head = ("result", "points", "check")
             head = "".join(f'<th scope="col" {left}>{text}</th>' for text in head)
@@ -343,16 +349,21 @@ class Task:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         self.settle()
+        return self._as_data(self.headline)
+
+    def _as_data(self, headline: str) -> dict[str, Any]:
         keys = ("name", "points", "state", "what", "hint", "same_cause")
         checks = [{key: getattr(check, key) for key in keys} for check in self.checks]
-        about = {"task": self.name, "hidden": self.hidden, "headline": self.headline}
+        about = {"task": self.name, "hidden": self.hidden, "headline": headline}
         about |= {"hidden_points": self.hidden_points, "cause": self.cause}
         return {MIME: about | {"checks": checks}}
 
     def _ipython_display_(self) -> None:
         """Show all three forms at once; IPython would ask for a dozen, one after another."""
-        words = {"text/plain": repr(self), "text/html": self._repr_html_()}
-        display(self._repr_mimebundle_() | words, raw=True)
+        self.settle()
+        headline = self.headline  # worked out once for all three
+        words = {"text/plain": self._as_text(headline), "text/html": self._as_html(headline)}
+        display(self._as_data(headline) | words, raw=True)
 
 
 class Points(float):
@@ -442,17 +453,18 @@ class Check:
     def __enter__(self) -> None:
         frame = sys._getframe(1)
         self.file, self.names = frame.f_code.co_filename, frame.f_globals
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(warnings.catch_warnings())
-            warnings.simplefilter("ignore")
-            stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
-            if self.hidden:
-                stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
-            self._quiet = stack.pop_all()
+        self._warnings = warnings.catch_warnings()
+        self._warnings.__enter__()
+        warnings.simplefilter("ignore")
+        self._streams = sys.stdout, sys.stderr
+        sys.stderr = io.StringIO()
+        if self.hidden:
+            sys.stdout = io.StringIO()
         Check.running = self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: Any) -> bool:
-        self._quiet.close()
+        sys.stdout, sys.stderr = self._streams
+        self._warnings.__exit__(kind, error, trace)
         try:
             return self._judge(error, trace)
         finally:
@@ -1008,20 +1020,20 @@ def plain(value: Any, part: str = "") -> np.ndarray:
     Raises:
         PropertyError: it is anything else: None, text, a subclass of ndarray, objects.
     """
-    subject, kind = _subject(part=part), type(value)
-    verb = "is" if part else "returned"
+    kind = type(value)
+    is_array = kind is np.ndarray or kind in _NUMBERS
+    if is_array and (array := np.asarray(value)).dtype.kind in "biuf":
+        return array
+    subject, verb = _subject(part=part), "is" if part else "returned"
     if value is None:
         raise PropertyError(f"{subject} {verb} nothing (None)", "", "none", part, blocks=True)
     if kind in (list, tuple):
         return _from_container(value, f"{subject} {verb} a {kind.__name__}, not an array", part)
-    if kind is not np.ndarray and kind not in _NUMBERS:
+    if not is_array:
         what = f"{subject} {verb} no plain array or number"
         raise PropertyError(what, f"it is a {kind.__name__}", "type", part, blocks=True)
-    array = np.asarray(value)
-    if array.dtype.kind not in "biuf":
-        what = f"{subject} {verb} an array that does not hold plain numbers"
-        raise PropertyError(what, f"its dtype is {array.dtype.name}", "type", part, blocks=True)
-    return array
+    what = f"{subject} {verb} an array that does not hold plain numbers"
+    raise PropertyError(what, f"its dtype is {array.dtype.name}", "type", part, blocks=True)
 
 
 def _from_container(value: list | tuple, what: str, part: str) -> np.ndarray:
@@ -1088,14 +1100,15 @@ def equal(got: Any, expected: Any, rtol: float = 1e-5, atol: float = 1e-8, part:
     _looks_at("values")
     expected = np.asarray(expected)
     got = _in_shape(got, expected.shape, part)
+    near = np.isclose(got, expected, rtol=rtol, atol=atol)
+    if near.all():
+        return
     for kind, found in (("nan", np.isnan(got)), ("inf", np.isinf(got) & ~np.isinf(expected))):
         if found.any():
             what = f"there is {kind} in the result"
             raise PropertyError(_of_part(what, part), f"got {_show(got)}", kind, part)
-    near = np.isclose(got, expected, rtol=rtol, atol=atol)
-    if not near.all():
-        what = _of_part("wrong values", part)
-        raise PropertyError(what, _difference(got, expected, near), "values", part)
+    what = _of_part("wrong values", part)
+    raise PropertyError(what, _difference(got, expected, near), "values", part)
 
 
 def equal_by_name(

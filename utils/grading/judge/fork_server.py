@@ -32,12 +32,11 @@ import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
-import numpy as np
-
 from utils.grading.judge import results, student_process
 from utils.grading.judge.judge import Judge
 from utils.grading.judge.student_client import Start, Submission
 from utils.grading.notebook.shell import CellShell, make_shell
+from utils.grading.notebook.source import about
 from utils.grading.remote.proxies import ProcessEnded, StudentError
 from utils.grading.sandbox import cgroups, isolation, seccomp, supervisor
 from utils.grading.sandbox.supervisor import Limits, Order, Supervised, Supervisor
@@ -230,6 +229,7 @@ with plt.rc_context():
     plots.show(fig, "This figure is drawn before any submission.")
 plt.plot([0, 1]); plt.title('x')
 """
+# A problem set in small: all that most submissions meet is met here.
 _ANSWER = """
 import numpy as np
 def double(x):
@@ -238,49 +238,60 @@ def fail(x):
     raise ValueError(x)
 """
 _TEST = """
-task = checks.Task("double")
-with task.check(1, "values", "Twice as much."):
-    checks.gives(double, np.array([1.0, 2.0]), [2.0, 4.0])
-with task.check(1, "rows", "The last axis."):
-    checks.row_by_row(double, np.array([[1.0, 2.0], [3.0, 4.0]]))
-with task.check(1, "of a function", "Twice as much."):
-    checks.gives(double, np.arange(12).reshape(3, 4) / 8, lambda x: x + x)
-    checks.gives(double, np.arange(3, dtype=np.uint8), [0, 2, 4])
-with task.check(1, "side by side", "The same each time."):
-    checks.sums_to_one(double, np.array([[0.25, 0.25], [0.5, 0.0]]))
-    checks.agrees(double, np.array([2.0]), np.array([2.0]))
-    checks.repeats(double, np.ones(2), np.zeros(2))
-with task.check(1, "floats", "Twice as much."):
-    checks.gives_floats(double, 3, ())
-    checks.finite(double, np.ones((2, 2), dtype=np.float32))
-with task.check(1, "an argument", "Leave it alone."):
-    checks.leaves_alone(double, np.ones(3))
-with task.check(1, "a failure", "It raises."):
-    checks.gives(fail, 1.0, 2.0)
-repr(task), task._repr_html_(), task._repr_mimebundle_()
-float(task.points())
+def test_double():
+    import numpy as np
+
+    from utils import checks
+
+    task = checks.Task("double")
+    check = task.check
+    with check(1, "values", "Twice as much."):
+        checks.gives(double, np.array([1.0, 2.0]), [2.0, 4.0])
+    with check(1, "rows", "The last axis."):
+        checks.row_by_row(double, np.array([[1.0, 2.0], [3.0, 4.0]]))
+    with check(1, "of a function", "Twice as much."):
+        checks.gives(double, np.arange(12).reshape(3, 4) / 8, lambda x: x + x)
+        checks.gives(double, np.arange(3, dtype=np.uint8), [0, 2, 4])
+    with check(1, "side by side", "The same each time."):
+        checks.sums_to_one(double, np.array([[0.25, 0.25], [0.5, 0.0]]))
+        checks.agrees(double, np.array([2.0]), np.array([2.0]))
+        checks.repeats(double, np.ones(2), np.zeros(2))
+    with check(1, "floats", "Twice as much."):
+        checks.gives_floats(double, 3, ())
+        checks.finite(double, np.ones((2, 2), dtype=np.float32))
+    with check(1, "an argument", "Leave it alone."):
+        checks.leaves_alone(double, np.ones(3))
+    with check(1, "a failure", "It raises."):
+        checks.gives(fail, 1.0, 2.0)
+    return task.points()
+
+
+test_double()
 """
 
 
 def _practise(shell: CellShell, times: int = 12) -> None:
-    """Let both sides talk in this process, about what most tests ask.
+    """Judge a small problem set, both sides in this process.
 
     Python quickens code that has run some times, and keeps that within the code. What is quick here
     is quick in all that are forked, and need not be written, and so copied, by any of them.
     """
-    ours, theirs = socket.socketpair()
-    submission = Submission(lambda: Start(ours, _NoKeeper()), Limits())
-    there = threading.Thread(target=student_process.StudentLink(theirs, shell).serve)
-    there.start()
-    submission.run("warm-up", _ANSWER)
-    names = {"np": np, "checks": importlib.import_module("utils.checks")}
-    names |= submission.get({"double", "fail"})
-    code = compile(_TEST, "warm-up", "exec")
+    cell = {"kind": "student", "label": "warm-up", "source": _ANSWER}
+    test = {"kind": "test", "label": "test", "source": _TEST, "points": 7.0, "hidden": False}
+    test |= about("test", _TEST)
+    cells = [cell, test, test | {"hidden": True}]
+    other = make_shell(False, shared=False)  # the names of both sides must not be the same
     for _ in range(times):
-        exec(code, names)
-    submission.end("all is warm")
-    there.join()
-    theirs.close()
+        ours, theirs = socket.socketpair()
+        there = threading.Thread(target=student_process.StudentLink(theirs, other).serve)
+        there.start()
+        submission = Submission(lambda sock=ours: Start(sock, _NoKeeper()), Limits())
+        found = Judge(shell, submission, cells).run()
+        json.dumps(results.fit({"cells": {i: vars(one) for i, one in found.items()}}))
+        there.join()
+        theirs.close()
+        shell.reset(new_session=True)
+        other.reset(new_session=True)
 
 
 class _NoKeeper:

@@ -161,7 +161,8 @@ class StudentLink(Link):
         super().__init__(sock, StudentHeap())
         self.heap.link = self
         self.shell = shell
-        self.turn = threading.Condition()  # one thread at a time talks to the judge
+        self.lock = threading.RLock()  # one thread at a time talks to the judge
+        self.turn = threading.Condition(self.lock)  # a question of the judge's has come
         self.unanswered = 0  # questions of the judge's
         self.is_overdue = False  # a timer tries again to stop the student's code
         self.given = set(shell.user_ns)  # names that are not the student's
@@ -189,7 +190,7 @@ class StudentLink(Link):
         """Answer the judge until it hangs up."""
         with contextlib.suppress(Ended, WireError, CannotCross):
             while True:
-                with self.turn:
+                with self.lock:
                     question = self.receive()
                 self.reply(*question)
 
@@ -200,7 +201,7 @@ class StudentLink(Link):
         super().reply(verb, token, args)
 
     def send(self, verb: str, token: bytes, body: tuple) -> None:
-        with self.turn:
+        with self.lock:
             super().send(verb, token, body)
             if verb in ("done", "failed"):
                 self.unanswered -= 1

@@ -69,7 +69,11 @@ def start_process(order: Order, plots: bool) -> Start:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd=work,
-            env=os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"},
+            env=os.environ
+            | {
+                "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+                "COURSE_FIGURES": order.figures,
+            },
             start_new_session=True,
         )
         keeper = _Keeper(process, folder)

@@ -449,17 +449,19 @@ def text_of(error: BaseException) -> str:
     return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + " [...]"
 
 
-def make_shell(plots: bool) -> CellShell:
+def make_shell(plots: bool, shared: bool = True) -> CellShell:
     """Return a shell with inline figures; it leaves nothing on disk.
 
     Args:
         plots: import Matplotlib now, not when a cell does.
+        shared: it is the one that `get_ipython` finds.
     """
     config = Config()
     config.HistoryManager.enabled = False
     folder = tempfile.mkdtemp()
     try:
-        shell = CellShell.instance(config=config, ipython_dir=folder)
+        make = CellShell.instance if shared else CellShell
+        shell = make(config=config, ipython_dir=folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if plots:

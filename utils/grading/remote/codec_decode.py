@@ -129,15 +129,17 @@ class Decoder:
 
     def __init__(self, data: memoryview, heap: Heap, budget: Budget) -> None:
         self.data, self.at, self.heap, self.budget = data, 0, heap, budget
+        self.length = len(data)
         self.parts: list[int] = []  # numbers of containers that were met
 
     # Bytes and numbers. Reading beyond the end raises an error, of which `unpack` knows. ---------
 
     def take(self, size: int) -> memoryview:
-        start, self.at = self.at, self.at + size
-        if self.at > len(self.data):
+        start = self.at
+        self.at = end = start + size
+        if end > self.length:
             raise WireError("a message is cut short")
-        return self.data[start : self.at]
+        return self.data[start:end]
 
     def u8(self) -> int:
         self.at += 1
@@ -156,7 +158,7 @@ class Decoder:
         self.at += 4
         count = _u32.unpack_from(self.data, self.at - 4)[0]
         if count:
-            if count * smallest > len(self.data) - self.at:
+            if count * smallest > self.length - self.at:
                 raise WireError("a message claims too many elements")
             self.budget.take(count)
         return count
@@ -165,7 +167,7 @@ class Decoder:
         return str(self.take(self.u8()), "ascii")
 
     def end(self) -> None:
-        if self.at != len(self.data):
+        if self.at != self.length:
             raise WireError("bytes are left over")
 
     # Messages and records -----------------------------------------------------------------------
@@ -301,7 +303,7 @@ class Decoder:
         """Return a read-only array in the message's bytes: all that are left."""
         dtype = read_dtype(self.name())
         shape = struct.unpack(f"<{(n := self.u8())}Q", self.take(8 * n))
-        return read_numbers(self.take(len(self.data) - self.at), dtype, shape)
+        return read_numbers(self.take(self.length - self.at), dtype, shape)
 
     def items(self, depth: int) -> list:
         return [self.value(depth) for _ in range(self.count())]

@@ -124,7 +124,8 @@ def run(
     allowed = dataclasses.replace(limits_of(name), **limits or {})
     fence, judge = start(any(draws(c) for c in notebook["cells"] if c["cell_type"] == "code"))
     with extra_files.in_a_folder(files) as folder:
-        outcome = grade_notebook.run_cells(notebook, Order(allowed, fence, folder), judge)
+        order = Order(allowed, fence, folder, figures="none")  # nobody would see them
+        outcome = grade_notebook.run_cells(notebook, order, judge)
     tests = {n: t for n, t in outcome.tests.items() if _holds_code(_source(course, n))}
     notes = [
         *notes,

@@ -219,31 +219,35 @@ def data_folders() -> dict[str, str]:
     return {source: target for source, target in _data_places().items() if os.path.isdir(source)}
 
 
-def environment(home: str, mnist: str = "", cache: str = "") -> dict[str, str]:
+def environment(
+    home: str, mnist: str = "", cache: str = "", figures: str = "graded"
+) -> dict[str, str]:
     """Return the environment of a submission's process; nothing of the grader's is in it.
 
     Args:
         home: its folder.
         mnist: what `MNIST_DIR` is to be.
         cache: the folder of caches, if it is not below `home`.
+        figures: which of the course's figures are drawn, see `plots.FIGURES`.
     """
     found = {
         "HOME": home, "USER": "student", "LOGNAME": "student", "LANG": "C.UTF-8", "PATH": "/bin",
         "TMPDIR": f"{home}/tmp", "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
+        "COURSE_FIGURES": figures,  # as utils.plots has it, which takes long to import
     }  # fmt: skip
     more = {"MNIST_DIR": mnist, "XDG_CACHE_HOME": cache}
     return found | {name: value for name, value in more.items() if value}
 
 
-def set_environment(home: str) -> None:
+def set_environment(home: str, figures: str) -> None:
     """Replace this process's environment, and go to its working folder."""
-    if home == HOME:  # in namespaces: the folders are no longer where `data_folders` looks
-        given = environment(home, _MNIST if os.path.isdir(_MNIST) else "")
-    else:
+    mnist, cache = _MNIST if os.path.isdir(_MNIST) else "", ""
+    if home != HOME:  # else in namespaces: the folders are no longer where `data_folders` looks
         places = {target: source for source, target in data_folders().items()}
         mnist = places.pop(_MNIST, "")
-        given = environment(home, mnist, *(os.path.dirname(cache) for cache in places.values()))
+        cache = next((os.path.dirname(source) for source in places.values()), "")
+    given = environment(home, mnist, cache, figures)
     os.environ.clear()
     os.environ.update(given)
     os.chdir(f"{home}/work")
@@ -482,23 +486,26 @@ def _prepare_files() -> None:
     try:
         if said != b"ready":
             raise OSError(said.decode())
-        process = number_in_proc(child)
-        _ready_files = os.open(f"/proc/{process}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        process = os.pidfd_open(child)
+        number = number_in_proc(process)
+        os.close(process)
+        _ready_files = os.open(f"/proc/{number}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
     finally:
         for fd in (end, ended, ready):
             os.close(fd)
         os.waitpid(child, 0)
 
 
-def number_in_proc(child: int) -> str:
-    """Return a child's number as /proc has it, which may be another than `fork` gives."""
-    process = os.pidfd_open(child)
-    try:
-        for line in Path(f"/proc/self/fdinfo/{process}").read_text().splitlines():
+def number_in_proc(process: int) -> str:
+    """Return a child's number as /proc has it, which may be another than `fork` gives.
+
+    Args:
+        process: the child's pidfd.
+    """
+    with open(f"/proc/self/fdinfo/{process}") as about:
+        for line in about:
             if line.startswith("Pid:"):
                 return line.split()[1]
-    finally:
-        os.close(process)
     raise OSError("/proc does not know a process that has just been started")
 
 
@@ -513,13 +520,20 @@ def stranger() -> int | None:
 
     No other process that runs now has the same, if there are enough numbers.
     """
-    if os.geteuid() != 0:
-        return None
+    numbers = _strangers() if os.geteuid() == 0 else None
+    if numbers != _FIRST:
+        return numbers
+    me = int(os.readlink("/proc/self"))  # the number that the whole machine knows
+    return _FIRST + (_EACH * me + next(_turns) % _EACH) % _COUNT
+
+
+@functools.cache
+def _strangers() -> int | None:
+    """Return the first of the user numbers that root may choose from here, None for none."""
     for line in Path("/proc/self/uid_map").read_text().splitlines():
         first, _, count = map(int, line.split())
         if first <= _FIRST and first + count > _FIRST + _COUNT:
-            me = int(os.readlink("/proc/self"))  # the number that the whole machine knows
-            return _FIRST + (_EACH * me + next(_turns) % _EACH) % _COUNT
+            return _FIRST
         if first <= NOBODY < first + count:
             return NOBODY
     return None

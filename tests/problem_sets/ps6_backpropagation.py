@@ -1893,8 +1893,7 @@ MISTAKES = [
         "a ReLU at the end",
         PS6,
         "MultiLayerNet",
-        _but(NET, "            if i < self.depth:\n                self",
-             "            if True:\n                self"),
+        _but(NET, "if i < self.depth:", "if True:"),
         says=("What comes after the last Affine layer?",),
         points=1.5,
     ),
@@ -1932,7 +1931,7 @@ MISTAKES = [
         "MultiLayerNet",
         _but(NET, "        return grads",
              "        for key in grads:\n            self.params[key] -= 0.01 * grads[key]\n"
-              "        return grads"),
+             "        return grads"),
         says=("`gradient` has changed `params`", "an update is a step of its own"),
         points=1.75,
     ),

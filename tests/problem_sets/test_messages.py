@@ -8,6 +8,7 @@ import re
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbgrader.utils import is_grade
 
 from tests.problem_sets.grading import (
     ROOT,
@@ -21,7 +22,7 @@ from tests.problem_sets.grading import (
     stderr,
     submission,
 )
-from tests.problem_sets.tables import TABLES, cells_of
+from tests.problem_sets.tables import IDLE, TABLES, cells_of
 from utils import checks
 from utils.grading.judge.fork_server import NURSERY
 from utils.grading.judge.grade_notebook import run_notebook
@@ -378,8 +379,12 @@ def test_a_mistake_is_named_by_the_judge(mistake, order):
     handed_in = fill(read("assignments", mistake.problem_set), answers)
     solution = cells_of_notebook(read("solutions", mistake.problem_set))
     notebook, _ = restore(handed_in, solution)
-    ids = {*answers, *cells_of(mistake.task), "setup", "given"}
-    notebook.cells = [cell for i, cell in graded_cells(notebook).items() if i in ids]
+    tests = cells_of(mistake.task)
+    notebook.cells = [
+        cell
+        for i, cell in graded_cells(notebook).items()
+        if i not in IDLE and (not is_grade(cell) or i in tests)
+    ]
     run_notebook(notebook, order)
     _look(mistake, notebook)
 

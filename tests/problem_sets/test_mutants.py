@@ -12,6 +12,8 @@ import pytest
 from tests.problem_sets.grading import Right, read, scores, sources
 from tests.problem_sets.tables import NAMES, cells_of, graded_here
 
+PAIRS = "for i, (n_in, n_out) in enumerate(zip(layer_sizes[:-1], layer_sizes[1:]"
+
 # Mutants that do what the contract asks, and why: by task, what is left of the changed line.
 EQUIVALENT = {
     ("numerical_diff", "h = 0.0002"): "any small step will do",
@@ -23,6 +25,8 @@ EQUIVALENT = {
     ("cross_entropy_error", "return -np.mean(np.log(np.maximum(p, 5e-08)))"): "tiny enough, too",
     ("gradient_descent", "x = np.array(init_x)"): "the start holds floats already",
     ("numerical_gradient", "gradient = np.ones(x.shape)"): "every element is overwritten",
+    ("MultiLayerNet", f"{PAIRS}), 1):"): "both slices have the same length",
+    ("MultiLayerNet", f"{PAIRS}, strict=False), 1):"): "both slices have the same length",
 }
 
 OPERATORS = {

@@ -479,8 +479,8 @@ MISTAKES = [
         PS2,
         "accuracy_in_batches",
         _accuracy("np.array([predict(row[None])[0] for row in x[i:i + batch_size]])"),
-        says=("the number of calls of `predict` is wrong", "once for each slice"),
-        points=2.0,
+        says=("the number of calls of `predict` is wrong", "500 images in one call"),
+        points=1.75,
     ),
     Mistake(
         "no sum",

@@ -1071,6 +1071,8 @@ def _in_shape(got: Any, shape: tuple[int, ...], part: str = "") -> np.ndarray:
     if (array.ndim == 0) != (shape == ()):
         things = "an array", "one number"
         thing, asked = things if array.ndim else reversed(things)
+        if type(got) in (list, tuple):
+            thing = f"a {type(got).__name__}"
         what = f"{_subject(part=part)} {'is' if part else 'returned'} {thing}, not {asked}"
         raise PropertyError(what, f"its shape is {array.shape}", "type", part, blocks=True)
     if array.shape != shape:

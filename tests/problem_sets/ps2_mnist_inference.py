@@ -990,7 +990,7 @@ WRONG = {
             EXAMPLE,
         ),
         Wrong(
-            "the first predict for ever",
+            "the first predict forever",
             "_kept = []\n\n\n"
             + _accuracy(
                 "_kept.append(predict)",

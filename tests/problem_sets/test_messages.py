@@ -30,7 +30,8 @@ from utils.grading.notebook.restore import cells_of_notebook, restore
 from utils.grading.sandbox import supervisor
 from utils.grading.sandbox.supervisor import Limits, Order
 
-PS1, PS3, PS4 = "ps1_output_layer", "ps3_loss_functions", "ps4_gradients"
+PS1, PS2 = "ps1_output_layer", "ps2_mnist_inference"
+PS3, PS4 = "ps3_loss_functions", "ps4_gradients"
 SHIFT = "e = np.exp(a - np.max(a, axis=-1, keepdims=True))"
 Y = "e / np.sum(e, axis=-1, keepdims=True)"
 
@@ -46,6 +47,42 @@ def _descent(*lines: str) -> str:
 
 def _gradient(*lines: str) -> str:
     return "\n    ".join(["def numerical_gradient(f, x):", *lines])
+
+
+def _one_hot(*lines: str) -> str:
+    return "\n    ".join(["def to_one_hot(t, num_classes=10):", *lines])
+
+
+def _normalize(*lines: str) -> str:
+    return "\n    ".join(["def normalize_images(images):", *lines])
+
+
+def _predict(*lines: str) -> str:
+    return "\n    ".join(["def predict(network, x):", *lines])
+
+
+def _accuracy(asks: str, result: str = "right / len(x)", end: str = "len(x)") -> str:
+    return "\n    ".join(
+        [
+            "def accuracy_in_batches(predict, x, t, batch_size):",
+            "t = np.argmax(t, axis=1) if t.ndim == 2 else t",
+            "right = 0",
+            f"for i in range(0, {end}, batch_size):",
+            f"    y = {asks}",
+            "    right += np.sum(np.argmax(y, axis=1) == t[i:i + batch_size])",
+            f"return {result}",
+        ]
+    )
+
+
+LAYERS = ("z = sigmoid(x @ network['W1'] + network['b1'])",
+          "z = sigmoid(z @ network['W2'] + network['b2'])",
+          "a = z @ network['W3'] + network['b3']")  # fmt: skip
+SLICE = "predict(x[i:i + batch_size])"
+
+
+def _squared(*lines: str) -> str:
+    return "\n    ".join(["def sum_squared_error(y, t):", *lines])
 
 
 def _entropy(*lines: str) -> str:
@@ -268,6 +305,261 @@ MISTAKES = [
         ("<locals>", "test_", "<lambda>"),
     ),
     Mistake(
+        "an eleventh column",
+        PS2,
+        "to_one_hot",
+        _one_hot("y = np.zeros((len(t), num_classes + 1))", "y[np.arange(len(t)), t] = 1",
+                 "return y"),
+        says=("got (1, 11), expected (1, 10)", "the digits 0 to 9 are ten classes"),
+    ),
+    Mistake(
+        "no default",
+        PS2,
+        "to_one_hot",
+        "def to_one_hot(t, num_classes):\n    return np.eye(num_classes)[t]",
+        "`to_one_hot` asks for `num_classes`, which the checks do not hand over",
+        ("as it was handed out",),
+        ("positional", "Hint:"),
+        points=1.5,
+    ),
+    Mistake(
+        "rows as a list",
+        PS2,
+        "to_one_hot",
+        _one_hot("return [[1 if k == label else 0 for k in range(num_classes)] for label in t]"),
+        says=("`to_one_hot` returned a list, not an array", "`np.array(...)`"),
+        points=1.5,
+    ),
+    Mistake(
+        "whole numbers",
+        PS2,
+        "normalize_images",
+        _normalize("return images // 255"),
+        "the result does not hold floats: its dtype is uint8",
+        ("do not round down",),
+        ("Hint:",),
+    ),
+    Mistake(
+        "into the old array",
+        PS2,
+        "normalize_images",
+        _normalize("images[...] = images / 255", "return images"),
+        "the result does not hold floats: its dtype is uint8",
+        ("Make a new array of floats", "an argument was changed"),
+    ),
+    Mistake(
+        "an array of bytes divided in place",
+        PS2,
+        "normalize_images",
+        _normalize("images /= 255", "return images"),
+        "Cannot cast ufunc 'divide' output",
+        ("(line 2: `images /= 255`)",),
+        ("Hint:",),
+    ),
+    Mistake(
+        "pixel by pixel",
+        PS2,
+        "normalize_images",
+        _normalize("x = np.zeros(images.shape)", "for i in np.ndindex(images.shape):",
+                   "    x[i] = images[i] / 255", "return x"),
+        says=("`normalize_images` is about as slow as a loop over single numbers",),
+        points=1.25,
+    ),
+    Mistake(
+        "the weights of another cell",
+        PS2,
+        "predict",
+        _predict(*LAYERS, "return softmax(a)").replace("network[", "trained["),
+        "(line 2: `z = sigmoid(x @ trained['W1'] + trained['b1'])`)",
+        ("`predict` never uses its argument `network`: use it.",),
+        ("Hint:",),
+    ),
+    Mistake(
+        "no softmax",
+        PS2,
+        "predict",
+        _predict(*LAYERS, "return a"),
+        "the numbers of an image do not sum to 1",
+        ("what does the last layer apply, along which axis?",),
+        ("Hint:", "expected"),
+    ),
+    Mistake(
+        "a sum over the batch",
+        PS2,
+        "predict",
+        _predict(*LAYERS, "e = np.exp(a - np.max(a, axis=-1, keepdims=True))",
+                 "return e / np.sum(e)"),
+        "the numbers of an image do not sum to 1",
+        ("what does the last layer apply, along which axis?",),
+        ("Hint:", "expected"),
+        points=1.25,
+    ),
+    Mistake(
+        "an exponential that overflows",
+        PS2,
+        "predict",
+        _predict(*LAYERS, "e = np.exp(a)", "return e / np.sum(e, axis=-1, keepdims=True)"),
+        says=("there is nan in the result", "do not overflow: use them"),
+        points=1.75,
+    ),
+    Mistake(
+        "three nested loops",
+        PS2,
+        "predict",
+        _predict("z = np.atleast_2d(x)", "for layer in '123':",
+                 "    W, b = network['W' + layer], network['b' + layer]",
+                 "    a = np.tile(b, (len(z), 1))",
+                 "    for n in range(len(z)):", "        for j in range(len(b)):",
+                 "            for i in range(len(W)):",
+                 "                a[n, j] += z[n, i] * W[i, j]", "    z = sigmoid(a)",
+                 "return softmax(a)[0] if x.ndim == 1 else softmax(a)"),
+        says=("`predict` is about as slow as a loop over single numbers", "One matrix product"),
+        points=1.75,
+    ),
+    Mistake(
+        "predict with two arguments",
+        PS2,
+        "accuracy_in_batches",
+        _accuracy("predict(trained, x[i:i + batch_size])"),
+        "`accuracy_in_batches` called a function that the checks hand over, which stopped with "
+        "TypeError: the function takes 1 positional argument but 2 were given",
+        ("Call it as the text of the task does",),
+        ("Hint:", "test_", "outputs()", "<lambda>"),
+    ),
+    Mistake(
+        "predict with one image",
+        PS2,
+        "accuracy_in_batches",
+        _accuracy("np.array([predict(image) for image in x[i:i + batch_size]])"),
+        "a slice of `x` is an array of shape (n, D)",
+        ("Call it as the text of the task does",),
+        ("Hint:", "test_", "<lambda>"),
+    ),
+    Mistake(
+        "the number of right answers",
+        PS2,
+        "accuracy_in_batches",
+        _accuracy(SLICE, "right"),
+        "the result is above 1, so it is not a rate",
+        ("Divide the number of right answers by the number of images.",),
+        ("Hint:",),
+    ),
+    Mistake(
+        "an empty slice",
+        PS2,
+        "accuracy_in_batches",
+        _accuracy(SLICE, end="len(x) + 1"),
+        says=("`predict` got an empty slice", "no slice begins at N"),
+        points=2.0,
+    ),
+    Mistake(
+        "image by image",
+        PS2,
+        "accuracy_in_batches",
+        _accuracy("np.array([predict(row[None])[0] for row in x[i:i + batch_size]])"),
+        says=("the number of calls of `predict` is wrong", "500 images in one call"),
+        points=1.75,
+    ),
+    Mistake(
+        "no sum",
+        PS3,
+        "sum_squared_error",
+        _squared("return 0.5 * (y - t) ** 2"),
+        "`sum_squared_error` returned an array, not one number",
+        ("The result is one number: add up all squares.",),
+        ("Hint:",),
+    ),
+    Mistake(
+        "one number in a list",
+        PS3,
+        "sum_squared_error",
+        _squared("return [0.5 * np.sum((y - t) ** 2)]"),
+        "`sum_squared_error` returned a list, not one number",
+        ("The result is one number: add up all squares.",),
+        ("Hint:",),
+    ),
+    Mistake(
+        "a large number under the logarithm",
+        PS3,
+        "cross_entropy_error",
+        _entropy(
+            "t = np.argmax(t, axis=-1) if np.shape(t) == y.shape else t",
+            "y = np.atleast_2d(y)",
+            "return -np.mean(np.log(y[np.arange(len(y)), t] + 0.01))",
+        ),
+        "the loss is a little off",
+        ("1e-7 is", "costs too little"),
+        ("its row counts", "N is 1"),
+    ),
+    Mistake(
+        "y in place",
+        PS3,
+        "cross_entropy_error",
+        _entropy(
+            "y += 1e-7",
+            "t = np.argmax(t, axis=-1) if np.shape(t) == y.shape else t",
+            "y = np.atleast_2d(y)",
+            "return -np.mean(np.log(y[np.arange(len(y)), t]))",
+        ),
+        says=("an argument was changed", "Assign neither into `y` nor into `t`."),
+        points=3.5,
+    ),
+    Mistake(
+        "a loss for each image",
+        PS3,
+        "cross_entropy_error",
+        _entropy(
+            "t = np.argmax(t, axis=-1) if np.shape(t) == y.shape else t",
+            "y = np.atleast_2d(y)",
+            "return -np.log(y[np.arange(len(y)), t] + 1e-7)",
+        ),
+        "`cross_entropy_error` returned an array, not one number",
+        ("The result is one number: the mean over the images.",),
+    ),
+    Mistake(
+        "an empty batch",
+        PS3,
+        "minibatch_indices",
+        _batches(
+            "order = rng.permutation(n)",
+            "return [order[i:i + batch_size] for i in range(0, n + 1, batch_size)]",
+        ),
+        says=("a batch is empty", "No batch begins at n"),
+        points=1.0,
+    ),
+    Mistake(
+        "a seed of its own",
+        PS3,
+        "minibatch_indices",
+        _batches(
+            "order = np.random.default_rng(0).permutation(n)",
+            "return [order[i:i + batch_size] for i in range(0, n, batch_size)]",
+        ),
+        says=("the same batches", "use the `rng` that it gets"),
+        points=1.0,
+    ),
+    Mistake(
+        "nothing cut",
+        PS3,
+        "minibatch_indices",
+        _batches("return rng.permutation(n)"),
+        "a batch is not an array with one axis",
+        ("cut pieces", "never uses its argument `batch_size`"),
+        ("Hint:",),
+    ),
+    Mistake(
+        "indices that are floats",
+        PS3,
+        "minibatch_indices",
+        _batches(
+            "order = rng.permutation(n) / 1",
+            "return [order[i:i + batch_size] for i in range(0, n, batch_size)]",
+        ),
+        "a batch does not hold integers",
+        ("Indices are integers",),
+        ("Hint:",),
+    ),
+    Mistake(
         "no tiny number",
         PS3,
         "cross_entropy_error",
@@ -347,9 +639,21 @@ def _look(mistake: Mistake, notebook) -> None:
             assert not re.search(r"\d", (table["cause"] or {"what": ""})["what"])
 
 
+def _only_needed(notebook, mistake: Mistake):
+    """Leave figures and the other tasks' tests out of a notebook, in place."""
+    tests = cells_of(mistake.task)
+    notebook.cells = [
+        cell
+        for i, cell in graded_cells(notebook).items()
+        if i not in IDLE and (not is_grade(cell) or i in tests)
+    ]
+    return notebook
+
+
 @pytest.mark.parametrize("mistake", MISTAKES, ids=IDS)
 def test_a_mistake_is_named_here(mistake):
-    _look(mistake, execute(submission(mistake.problem_set, {mistake.task: mistake.source})))
+    notebook = submission(mistake.problem_set, {mistake.task: mistake.source})
+    _look(mistake, execute(_only_needed(notebook, mistake)))
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -379,13 +683,7 @@ def test_a_mistake_is_named_by_the_judge(mistake, order):
     handed_in = fill(read("assignments", mistake.problem_set), answers)
     solution = cells_of_notebook(read("solutions", mistake.problem_set))
     notebook, _ = restore(handed_in, solution)
-    tests = cells_of(mistake.task)
-    notebook.cells = [
-        cell
-        for i, cell in graded_cells(notebook).items()
-        if i not in IDLE and (not is_grade(cell) or i in tests)
-    ]
-    run_notebook(notebook, order)
+    run_notebook(_only_needed(notebook, mistake), order)
     _look(mistake, notebook)
 
 

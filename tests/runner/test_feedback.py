@@ -409,6 +409,7 @@ def test_a_cell_that_cannot_be_shown_keeps_its_points_and_its_secrets(monkeypatc
     text = Reader(page).text
     assert "This cell cannot be shown; its points count." in text
     assert text.count("2 / 2") == 2  # in the table, and where the cell would be
+    assert page.count('href="#test_f_hidden"') == page.count('id="test_f_hidden"') == 1
     assert "fine" in text
 
 

@@ -30,9 +30,10 @@ def histogram(scores: Sequence[float], most: float) -> Markup:
     fullest = counts.index(highest)
     low, high = fullest * width, min(most, (fullest + 1) * width)
     median = statistics.median(scores)
+    students = "1 student" if len(scores) == 1 else f"{len(scores)} students"
     alt = (
-        f"Scores of {len(scores)} students: the median is {median:.1f} of {number(most)} points, "
-        f"and the highest bar, {number(low)} to {number(high)} points, is {highest} students."
+        f"Scores of {students}: the median is {median:.1f} of {number(most)} points, "
+        f"and the highest bar, {number(low)} to {number(high)} points, has {highest}."
     )
     left, top, tall, wide = 40, 20, 180, 640
     step = wide / bins

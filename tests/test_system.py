@@ -39,6 +39,10 @@ def test_the_mode_stays_and_a_new_file_gets_the_usual_one(tmp_path):
     path.chmod(0o640)
     atomic_write(path, b"2")
     assert path.stat().st_mode & 0o777 == 0o640
+    path.chmod(0o400)
+    with atomic_file(path) as file:
+        (part,) = set(tmp_path.iterdir()) - {path, usual}
+        assert part.stat().st_mode & 0o777 == 0o400  # before anything is in it
     with atomic_file(path, mode=0o604) as file:
         file.write(b"3")
     assert path.stat().st_mode & 0o777 == 0o604

@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -389,8 +390,6 @@ SHELL_START = b"""#!/bin/sh
 @contextmanager
 def only_one_at_a_time() -> "Iterator[None]":
     """Hold a lock beside `.venv`, so that two first calls do not build over each other."""
-    from utils.system import try_lock  # Python 3.6 cannot read it
-
     try:
         lock = open(ROOT / ".venv.lock", "w")  # noqa: SIM115 (closed by `with` below)
     except OSError as error:
@@ -404,6 +403,22 @@ def only_one_at_a_time() -> "Iterator[None]":
             while not try_lock(lock):
                 time.sleep(0.5)
         yield
+
+
+def try_lock(file: IO[str]) -> bool:
+    """Take the lock if it is free; the operating system frees it when this process ends."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def dotted(version: "tuple[int | str, ...]") -> str:

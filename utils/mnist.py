@@ -32,7 +32,6 @@ import numpy as np
 import platformdirs
 
 from utils.mnist_stand_in import make_stand_in
-from utils.system import atomic_file
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -317,6 +316,8 @@ def _store(path: Path, header: bytes, *arrays: np.ndarray) -> bool:
 
     If it is not, one line says so once.
     """
+    from utils.system import atomic_file  # a notebook that only reads needs none of it
+
     try:
         if not path.is_absolute():
             raise OSError("there is no home folder")

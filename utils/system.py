@@ -1,7 +1,4 @@
-"""The machine and the course's place on it: folders, processors, files, garbage collection.
-
-`python3 -m utils` imports this module before anything is installed: the standard library only.
-"""
+"""The machine and the course's place on it: folders, processors, files, garbage collection."""
 
 from __future__ import annotations
 
@@ -9,7 +6,6 @@ import contextlib
 import gc
 import os
 import re
-import secrets
 import stat
 import sys
 import time
@@ -72,8 +68,8 @@ def atomic_write(path: Path, data: bytes | str, durable: bool = False) -> None:
 def atomic_file(path: Path, mode: int | None = None, durable: bool = False) -> Iterator[BinaryIO]:
     """Open a new file that takes the place of `path` when the context is left without an error.
 
-    Several processes may write the same file at once: one of them wins. An error leaves nothing
-    behind. What a process leaves that is killed is deleted by the first call a day later.
+    Several processes may write the same file at once: the last one wins. An error leaves nothing
+    behind. What a killed process leaves is deleted by the first call in that folder a day later.
 
     Args:
         path: the file; its folder is made.
@@ -88,15 +84,15 @@ def atomic_file(path: Path, mode: int | None = None, durable: bool = False) -> I
     if mode is None:
         with contextlib.suppress(OSError):
             mode = stat.S_IMODE(path.stat().st_mode)
-    part = path.with_name(f".{secrets.token_hex(8)}.part")  # the name itself may be 255 bytes long
+    part = path.with_name(f".{os.urandom(8).hex()}.part")  # short: `path` may have 255 bytes
     try:
         with part.open("xb") as file:
+            if mode is not None:
+                part.chmod(mode)  # before anybody can read what is written
             yield file
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        if mode is not None:
-            part.chmod(mode)
         part.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):

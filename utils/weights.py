@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils.mnist import data_source, load_mnist
-from utils.system import atomic_write
 
 LAYER_SIZES = (784, 50, 100, 10)
 GOAL = {"MNIST": 0.97, "digits": 0.98}  # test accuracy, a rate, below which nothing is written
@@ -96,6 +95,7 @@ def train_weights(
     """
     from utils.layers import Sigmoid
     from utils.networks import MultiLayerNet
+    from utils.system import atomic_write
     from utils.training import SGD, train
 
     source = data_source()

@@ -235,7 +235,7 @@ def test_points_comments_penalty_and_what_is_still_to_come():
     )
     page = filled(new_notebook(cells=cells), marks, {"test_f": 2.0, "w": 4.0})
     text = Reader(page).text
-    assert "1.5 of 6 points so far; a person has still to read some of it" in text
+    assert "1.5 of 6 points so far; a person still has to grade some of it" in text
     assert "to come, of 4" in text
     assert "handed in late" in text
     assert "A <em>fine</em> one" in page
@@ -409,6 +409,7 @@ def test_a_cell_that_cannot_be_shown_keeps_its_points_and_its_secrets(monkeypatc
     text = Reader(page).text
     assert "This cell cannot be shown; its points count." in text
     assert text.count("2 / 2") == 2  # in the table, and where the cell would be
+    assert page.count('href="#test_f_hidden"') == page.count('id="test_f_hidden"') == 1
     assert "fine" in text
 
 

@@ -93,7 +93,7 @@ def test_shared_lines_stand_side_by_side():
     (pair,) = rank({"a": Work([SOURCE]), "b": Work([DISGUISED]), "c": Work([OTHER])}, Work())
     lines = dict(pair.lines)
     assert lines["e = np.exp(a - largest)"].startswith("zaehler = np.exp(scores-m)")
-    assert pair.share == pytest.approx(1)
+    assert pair.similarity == pytest.approx(1)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -101,7 +101,7 @@ def test_ten_copies_in_a_class_of_300_come_first(tmp_path, seed, capsys):
     planted = invented_class.write(RELEASED, tmp_path / "submitted", 300, 10, seed)
     pairs = similarity.compare(find_course(tmp_path), PS1)
     assert {(pair.first, pair.second) for pair in pairs[:10]} == set(planted)
-    assert pairs[9].evidence > 1.5 * pairs[10].evidence
+    assert pairs[9].weight > 1.5 * pairs[10].weight
     page = similarity.page(PS1, pairs)
     assert "not a verdict" in page
     assert "<script" not in page
@@ -116,9 +116,18 @@ def test_two_copies_are_found_in_a_class_of_few(others):
     work |= {f"blank{number}": Work() for number in range(others - 1)}
     first, *rest = rank(work, Work())
     assert (first.first, first.second) == ("a", "b")
-    assert first.share == pytest.approx(1)
-    assert first.evidence > 0
+    assert first.similarity == pytest.approx(1)
+    assert first.weight > 0
     assert not rest
+
+
+def test_long_work_that_is_almost_equal_comes_before_short_work_that_is_equal():
+    changed = SOURCE.replace("e / total", "e * (1 / total)")
+    short = "def g(x):\n    return np.sqrt(x + 7)\n"
+    work = {"a": Work([short]), "b": Work([short]), "c": Work([SOURCE]), "d": Work([changed])}
+    pairs = rank(work, Work())
+    assert [(pair.first, pair.second) for pair in pairs] == [("c", "d"), ("a", "b")]
+    assert pairs[0].similarity < pairs[1].similarity == pytest.approx(1)
 
 
 def test_two_who_share_little_are_no_pair_in_a_class_of_two():

@@ -179,7 +179,10 @@ def test_addresses_of_a_scheduler(address):
                 "http://host:8786", "tcp//host:8786", "://host:8786", "a host:8786",
             )
         ),
-        *(("--jobs", value, "is no number of processes") for value in ("²", "0", "-1", "two", "")),
+        *(
+            ("--jobs", value, "is not a number of processes")
+            for value in ("²", "0", "-1", "two", "")
+        ),
     ],
 )  # fmt: skip
 def test_an_argument_of_the_wrong_form_gets_a_sentence(capsys, option, value, words):

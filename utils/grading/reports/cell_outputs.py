@@ -1,4 +1,4 @@
-"""What a cell showed, as HTML: text of a terminal, errors, tables, pictures."""
+"""A cell's outputs as HTML: printed text, errors, tables, pictures."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ def _joined(text: str | list[str]) -> str:
 def pictures(
     source: str, attachments: Mapping[str, Any], files: Mapping[str, bytes]
 ) -> dict[str, str]:
-    """Return the pictures that a text may ask for, as `data:` addresses by name.
+    """Return the pictures that a text may refer to, as `data:` addresses by name.
 
     Args:
         source: the text.
         attachments: of its cell.
-        files: names and contents of what lies beside the notebook.
+        files: names and contents of the files beside the notebook.
     """
     found = {}
     text = plain(unquote(source)) if files else ""
@@ -89,7 +89,7 @@ def _picture(kind: str, data: str | list[str]) -> Markup:
 
 
 def _address(kind: str, data: str | list[str]) -> str:
-    """Return a picture's `data:` address; within an `img` element an SVG runs nothing."""
+    """Return a picture's `data:` address; an SVG in an `img` element runs no code."""
     text = _joined(data)
     if kind == "image/svg+xml" and text.lstrip()[:1] == "<":
         text = base64.b64encode(text.encode("utf-8", "replace")).decode()

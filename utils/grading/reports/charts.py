@@ -30,15 +30,16 @@ def histogram(scores: Sequence[float], most: float) -> Markup:
     fullest = counts.index(highest)
     low, high = fullest * width, min(most, (fullest + 1) * width)
     median = statistics.median(scores)
+    students = "1 student" if len(scores) == 1 else f"{len(scores)} students"
     alt = (
-        f"Scores of {len(scores)} students: the median is {median:.1f} of {number(most)} points, "
-        f"and the highest bar, {number(low)} to {number(high)} points, stands for {highest}."
+        f"Scores of {students}: the median is {median:.1f} of {number(most)} points, "
+        f"and the highest bar, {number(low)} to {number(high)} points, has {highest}."
     )
     left, top, tall, wide = 40, 20, 180, 640
     step = wide / bins
     middle = left + wide * min(median, most) / (bins * width)
     parts: list[Markup] = []
-    ends = [float(top)]  # of the median's line, which no number stands in
+    ends = [float(top)]  # of the median's dashes, which leave room for numbers
     for index, count in enumerate(counts):
         height = tall * count / highest
         x, y = left + index * step, top + tall - height

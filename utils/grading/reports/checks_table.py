@@ -1,4 +1,4 @@
-"""Tables of checks, as `utils.checks` shows them under its own MIME type, for people to read."""
+"""Tables of checks, which `utils.checks` shows under its own MIME type, as HTML and as text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CAUSE = "✗ cause"
 
 
 def valid_table(table: Any) -> dict[str, Any] | None:
-    """Return a table of checks if it is one: a student's program can show anything as its type."""
+    """Return a table of checks if it is valid: a student's code can show anything as its type."""
     if not isinstance(table, dict) or not isinstance(table.get("task"), str):
         return None
     checks = table.get("checks")
@@ -48,7 +48,7 @@ def checks_text(table: dict[str, Any]) -> str:
 
 
 def _headline(table: dict[str, Any]) -> str:
-    """Return what a table is about, with its points if it says them."""
+    """Return a table's title, with its points if the table has them."""
     headline = table.get("headline")
     if isinstance(headline, str) and headline:
         return headline
@@ -58,7 +58,7 @@ def _headline(table: dict[str, Any]) -> str:
 def _rows(table: dict[str, Any]) -> Iterator[tuple[bool, str, str, list[str]]]:
     """Yield of each row whether it passed, the result, points, and lines.
 
-    What is said once of the checks that failed for one reason comes first.
+    The cause that several failed checks have in common comes first.
     """
     cause = table.get("cause") or {"what": "", "hint": ""}
     step = f"Next step: {cause['hint']}" if cause["hint"] else ""

@@ -37,7 +37,7 @@ def to_csv(report: Report) -> str:
 
 
 def to_canvas(report: Report) -> str:
-    """Return scores as Canvas's gradebook imports them; Canvas asks which assignment is meant.
+    """Return scores as Canvas's gradebook imports them; Canvas asks for the assignment.
 
     Canvas finds a student by the ID, else by the login. The ID is the gradebook's `lms_user_id`, or
     the number in the id of a student whose notebook came in Canvas's zip file.
@@ -57,11 +57,11 @@ def to_canvas(report: Report) -> str:
 
 
 def to_moodle(report: Report) -> str:
-    """Return scores as Moodle takes them.
+    """Return scores as Moodle imports them.
 
-    If notebooks came in Moodle's zip file, as the assignment's *Upload grading worksheet* takes
-    them, which finds a student by the number in that file's names. Otherwise as *Import > CSV file*
-    takes them: map `username` to the user.
+    If notebooks came in Moodle's zip file, the format is that of the assignment's *Upload grading
+    worksheet*, which finds a student by the number in that file's names. Otherwise it is that of
+    *Import > CSV file*: map `username` to the user.
     """
     numbers = {row.student: _number_of(report, row.student, "moodle") for row in report.rows}
     if any(numbers.values()):
@@ -84,10 +84,10 @@ def to_moodle(report: Report) -> str:
 
 
 def _moodle_worksheet(report: Report, numbers: dict[str, str]) -> str:
-    """Return Moodle's grading worksheet: without these three columns it takes none.
+    """Return Moodle's grading worksheet, with the columns that Moodle insists on.
 
-    Only this assignment's participants are in it, for Moodle refuses a file with others. There is
-    no column for feedback: an empty field would erase what is in Moodle.
+    Only this assignment's participants are in it, because Moodle refuses a file with others. There
+    is no column for feedback: an empty field would erase the feedback in Moodle.
     """
     lines: list[Sequence[Any]] = [
         ["Identifier", "Full name", "Grade", "Last modified (grade)", f"{report.problem_set} notes"]
@@ -102,7 +102,7 @@ def _moodle_worksheet(report: Report, numbers: dict[str, str]) -> str:
 
 
 def _number_of(report: Report, student: str, system: str) -> str:
-    """Return the number that a system has given a student for this problem set, "" for none."""
+    """Return the number that a system gave to a student for this problem set, "" for none."""
     arrival = report.arrivals.get(student)
     if arrival is not None and arrival.system == system:
         return arrival.number
@@ -126,7 +126,7 @@ def _csv(lines: Iterable[Sequence[Any]]) -> str:
 
 
 def _field(value: Any) -> str:
-    """Return a field's text: a spreadsheet must not take it for a formula."""
+    """Return a field's text, changed if a spreadsheet would take it for a formula."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -137,12 +137,12 @@ def _field(value: Any) -> str:
     return _FORMULA.sub(r"\1'", text) if text.strip() else text
 
 
-# What a spreadsheet may take for the beginning of a formula, in a Japanese one also in full width.
-# Quotation marks before it may be those of a field.
+# Characters that begin a formula in a spreadsheet, in a Japanese one also in full width. Quotation
+# marks before them may be those of a field.
 _BLANK = r"[\s\"\x00-\x1f\x7f-\x9f\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
 _BEGINS = r"[-=+@|%\u2212\uff1d\uff0b\uff0d\uff20\uff5c\uff05\ufe62\ufe63\ufe66\ufe6b]"
-# It stands where a field begins: also where one would if the file were divided at semicolons or
-# tabs, as spreadsheets of many countries do, which see no quotes within a field.
+# They count where a field begins, also if semicolons or tabs divide fields, as in the spreadsheets
+# of many countries, which ignore quotes within a field.
 _FORMULA = re.compile(
     rf"(\A *(?=[\t\r\n])|(?:\A|[;\t\r\n\v\f\x85\u2028\u2029]){_BLANK}*(?={_BEGINS}))"
 )

@@ -1,8 +1,8 @@
 """What a student reads after grading: a page with points and a hint for every check.
 
-`page` makes it out of an executed notebook, and `fill` puts in what the gradebook says. Hidden
-tests are shown by the names of their checks and their hints: neither their source nor a number that
-they expect is on the page.
+A worker builds the page's cells from an executed notebook with `page`; the grader adds points and
+comments from the gradebook with `fill`. Of hidden tests only the names and hints of their checks
+are on the page, neither source nor expected numbers.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from utils.grading.reports.templates import render
 
 @dataclass
 class PageCell:
-    """A cell as a page shows it, before points and a comment are put in.
+    """A cell of a page, without points and comment.
 
     Attributes:
         kind: "test", "answer", "notes" or "plain".
         body: its content as HTML.
         name: its grade id, "" for none.
-        task: of a graded cell, its task's title. part: what the cell is within the task.
+        task, part: of a graded cell, its task's title and what the cell is within the task.
         lost: checks that cost points, with `name`, `points`, `hint`.
     """
 
@@ -69,7 +69,7 @@ def page(
         task = _heading(cell) or task
         try:
             cells.append(_cell(NotebookNode(cell), task, files or {}, renderer))
-        except Exception:  # whatever a student has found must not cost the grade
+        except Exception:  # an error here must not cost a student the grade
             cells.append(_unshown(cell, task))
     return cells
 
@@ -92,7 +92,7 @@ def _part(cell: NotebookNode) -> str:
 
 
 def _unshown(cell: NotebookNode, task: str) -> PageCell:
-    """Return what stands for a cell that cannot be shown: nothing of it, it may hide tests."""
+    """Return a placeholder that shows nothing of a cell, because it may have hidden tests."""
     body = Markup("<p><em>This cell cannot be shown; its points count.</em></p>")
     name = cell.metadata.nbgrader.get("grade_id", "") if is_grade(cell) or is_task(cell) else ""
     return PageCell("plain", body, name, name and (task or name), name and _part(cell))
@@ -135,7 +135,7 @@ def _cell(
 
 
 def _first_words(cell: NotebookNode) -> str:
-    """Return what a folded text is called: its title, or the beginning of its first line."""
+    """Return the summary of a folded text: its title, or the beginning of its first line."""
     line = re.sub(r"[*`>#|]+", "", cell.source.strip().split("\n", 1)[0][:200]).strip()
     return _heading(cell) or (line if len(line) <= 60 else f"{line[:59]}…")
 
@@ -149,7 +149,7 @@ def _folded(title: str, content: Markup) -> Markup:
 
 
 def stamp(digest: str, marks: Marks, most: dict[str, float]) -> str:
-    """Return what identifies a page: it changes whenever anything on the page does.
+    """Return a hash that changes whenever anything on the page does.
 
     Args:
         digest: of the graded submission.
@@ -197,7 +197,7 @@ def fill(
     if status != "graded":
         total = "not graded: your file cannot be read"
     elif marks.needs_person:
-        total += " so far; a person has still to read some of it"
+        total += " so far; a person still has to grade some of it"
     return render(
         "feedback.html.j2",
         title=title,
@@ -215,7 +215,7 @@ def fill(
 
 
 def _tasks(cells: Sequence[PageCell], marks: Marks, most: dict[str, float]) -> list[dict[str, Any]]:
-    """Return the tasks with their points and what cost some, the dearest first."""
+    """Return the tasks with their points and lost checks, the most costly first."""
     graded = {cell.name: cell for cell in cells if cell.task}
     tasks: dict[str, list[PageCell]] = {}
     for name in most:

@@ -1,4 +1,4 @@
-"""Hidden tests stay hidden: what a cell shows of them on a student's page."""
+"""Remove from a test cell what a student must not see of its hidden tests."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ HIDDEN = "# Hidden checks ran here.\n"
 
 
 def hide_hidden_tests(cell: NotebookNode) -> None:
-    """Take from a test cell what a student must not see, in place; leave any other cell alone.
+    """Remove from a test cell what a student must not see, in place; leave other cells alone.
 
-    Of a cell with hidden tests stay: the visible part of its source, the table of its checks
-    without any number that they expect, its points, and the type of an error.
+    A cell with hidden tests keeps the visible part of its source, the table of its checks without
+    expected numbers, its points, and the type of an error.
     """
     if cell.cell_type != "code" or not is_grade(cell) or is_solution(cell):
         return

@@ -11,7 +11,7 @@ from utils.grading.reports.report_data import Report, Row
 
 @dataclass(frozen=True)
 class CheckFigures:
-    """How a check did over the class.
+    """Statistics of one check over the class.
 
     Attributes:
         test: grade id of its test cell.
@@ -34,7 +34,7 @@ class CheckFigures:
 
 
 def check_figures(report: Report) -> list[CheckFigures]:
-    """Return the figures of every check, in the notebook's order.
+    """Return the statistics of every check, in the notebook's order.
 
     A test cell without named checks counts as one check, passed with all its points.
     """

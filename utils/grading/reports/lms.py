@@ -1,6 +1,6 @@
-"""The way back to Canvas and Moodle for students' pages.
+"""Zip files with the students' pages, which Canvas and Moodle import.
 
-Both take a zip file whose names are those that they gave the submissions:
+The names within are those that the system gave to the submissions:
 
     John Doe_1234567_assignsubmission_file/ps1.html    Moodle: *Upload feedback files in a zip*
     doejohn_12345_67890_ps1.html                       Canvas: *Upload submissions*
@@ -28,7 +28,7 @@ def write_feedback(course: Course, problem_set: str, system: str) -> list[Path]:
         system: "canvas" or "moodle".
 
     Returns:
-        The zip file; nothing if nobody's page can go back.
+        The zip file; an empty list if there is no page of such a notebook.
     """
     pages = {}
     for student, arrival in sorted(read_arrivals(course.arrivals(problem_set)).items()):
@@ -46,7 +46,7 @@ def write_feedback(course: Course, problem_set: str, system: str) -> list[Path]:
 
 
 def _name(arrival: Arrival, problem_set: str, graded: str) -> str:
-    """Return the name by which a system knows whose page it is."""
+    """Return the name by which a system finds the student of a page."""
     if arrival.system == "moodle":
         first = next(iter(arrival.files.values()), f"{arrival.marker}/")
         between = "/" if f"{arrival.marker}/" in f"{first}/" else ""

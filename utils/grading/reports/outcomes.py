@@ -1,7 +1,6 @@
-"""What a report says of a student besides points: who they are, what arrived, what is not settled.
+"""What a report says about a student besides points: names, what arrived, what needs a person.
 
-Each thing that a person has to look at is read anew for every report, so it is gone from the report
-as soon as it is settled.
+All of it is read again for every report, so a problem disappears as soon as it is solved.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from utils.grading.text_files import plain
 
 
 def add_people(people: dict[str, dict[str, str]], listed: Iterable[Person]) -> None:
-    """Add the class list to what the gradebook says about people, which goes first."""
+    """Add the class list to the gradebook's entries about people, which take precedence."""
     ids = {plain(name): name for name in people}
     for person in listed:
         about = people.setdefault(ids.get(person.id, person.id), {})
@@ -52,7 +51,7 @@ def still_there(folder: Path, file: str) -> bool:
 
 @dataclass(frozen=True)
 class Unsettled:
-    """Finds what is not settled about a submission, and asks a person to look at it.
+    """Finds problems of a submission that a person has to solve.
 
     Attributes:
         course, problem_set: of the submissions.
@@ -66,10 +65,10 @@ class Unsettled:
     chooser: Chooser
 
     def look(self, row: Row, marks: Marks | None, arrival: Arrival | None) -> None:
-        """Add to a student's line what is not settled.
+        """Add the problems to a student's row.
 
         Args:
-            row: the line; it is changed.
+            row: the row; it is changed.
             marks: what the gradebook says of the submission, None for nothing.
             arrival: what arrived in the archive of Moodle or Canvas, None for nothing.
         """
@@ -90,10 +89,10 @@ class Unsettled:
                 if (time is None or not said.startswith("the time")) and said not in row.notes:
                     _ask(row, said, "collection")
             if arrival.late and time is None:
-                _ask(row, "Canvas calls it late, but does not say when it came", "late")
+                _ask(row, "Canvas says that it is late, but not when it was handed in", "late")
 
     def _explain(self, row: Row, folder: Path, arrival: Arrival | None) -> None:
-        """Say why there is no grade."""
+        """Add to the notes why there is no grade."""
         found = self.chooser.look(folder)
         there = found.missing or (kinds(arrival.files) if arrival and arrival.files else "")
         if found.name:

@@ -1,7 +1,7 @@
 """Pieces of a page as HTML, within a time limit: what takes longer is shown as plain text.
 
-The work is done by `safe_html` in a process that is ended at the limit; the next piece gets a new
-one. A limit within this process would not do: a regular expression cannot be interrupted.
+`safe_html` does the work in a process that is killed at the limit; the next piece gets a new one. A
+limit within this process would not work, because a regular expression cannot be interrupted.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Renderer:
         links: keep links to other sites.
 
     Attributes:
-        lost: names of pictures that a text asks for and nobody has.
+        lost: names of pictures that a text refers to and that are missing.
     """
 
     def __init__(self, links: bool = True) -> None:
@@ -49,12 +49,12 @@ class Renderer:
 
         Args:
             source: the text.
-            pictures: that it may show: `data:` addresses by name.
+            pictures: `data:` addresses by name, which it may show.
         """
         return self._render("markdown", source, pictures) or as_text(source)
 
     def html(self, text: str) -> Markup:
-        """Return HTML without anything that runs or loads."""
+        """Return HTML without anything that runs code or loads files."""
         return self._render("html", text) or as_text(text)
 
     def code(self, source: str) -> Markup:
@@ -62,7 +62,7 @@ class Renderer:
         return self._render("code", source) or escape(source)
 
     def _render(self, kind: str, text: str, pictures: Mapping[str, str] | None = None) -> Markup:
-        """Return a piece as HTML, "" if it cannot be had."""
+        """Return a piece as HTML, "" if that fails or takes too long."""
         if not text.strip():
             return escape(text)
         found = {name: data for name, data in (pictures or {}).items() if data}
@@ -70,7 +70,7 @@ class Renderer:
         if not found and (known := _known.get(key)):
             said = known
         else:
-            _process.start()  # which an honest page is not charged for
+            _process.start()  # its start does not count against the page
             started = time.monotonic()
             said = _process.ask(
                 {"kind": kind, "text": text, "found": found, "links": self.links},
@@ -89,7 +89,7 @@ _known: dict[tuple, dict[str, Any]] = {}
 
 
 def as_text(source: str) -> Markup:
-    """Return a text as HTML that shows it as it is, and a sentence that says so."""
+    """Return a text as it is in HTML, and a sentence that says so."""
     text = without_escapes(source)
     return Markup("<p><em>{}</em></p><pre>{}</pre>").format(PLAIN, text)
 
@@ -103,7 +103,7 @@ class _Process:
         self.owner = 0
 
     def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """Return what is answered to a request, {} if that is nothing in time."""
+        """Return the answer to a request, {} if there is none in time."""
         if seconds <= 0:
             return {}
         with self.lock:
@@ -115,7 +115,7 @@ class _Process:
                     child.stdin.write(json.dumps(request).encode() + b"\n")
                     child.stdin.flush()
                     return json.loads(child.stdout.readline())
-            except (OSError, ValueError):  # it was ended, or cannot be started
+            except (OSError, ValueError):  # it was killed, or cannot be started
                 self.end()
                 return {}
 
@@ -128,7 +128,7 @@ class _Process:
                 self.end()
 
     def _running(self) -> subprocess.Popen:
-        if self.owner != os.getpid():  # a fork has to leave its parent's process alone
+        if self.owner != os.getpid():  # a forked process must not use its parent's
             self.child, self.owner = None, os.getpid()
         if self.child is None:
             self.child = subprocess.Popen(

@@ -63,7 +63,7 @@ def read(course: Course, book: Book, problem_set: str) -> Report:
 
 
 def _everyone(names: Iterable[str]) -> list[str]:
-    """Return names without those that differ from an earlier one by its letters' encoding only."""
+    """Return names; of those that differ only in the encoding of letters, the first."""
     return list({plain(name): name for name in reversed([*names])}.values())
 
 

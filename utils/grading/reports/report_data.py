@@ -1,4 +1,4 @@
-"""What a report knows: a row for each student, and what is common to all of them."""
+"""The data of a report: a row for each student, and what they have in common."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from utils.grading.course.collect import Arrival
 
 @dataclass
 class Row:
-    """One student's line.
+    """One student's row.
 
     Attributes:
         student: the student's id.

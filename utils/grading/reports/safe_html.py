@@ -1,11 +1,11 @@
-"""Turn what a student wrote into HTML that runs nothing, loads nothing and leads nowhere.
+"""Turn a student's text into HTML that runs no code, loads no files and opens no page by itself.
 
-Runs in a process of its own, see `rendering`: some texts keep a parser of Markdown or HTML busy for
-minutes, and whoever waits has to be able to end it. So it imports nothing of the course.
+Runs in a process of its own, see `rendering`: a parser of Markdown or HTML can take minutes on some
+texts, and its caller must be able to kill it. So it imports nothing from the course.
 
-Markdown may hold HTML, so the finished HTML is cleaned, not the text. Formulas become MathML after
-that; they are built anew from a list of elements and attributes, because the library that reads TeX
-hands HTML and links through.
+Markdown may contain HTML, so the finished HTML is cleaned, not the text. Then formulas become
+MathML; they are rebuilt from a list of allowed elements and attributes, because the library that
+reads TeX passes HTML and links on.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _LINK = re.compile(r"(https?://|mailto:|#)", re.IGNORECASE)
 
 
 class Pictures:
-    """The pictures that a text may show, and which it asked for in vain.
+    """The pictures that a text may show, and the names of those that are missing.
 
     Args:
         found: by name, as `data:` addresses.
@@ -99,7 +99,7 @@ def _shown(source: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """Return a file's name as it compares equal, however its accents and blanks are written."""
+    """Return a file's name in the form in which names are compared."""
     return unicodedata.normalize("NFC", unquote(name))
 
 
@@ -113,7 +113,7 @@ def clean(text: str, pictures: Pictures, links: bool = True, mark: str = "\0") -
         text: HTML of any kind.
         pictures: that it may show.
         links: keep links to other sites.
-        mark: what stands for formulas; no attribute may hold it.
+        mark: a placeholder for formulas; attributes that contain it are dropped.
     """
 
     def keep(tag: str, name: str, value: str) -> str | None:
@@ -145,7 +145,7 @@ def code(source: str) -> str:
 
 
 class _Renderer(mistune.HTMLRenderer):
-    """Markdown as HTML that is still to be cleaned; formulas are set aside."""
+    """Renders Markdown as HTML that still has to be cleaned; formulas are kept apart."""
 
     def __init__(self, pictures: Pictures, links: bool) -> None:
         super().__init__(escape=False, allow_harmful_protocols=True)  # `clean` comes after it
@@ -177,7 +177,7 @@ class _Renderer(mistune.HTMLRenderer):
 
 
 def _environments(markdown: mistune.Markdown) -> None:
-    """Let Markdown know TeX's environments outside of dollars, as Jupyter does."""
+    """Add TeX's environments outside of dollar signs to Markdown, as Jupyter does."""
 
     def parse(block: Any, match: re.Match[str], state: Any) -> int | None:
         end = f"\\end{{{match['environment']}}}"
@@ -220,13 +220,13 @@ _BEGIN = re.compile(r"\\(begin|end)\{(?:align|aligned|eqnarray|equation|gather|g
 
 
 def mathml(tex: str, block: bool = False) -> str:
-    """Return a formula as MathML; as TeX where it cannot be read in full."""
+    """Return a formula as MathML, or as TeX if any part of it cannot be read."""
     try:
         if len(tex) > LONGEST_FORMULA:
             raise ValueError("too long")
         root = convert_to_element(_BEGIN.sub(r"\\\1{align*}", tex.strip()))
         inner = "".join(_element(child) for child in root)
-    except Exception:  # whatever the library raises for what it does not know
+    except Exception:  # the library raises many types
         tag = "pre" if block else "code"
         return f"<{tag}>{html.escape(tex)}</{tag}>"
     return f'<math display="{"block" if block else "inline"}">{inner}</math>'
@@ -236,7 +236,7 @@ def _element(element: ET.Element) -> str:
     """Return an element of MathML as text.
 
     Raises:
-        ValueError: something in it was not understood.
+        ValueError: it has an element or a text that is not known.
     """
     tag, text = element.tag, html.unescape(element.text or "")
     if tag not in _MATHML or len(element) != _CHILDREN.get(tag, len(element)):
@@ -255,7 +255,7 @@ def _element(element: ET.Element) -> str:
 
 
 def answer(kind: str, text: str, found: Mapping[str, str], links: bool) -> dict[str, Any]:
-    """Return a piece of a page as HTML, and the names of pictures that are not there."""
+    """Return a piece of a page as HTML, and the names of missing pictures."""
     if len(text) > LONGEST:
         raise ValueError("too long")
     pictures = Pictures(found)
@@ -266,7 +266,7 @@ def answer(kind: str, text: str, found: Mapping[str, str], links: bool) -> dict[
 
 
 def main() -> None:
-    """Answer requests, one line of JSON each, until there are no more."""
+    """Answer requests, one line of JSON each, until the input ends."""
     try:
         import resource
 
@@ -277,7 +277,7 @@ def main() -> None:
     for line in sys.stdin.buffer:
         try:
             said = answer(**json.loads(line))
-        except Exception:  # RecursionError, MemoryError: the text is shown as it is
+        except Exception:  # also RecursionError, MemoryError: the text is shown as it is
             said = {}
         print(json.dumps(said), flush=True)
 

@@ -1,12 +1,13 @@
-"""Pairs of submissions that are alike: a reason to look, not a verdict.
+"""Pairs of similar submissions: a reason to look, not a verdict.
 
 Each submission becomes a TF-IDF vector (term frequency, inverse document frequency) of its syntax
-features: what half the class has written counts little, what only two have written counts much. A
-pair is listed by the cosine similarity of its vectors, and ranked by that and by the weight of what
-it shares, so that two short answers that are equal do not come before long ones that are nearly so.
-What the released notebook holds already does not count.
+features: a feature that half the class has counts little, one that only two students have counts
+much. A pair is listed if the cosine similarity of its vectors is high enough. Pairs are ranked by
+their weight, the product of the vectors times the square of the similarity, so that two short
+answers that are equal do not come before long ones that are almost equal. What the released
+notebook contains does not count.
 
-Two who solve a small task in the only usual way cannot be told from two who copied, here or by eye.
+If a small task has only one usual solution, nobody can tell who copied it.
 """
 
 from __future__ import annotations
@@ -29,33 +30,32 @@ MANY = 50  # pairs on the page
 LITTLE = 0.25  # cosine similarity that a pair needs to be listed
 
 VERDICT = (
-    "This is a reason to look, not a verdict. Likeness has innocent causes: a small task with one "
-    "usual solution, the same lecture, the same book, work in a group where that is allowed. Read "
-    "both submissions, and talk to both students, before you think of anything else."
+    "This is a reason to look, not a verdict. Similarity has innocent causes: a small task with "
+    "one usual solution, the same lecture, the same book, work in a group where that is allowed. "
+    "Read both submissions, and talk to both students, before you draw any conclusion."
 )
 
 
 @dataclass
 class Pair:
-    """Two submissions that are alike.
+    """Two similar submissions.
 
     Attributes:
         first, second: the students.
-        evidence: weight of what they share: the product of their TF-IDF vectors, times the square
-            of `share`.
-        share: the cosine similarity of these vectors, 0 to 1.
+        weight: product of their TF-IDF vectors times the square of `similarity`.
+        similarity: cosine similarity of the vectors, 0 to 1.
         lines: shared lines side by side: (first student's, second student's).
     """
 
     first: str
     second: str
-    evidence: float
-    share: float
+    weight: float
+    similarity: float
     lines: list[tuple[str, str]] = field(default_factory=list)
 
 
 def rank(work: Mapping[str, Work], released: Work) -> list[Pair]:
-    """Return the pairs that have much in common, the most striking first.
+    """Return the pairs that are similar, the one with the highest weight first.
 
     Args:
         work: what the students wrote, by their ids.
@@ -73,14 +73,14 @@ def rank(work: Mapping[str, Work], released: Work) -> list[Pair]:
         return []
     vectors = TfidfVectorizer(analyzer=list, norm=None).fit_transform(terms)
     cosine = cosine_similarity(vectors)  # (students, students)
-    evidence = linear_kernel(vectors) * cosine**2
+    weight = linear_kernel(vectors) * cosine**2
     first, second = np.nonzero(np.triu(cosine >= LITTLE, 1))
-    best = np.argsort(-evidence[first, second], kind="stable")[:MANY]
+    best = np.argsort(-weight[first, second], kind="stable")[:MANY]
     return [
         Pair(
             names[i],
             names[j],
-            float(evidence[i, j]),
+            float(weight[i, j]),
             float(cosine[i, j]),
             _shared_lines(found[i], found[j], known),
         )
@@ -100,7 +100,7 @@ def _shared_lines(first: Features, second: Features, known: Features) -> list[tu
 
 
 def compare(course: Course, problem_set: str) -> list[Pair]:
-    """Return the pairs of a problem set's submissions that have much in common.
+    """Return the pairs of similar submissions to a problem set.
 
     Raises:
         CourseError: there is nothing to compare.
@@ -110,7 +110,7 @@ def compare(course: Course, problem_set: str) -> list[Pair]:
         released = restore.read_notebook(restore.read_file(path))
     except restore.Unreadable as error:
         raise CourseError(
-            f"what students got is needed, to leave it out, but {path} cannot be read: {error}; "
+            f"{path}, the notebook that students got, cannot be read: {error}; "
             f"run `nbgrader generate_assignment {problem_set}`"
         ) from None
     work = {}
@@ -122,14 +122,14 @@ def compare(course: Course, problem_set: str) -> list[Pair]:
             continue
     if len(work) < 2:
         raise CourseError(
-            f"there are no two submissions of {problem_set} in {course.submitted} that can be read "
-            "and compared"
+            f"there are no two submissions of {problem_set} to compare in {course.submitted} that "
+            "can be read"
         )
     return rank(work, students_work(released, None))
 
 
 def students_work(notebook: Any, released: Any | None) -> Work:
-    """Return what a student wrote in a notebook: every cell that the released one does not hold.
+    """Return the cells of a student's notebook that the released one does not contain.
 
     Args:
         notebook: as `restore.read_notebook` gives it.
@@ -148,14 +148,14 @@ def students_work(notebook: Any, released: Any | None) -> Work:
 
 
 def print_pairs(pairs: Sequence[Pair]) -> None:
-    """Print the most striking pairs."""
+    """Print pairs, a line for each."""
     print(VERDICT + "\n")
     if not pairs:
-        print("No two submissions have much in common.")
+        print("No two submissions are similar.")
     for place, pair in enumerate(pairs, 1):
         print(
-            f"{place:3}. {clean(pair.first)} and {clean(pair.second)}: {pair.share:.0%} in common, "
-            f"weight {pair.evidence:.0f}"
+            f"{place:3}. {clean(pair.first)} and {clean(pair.second)}: "
+            f"similarity {pair.similarity:.2f}, weight {pair.weight:.0f}"
         )
 
 
@@ -168,5 +168,5 @@ def write(course: Course, problem_set: str, pairs: Sequence[Pair]) -> Path:
 
 def page(problem_set: str, pairs: Sequence[Pair]) -> str:
     """Return the pairs as a self-contained HTML page."""
-    title = f"{problem_set}: submissions that are alike"
+    title = f"{problem_set}: similar submissions"
     return render("similarity.html.j2", title=title, verdict=VERDICT, pairs=pairs)

@@ -1,10 +1,10 @@
 """Features of code and text by which submissions are compared.
 
-Code is compared by what it does, not by how it looks. Every statement and every larger expression
-of a student's cells becomes a feature: its syntax tree, with the names that the student chose
-numbered in the order in which they occur, operands of sums and products sorted, comments,
-docstrings and annotations gone. So renaming, reformatting, and moving lines, functions or cells
-around change little. Written answers are compared by their runs of four words.
+Code is compared by its structure, not by its layout. Every statement and every larger expression
+of a student's cells becomes a feature: its abstract syntax tree, normalised. The names that the
+student chose are numbered in the order in which they occur, operands of sums and products are
+sorted, and comments, docstrings and annotations are removed. So renaming, reformatting, and moving
+lines, functions or cells change little. Written answers are compared by their 4-grams of words.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 DEEPEST = 100  # levels of a statement's syntax tree; what is deeper is left out
 SMALLEST = 5  # nodes of a syntax tree that is a feature
-WORDS = 4  # of a run of words that is a feature
+WORDS = 4  # of an n-gram of words, which is a feature
 
 
 @dataclass
@@ -36,8 +36,8 @@ _TURNED = {ast.Gt: ast.Lt, ast.GtE: ast.LtE}
 _IGNORED = ("ctx", "type_comment", "annotation", "returns", "type_params", "kind", "simple")
 
 
-class _Shapes:
-    """Turns the syntax trees of one submission into trees without looks.
+class _Normaliser:
+    """Normalises the syntax trees of one submission.
 
     Args:
         module: all of its code.
@@ -65,7 +65,7 @@ class _Shapes:
         self.own -= given
 
     def of(self, node: ast.AST) -> Tree:
-        """Return the shape of a syntax tree."""
+        """Return a syntax tree normalised."""
         match node:
             case ast.Name(id=name):
                 return ("$", name) if name in self.own else self.imported.get(name, name)
@@ -84,20 +84,20 @@ class _Shapes:
                 chosen = ("$", name) if name in self.own else name
                 return (type(node).__name__, chosen, *self._fields(node, "name"))
             case ast.BinOp(op=op) if isinstance(op, _SORTED):
-                return (type(op).__name__, *sorted(self._operands(node, type(op)), key=_blind))
+                return (type(op).__name__, *sorted(self._operands(node, type(op)), key=_text))
             case ast.BoolOp(op=op, values=values):
-                return (type(op).__name__, *sorted(map(self.of, values), key=_blind))
+                return (type(op).__name__, *sorted(map(self.of, values), key=_text))
             case ast.Compare(left=left, ops=[op], comparators=[right]):
                 sides = [self.of(left), self.of(right)]
                 if type(op) in _TURNED:
                     return (_TURNED[type(op)].__name__, *reversed(sides))
                 if isinstance(op, ast.Eq | ast.NotEq):
-                    sides.sort(key=_blind)
+                    sides.sort(key=_text)
                 return (type(op).__name__, *sides)
             case ast.AnnAssign(target=target, value=ast.expr() as value):
                 return ("Assign", self.of(target), self.of(value))
             case ast.Call(keywords=keywords):
-                named = sorted((self.of(keyword) for keyword in keywords), key=_blind)
+                named = sorted((self.of(keyword) for keyword in keywords), key=_text)
                 return ("Call", self.of(node.func), *map(self.of, node.args), *named)
         return (type(node).__name__, *self._fields(node))
 
@@ -129,22 +129,13 @@ def _says_nothing(statement: ast.stmt) -> bool:
     )
 
 
-def _blind(tree: Tree) -> str:
-    """Return a tree as text in which all chosen names are the same."""
+def _text(tree: Tree, numbers: dict[str, int] | None = None) -> str:
+    """Return a tree as text; the student's names are all the same, or numbered in order."""
     if isinstance(tree, str):
         return tree
     if tree[0] == "$":
-        return "$"
-    return f"({' '.join(map(_blind, tree))})"
-
-
-def _numbered(tree: Tree, numbers: dict[str, int]) -> str:
-    """Return a tree as text in which chosen names are numbered as they come."""
-    if isinstance(tree, str):
-        return tree
-    if tree[0] == "$":
-        return f"${numbers.setdefault(tree[1], len(numbers))}"
-    return f"({' '.join(_numbered(part, numbers) for part in tree)})"
+        return "$" if numbers is None else f"${numbers.setdefault(tree[1], len(numbers))}"
+    return f"({' '.join(_text(part, numbers) for part in tree)})"
 
 
 def _size(tree: Tree) -> int:
@@ -162,7 +153,7 @@ def _trees(tree: Tree) -> Iterator[Tree]:
 
 
 def _parse(code: Sequence[str]) -> ast.Module:
-    """Return the syntax tree of cells of code, as far as they can be read; magics are left out."""
+    """Return the syntax tree of cells, as far as they are valid Python; magics are left out."""
     module = ast.Module(body=[], type_ignores=[])
     first = 0
     for cell in code:
@@ -181,7 +172,7 @@ def _parse(code: Sequence[str]) -> ast.Module:
 
 
 def _is_too_deep(statement: ast.stmt) -> bool:
-    """Return whether a statement is nested as nobody nests who does not want to be in the way."""
+    """Return whether a statement is nested deeper than any code that people write."""
     level: list[ast.AST] = [statement]
     for _ in range(DEEPEST):
         level = [child for node in level for child in ast.iter_child_nodes(node)]
@@ -197,7 +188,7 @@ def _readable(source: str) -> bool:
 
 
 def _paragraphs(source: str) -> list[str]:
-    """Return the parts of a cell that start at the left margin, to save what can be read."""
+    """Return the parts of a cell that start at the left margin, so that some can be read."""
     return re.split(r"\n(?=\S)", source)
 
 
@@ -224,26 +215,26 @@ def features(work: Work, given: frozenset[str] = frozenset()) -> Features:
     found = Features()
     module = _parse(work.code)
     source = "\n".join(work.code).splitlines()
-    shapes = _Shapes(module, given)
+    normal = _Normaliser(module, given)
     for node in ast.walk(module):
         if not isinstance(node, ast.stmt) or _says_nothing(node):
             continue
         head = _head(node)
-        tree = shapes.of(head)
+        tree = normal.of(head)
         for part in _trees(tree):
-            found.counts[_numbered(part, {})] += 1
+            found.counts[_text(part, {})] += 1
         if _size(tree) >= SMALLEST:
             body: Any = getattr(node, "body", None)
             last = head.end_lineno if head is node else body[0].lineno - 1
             text = source[node.lineno - 1 : max(last or 0, node.lineno)]
-            found.lines.setdefault(_numbered(tree, {}), "\n".join(text).strip())
+            found.lines.setdefault(_text(tree, {}), "\n".join(text).strip())
         for block in ("body", "orelse", "finalbody"):
             statements = getattr(node, block, [])
             if isinstance(statements, list):
                 kept = [s for s in statements if isinstance(s, ast.stmt) and not _says_nothing(s)]
-                for pair in zip(kept, kept[1:], strict=False):  # what is done with what
-                    together = ("then", *(shapes.of(_head(statement)) for statement in pair))
-                    found.counts[_numbered(together, {})] += 1
+                for pair in zip(kept, kept[1:], strict=False):  # neighbouring statements
+                    together = ("then", *(normal.of(_head(statement)) for statement in pair))
+                    found.counts[_text(together, {})] += 1
     for answer in work.text:
         for sentence in re.split(r"(?<=[.!?])\s+|\n{2,}", answer):
             words = re.findall(r"\w+", sentence.casefold())

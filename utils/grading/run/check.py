@@ -24,6 +24,7 @@ from utils.grading.notebook import extra_files, restore
 from utils.grading.notebook.reasons import error_of, reasons
 from utils.grading.notebook.restore import SourceCell, Unreadable
 from utils.grading.notebook.source_cells import RELEASES_FILE, read_releases
+from utils.grading.run.limits import limits_of
 from utils.grading.run.self_study import solution_path
 from utils.grading.sandbox.supervisor import Limits, Order
 from utils.system import CONFIG, ROOT, load_config
@@ -120,8 +121,13 @@ def run(
         course = with_hidden_tests(name, course)
     earlier = [one for path in RELEASES for one in read_releases(path, name)]
     released = released.union(*(one.values() for one in earlier))
-    notebook, notes = restore.put_in_order(found, course, released, earlier)
-    allowed = dataclasses.replace(limits_of(name), **limits or {})
+    notebook, notes = restore.put_in_order(
+        found, course, released, earlier, extra_files.documents(files)
+    )
+    allowed = Limits()
+    if (ROOT / CONFIG).is_file():  # else the package alone is installed
+        allowed = limits_of(load_config(ROOT), name)
+    allowed = dataclasses.replace(allowed, **limits or {})
     fence, judge = start(any(draws(c) for c in notebook["cells"] if c["cell_type"] == "code"))
     with extra_files.in_a_folder(files) as folder:
         outcome = grade_notebook.run_cells(notebook, Order(allowed, fence, folder), judge)
@@ -226,13 +232,3 @@ def with_hidden_tests(problem_set: str, released: list[SourceCell]) -> list[Sour
         dataclasses.replace(cell, source=hidden.get(cell.grade_id, cell.source))
         for cell in released
     ]
-
-
-def limits_of(problem_set: str) -> Limits:
-    """Return what a submission may use, by the course's settings."""
-    if not (ROOT / CONFIG).is_file():  # the package alone is installed
-        return Limits()
-    given = load_config(ROOT).JudgedExecute
-    values = {f.name: given[f.name] for f in dataclasses.fields(Limits) if f.name in given}
-    own = given.problem_sets if "problem_sets" in given else {}
-    return Limits(**values | own.get(problem_set, {}))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from utils.grading.text_files import without_piles
 
 Cell = dict[str, Any]
 
+OTHER_ENCODINGS = ("cp1252", "cp932")  # after UTF-8, UTF-16 and UTF-32: of Windows
 MAX_FILE = 64 << 20  # bytes of a submitted notebook
 MAX_CELLS = 2000
 MAX_SOURCE = 1 << 20  # characters of a cell
@@ -79,12 +81,7 @@ def read(data: bytes) -> dict[str, Any]:
         raise Unreadable(_too_large(len(data)))
     if not data.strip():
         raise Unreadable("the file is empty")
-    try:
-        found = json.loads(data.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise Unreadable("it is not text in UTF-8, so no notebook") from None
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"it is not valid JSON, so no notebook ({str(error)[:100]})") from None
+    found = _parse(data)
     if not isinstance(found, dict):
         raise Unreadable("it is JSON, but no notebook")
     cells = found.get("cells")
@@ -102,6 +99,35 @@ def read(data: bytes) -> dict[str, Any]:
             "read; put data into a file beside the notebook"
         )
     return new_notebook(ours)
+
+
+def _parse(data: bytes) -> Any:
+    """Return what JSON says, in UTF-8 or in the encodings in which editors save it by mistake.
+
+    Raises:
+        Unreadable: it is not JSON.
+    """
+    reason: Exception | None = None
+    for encoding in (json.detect_encoding(data), *OTHER_ENCODINGS):
+        try:
+            # a copy over a network may end in bytes that are 0
+            return json.loads(data.decode(encoding).lstrip("\ufeff").rstrip("\0 \r\n\t"))
+        except UnicodeDecodeError as error:
+            reason = reason or error
+        except (ValueError, RecursionError) as error:
+            reason = error
+            break
+    start = data[:4096].lstrip(b"\xef\xbb\xbf \r\n\t").lower()
+    if start.startswith((b"<!doctype", b"<html")):
+        raise Unreadable("it is a web page, not a notebook: download the notebook itself")
+    if re.search(rb"^(<<<<<<<|>>>>>>>) ", data, re.MULTILINE):
+        raise Unreadable(
+            "it holds the marks of a merge that git could not finish (<<<<<<<): choose one of the "
+            "two versions at each, or hand in an earlier one"
+        )
+    if isinstance(reason, UnicodeDecodeError):
+        raise Unreadable("it is not text, so no notebook")
+    raise Unreadable(f"it is not valid JSON, so no notebook ({str(reason)[:100]})") from None
 
 
 def new_notebook(cells: list[Cell]) -> dict[str, Any]:

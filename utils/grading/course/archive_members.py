@@ -101,7 +101,12 @@ def tar_head(path: Path) -> bytes:
 
 
 def packed_notebook(path: Path) -> bool:
-    return path.name.casefold().endswith((".ipynb.gz", ".ipynb"))
+    """Return whether gzip's data are a single notebook, by the name or by how they begin."""
+    if path.name.casefold().endswith((".ipynb.gz", ".ipynb")):
+        return True
+    with contextlib.suppress(OSError, *DAMAGED), gzip.open(path, "rb") as file:
+        return file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+    return False
 
 
 def members_of(archive: Path, budget: Budget) -> Iterator[Member]:
@@ -112,6 +117,7 @@ def members_of(archive: Path, budget: Budget) -> Iterator[Member]:
         yield from _tar_members(archive, kind, budget)
     elif kind == "gzip" and packed_notebook(archive):
         name = re.sub(r"\.gz$", "", archive.name, flags=re.IGNORECASE)
+        name += "" if "." in name else ".ipynb"
         yield Member(name, lambda: OPEN["gzip"](archive))
     elif kind in OPEN:
         raise BadArchive("is damaged, or holds no files")

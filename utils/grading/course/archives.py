@@ -155,9 +155,11 @@ def _write(member: Member, path: Path, most: int) -> tuple[str, int]:
         if error.errno is None:  # of gzip, of bz2: the data are damaged
             return "is damaged", count
         raise
-    except DAMAGED:
+    except DAMAGED as error:
         if file is not None:
             path.unlink(missing_ok=True)
+        if isinstance(error, NotImplementedError):  # Deflate64 of Windows, Zstandard
+            return "is compressed in a way that cannot be read here; ask for a zip file", count
         return "is damaged", count
 
 

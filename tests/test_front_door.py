@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -452,8 +453,15 @@ def ask(url: str, **body) -> dict:
     request = urllib.request.Request(url, headers={"Authorization": "token secret"})
     if body:
         request.data = json.dumps(body).encode()
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return json.load(answer)
+    for attempt in range(600):  # its address is known before it listens
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return json.load(answer)
+        except urllib.error.URLError:
+            if attempt == 599:
+                raise
+            time.sleep(0.1)
+    raise AssertionError
 
 
 @pytest.mark.slow

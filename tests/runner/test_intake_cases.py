@@ -3,6 +3,7 @@
 Each student here did something that real students do, as public bug reports of graders tell.
 """
 
+import functools
 import gzip
 import json
 import shutil
@@ -18,6 +19,9 @@ from tests.runner.conftest import PS1, RIGHT, ROOT, Classroom
 from tests.runner.lms import zipped
 from utils.grading.course import lateness, releases
 from utils.grading.course.gradebook import Book
+from utils.grading.judge import unsandboxed
+from utils.grading.notebook import extra_files
+from utils.grading.run import check as run_check
 from utils.grading.text_files import decode, read_table
 
 PS2 = "ps2_mnist_inference"
@@ -630,6 +634,24 @@ def test_what_no_points_can_be_given_for_is_explained(odd, student, status, note
     row = odd.rows()[student]
     assert (row["status"], row["needs_manual_grade"]) == (status, "True")
     assert note in row["notes"]
+
+
+@pytest.mark.parametrize(
+    "student",
+    ["utf16", "cp932", "zeros", "fences", "as_text", "document", "printed", "picture", "data"],
+)
+def test_check_reads_it_as_grade_does(odd, student):
+    folder = folder_of(odd, student)
+    found = run_check.run(
+        (folder / f"{PS1}.ipynb").read_bytes(),
+        PS1,
+        extra_files.files_beside(folder),
+        lambda plots: ("none", functools.partial(unsandboxed.judge, plots=plots)),
+    )
+    row = odd.rows()[student]
+    for test in found["tests"]:
+        assert test["points"] == float(row[test["name"]])
+    assert "; ".join(note for note in found["notes"] if "rename" not in note) == row["notes"]
 
 
 def test_a_file_that_needs_no_look_asks_nobody(odd):

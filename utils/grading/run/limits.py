@@ -8,7 +8,7 @@ from typing import Any
 
 from utils.grading.sandbox.supervisor import Limits
 
-DEFAULTS = {field.name: field.default for field in dataclasses.fields(Limits)}
+KINDS = {field.name: field.type for field in dataclasses.fields(Limits)}  # "int" or "float"
 
 
 def limits_of(config: Mapping[str, Any], problem_set: str) -> Limits:
@@ -23,14 +23,14 @@ def limits_of(config: Mapping[str, Any], problem_set: str) -> Limits:
     """
     given = _settings(config)
     own = _plain(given["problem_sets"]).get(problem_set, {}) if "problem_sets" in given else {}
-    values = {name: given[name] for name in DEFAULTS if name in given} | own
+    values = {name: given[name] for name in KINDS if name in given} | own
     for name, value in values.items():
-        if name not in DEFAULTS:
+        if name not in KINDS:
             raise ValueError(
                 f"nbgrader_config.py: {problem_set} has a limit {name!r}, which there is not; "
-                f"there are {', '.join(DEFAULTS)}"
+                f"there are {', '.join(KINDS)}"
             )
-        whole = isinstance(DEFAULTS[name], int)
+        whole = KINDS[name] == "int"
         numbers = int if whole else int | float
         if isinstance(value, bool) or not isinstance(value, numbers) or not value > 0:
             raise ValueError(

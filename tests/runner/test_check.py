@@ -309,6 +309,39 @@ def test_a_submission_of_an_earlier_release_is_not_called_changed(tmp_path):
     assert not any("changed" in note for note in notes)
 
 
+@pytest.mark.parametrize("clone", [True, False])
+def test_work_in_the_folder_of_assignments_itself_is_not_taken_for_the_course(
+    tmp_path, monkeypatch, clone
+):
+    own = tmp_path / "assignments" / PS1 / f"{PS1}.ipynb"
+    own.parent.mkdir(parents=True)
+    shutil.copy(RELEASED, own)
+    if clone:
+        git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run([*git, "init", "-q"], check=True)
+        subprocess.run([*git, "add", "."], check=True)
+        subprocess.run([*git, "commit", "-qm", "Handed out"], check=True)
+    changes = {"softmax": "def softmax(a):\n    return a\n"}
+    if clone:
+        changes["test_softmax_visible"] = "5.0"
+    write(own, RIGHT | changes)
+    monkeypatch.setattr(run_check, "ROOT", tmp_path)
+    monkeypatch.setattr(run_check, "RELEASES", ())
+    found = run_check.run(
+        own.read_bytes(),
+        PS1,
+        {},
+        lambda plots: ("none", functools.partial(unsandboxed.judge, plots=plots)),
+    )
+    assert not any("handed out" in note for note in found["notes"])
+    points = {test["name"]: test["points"] for test in found["tests"]}
+    assert points["test_softmax_visible"] == 0
+    assert points["test_identity_function_visible"] == 1
+    assert any("`test_softmax_visible` was changed" in n for n in found["notes"]) == clone
+    if clone:
+        assert any("0 points for `softmax`" in note for note in found["notes"])
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are looked for in /proc")
 def test_who_ends_check_ends_what_it_runs(tmp_path, monkeypatch):
     path = write(tmp_path / "a.ipynb", RIGHT | {"softmax": "while True:\n    pass\n"})

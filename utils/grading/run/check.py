@@ -13,6 +13,8 @@ import contextlib
 import dataclasses
 import functools
 import json
+import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -21,6 +23,7 @@ from typing import Any
 from utils.grading.judge import grade_notebook, unsandboxed
 from utils.grading.judge.fork_server import NURSERY, PLOTS_NURSERY, draws
 from utils.grading.notebook import extra_files, restore
+from utils.grading.notebook.reading import text_of
 from utils.grading.notebook.reasons import error_of, reasons
 from utils.grading.notebook.restore import SourceCell, Unreadable
 from utils.grading.notebook.source_cells import RELEASES_FILE, read_releases
@@ -205,7 +208,7 @@ def problem_set_of(
         if path.stem != path.parent.name:
             continue
         try:
-            released = json.loads(path.read_text(encoding="utf-8-sig"))
+            released = as_handed_out(path)
             cells, hashes = restore.cells_of_notebook(released), restore.hashes_of(released)
         except (OSError, ValueError, KeyError, TypeError):
             continue
@@ -220,6 +223,31 @@ def problem_set_of(
             "set, such as ps1_output_layer.ipynb"
         )
     return best[1:]
+
+
+def as_handed_out(path: Path) -> dict[str, Any]:
+    """Return a notebook of `assignments/` as it was before a student worked in it.
+
+    Git knows its text, if this folder is a clone. Elsewhere the cells that students have written
+    are left empty: what was handed out there is not known.
+    """
+    here = json.loads(path.read_text(encoding="utf-8-sig"))
+    if not any(map(_is_written, here["cells"])):
+        return here
+    with contextlib.suppress(OSError, ValueError, subprocess.SubprocessError):
+        command = ["git", "-C", str(path.parent), "show", f"HEAD:./{path.name}"]
+        said = subprocess.run(command, capture_output=True, timeout=10, stdin=subprocess.DEVNULL)
+        here = json.loads(said.stdout) if not said.returncode else here
+    for cell in here["cells"]:
+        if _is_written(cell):
+            cell["source"] = ""
+    return here
+
+
+def _is_written(cell: Mapping[str, Any]) -> bool:
+    """Return whether a cell for students no longer holds what nbgrader puts there."""
+    marks = cell["metadata"].get("nbgrader") or {}
+    return bool(marks.get("solution")) and not re.search("YOUR (CODE|ANSWER) HERE", text_of(cell))
 
 
 def with_hidden_tests(problem_set: str, released: list[SourceCell]) -> list[SourceCell]:

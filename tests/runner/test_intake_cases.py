@@ -540,7 +540,10 @@ def odd(new_classroom, client) -> Classroom:
         "zip_called_ipynb": {usual: zipped({usual: right})},
         "gzip_called_ipynb": {usual: gzip.compress(right)},
         "only_checkpoint": {f".ipynb_checkpoints/{PS1}-checkpoint.ipynb": right},
-        "no_metadata": {"final.ipynb": changed(right, without_metadata)},
+        "no_metadata": {
+            usual: changed(right, without_metadata),
+            f"{PS1} (1).ipynb": (room.root / "assignments" / PS1 / usual).read_bytes(),
+        },
         "fences": {usual: changed(right, in_fences)},
         "as_text": {usual: changed(right, as_text)},
         "git": {usual: text.replace('"cells"', '\n<<<<<<< HEAD\n"cells"', 1).encode()},
@@ -580,16 +583,11 @@ def without_tests(cells: list[dict]) -> None:
 @pytest.mark.parametrize(
     ("student", "note"),
     [
-        ("utf16", ""),
-        ("utf16_without_mark", ""),
-        ("utf32", ""),
-        ("cp1252", ""),
-        ("cp932", ""),
         ("zeros", ""),
         ("zip_called_ipynb", f"the notebook that was graded is {PS1}.ipynb/{PS1}.ipynb"),
         ("gzip_called_ipynb", f"the notebook that was graded is {PS1}.ipynb/{PS1}.ipynb"),
         ("only_checkpoint", "the notebook that was graded is .ipynb_checkpoints/"),
-        ("no_metadata", "the notebook that was graded is final.ipynb"),
+        ("no_metadata", f"{PS1}.ipynb was graded, for it has the most answers (2)"),
         ("fences", "cell `softmax` was a markdown cell"),
         ("as_text", "a markdown cell defines `softmax`; it was run as code"),
         ("loose", f"it lies beside the folder {PS1}"),
@@ -625,6 +623,15 @@ def test_a_written_answer_elsewhere_is_shown_to_a_person(odd, student, note):
 @pytest.mark.parametrize(
     ("student", "status", "note"),
     [
+        (
+            "utf16",
+            "unreadable",
+            "it is not text in UTF-8, but in UTF-16, so no notebook: save",
+        ),
+        ("utf16_without_mark", "unreadable", "it is not text in UTF-8, but in UTF-16"),
+        ("utf32", "unreadable", "it is not text in UTF-8, but in UTF-32"),
+        ("cp1252", "unreadable", "it is not text in UTF-8, so no notebook: save it in UTF-8"),
+        ("cp932", "unreadable", "it is not text in UTF-8, so no notebook: save it in UTF-8"),
         ("git", "unreadable", "it holds the marks of a merge that git could not finish"),
         ("web_page", "unreadable", "it is a web page, not a notebook"),
         ("other_set", "graded", f"{PS1}.ipynb has the cells of another problem set"),
@@ -638,7 +645,7 @@ def test_what_no_points_can_be_given_for_is_explained(odd, student, status, note
 
 @pytest.mark.parametrize(
     "student",
-    ["utf16", "cp932", "zeros", "fences", "as_text", "document", "printed", "picture", "data"],
+    ["zeros", "fences", "as_text", "document", "printed", "picture", "data"],
 )
 def test_check_reads_it_as_grade_does(odd, student):
     folder = folder_of(odd, student)

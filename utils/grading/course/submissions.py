@@ -132,7 +132,7 @@ class Chooser:
         ids = {cell.grade_id for cell in cells if cell.grade or cell.solution or cell.task}
         self.ids = ids - set(others) or ids
         self.foreign = set(others) - ids - {None, ""}
-        # Where the grade ids are lost, the long texts of test cells tell.
+        # Where a notebook of the right name has lost its grade ids, long texts of test cells tell.
         self.telling = [cell for cell in cells if cell.is_test and len(cell.source) >= LONG]
         self.asked = {
             cell.grade_id: asked
@@ -259,7 +259,8 @@ class Chooser:
         except Unreadable:
             return []
         texts: dict[str, str] = {}
-        named = restore.named(cells, self.telling)
+        usual = name == f"{self.problem_set}.ipynb"
+        named = restore.named(cells, self.telling if usual else ())
         if len(self.ids & {name_of_cell for name_of_cell, _ in named}) < self.least:
             return []
         for name_of_cell, cell in named:

@@ -18,7 +18,6 @@ from utils.grading.text_files import without_piles
 
 Cell = dict[str, Any]
 
-OTHER_ENCODINGS = ("cp1252", "cp932")  # after UTF-8, UTF-16 and UTF-32: of Windows
 MAX_FILE = 64 << 20  # bytes of a submitted notebook
 MAX_CELLS = 2000
 MAX_SOURCE = 1 << 20  # characters of a cell
@@ -102,32 +101,32 @@ def read(data: bytes) -> dict[str, Any]:
 
 
 def _parse(data: bytes) -> Any:
-    """Return what JSON says, in UTF-8 or in the encodings in which editors save it by mistake.
+    """Return what JSON says.
 
     Raises:
-        Unreadable: it is not JSON.
+        Unreadable: it is not JSON in UTF-8.
     """
-    reason: Exception | None = None
-    for encoding in (json.detect_encoding(data), *OTHER_ENCODINGS):
-        try:
-            # a copy over a network may end in bytes that are 0
-            return json.loads(data.decode(encoding).lstrip("\ufeff").rstrip("\0 \r\n\t"))
-        except UnicodeDecodeError as error:
-            reason = reason or error
-        except (ValueError, RecursionError) as error:
-            reason = error
-            break
-    start = data[:4096].lstrip(b"\xef\xbb\xbf \r\n\t").lower()
-    if start.startswith((b"<!doctype", b"<html")):
+    encoding = json.detect_encoding(data)
+    if not encoding.startswith("utf-8"):
+        found = encoding[:6].upper()
+        raise Unreadable(
+            f"it is not text in UTF-8, but in {found}, so no notebook: save it in UTF-8"
+        )
+    try:
+        # a copy over a network may end in bytes that are 0
+        return json.loads(data.decode("utf-8-sig").rstrip("\0 \r\n\t"))
+    except UnicodeDecodeError:
+        raise Unreadable("it is not text in UTF-8, so no notebook: save it in UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        reason = str(error)[:100]
+    if data[:4096].lstrip(b"\xef\xbb\xbf \r\n\t").lower().startswith((b"<!doctype", b"<html")):
         raise Unreadable("it is a web page, not a notebook: download the notebook itself")
     if re.search(rb"^(<<<<<<<|>>>>>>>) ", data, re.MULTILINE):
         raise Unreadable(
             "it holds the marks of a merge that git could not finish (<<<<<<<): choose one of the "
             "two versions at each, or hand in an earlier one"
         )
-    if isinstance(reason, UnicodeDecodeError):
-        raise Unreadable("it is not text, so no notebook")
-    raise Unreadable(f"it is not valid JSON, so no notebook ({str(reason)[:100]})") from None
+    raise Unreadable(f"it is not valid JSON, so no notebook ({reason})")
 
 
 def new_notebook(cells: list[Cell]) -> dict[str, Any]:

@@ -5,8 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
+from utils.commands import lab
 from utils.grading.notebook import extra_files
 
 
@@ -74,3 +77,84 @@ def test_the_courses_modules_are_found_where_they_are_installed(tmp_path, module
         capture_output=True, encoding="utf-8", cwd=tmp_path, check=True, timeout=120,
     )  # fmt: skip
     assert str(tmp_path) not in said.stdout
+
+
+# In a kernel of the student's own ---------------------------------------------------------------
+
+
+@pytest.fixture
+def environment(tmp_path, monkeypatch) -> dict[str, str]:
+    """An environment whose kernels have what `lab` writes, as variables for a process."""
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
+    lab.let_the_course_win()
+    written = tmp_path / "venv" / "etc" / "ipython" / "ipython_config.py"
+    ipython = tmp_path / "ipython" / "profile_default"
+    ipython.mkdir(parents=True)
+    (ipython / "ipython_config.py").write_bytes(written.read_bytes())
+    return {**os.environ, "IPYTHONDIR": str(tmp_path / "ipython")}
+
+
+def run_in_kernel(folder: Path, variables: dict[str, str], *cells: str) -> list[str]:
+    """Run cells as Jupyter does in a notebook in this folder; return what each shows."""
+    notebook = new_notebook(cells=[new_code_cell(source) for source in cells])
+    nbformat.write(notebook, folder / "a.ipynb")
+    command = [sys.executable, "-m", "nbconvert", "--to=notebook", "--execute", "--allow-errors"]
+    subprocess.run(
+        [*command, "--output=out.ipynb", "a.ipynb"],
+        cwd=folder, env=variables, check=True, timeout=240, capture_output=True,
+    )  # fmt: skip
+    shown = []
+    for cell in nbformat.read(folder / "out.ipynb", as_version=4).cells:
+        outputs = (o.get("text") or o.get("evalue") or o.data["text/plain"] for o in cell.outputs)
+        shown.append("\n".join(outputs))
+    return shown
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_the_courses_modules_win_in_the_students_own_kernel(tmp_path, environment, kind):
+    folder = tmp_path / "work"
+    folder.mkdir()
+    if kind == "file":
+        (folder / "utils.py").write_text("MINE = True\n")
+        (folder / "numpy.py").write_text("raise RuntimeError('mine')\n")
+    else:
+        (folder / "utils").mkdir()
+        (folder / "utils" / "__init__.py").write_text("MINE = True\n")
+    (folder / "helper.py").write_text("x = 42\n")
+    first, second, third = run_in_kernel(
+        folder,
+        environment,
+        "from utils import checks\nimport numpy as np\nprint(checks.Task, np.pi)",
+        "import utils\nprint(utils.__file__)",
+        "import helper\nprint(helper.x)",
+    )
+    assert "class 'utils.checks.Task'> 3.14" in first
+    assert f"your {kind} `utils" in first
+    assert "hides behind the course's module of that name: rename it" in first
+    assert str(folder) not in second
+    assert "Note" not in second
+    assert third.strip() == "42"  # other modules of the student's are imported as ever
+
+
+@pytest.mark.slow
+def test_nothing_is_said_where_nothing_is_in_the_way(tmp_path, environment):
+    folder = tmp_path / "work"
+    folder.mkdir()
+    (folder / "helper.py").write_text("x = 42\n")
+    assert run_in_kernel(folder, environment, "import helper; print(helper.x)") == ["42\n"]
+
+
+def test_somebodys_own_configuration_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    config = tmp_path / "etc" / "ipython" / "ipython_config.py"
+    config.parent.mkdir(parents=True)
+    config.write_text("# mine\n")
+    lab.let_the_course_win()
+    assert config.read_text() == "# mine\n"
+    config.unlink()
+    lab.let_the_course_win()
+    written = config.read_text()
+    config.write_text(written.replace(str(lab.ROOT), "/where/it/was"))
+    lab.let_the_course_win()  # the course has moved
+    assert config.read_text() == written

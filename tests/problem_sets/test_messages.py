@@ -642,10 +642,11 @@ def _look(mistake: Mistake, notebook) -> None:
 def _only_needed(notebook, mistake: Mistake):
     """Leave figures and the other tasks' tests out of a notebook, in place."""
     tests = cells_of(mistake.task)
+    idle = {*IDLE} - ({"images"} if "trained" in mistake.source else set())
     notebook.cells = [
         cell
         for i, cell in graded_cells(notebook).items()
-        if i not in IDLE and (not is_grade(cell) or i in tests)
+        if i not in idle and (not is_grade(cell) or i in tests)
     ]
     return notebook
 

@@ -4,6 +4,7 @@ import ast
 import functools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from traitlets.config import Config
 
 from tests.runner.conftest import PS1, RIGHT, ROOT, START
 from tests.runner.test_interruption import gone, survivors
@@ -22,6 +24,8 @@ from utils.grading.notebook.reading import text_hash
 from utils.grading.notebook.source_cells import RELEASES_FILE, read_releases
 from utils.grading.run import check as run_check
 from utils.grading.run import self_study
+from utils.grading.run.limits import is_unsafe, limits_of
+from utils.grading.sandbox.supervisor import Limits
 
 SANDBOX = sys.platform == "linux"
 RELEASED = ROOT / "assignments" / PS1 / f"{PS1}.ipynb"
@@ -305,6 +309,39 @@ def test_a_submission_of_an_earlier_release_is_not_called_changed(tmp_path):
     assert not any("changed" in note for note in notes)
 
 
+@pytest.mark.parametrize("clone", [True, False])
+def test_work_in_the_folder_of_assignments_itself_is_not_taken_for_the_course(
+    tmp_path, monkeypatch, clone
+):
+    own = tmp_path / "assignments" / PS1 / f"{PS1}.ipynb"
+    own.parent.mkdir(parents=True)
+    shutil.copy(RELEASED, own)
+    if clone:
+        git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run([*git, "init", "-q"], check=True)
+        subprocess.run([*git, "add", "."], check=True)
+        subprocess.run([*git, "commit", "-qm", "Handed out"], check=True)
+    changes = {"softmax": "def softmax(a):\n    return a\n"}
+    if clone:
+        changes["test_softmax_visible"] = "5.0"
+    write(own, RIGHT | changes)
+    monkeypatch.setattr(run_check, "ROOT", tmp_path)
+    monkeypatch.setattr(run_check, "RELEASES", ())
+    found = run_check.run(
+        own.read_bytes(),
+        PS1,
+        {},
+        lambda plots: ("none", functools.partial(unsandboxed.judge, plots=plots)),
+    )
+    assert not any("handed out" in note for note in found["notes"])
+    points = {test["name"]: test["points"] for test in found["tests"]}
+    assert points["test_softmax_visible"] == 0
+    assert points["test_identity_function_visible"] == 1
+    assert any("`test_softmax_visible` was changed" in n for n in found["notes"]) == clone
+    if clone:
+        assert any("0 points for `softmax`" in note for note in found["notes"])
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are looked for in /proc")
 def test_who_ends_check_ends_what_it_runs(tmp_path, monkeypatch):
     path = write(tmp_path / "a.ipynb", RIGHT | {"softmax": "while True:\n    pass\n"})
@@ -426,3 +463,30 @@ def test_a_damaged_progress_file_is_as_none(tmp_path, monkeypatch, content):
     monkeypatch.setattr(self_study, "ROOT", tmp_path)
     own = tmp_path / "assignments" / PS1 / f"{PS1}.ipynb"
     assert self_study.progress(own).startswith("0 of 1")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"memory": "1G"}, "the limit memory of ps1 is '1G'; it has to be a whole number above 0"),
+        ({"memory": 1e9}, "a whole number above 0"),
+        ({"cell_seconds": 0}, "a number above 0"),
+        ({"cell_seconds": True}, "a number above 0"),
+        ({"problem_sets": {"ps1": {"seconds": 3}}}, "a limit 'seconds', which there is not"),
+    ],
+)
+def test_a_limit_that_is_none_gets_a_sentence(settings, said):
+    with pytest.raises(ValueError, match=f"^nbgrader_config.py: .*{re.escape(said)}"):
+        limits_of(Config({"JudgedExecute": settings}), "ps1")
+
+
+def test_limits_are_those_of_the_problem_set_then_the_courses_then_ours():
+    config = Config()
+    assert limits_of(config, "ps1") == Limits()
+    config.JudgedExecute.call_seconds = 2
+    config.JudgedExecute.problem_sets.update({"ps1": {"cell_seconds": 60}})  # kept for later
+    assert limits_of(config, "ps1") == Limits(call_seconds=2, cell_seconds=60)
+    assert limits_of(config, "ps2") == Limits(call_seconds=2)
+    assert not is_unsafe(config)
+    config.JudgedExecute.unsafe = True
+    assert is_unsafe(config)

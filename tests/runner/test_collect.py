@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import io
+import json
 import stat
 import tarfile
 import unicodedata
@@ -56,6 +57,14 @@ def linking(target: str = "/etc/passwd") -> bytes:
     return data.getvalue()
 
 
+def of_method(content: bytes, method: int) -> bytes:
+    """Return a zip file whose one member says that it is compressed by some method."""
+    changed = bytearray(content)
+    place = content.index(b"PK\x01\x02")
+    changed[8:10] = changed[place + 10 : place + 12] = method.to_bytes(2, "little")
+    return bytes(changed)
+
+
 NOTEBOOK = zipped({f"ps1/{PS1}.ipynb": b"{}" * 5000})
 BAD = {  # a name, its content, and what the summary says of it
     "truncated": ("ps1.zip", NOTEBOOK[: len(NOTEBOOK) // 2], "is damaged"),
@@ -67,6 +76,7 @@ BAD = {  # a name, its content, and what the summary says of it
     "member": ("ps1.zip", damaged(NOTEBOOK), "is damaged"),
     "tar": ("ps1.tar.gz", tarred({"a": b"1" * 9000})[:60], "is damaged"),
     "short tar": ("ps1.tar.gz", b"\x1f\x8b\x08\x00", "is damaged"),
+    "Deflate64": ("ps1.zip", of_method(NOTEBOOK, 9), "is compressed in a way that cannot be read"),
     "text": ("ps1.zip", b"I could not upload it, sorry", "is not an archive"),
     "no files": ("ps1.zip", zipped({}), "holds no files"),
     "folders only": ("ps1.zip", zipped({"ps1/": b""}), "holds no files"),
@@ -133,6 +143,16 @@ def test_an_archive_that_can_be_unpacked_is(new_classroom, kind):
     assert {path.read_bytes() for path in notebooks} == {b"NOTEBOOK"}
     if kind == "compressed data":
         assert (folder / "train-images.gz").read_bytes() == GOOD[kind]["train-images.gz"]
+
+
+def test_gzip_data_are_a_notebook_by_how_they_begin(tmp_path):
+    (tmp_path / "ps1.gz").write_bytes(gzip.compress(b'\n{"cells": []}'))
+    (tmp_path / "images.gz").write_bytes(gzip.compress(b"\0\0\x08\x03{"))
+    assert archives.is_archive(tmp_path / "ps1.gz")
+    assert not archives.is_archive(tmp_path / "images.gz")
+    (path,) = archives.unpack(tmp_path / "ps1.gz", tmp_path / "there", Budget()).files
+    assert path.name == "ps1.ipynb"
+    assert json.loads(path.read_bytes()) == {"cells": []}
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")

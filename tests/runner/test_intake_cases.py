@@ -3,6 +3,8 @@
 Each student here did something that real students do, as public bug reports of graders tell.
 """
 
+import functools
+import gzip
 import json
 import shutil
 import subprocess
@@ -13,12 +15,16 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from tests.runner.conftest import PS1, RIGHT, Classroom
+from tests.runner.conftest import PS1, RIGHT, ROOT, Classroom
 from tests.runner.lms import zipped
 from utils.grading.course import lateness, releases
 from utils.grading.course.gradebook import Book
+from utils.grading.judge import unsandboxed
+from utils.grading.notebook import extra_files
+from utils.grading.run import check as run_check
 from utils.grading.text_files import decode, read_table
 
+PS2 = "ps2_mnist_inference"
 pytestmark = pytest.mark.filterwarnings("ignore")  # Dask's and SQLAlchemy's own affairs
 
 
@@ -475,3 +481,186 @@ def test_nbgraders_own_autograde_chooses_the_same_notebook(lost):
             if "notebook" in note:
                 assert f"{name}: {note}" in run.stderr
     assert f"there is no notebook of {PS1}, but a PDF (ps1.pdf)" in run.stderr
+
+
+# Whatever editors, systems and students make of a file ------------------------------------------
+
+
+def changed(content: bytes, change) -> bytes:
+    """Return a notebook whose cells, as JSON has them, have been changed in place."""
+    found = json.loads(content)
+    change(found["cells"])
+    return json.dumps(found).encode()
+
+
+def cell_of(cells: list[dict], name: str) -> dict:
+    return next(c for c in cells if c["metadata"].get("nbgrader", {}).get("grade_id") == name)
+
+
+def text_cell(source: str) -> dict:
+    return {"cell_type": "markdown", "metadata": {}, "source": source}
+
+
+def code_cell(source: str) -> dict:
+    return text_cell(source) | {"cell_type": "code", "outputs": [], "execution_count": None}
+
+
+def without_metadata(cells: list[dict]) -> None:
+    for cell in cells:
+        cell["metadata"] = None
+
+
+def in_fences(cells: list[dict]) -> None:
+    cell = cell_of(cells, "softmax")
+    source = "".join(cell["source"])
+    cell |= {"cell_type": "markdown", "source": f"```python\n{source}\n```"}
+
+
+def as_text(cells: list[dict]) -> None:
+    cell_of(cells, "softmax").update(cell_type="markdown", metadata={})
+
+
+@pytest.fixture(scope="module")
+def odd(new_classroom, client) -> Classroom:
+    """A class whose right notebooks have been through editors, networks and archives."""
+    room = new_classroom()
+    for name in ("solutions", "assignments"):  # a second problem set
+        shutil.copytree(ROOT / name / PS2, room.root / name / PS2)
+    usual = f"{PS1}.ipynb"
+    text = json.dumps(json.loads(notebook(room)))  # in ASCII
+    right = text.encode()
+    other = (room.root / "assignments" / PS2 / f"{PS2}.ipynb").read_bytes()
+    for student, files in {
+        "utf16": {usual: text.encode("utf-16")},
+        "utf16_without_mark": {usual: text.encode("utf-16-le")},
+        "utf32": {usual: text.encode("utf-32")},
+        "cp1252": {usual: text.replace('"cells"', '"ä": 1, "cells"', 1).encode("cp1252")},
+        "cp932": {usual: text.replace('"cells"', '"日": 1, "cells"', 1).encode("cp932")},
+        "zeros": {usual: right + bytes(512)},
+        "zip_called_ipynb": {usual: zipped({usual: right})},
+        "gzip_called_ipynb": {usual: gzip.compress(right)},
+        "only_checkpoint": {f".ipynb_checkpoints/{PS1}-checkpoint.ipynb": right},
+        "no_metadata": {
+            usual: changed(right, without_metadata),
+            f"{PS1} (1).ipynb": (room.root / "assignments" / PS1 / usual).read_bytes(),
+        },
+        "fences": {usual: changed(right, in_fences)},
+        "as_text": {usual: changed(right, as_text)},
+        "git": {usual: text.replace('"cells"', '\n<<<<<<< HEAD\n"cells"', 1).encode()},
+        "web_page": {usual: b"\xef\xbb\xbf\n<!DOCTYPE html><html></html>"},
+        "other_set": {usual: other},
+        "document": {usual: right, "Task 3.docx": b"PK\x03\x04"},
+        "photo": {usual: right, "scans/IMG_1.HEIC": b"ftypheic"},
+        "data": {usual: right, "numbers.csv": b"1,2", "mine.py": b"x = 1"},
+        "picture": {
+            usual: changed(right, lambda cells: cells.append(text_cell("![](a.png)"))),
+            "a.png": b"",
+        },
+        "printed": {
+            usual: changed(right, lambda cells: cells.append(code_cell('print("a. is wrong")')))
+        },
+        "draft": {usual: right, "draft.ipynb": changed(right, without_tests)},
+    }.items():
+        for name, content in files.items():
+            path = folder_of(room, student) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    loose = room.course.submitted / "loose" / usual
+    loose.parent.mkdir()
+    loose.write_bytes(right)
+    capitals = room.course.submitted / "capitals" / PS1.upper() / usual
+    capitals.parent.mkdir(parents=True)
+    capitals.write_bytes(right)
+    grade_all(room, client)
+    return room
+
+
+def without_tests(cells: list[dict]) -> None:
+    """Leave a draft: the student's functions, and nothing that tells a problem set."""
+    cells[:] = [code_cell("".join(cell_of(cells, name)["source"])) for name in RIGHT]
+
+
+@pytest.mark.parametrize(
+    ("student", "note"),
+    [
+        ("zeros", ""),
+        ("zip_called_ipynb", f"the notebook that was graded is {PS1}.ipynb/{PS1}.ipynb"),
+        ("gzip_called_ipynb", f"the notebook that was graded is {PS1}.ipynb/{PS1}.ipynb"),
+        ("only_checkpoint", "the notebook that was graded is .ipynb_checkpoints/"),
+        ("no_metadata", f"{PS1}.ipynb was graded, for it has the most answers (2)"),
+        ("fences", "cell `softmax` was a markdown cell"),
+        ("as_text", "a markdown cell defines `softmax`; it was run as code"),
+        ("loose", f"it lies beside the folder {PS1}"),
+        ("capitals", f"it lies in a folder {PS1.upper()}"),
+        ("draft", ""),
+        ("data", ""),
+        ("picture", "cell `written_answer` holds no answer; text in further cells"),
+    ],
+)
+def test_right_work_has_its_points_whatever_became_of_the_file(odd, student, note):
+    row = odd.rows()[student]
+    assert (row["status"], row["score"]) == ("graded", "14"), row["notes"]
+    assert note in row["notes"]
+    assert bool(note) == bool(row["notes"])
+    assert "no longer there" not in row["notes"]
+
+
+@pytest.mark.parametrize(
+    ("student", "note"),
+    [
+        ("document", "cell `written_answer` holds no answer; it may be in a file beside the"),
+        ("photo", "it may be in a file beside the notebook: scans/IMG_1.HEIC"),
+        ("printed", "cell `written_answer` holds no answer; text in further cells is shown there"),
+    ],
+)
+def test_a_written_answer_elsewhere_is_shown_to_a_person(odd, student, note):
+    row = odd.rows()[student]
+    assert row["needs_manual_grade"] == "True"
+    assert note in row["notes"]
+    assert "No response." not in odd.feedback(student)
+
+
+@pytest.mark.parametrize(
+    ("student", "status", "note"),
+    [
+        (
+            "utf16",
+            "unreadable",
+            "it is not text in UTF-8, but in UTF-16, so no notebook: save",
+        ),
+        ("utf16_without_mark", "unreadable", "it is not text in UTF-8, but in UTF-16"),
+        ("utf32", "unreadable", "it is not text in UTF-8, but in UTF-32"),
+        ("cp1252", "unreadable", "it is not text in UTF-8, so no notebook: save it in UTF-8"),
+        ("cp932", "unreadable", "it is not text in UTF-8, so no notebook: save it in UTF-8"),
+        ("git", "unreadable", "it holds the marks of a merge that git could not finish"),
+        ("web_page", "unreadable", "it is a web page, not a notebook"),
+        ("other_set", "graded", f"{PS1}.ipynb has the cells of another problem set"),
+    ],
+)
+def test_what_no_points_can_be_given_for_is_explained(odd, student, status, note):
+    row = odd.rows()[student]
+    assert (row["status"], row["needs_manual_grade"]) == (status, "True")
+    assert note in row["notes"]
+
+
+@pytest.mark.parametrize(
+    "student",
+    ["zeros", "fences", "as_text", "document", "printed", "picture", "data"],
+)
+def test_check_reads_it_as_grade_does(odd, student):
+    folder = folder_of(odd, student)
+    found = run_check.run(
+        (folder / f"{PS1}.ipynb").read_bytes(),
+        PS1,
+        extra_files.files_beside(folder),
+        lambda plots: ("none", functools.partial(unsandboxed.judge, plots=plots)),
+    )
+    row = odd.rows()[student]
+    for test in found["tests"]:
+        assert test["points"] == float(row[test["name"]])
+    assert "; ".join(note for note in found["notes"] if "rename" not in note) == row["notes"]
+
+
+def test_a_file_that_needs_no_look_asks_nobody(odd):
+    assert odd.rows()["data"]["needs_manual_grade"] == "False"
+    assert odd.rows()["draft"]["needs_manual_grade"] == "False"

@@ -34,7 +34,7 @@ from utils.grading.course.settings import Course
 from utils.grading.course.submissions import Chooser, HandedIn
 from utils.grading.judge.grade_notebook import fence, run_notebook, show_notes
 from utils.grading.notebook import restore
-from utils.grading.notebook.extra_files import files_beside, in_a_folder, notes_on
+from utils.grading.notebook.extra_files import documents, files_beside, in_a_folder, notes_on
 from utils.grading.notebook.reasons import reasons
 from utils.grading.notebook.restore import SourceCell, Unreadable
 from utils.grading.reports import cell_outputs
@@ -166,13 +166,14 @@ class RestoreCells(NbGraderPreprocessor):
         names = resources["nbgrader"]
         course = _course(names)
         directory = CourseDirectory(config=self.config)
+        found = resources.get(HANDED_IN)
         nb, notes = restore.restore(
             nb,
             course,
             releases.texts(directory, names["assignment"]),
             releases.known(directory, names["assignment"]),
+            documents(found.files if found else ()),
         )
-        found = resources.get(HANDED_IN)
         notes = [*(found.notes if found else ()), *notes]
         for note in notes:
             self.log.warning("%s", clean(f"{names['student']}: {note}"))

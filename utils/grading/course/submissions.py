@@ -13,20 +13,33 @@ import re
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from utils.grading.course import archives
 from utils.grading.course.archives import RUBBISH, BadArchive, Budget
 from utils.grading.course.lateness import TIMESTAMP
 from utils.grading.course.releases import known
 from utils.grading.course.settings import Course, writable
+from utils.grading.notebook import restore
 from utils.grading.notebook.extra_files import files_beside
-from utils.grading.notebook.reading import MAX_FILE, Unreadable, read, read_file, text_hash, text_of
+from utils.grading.notebook.reading import (
+    MAX_FILE,
+    Unreadable,
+    grade_id,
+    read,
+    read_file,
+    text_hash,
+    text_of,
+)
 from utils.grading.notebook.record import read_json
-from utils.grading.notebook.restore import SourceCell
-from utils.grading.text_files import some
+from utils.grading.notebook.source import bound_names
+from utils.grading.notebook.source_cells import SourceCell
+from utils.grading.text_files import same, some
 
 SECRET = "submission_secret.txt"  # of nbgrader's exchange
+LONG = 200  # characters of a text that no other problem set has by chance
 MAX_SEEN = 2000  # files of a folder that are looked at
 KINDS = {
     ".ipynb": "a notebook without this problem set's cells",
@@ -118,6 +131,14 @@ class Chooser:
         self.problem_set, self.cells = problem_set, cells
         ids = {cell.grade_id for cell in cells if cell.grade or cell.solution or cell.task}
         self.ids = ids - set(others) or ids
+        self.foreign = set(others) - ids - {None, ""}
+        # Where a notebook of the right name has lost its grade ids, long texts of test cells tell.
+        self.telling = [cell for cell in cells if cell.is_test and len(cell.source) >= LONG]
+        self.asked = {
+            cell.grade_id: asked
+            for cell in cells
+            if cell.solution and cell.cell_type == "code" and (asked := bound_names(cell.source))
+        }
         self.least = min(2, len(self.ids))  # one name, such as "answer", may be another set's, too
         self.stubs = {
             cell.grade_id: {text_hash(cell.source), *(one.get(cell.grade_id) for one in releases)}
@@ -137,18 +158,35 @@ class Chooser:
 
     def look(self, folder: Path) -> HandedIn:
         """Return what is in a student's folder; a folder that is not there holds nothing."""
+        found = self._look(folder)
+        if found.content and self.foreign:
+            with contextlib.suppress(Unreadable):
+                ids = {grade_id(cell) for cell in read(found.content)["cells"]}
+                if len(ids & self.foreign) > len(ids & self.ids):
+                    said = f"{found.name} has the cells of another problem set"
+                    found.notes.append(f"{said}: ask for the notebook of {self.problem_set}")
+                    found.ask = True
+        return found
+
+    def _look(self, folder: Path) -> HandedIn:
         usual = folder / f"{self.problem_set}.ipynb"
         if folder.is_symlink():
             return HandedIn(usual.name, unreadable="its folder is a link to another folder")
         if not folder.is_dir():
-            return HandedIn()
+            return self._look_elsewhere(folder)
         others = (path for path in _seen(folder) if path != usual)
-        if os.path.lexists(usual) and not any(map(_may_hold_notebook, others)):
+        packed = usual.is_file() and not usual.is_symlink() and _is_packed(usual)
+        if os.path.lexists(usual) and not packed and not any(map(_may_hold_notebook, others)):
             return self._take(usual.name, usual, folder)
         with tempfile.TemporaryDirectory(prefix="unpacked-") as place:
             found, problems = self._candidates(folder, Path(place))
             if not found and os.path.lexists(usual):
                 return self._take(usual.name, usual, folder)
+            if not found:  # JupyterLab's own copy may be all that is left
+                left = folder / ".ipynb_checkpoints"
+                for path in sorted(left.glob("*.ipynb")) if not left.is_symlink() else ():
+                    if not path.is_symlink():
+                        found += self._candidate(path.relative_to(folder).as_posix(), path)
             if not found:
                 return HandedIn(missing=_what_is_there(folder, problems))
             best = max(found, key=self._rank)
@@ -158,6 +196,28 @@ class Chooser:
             result = self._take(best.name, best.path, best.path.parent)
         result.notes, result.ask = self._explain(best, found)
         return result
+
+    def _look_elsewhere(self, folder: Path) -> HandedIn:
+        """Return what a student has put beside the problem set's folder, which is not there."""
+        with contextlib.suppress(OSError):
+            entries = sorted(folder.parent.iterdir())
+            for entry in entries:
+                if same(entry.name) == same(folder.name) and entry.is_dir():
+                    found = self.look(entry) if entry.name != folder.name else HandedIn()
+                    if found.name:
+                        found.name = f"{entry.name}/{found.name}"
+                        found.notes.append(f"it lies in a folder {entry.name}")
+                    return found
+            loose = [e for e in entries if e.is_file() and not e.is_symlink()]
+            found = [one for path in loose for one in self._candidate(writable(path.name), path)]
+            if found:
+                best = max(found, key=self._rank)
+                result = self._take(best.name, best.path, folder.parent / folder.name)
+                result.notes, result.ask = self._explain(best, found)
+                where = f"it lies beside the folder {self.problem_set}, which is not there"
+                result.notes.insert(0, f"the notebook that was graded is {best.name}: {where}")
+                return result
+        return HandedIn()
 
     def _take(self, name: str, path: Path, beside: Path) -> HandedIn:
         result = HandedIn(name, files=files_beside(beside))
@@ -172,7 +232,7 @@ class Chooser:
         found, problems, budget = [], [], Budget()
         for number, path in enumerate(_seen(folder)):
             name = writable(path.relative_to(folder).as_posix())
-            if not archives.is_archive(path):
+            if not archives.is_archive(path) and not _is_packed(path):
                 found += self._candidate(name, path)
                 continue
             target = place / str(number)
@@ -199,18 +259,24 @@ class Chooser:
         except Unreadable:
             return []
         texts: dict[str, str] = {}
-        for cell in cells:
-            grade_id = cell["metadata"].get("nbgrader", {}).get("grade_id", "")
-            if grade_id:
-                texts[grade_id] = texts.get(grade_id, "") + text_of(cell)
-        if len(self.ids & texts.keys()) < self.least:
+        usual = name == f"{self.problem_set}.ipynb"
+        named = restore.named(cells, self.telling if usual else ())
+        if len(self.ids & {name_of_cell for name_of_cell, _ in named}) < self.least:
             return []
+        for name_of_cell, cell in named:
+            if task := name_of_cell or self._task_of(cell):
+                texts[task] = texts.get(task, "") + text_of(cell)
         answers = {
-            grade_id: texts[grade_id]
-            for grade_id, stubs in self.stubs.items()
-            if texts.get(grade_id, "").strip() and text_hash(texts[grade_id]) not in stubs
+            task: texts[task]
+            for task, stubs in self.stubs.items()
+            if texts.get(task, "").strip() and text_hash(texts[task]) not in stubs
         }
         return [Candidate(name, path, answers, [text_of(cell) for cell in cells])]
+
+    def _task_of(self, cell: Mapping[str, Any]) -> str:
+        """Return the task that a cell without a grade id defines the names of, "" for none."""
+        names = bound_names(text_of(cell)) if cell["cell_type"] == "code" else None
+        return next((task for task, asked in self.asked.items() if asked <= (names or set())), "")
 
     def _rank(self, one: Candidate) -> tuple:
         """Return what makes a notebook count: the most answers, then the latest name."""
@@ -269,6 +335,16 @@ def _may_hold_notebook(path: Path) -> bool:
     return archives.is_archive(path) or is_notebook(path)
 
 
+def _is_packed(path: Path) -> bool:
+    """Return whether a file that is called a notebook is an archive."""
+    if path.suffix.casefold() != ".ipynb":
+        return False
+    try:
+        return archives.kind_of(path) not in ("", "tar")
+    except OSError:
+        return False
+
+
 def is_notebook(path: Path) -> bool:
     """Return whether a file is a notebook or an archive of one, by its name or its content."""
     if path.suffix.casefold() == ".ipynb":
@@ -289,6 +365,9 @@ def is_notebook(path: Path) -> bool:
 def _what_is_there(folder: Path, problems: Iterable[str]) -> str:
     names = [path.relative_to(folder).as_posix() for path in _seen(folder)]
     names += sorted(f"{entry.name}, a link" for entry in folder.iterdir() if entry.is_symlink())
+    if not names:  # what editors and systems leave behind is not nothing, either
+        files = (p for p in folder.rglob("*") if p.is_file() and p.name not in (TIMESTAMP, SECRET))
+        names = sorted(path.relative_to(folder).as_posix() for path in islice(files, MAX_SEEN))
     if not names:
         return ""
     return "; ".join([kinds(names), *list(problems)[:3]])

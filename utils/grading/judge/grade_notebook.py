@@ -66,6 +66,7 @@ def grade_notebook(
     unsafe: bool = False,
     released: Collection[str] | None = None,
     releases: Sequence[Mapping[str, str]] = (),
+    documents: Collection[str] = (),
 ) -> tuple[NotebookNode | None, Outcome]:
     """Grade a submission.
 
@@ -76,7 +77,7 @@ def grade_notebook(
         files: what lies beside the notebook, the problem set's and the student's: names and
             contents, see `extra_files`.
         unsafe: run it even if nothing fences it in.
-        released, releases: see `restore.put_in_order`.
+        released, releases, documents: see `restore.put_in_order`.
     Returns:
         The executed notebook, None if the file is unreadable; and what became of it.
     Raises:
@@ -90,7 +91,7 @@ def grade_notebook(
         return None, Outcome(
             "unreadable", [f"the notebook cannot be read: {error}"], max_score=total
         )
-    notebook, notes = restore.restore(notebook, course, released, releases)
+    notebook, notes = restore.restore(notebook, course, released, releases, documents)
     with in_a_folder(files or {}) as folder:
         outcome = run_notebook(notebook, Order(limits or Limits(), fence(unsafe), folder))
     outcome.repaired = bool(notes)

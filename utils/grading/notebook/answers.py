@@ -12,6 +12,7 @@ from utils.grading.notebook.source import MAX_PARSED
 from utils.grading.notebook.source_cells import SourceCell
 
 MAX_ANSWERS = 20  # further cells that are shown as a written answer
+BESIDE = "*Nothing was written here. These files lie beside the notebook:*"
 ELSEWHERE = "*Found in a further cell of the notebook:*"  # stands above such an answer
 
 
@@ -20,6 +21,7 @@ def show_answers(
     known: Mapping[str, SourceCell],
     released: Collection[str],
     notes: list[str],
+    documents: Collection[str] = (),
 ) -> None:
     """Let whoever grades a written answer see the text that stands in further cells.
 
@@ -32,6 +34,7 @@ def show_answers(
         known: the course's cells by grade id.
         released: see `put_in_order`.
         notes: what was done is added.
+        documents: names of files beside the notebook that may hold an answer.
     """
     places = [
         index
@@ -59,8 +62,8 @@ def show_answers(
             if not free:
                 continue
             place = min(free, key=lambda other: abs(other - place))
+        taken.add(place)
         cell = cells[place]
-        name = grade_id(cell)
         text = "\n\n".join(one["source"].strip() for one in further[:MAX_ANSWERS])[:MAX_SOURCE]
         cell["source"] = f"{cell['source'].rstrip()}\n\n{ELSEWHERE}\n\n{text}"
         attachments: dict[str, Any] = dict(cell.get("attachments", {}))
@@ -68,9 +71,21 @@ def show_answers(
             attachments |= one.get("attachments", {})
         if attachments:
             cell["attachments"] = attachments
-        note = f"cell `{name}` holds no answer; text in further cells is shown there to the grader"
-        if note not in notes:
-            notes.append(note)
+        _note(cell, "text in further cells is shown there to the grader", notes)
+    shown = "".join(cell["source"] for cell in cells if cell["cell_type"] == "markdown")
+    names = [name for name in documents if name.rpartition("/")[2] not in shown][:MAX_ANSWERS]
+    for place in places:
+        if names and place not in taken:
+            listed = "".join(f"- `{name.replace('`', '')}`\n" for name in names)
+            cell = cells[place]
+            cell["source"] = f"{cell['source'].rstrip()}\n\n{BESIDE}\n\n{listed}"
+            _note(cell, f"it may be in a file beside the notebook: {', '.join(names[:4])}", notes)
+
+
+def _note(cell: Cell, what: str, notes: list[str]) -> None:
+    note = f"cell `{grade_id(cell)}` holds no answer; {what}"
+    if note not in notes:
+        notes.append(note)
 
 
 def _is_blank(cell: Cell, known: Mapping[str, SourceCell], released: Collection[str]) -> bool:
@@ -96,6 +111,14 @@ def _is_text(cell: Cell) -> bool:
             source,
             re.MULTILINE,
         )
-    return all(isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant) for s in body) and (
-        bool(body) or "YOUR CODE HERE" not in source
-    )
+    return all(map(_only_says, body)) and (bool(body) or "YOUR CODE HERE" not in source)
+
+
+def _only_says(statement: ast.stmt) -> bool:
+    """Return whether a statement is a constant, or prints some."""
+    match statement:
+        case ast.Expr(ast.Constant()):
+            return True
+        case ast.Expr(ast.Call(ast.Name("print"), [_, *_] as words)):
+            return all(isinstance(word, ast.Constant) for word in words)
+    return False

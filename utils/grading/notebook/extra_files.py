@@ -22,6 +22,10 @@ from utils.system import ROOT
 MAX_FILES, MAX_BYTES, MAX_DEPTH = 50, 32 << 20, 5  # of all files; folders in each other
 MAX_LOOKED_AT = 2000  # entries of folders
 SKIPPED = ("timestamp.txt", "submission_secret.txt")  # of nbgrader's exchange
+DOCUMENTS = (
+    ".pdf", ".doc", ".docx", ".odt", ".rtf", ".pages", ".tex", ".txt", ".md", ".html", ".htm",
+    ".png", ".jpg", ".jpeg", ".heic", ".webp", ".tif", ".tiff",
+)  # fmt: skip
 SKIPPED_FOLDERS = ("__pycache__", "feedback")
 
 # What the course itself imports: a file of the same name beside a notebook is not imported.
@@ -92,6 +96,11 @@ def in_a_folder(files: Mapping[str, bytes]) -> Iterator[str]:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(content)
         yield folder
+
+
+def documents(files: Iterable[str]) -> list[str]:
+    """Return those of a student's files that may hold a written answer."""
+    return [name for name in files if name.casefold().endswith(DOCUMENTS)]
 
 
 def notes_on(files: Iterable[str]) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -79,12 +80,7 @@ def read(data: bytes) -> dict[str, Any]:
         raise Unreadable(_too_large(len(data)))
     if not data.strip():
         raise Unreadable("the file is empty")
-    try:
-        found = json.loads(data.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise Unreadable("it is not text in UTF-8, so no notebook") from None
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"it is not valid JSON, so no notebook ({str(error)[:100]})") from None
+    found = _parse(data)
     if not isinstance(found, dict):
         raise Unreadable("it is JSON, but no notebook")
     cells = found.get("cells")
@@ -102,6 +98,35 @@ def read(data: bytes) -> dict[str, Any]:
             "read; put data into a file beside the notebook"
         )
     return new_notebook(ours)
+
+
+def _parse(data: bytes) -> Any:
+    """Return what JSON says.
+
+    Raises:
+        Unreadable: it is not JSON in UTF-8.
+    """
+    encoding = json.detect_encoding(data)
+    if not encoding.startswith("utf-8"):
+        found = encoding[:6].upper()
+        raise Unreadable(
+            f"it is not text in UTF-8, but in {found}, so no notebook: save it in UTF-8"
+        )
+    try:
+        # a copy over a network may end in bytes that are 0
+        return json.loads(data.decode("utf-8-sig").rstrip("\0 \r\n\t"))
+    except UnicodeDecodeError:
+        raise Unreadable("it is not text in UTF-8, so no notebook: save it in UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        reason = str(error)[:100]
+    if data[:4096].lstrip(b"\xef\xbb\xbf \r\n\t").lower().startswith((b"<!doctype", b"<html")):
+        raise Unreadable("it is a web page, not a notebook: download the notebook itself")
+    if re.search(rb"^(<<<<<<<|>>>>>>>) ", data, re.MULTILINE):
+        raise Unreadable(
+            "it holds the marks of a merge that git could not finish (<<<<<<<): choose one of the "
+            "two versions at each, or hand in an earlier one"
+        )
+    raise Unreadable(f"it is not valid JSON, so no notebook ({reason})")
 
 
 def new_notebook(cells: list[Cell]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ plain dicts: nbformat takes longer to import than a notebook to grade.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,9 @@ __all__ = [
 ]  # fmt: skip
 
 
+_FENCE = re.compile(r"```[ \t]*\w*[ \t]*\n(.*?)\n?```", re.DOTALL)
+
+
 def read_notebook(data: bytes) -> NotebookNode:
     """Return a submitted notebook, rebuilt from nothing but its cells' texts and grade ids.
 
@@ -65,15 +69,16 @@ def restore(
     course: Sequence[SourceCell],
     released: Collection[str] | None = None,
     releases: Sequence[Mapping[str, str]] = (),
+    documents: Collection[str] = (),
 ) -> tuple[NotebookNode, list[str]]:
     """Return a submitted notebook in order, and a note on each thing that was wrong.
 
     Args:
         submitted: as `read_notebook` or nbformat gives it; it is left alone.
         course: the course's cells, in order.
-        released, releases: see `put_in_order`.
+        released, releases, documents: see `put_in_order`.
     """
-    notebook, notes = put_in_order(submitted, course, released, releases)
+    notebook, notes = put_in_order(submitted, course, released, releases, documents)
     return as_nodes(notebook), notes
 
 
@@ -82,6 +87,7 @@ def put_in_order(
     course: Sequence[SourceCell],
     released: Collection[str] | None = None,
     releases: Sequence[Mapping[str, str]] = (),
+    documents: Collection[str] = (),
 ) -> tuple[dict[str, Any], list[str]]:
     """Return what `restore` does, in plain dicts.
 
@@ -93,10 +99,12 @@ def put_in_order(
             holds nobody's answer. None: nobody knows, so no further cell counts as an answer.
         releases: what was handed out before, see `releases.known`: a cell that the submission's
             release did not have was not deleted.
+        documents: names of files beside the notebook that may hold a written answer, see
+            `extra_files.documents`.
     """
     known = {cell.grade_id: cell for cell in course}
     notes: list[str] = []
-    parts = _named(submitted["cells"], course)
+    parts = _as_code(named(submitted["cells"], course), known, notes)
     kept = _one_of_each(parts, known, notes)
 
     before: list[Cell] = []  # cells above the first of the course's
@@ -131,7 +139,7 @@ def put_in_order(
                 notes.append(f"cell `{cell.grade_id}` was deleted; it has been put back")
             cells.append(cell.cell())
     if released is not None:
-        show_answers(cells, known, released, notes)
+        show_answers(cells, known, released, notes, documents)
     _unique_ids(cells)
     return new_notebook(cells), notes
 
@@ -152,7 +160,7 @@ def _likeliest(
     return max(reversed(releases), key=agreement)
 
 
-def _named(cells: Sequence[Cell], course: Sequence[SourceCell]) -> list[tuple[str, Cell]]:
+def named(cells: Sequence[Cell], course: Sequence[SourceCell]) -> list[tuple[str, Cell]]:
     """Return a submission's cells with their grade ids.
 
     Where a cell of the course's has lost its metadata, its text tells which it is.
@@ -169,6 +177,39 @@ def _named(cells: Sequence[Cell], course: Sequence[SourceCell]) -> list[tuple[st
             if found:
                 names[index] = found.pop(0)
     return list(zip(names, cells, strict=True))
+
+
+def _as_code(
+    parts: list[tuple[str, Cell]], known: Mapping[str, SourceCell], notes: list[str]
+) -> list[tuple[str, Cell]]:
+    """Return the cells, those as code that hold what a task asks for in a cell of another kind.
+
+    Such a cell has lost its grade id, or its code stands between Markdown's fences.
+    """
+    there = {name for name, _ in parts}
+    lost = {
+        name: asked
+        for name, cell in known.items()
+        if cell.solution and cell.cell_type == "code" and name not in there
+        if (asked := bound_names(cell.source))
+    }
+    changed = []
+    for name, cell in parts:
+        if cell["cell_type"] == "code":
+            changed.append((name, cell))
+            continue
+        fenced = _FENCE.fullmatch(cell["source"].strip())
+        code = fenced[1] if fenced else cell["source"]
+        course = known.get(name)
+        if course is not None:
+            if fenced and course.solution and course.cell_type == "code":
+                cell = cell | {"source": code}
+        elif any(asked <= (bound_names(code) or frozenset()) for asked in lost.values()):
+            found = ", ".join(f"`{n}`" for n in sorted(bound_names(code) or ()))
+            notes.append(f"a {cell['cell_type']} cell defines {found}; it was run as code")
+            cell = new_cell("code", code, cell.get("id") or "cell")
+        changed.append((name, cell))
+    return changed
 
 
 def _one_of_each(

@@ -13,6 +13,8 @@ import contextlib
 import dataclasses
 import functools
 import json
+import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -21,9 +23,11 @@ from typing import Any
 from utils.grading.judge import grade_notebook, unsandboxed
 from utils.grading.judge.fork_server import NURSERY, PLOTS_NURSERY, draws
 from utils.grading.notebook import extra_files, restore
+from utils.grading.notebook.reading import text_of
 from utils.grading.notebook.reasons import error_of, reasons
 from utils.grading.notebook.restore import SourceCell, Unreadable
 from utils.grading.notebook.source_cells import RELEASES_FILE, read_releases
+from utils.grading.run.limits import limits_of
 from utils.grading.run.self_study import solution_path
 from utils.grading.sandbox.supervisor import Limits, Order
 from utils.system import CONFIG, ROOT, load_config
@@ -120,8 +124,13 @@ def run(
         course = with_hidden_tests(name, course)
     earlier = [one for path in RELEASES for one in read_releases(path, name)]
     released = released.union(*(one.values() for one in earlier))
-    notebook, notes = restore.put_in_order(found, course, released, earlier)
-    allowed = dataclasses.replace(limits_of(name), **limits or {})
+    notebook, notes = restore.put_in_order(
+        found, course, released, earlier, extra_files.documents(files)
+    )
+    allowed = Limits()
+    if (ROOT / CONFIG).is_file():  # else the package alone is installed
+        allowed = limits_of(load_config(ROOT), name)
+    allowed = dataclasses.replace(allowed, **limits or {})
     fence, judge = start(any(draws(c) for c in notebook["cells"] if c["cell_type"] == "code"))
     with extra_files.in_a_folder(files) as folder:
         order = Order(allowed, fence, folder, figures="none")  # nobody would see them
@@ -200,7 +209,7 @@ def problem_set_of(
         if path.stem != path.parent.name:
             continue
         try:
-            released = json.loads(path.read_text(encoding="utf-8-sig"))
+            released = as_handed_out(path)
             cells, hashes = restore.cells_of_notebook(released), restore.hashes_of(released)
         except (OSError, ValueError, KeyError, TypeError):
             continue
@@ -217,6 +226,31 @@ def problem_set_of(
     return best[1:]
 
 
+def as_handed_out(path: Path) -> dict[str, Any]:
+    """Return a notebook of `assignments/` as it was before a student worked in it.
+
+    Git knows its text, if this folder is a clone. Elsewhere the cells that students have written
+    are left empty: what was handed out there is not known.
+    """
+    here = json.loads(path.read_text(encoding="utf-8-sig"))
+    if not any(map(_is_written, here["cells"])):
+        return here
+    with contextlib.suppress(OSError, ValueError, subprocess.SubprocessError):
+        command = ["git", "-C", str(path.parent), "show", f"HEAD:./{path.name}"]
+        said = subprocess.run(command, capture_output=True, timeout=10, stdin=subprocess.DEVNULL)
+        here = json.loads(said.stdout) if not said.returncode else here
+    for cell in here["cells"]:
+        if _is_written(cell):
+            cell["source"] = ""
+    return here
+
+
+def _is_written(cell: Mapping[str, Any]) -> bool:
+    """Return whether a cell for students no longer holds what nbgrader puts there."""
+    marks = cell["metadata"].get("nbgrader") or {}
+    return bool(marks.get("solution")) and not re.search("YOUR (CODE|ANSWER) HERE", text_of(cell))
+
+
 def with_hidden_tests(problem_set: str, released: list[SourceCell]) -> list[SourceCell]:
     """Return a problem set's cells with the hidden tests of its solution, if that is here."""
     hidden = {}
@@ -227,13 +261,3 @@ def with_hidden_tests(problem_set: str, released: list[SourceCell]) -> list[Sour
         dataclasses.replace(cell, source=hidden.get(cell.grade_id, cell.source))
         for cell in released
     ]
-
-
-def limits_of(problem_set: str) -> Limits:
-    """Return what a submission may use, by the course's settings."""
-    if not (ROOT / CONFIG).is_file():  # the package alone is installed
-        return Limits()
-    given = load_config(ROOT).JudgedExecute
-    values = {f.name: given[f.name] for f in dataclasses.fields(Limits) if f.name in given}
-    own = given.problem_sets if "problem_sets" in given else {}
-    return Limits(**values | own.get(problem_set, {}))

@@ -31,45 +31,20 @@ from utils.grading.course.lateness import TIMESTAMP
 from utils.grading.course.scores import Marks
 from utils.grading.course.settings import Course, CourseError
 from utils.grading.course.submissions import SECRET, Chooser, HandedIn
-from utils.grading.nbgrader_steps import JudgedExecute
 from utils.grading.notebook.record import RECORD_VERSION, read_record
 from utils.grading.notebook.restore import SourceCell, Unreadable, cells_to_json, read_file
 from utils.grading.reports import feedback, report
 from utils.grading.run import worker
 from utils.grading.run.cluster import LocalWorkers, workers_of
+from utils.grading.run.course_lock import only_one
+from utils.grading.run.limits import is_unsafe, limits_of
+from utils.grading.run.progress import Progress
 from utils.grading.run.worker import Failure, Job, Result, Terms
 from utils.grading.text_files import nearest, plain
-from utils.system import atomic_write, processors, try_lock
+from utils.system import atomic_write, processors
 
 BATCH = 16  # submissions of one transaction
 SECONDS = 1.0  # after which a transaction does not wait to be full
-
-
-@dataclass
-class Progress:
-    """How far a run is.
-
-    Attributes:
-        total: submissions to grade in this run.
-        unchanged: submissions that were graded before and need nothing.
-        graded, unreadable, stopped, need_person: of this run, so far.
-        failures: submissions without an outcome.
-        notes: what else staff should know, one sentence each.
-    """
-
-    total: int = 0
-    unchanged: int = 0
-    graded: int = 0
-    unreadable: int = 0
-    stopped: int = 0
-    need_person: int = 0
-    failures: list[Failure] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def done(self) -> int:
-        """How many submissions of this run have come back."""
-        return self.graded + self.unreadable + len(self.failures)
 
 
 @dataclass
@@ -118,7 +93,10 @@ class Run:
         self.most = {cell.grade_id: cell.points for cell in self.cells if cell.grade or cell.task}
         earlier = releases.known(course.directory, problem_set)
         self.chooser = Chooser.of(course, problem_set, self.cells)
-        settings = JudgedExecute(config=course.config)
+        try:
+            limits = limits_of(course.config, problem_set)
+        except ValueError as error:
+            raise CourseError(str(error)) from None
         lines = lateness.LatePolicy(config=course.config).read_lines(course.extensions)
         self.extensions = lateness.deadlines(lines)
         self.progress.notes += lateness.strays(
@@ -129,9 +107,9 @@ class Run:
         )
         self.terms = Terms(
             self.cells,
-            settings.limits(problem_set),
+            limits,
             {name: path.read_bytes() for name, path in course.data_files(problem_set).items()},
-            unsafe or settings.unsafe,
+            unsafe or is_unsafe(course.config),
             releases.texts(course.directory, problem_set),
             earlier,
         )
@@ -371,22 +349,6 @@ class Run:
         for name in (TIMESTAMP, SECRET):  # `nbgrader release_feedback` wants them beside the page
             with contextlib.suppress(Unreadable):
                 atomic_write(page.with_name(name), read_file(submitted / name))
-
-
-@contextlib.contextmanager
-def only_one(course: Course) -> Iterator[None]:
-    """Hold a course's lock, so that two runs do not write at the same time.
-
-    Raises:
-        CourseError: another run holds it.
-    """
-    course.run_time.mkdir(parents=True, exist_ok=True)
-    with open(course.run_time / ".grading.lock", "w") as lock:
-        if not try_lock(lock):
-            raise CourseError(
-                f"another run is grading in {course.run_time}; wait until it has ended"
-            )
-        yield
 
 
 def grade(

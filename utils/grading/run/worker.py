@@ -27,6 +27,7 @@ from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solut
 
 from utils.grading.course.settings import CourseError
 from utils.grading.judge import grade_notebook
+from utils.grading.notebook.extra_files import documents
 from utils.grading.notebook.record import RECORD, RECORD_VERSION
 from utils.grading.notebook.restore import SourceCell, text_hash
 from utils.grading.reports import feedback
@@ -150,6 +151,7 @@ def grade(terms: Terms, job: Job) -> Result:
             terms.unsafe,
             terms.released,
             terms.releases,
+            documents(job.files),
         )
     outcome.notes[:0] = job.notes
     if notebook is not None and job.notes:

@@ -32,14 +32,12 @@ import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
-import numpy as np
-
 from utils.grading import cgroups, fences, results, sandbox, seccomp, student
 from utils.grading.cells import CellShell, make_shell
 from utils.grading.judge import Judge
 from utils.grading.sandbox import Limits, Order, Supervised, Supervisor
-from utils.grading.stand_ins import ProcessEnded, StudentError
 from utils.grading.source import about
+from utils.grading.stand_ins import ProcessEnded, StudentError
 from utils.grading.submission import Start, Submission
 from utils.mnist import given_folder
 

@@ -28,8 +28,8 @@ SKY, ORANGE, YELLOW, GREY = "#56B4E9", "#E69F00", "#F0E442", "#6E6E6E"
 
 STYLE = Path(__file__).resolve().parent / "data" / "course.mplstyle"
 
-# Which figures are drawn, in the environment: "all" (also if it is not set), "graded" (all but those
-# of `illustrate`), or "none" (where nobody looks at figures).
+# Which figures are drawn, in the environment: "all" (also if it is not set), "graded" (all but
+# those of `illustrate`), or "none" (where nobody looks at figures).
 FIGURES = "COURSE_FIGURES"
 
 _CSS_DPI = 96  # an inch of a web page

@@ -49,7 +49,14 @@ _READY = b"R"
 SHARED = "GRADING_NURSERY"  # names in the environment the socket of a nursery to be forked from
 
 # What most submissions import, apart from NumPy, Matplotlib and IPython.
-PRELOAD = ("numpy.testing", "utils.checks", "utils.mnist", "utils.colours", "utils.weights")
+PRELOAD = (
+    "numpy.testing",
+    "utils.checks",
+    "utils.mnist",
+    "utils.colours",
+    "utils.payoffs",
+    "utils.weights",
+)
 
 
 class NurseryError(RuntimeError):

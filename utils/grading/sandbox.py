@@ -80,7 +80,7 @@ class Order:
         limits: what it may use.
         fence: "namespaces", "landlock" or "none".
         folder: whose files it finds in its working folder, read-only; notebooks and links excepted.
-        figures: which of the course's figures are drawn, see `plots.FIGURES`.
+        figures: which of the course's figures are drawn, see `payoffs.FIGURES`.
     """
 
     limits: Limits

@@ -562,6 +562,8 @@ COLOURS = """
 body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);margin:0}
 a[href]{color:var(--link)}
 """
+# A table of checks has a frame and a colour at its head, which no HTML of a student's can have: see
+# `safe_html.STYLES`.
 STYLE = """
 main{max-width:52rem;margin:0 auto;padding:1rem;overflow-wrap:anywhere}
 section{margin:0 0 1rem}
@@ -580,6 +582,9 @@ math[display=block]{overflow-x:auto;overflow-y:hidden;padding:.2rem 0}
 caption{text-align:left;font-weight:600}
 th,td{text-align:left;vertical-align:top;padding:.2rem .8rem .2rem 0}
 th,td{border-bottom:1px solid var(--line)}
+.checks{border:2px solid #0072b2}
+.checks caption{background:var(--said);padding:.2rem .5rem}
+.checks :is(th,td):first-child{padding-left:.5rem}
 .checks th,.checks td:nth-child(-n+2),.points td:last-child{white-space:nowrap}
 .points td:last-child{text-align:right}
 .points{width:100%}

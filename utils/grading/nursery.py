@@ -275,7 +275,7 @@ test_double()
 """
 
 
-def _practise(shell: CellShell, times: int = 12) -> None:
+def _practise(shell: CellShell, times: int = 6) -> None:
     """Judge a small problem set, both sides in this process.
 
     Python quickens code that has run some times, and keeps that within the code. What is quick here

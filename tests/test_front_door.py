@@ -397,6 +397,24 @@ def test_doctor_finds_a_damaged_data_folder(monkeypatch, capsys, tmp_path):
     assert "NO" in printed
 
 
+@pytest.mark.parametrize(
+    ("mounts", "hidden"),
+    [
+        ("proc /proc proc rw,nosuid,hidepid=invisible 0 0\n", True),
+        ("/dev/sda / ext4 rw 0 0\nproc /proc proc rw,hidepid=2 0 0\n", True),
+        ("proc /proc proc rw,hidepid=2 0 0\nproc /proc proc rw 0 0\n", False),
+        ("proc /proc proc rw,relatime 0 0\nproc /elsewhere proc rw,hidepid=2 0 0\n", False),
+        ("", False),
+    ],
+)
+def test_doctor_says_whether_landlock_alone_hides_the_number_of_processes(mounts, hidden):
+    from utils.commands import doctor
+
+    good, _, said = doctor.other_processes(mounts)
+    assert good == hidden
+    assert "hidepid=2" in said  # how it is, or what to do
+
+
 def test_doctor_is_content_with_this_machine(monkeypatch, capsys):
     from utils.commands import doctor
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from utils import plots
+from utils import payoffs, plots
 
 SENTENCE = "A line rises from one to three & stays <there>."
 
@@ -91,28 +91,39 @@ def test_what_is_no_sentence_is_refused(alt, shown):
     assert shown == []
 
 
-@pytest.mark.parametrize(
-    ("wanted", "show", "drawn"),
-    [
-        ("", plots.illustrate, True),
-        ("all", plots.illustrate, True),
-        ("graded", plots.illustrate, False),
-        ("graded", plots.show, True),
-        ("none", plots.illustrate, False),
-        ("none", plots.show, False),
-    ],
-)
-def test_a_figure_that_nobody_looks_at_is_a_sentence(
-    wanted, show, drawn, shown, monkeypatch, capsys
-):
-    if wanted:
-        monkeypatch.setenv(plots.FIGURES, wanted)
-    show(line(), SENTENCE)
-    assert len(shown) == drawn
-    assert (SENTENCE in capsys.readouterr().out) == (not drawn)
+def test_where_nobody_looks_at_figures_there_is_their_sentence(shown, monkeypatch, capsys):
+    monkeypatch.setenv(payoffs.FIGURES, "none")
+    plots.show(line(), SENTENCE)
+    assert shown == []
+    assert SENTENCE in capsys.readouterr().out
     assert plt.get_fignums() == []
     with pytest.raises(ValueError, match="full sentence"):
-        show(line(), "plot")
+        plots.show(line(), "plot")
+
+
+def _softmax(a):
+    return np.exp(a) / np.exp(a).sum(axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "drawn"), [("", True), ("all", True), ("graded", False), ("none", False)]
+)
+def test_a_payoff_is_drawn_in_the_students_own_notebook(wanted, drawn, shown, monkeypatch, capsys):
+    if wanted:
+        monkeypatch.setenv(payoffs.FIGURES, wanted)
+    payoffs.temperatures(_softmax, np.array([0.0, 1.0, 2.5]))
+    assert len(shown) == drawn
+    assert ("At a low temperature" in capsys.readouterr().out) == (not drawn)
+    assert plt.get_fignums() == []
+
+
+def test_a_payoff_says_which_function_it_needs(shown, capsys):
+    def softmax(a):
+        raise NotImplementedError
+
+    payoffs.temperatures(softmax, np.array([0.0, 1.0]))
+    assert shown == []
+    assert capsys.readouterr().out == "This figure needs your softmax.\n"
 
 
 def test_inside_a_widget_the_figure_has_its_sentence_too():

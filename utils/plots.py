@@ -8,7 +8,6 @@ import base64
 import html
 import io
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,15 +21,13 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+from utils.payoffs import left_out, wanted
+
 # Okabe and Ito's colours by name, for what has a meaning of its own.
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 SKY, ORANGE, YELLOW, GREY = "#56B4E9", "#E69F00", "#F0E442", "#6E6E6E"
 
 STYLE = Path(__file__).resolve().parent / "data" / "course.mplstyle"
-
-# Which figures are drawn, in the environment: "all" (also if it is not set); "graded", all but
-# those of `illustrate`; "none", where nobody looks at figures.
-FIGURES = "COURSE_FIGURES"
 
 _CSS_DPI = 96  # an inch of a web page
 _PALETTE = 64  # colours in a saved picture: smooth edges at a quarter of the bytes
@@ -55,27 +52,10 @@ def show(fig: Figure, alt: str) -> None:
     Raises:
         ValueError: `alt` is not a sentence.
     """
-    _show(fig, alt, drawn=_wanted() != "none")
-
-
-def illustrate(fig: Figure, alt: str) -> None:
-    """Display a figure as `show` does, but leave it out when the notebook is graded.
-
-    For a figure that nobody needs to give points: drawing it would take longer than all else in
-    most submissions. The graded page says what the figure shows, and where to see it.
-    """
-    _show(fig, alt, drawn=_wanted() == "all")
-
-
-def _wanted() -> str:
-    return os.environ.get(FIGURES, "all")
-
-
-def _show(fig: Figure, alt: str, drawn: bool) -> None:
-    if not drawn:
+    if wanted() == "none":
         _check(alt)
         plt.close(fig)
-        print(f"[A figure, drawn when you run this cell in your notebook: {alt}]")
+        print(left_out(alt))
         return
     quickly = png(fig, compress_level=0)  # it is compressed once it has fewer colours
     data = base64.b64encode(_fewer_colours(quickly)).decode()

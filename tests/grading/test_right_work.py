@@ -15,7 +15,7 @@ from utils.grading import nbgrader_steps
 from utils.grading.judge import grade_notebook
 from utils.grading.judge.grade_notebook import Outcome
 from utils.grading.notebook import restore
-from utils.grading.sandbox.supervisor import Limits
+from utils.grading.sandbox.supervisor import Limits, Order
 
 pytestmark = pytest.mark.usefixtures("fence")
 
@@ -209,6 +209,31 @@ def test_an_endless_loop_costs_the_checks_that_meet_it_and_no_others():
     late = [note.partition("no answer within ")[2] for note in outcome.notes]
     waits = [text.partition(":")[0] for text in late if text]
     assert waits == ["3 seconds", "1.5 seconds", "1 second"]  # of the first of its 4 calls, ...
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "while True: pass"),
+        ("later\nwhile True: pass", "later = 1"),  # loops when it runs once more
+        ("import time\ntime.sleep(2.5)", "while True: pass"),  # the first runs again, too
+    ],
+    ids=["a loop", "a loop when all names are there", "a slow cell above the loop"],
+)
+def test_a_cell_that_takes_all_its_time_costs_no_points(before, after):
+    """The time of the hidden tests, which run when all cells have, is kept for them."""
+    notebook = fixture.submission(before=before, after=after)
+    _, outcome = grade(notebook, cell_seconds=8.0, submission_seconds=8.0, call_seconds=2.0)
+    assert outcome.score == 10, outcome.notes
+    assert outcome.stopped
+
+
+@pytest.mark.parametrize("figures", ["graded", "none"])
+def test_a_submission_knows_which_figures_to_draw(figures):
+    cells = [{"kind": "student", "label": "a", "source": "import os\nos.environ['COURSE_FIGURES']"}]
+    order = Order(Limits(), grade_notebook.fence(), figures=figures)
+    result = grade_notebook.nursery_for(cells).judge(cells, order)
+    assert result["cells"]["0"]["outputs"][0]["data"]["text/plain"] == repr(figures)
 
 
 # What a hidden test must not tell -------------------------------------------------------------

@@ -41,7 +41,6 @@ def _few_images():
         patch.setattr(mnist, "load_mnist", few)
         patch.setattr(plots, "digits_figure", lambda images, titles: None)
         patch.setattr(plots, "show", lambda figure, alt: plt.close(figure))
-        patch.setattr(plots, "illustrate", lambda figure, alt: plt.close(figure))
         yield
 
 

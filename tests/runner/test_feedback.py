@@ -433,6 +433,21 @@ def test_a_students_cell_shows_no_table_of_checks():
     assert 'class="checks"' not in page
 
 
+def test_a_students_table_has_not_the_frame_of_a_table_of_checks():
+    table = new_output("display_data", data={MIME: TABLE})
+    ours = filled(new_notebook(cells=[cell("1", table)]))
+    style = ours.partition("</style>")[0]
+    assert re.search(r"^\.checks\{border:", style, re.MULTILINE)
+    assert '<table class="checks">' in ours
+    forged = '<table class="checks" style="border: 2px solid #0072b2; background: #e8f2f9"><tr><td>'
+    output = new_output("display_data", data={"text/html": f"{forged}all of it is right"})
+    page = filled(new_notebook(cells=[cell("1", output, grade=False, solution=True)]))
+    body = page.partition("</style>")[2]
+    assert "all of it is right" in body
+    assert 'class="checks"' not in body
+    assert not re.search(r"style=\"[^\"]*(border|background)", body)
+
+
 # Formulas -----------------------------------------------------------------------------------------
 
 

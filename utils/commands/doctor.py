@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import sys
 from collections.abc import Iterator
 from importlib import metadata
+from pathlib import Path
 
 from packaging.requirements import Requirement
 
@@ -141,6 +143,27 @@ def grading(sandboxes: list[str]) -> Iterator[Finding]:
     yield bool(fence), "sandbox", fence or "none: submissions are not run here unless told --unsafe"
     why = cgroups.why_not() if fence else "no sandbox"
     yield not why, "control groups", why or "they limit what the kernel holds for a submission"
+    if fence == "landlock":
+        yield other_processes(Path("/proc/mounts").read_text(encoding="utf-8", errors="replace"))
     for protection in found:
         what = f"{protection.name} ({protection.feature})"
         yield protection.holds, what, protection.reason
+
+
+def other_processes(mounts: str) -> Finding:
+    """Return whether a submission behind Landlock can tell which processes there are.
+
+    Landlock does not keep it from `os.stat`, so two that run at the same time could tell each other
+    something by how many threads or open files they have.
+
+    Args:
+        mounts: the text of /proc/mounts.
+    """
+    found = re.findall(r"^\S+ /proc proc (\S+)", mounts, re.MULTILINE)
+    if found and re.search(r"\bhidepid=(2|invisible)\b", found[-1]):  # the last one counts
+        return True, "number of other processes", "hidden: /proc is mounted with hidepid=2"
+    return (
+        False,
+        "number of other processes",
+        "a submission can find it out by os.stat; mount /proc with hidepid=2 and grade as root",
+    )

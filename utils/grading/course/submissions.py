@@ -203,11 +203,11 @@ class Chooser:
             entries = sorted(folder.parent.iterdir())
             for entry in entries:
                 if same(entry.name) == same(folder.name) and entry.is_dir():
-                    found = self.look(entry) if entry.name != folder.name else HandedIn()
-                    if found.name:
-                        found.name = f"{entry.name}/{found.name}"
-                        found.notes.append(f"it lies in a folder {entry.name}")
-                    return found
+                    inside = self.look(entry) if entry.name != folder.name else HandedIn()
+                    if inside.name:
+                        inside.name = f"{entry.name}/{inside.name}"
+                        inside.notes.append(f"it lies in a folder {entry.name}")
+                    return inside
             loose = [e for e in entries if e.is_file() and not e.is_symlink()]
             found = [one for path in loose for one in self._candidate(writable(path.name), path)]
             if found:

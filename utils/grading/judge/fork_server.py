@@ -51,7 +51,14 @@ _READY = b"R"
 SHARED = "GRADING_NURSERY"  # names in the environment the socket of a nursery to be forked from
 
 # What most submissions import, apart from NumPy, Matplotlib and IPython.
-PRELOAD = ("numpy.testing", "utils.checks", "utils.mnist", "utils.colours", "utils.weights")
+PRELOAD = (
+    "numpy.testing",
+    "utils.checks",
+    "utils.mnist",
+    "utils.colours",
+    "utils.payoffs",
+    "utils.weights",
+)
 
 
 class NurseryError(RuntimeError):
@@ -270,7 +277,7 @@ test_double()
 """
 
 
-def _practise(shell: CellShell, times: int = 12) -> None:
+def _practise(shell: CellShell, times: int = 6) -> None:
     """Judge a small problem set, both sides in this process.
 
     Python quickens code that has run some times, and keeps that within the code. What is quick here

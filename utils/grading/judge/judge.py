@@ -121,7 +121,7 @@ class Judge:
 
     def _student(self, cell: dict) -> Ran:
         """Run a student's cell; once two thirds of the time are gone, only its definitions."""
-        late = self.submission.seconds_left < self.submission.limits.submission_seconds / 3
+        late = self.submission.seconds_for_cells < 0
         if late:
             self.submission.stop(
                 f"cell {cell['label']}: only its definitions are used, the cells took too long"

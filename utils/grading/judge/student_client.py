@@ -39,6 +39,8 @@ MAX_OUTPUTS = 5000  # of a cell
 MAX_NOTE = 1000  # characters
 HIDDEN_NOTE = "the submission's process ended in a hidden test"  # how and where is not told
 MIN_OVERTIME = 0.02  # seconds; less is not worth while
+FOR_TESTS = 1 / 3  # of the submission's time, which its cells cannot use up
+SPARE = 1 / 4  # of the submission's time: what it gets for running cells again in a new process
 GRACE = 0.5  # seconds in which a process whose time is up may say at which line it was
 
 
@@ -106,6 +108,7 @@ class Submission:
 
     def __post_init__(self) -> None:
         self.ends = time.monotonic() + self.limits.submission_seconds
+        self.spare = self.limits.submission_seconds * SPARE
         self.link: JudgeLink | None = None
         self.keeper: Keeper | None = None
         self.cells: list[list[str]] = []  # run so far: how ("run", "define", "skip"), label, source
@@ -118,6 +121,11 @@ class Submission:
     def seconds_left(self) -> float:
         """How much of its time is left."""
         return self.ends - time.monotonic()
+
+    @property
+    def seconds_for_cells(self) -> float:
+        """How much of its time is left for the student's cells; the rest belongs to the tests."""
+        return self.seconds_left - self.limits.submission_seconds * FOR_TESTS
 
     # Processes ----------------------------------------------------------------------------------
 
@@ -147,8 +155,9 @@ class Submission:
         """Run the cells so far in a fresh process, unseen.
 
         A cell that ends the process, which it did not when it was run first, is cut down to its
-        definitions, and everything starts once more.
+        definitions, and everything starts once more. The time is not the tests', up to a limit.
         """
+        begun = time.monotonic()
         hush, self.hush = self.hush, True
         try:
             for cell in self.cells:
@@ -167,6 +176,9 @@ class Submission:
                     pass  # as it did the first time
         finally:
             self.hush = hush
+            back = min(time.monotonic() - begun, self.spare)
+            self.spare -= back
+            self.ends += back
 
     def _ask(self, seconds: float, verb: str, *args: Any) -> Any:
         """Ask the process, and end it if it takes too long or answers what it must not."""
@@ -363,10 +375,12 @@ class Submission:
             source: its text.
             only_define: run only its imports, functions, classes and constants.
         """
-        how = "define" if only_define else "run"
+        how, seconds = "define" if only_define else "run", self.limits.cell_seconds
         try:
             self.ready()
-            answer = self._ask(self.limits.cell_seconds, how, label, source)
+            if not only_define:
+                seconds = min(seconds, max(self.seconds_for_cells, MIN_OVERTIME))
+            answer = self._ask(seconds, how, label, source)
         except (CallTimeout, ProcessEnded) as error:
             self.cells.append(["define", label, source])
             self.stop(f"cell {label}: {error}; of this cell only the definitions count")
@@ -453,6 +467,7 @@ def clean_outputs(text: str, limit: int) -> list[Output]:
 
 def _seconds(number: float) -> str:
     """Return a number of seconds in words."""
+    number = round(number, 1) or number
     return f"{number:g} second{'' if number == 1 else 's'}"
 
 

@@ -63,6 +63,7 @@ OPEN_ROOMS = (
     "drawing_pad",
     "mnist",
     "mnist_stand_in",
+    "payoffs",
     "plots",
     "quiz",
     "quiz_checks",
@@ -228,13 +229,13 @@ def environment(
         home: its folder.
         mnist: what `MNIST_DIR` is to be.
         cache: the folder of caches, if it is not below `home`.
-        figures: which of the course's figures are drawn, see `plots.FIGURES`.
+        figures: which of the course's figures are drawn, see `payoffs.FIGURES`.
     """
     found = {
         "HOME": home, "USER": "student", "LOGNAME": "student", "LANG": "C.UTF-8", "PATH": "/bin",
         "TMPDIR": f"{home}/tmp", "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
-        "COURSE_FIGURES": figures,  # as utils.plots has it, which takes long to import
+        "COURSE_FIGURES": figures,  # as utils.payoffs has it
     }  # fmt: skip
     more = {"MNIST_DIR": mnist, "XDG_CACHE_HOME": cache}
     return found | {name: value for name, value in more.items() if value}

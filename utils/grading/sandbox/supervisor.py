@@ -49,7 +49,7 @@ class Limits:
         call_seconds: wall time of one call from a test; what has not answered once is given half
             of it the next time, and so on, but at least a second.
         cell_seconds: wall time of one of the student's cells.
-        submission_seconds: wall time of the whole submission.
+        submission_seconds: wall time of the whole submission; the last third is for its tests.
         memory: bytes of one process, and of all together.
         processes: processes and threads at once.
         files: how many files it may make.
@@ -80,7 +80,7 @@ class Order:
         limits: what it may use.
         fence: "namespaces", "landlock" or "none".
         folder: whose files it finds in its working folder, read-only; notebooks and links excepted.
-        figures: which of the course's figures are drawn, see `plots.FIGURES`.
+        figures: which of the course's figures are drawn, see `payoffs.FIGURES`.
     """
 
     limits: Limits

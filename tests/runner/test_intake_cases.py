@@ -645,7 +645,7 @@ def test_what_no_points_can_be_given_for_is_explained(odd, student, status, note
 
 @pytest.mark.parametrize(
     "student",
-    ["zeros", "fences", "as_text", "document", "printed", "picture", "data"],
+    ["zeros", "fences", "as_text", "document", "printed", "data"],
 )
 def test_check_reads_it_as_grade_does(odd, student):
     folder = folder_of(odd, student)

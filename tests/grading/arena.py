@@ -158,14 +158,14 @@ class Arena:
             self.listen(socket.AF_UNIX, str(TOP / "socket")),
             self.listen(socket.AF_UNIX, f"\0{abstract}"),
         ]
-        from utils.grading.judge.fork_server import NURSERY
+        from utils.grading.judge.fork_server import FORK_SERVER
 
-        NURSERY.connect()
+        FORK_SERVER.connect()
         self.names = {
             "course": self.course, "solutions": solutions, "other": other, "gradebook": gradebook,
             "secret": secret, "repository": REPOSITORY, "home": home, "unix": TOP / "socket",
             "abstract": abstract, "victim": self.victim.pid, "arena": os.getpid(),
-            "nursery": NURSERY._process.pid, "port": self.servers[0].getsockname()[1],
+            "fork-server": FORK_SERVER._process.pid, "port": self.servers[0].getsockname()[1],
         }  # fmt: skip
         self.usual = set(os.listdir("/tmp"))
         self.expected = {int(name) for name in os.listdir("/proc") if name.isdigit()}
@@ -243,13 +243,13 @@ def main(fence: str, user: str, wanted: list[str]) -> None:
     import nbformat
 
     from utils.grading.judge import grade_notebook
-    from utils.grading.judge.fork_server import NURSERY
+    from utils.grading.judge.fork_server import FORK_SERVER
     from utils.grading.sandbox.supervisor import Limits
 
-    if why := NURSERY.why_not(fence):
+    if why := FORK_SERVER.why_not(fence):
         print(json.dumps({"skip": why}), flush=True)
         return
-    NURSERY._fences["namespaces"] = "" if fence == "namespaces" else "not in this test"
+    FORK_SERVER._fences["namespaces"] = "" if fence == "namespaces" else "not in this test"
     course = fixture_course.course()
     honest = nbformat.writes(fixture_course.submission()).encode()
     before = arena.state()

@@ -6,7 +6,7 @@ PART is "bytes" (messages built field by field, in sequences that share a heap),
 messages with changed bytes) or "judge" (a fake submission answers a real judge with changed
 messages while checks run). The examples are the same each time unless "random" is given. It prints
 how many messages were read, refused and answered. A message that takes very long, a crash, any
-exception but `WireError` and any byte that was never written end it with an exit status other than
+exception but `CodecError` and any byte that was never written end it with an exit status other than
 0.
 """
 
@@ -32,8 +32,8 @@ from utils import checks
 from utils.grading.judge.student_client import Start, Submission
 from utils.grading.remote import codec
 from utils.grading.remote import codec_format as form
-from utils.grading.remote.codec import CannotCross, WireError
-from utils.grading.remote.connection import SharedHeap
+from utils.grading.remote.codec import CannotCross, CodecError
+from utils.grading.remote.connection import PeerObjects
 from utils.grading.remote.proxies import StudentError
 from utils.grading.sandbox.supervisor import Limits
 
@@ -44,7 +44,7 @@ SEEN: Counter[str] = Counter()
 # Heaps that have something in common -----------------------------------------------------------
 
 
-class Heap(SharedHeap):
+class SharedObjects(PeerObjects):
     """A heap whose side hands over any object by a description."""
 
     def make(self, number, description):
@@ -53,13 +53,13 @@ class Heap(SharedHeap):
     def describe(self, value):
         return (type(value).__name__, ("__call__",))
 
-    def stand_in_number(self, value):
+    def proxy_number(self, value):
         return getattr(value, "number", None)
 
 
 def shared_heap(first):
     """A heap that has something of every kind in common with its peer, and the peer's."""
-    heap, peer = Heap(first), Heap(1 - first)
+    heap, peer = SharedObjects(first), SharedObjects(1 - first)
     mine = [np.arange(6.0).reshape(2, 3), [1, 2], {"a": 1}, {1}, bytearray(b"ab"), print]
     if first == 0:
         mine.append(np.random.default_rng(1))
@@ -209,7 +209,7 @@ class Writer:
         parts = (("state", (("state", numbers[0]), ("inc", numbers[1]))),)
         parts += (("has_uint32", numbers[2]), ("uinteger", numbers[3]))
         out = bytearray()
-        codec.Encoder(Heap(0)).value(out, ("os" if self.rarely() else "PCG64", parts), 1)
+        codec.Encoder(SharedObjects(0)).value(out, ("os" if self.rarely() else "PCG64", parts), 1)
         return bytes(out)
 
     def content(self, kind, known):
@@ -319,7 +319,7 @@ def read(data, heap):
     faulthandler.dump_traceback_later(HANGS, exit=True)
     try:
         value = codec.unpack(data, heap)[0]
-    except WireError:
+    except CodecError:
         SEEN["refused"] += 1
         return False
     finally:
@@ -413,7 +413,7 @@ def fuzz_mutated(examples):
 # A judge with a hostile submission --------------------------------------------------------------
 
 
-class FakeHeap(Heap):
+class FakeHeap(SharedObjects):
     def describe(self, value):
         return ("function", "function", "softmax", ("__call__",))
 
@@ -441,7 +441,7 @@ def answer_all(sock, spoilings):
     def softmax():
         """What the submission defines."""
 
-    with contextlib.suppress(OSError, WireError, struct.error, IndexError), sock:
+    with contextlib.suppress(OSError, CodecError, struct.error, IndexError), sock:
         while True:
             head = sock.recv(8, socket.MSG_WAITALL)
             size = struct.unpack("<Q", head)[0]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from utils.grading.judge.fork_server import NURSERY, start_process
+from utils.grading.judge.fork_server import FORK_SERVER, start_process
 from utils.grading.judge.student_client import Submission
 from utils.grading.sandbox import supervisor
 from utils.grading.sandbox.supervisor import Limits, Order
@@ -17,9 +17,9 @@ def fence() -> str:
     """The fence that stands on this machine."""
     if not supervisor.LINUX:
         pytest.skip("submissions are graded on Linux")
-    found = NURSERY.fence()
+    found = FORK_SERVER.fence()
     if not found:
-        pytest.skip(f"no fence stands here: {NURSERY.why_not('namespaces')}")
+        pytest.skip(f"no fence stands here: {FORK_SERVER.why_not('namespaces')}")
     return found
 
 
@@ -30,7 +30,7 @@ def start(fence: str) -> Iterator[Callable[..., Submission]]:
 
     def begin(*cells: str, **limits: Any) -> Submission:
         order = Order(Limits(**limits), fence)
-        submission = Submission(lambda: start_process(NURSERY.connect(), order), order.limits)
+        submission = Submission(lambda: start_process(FORK_SERVER.connect(), order), order.limits)
         begun.append(submission)
         for number, source in enumerate(cells):
             submission.run(f"work{number or ''}", source)
@@ -56,7 +56,7 @@ def work(start: Callable[..., Submission]) -> Callable[..., SimpleNamespace]:
 def module_work(fence: str) -> Iterator[Callable[..., SimpleNamespace]]:
     """As `work`, for a whole file."""
     order = Order(Limits(), fence)
-    submission = Submission(lambda: start_process(NURSERY.connect(), order), order.limits)
+    submission = Submission(lambda: start_process(FORK_SERVER.connect(), order), order.limits)
 
     def run(source: str) -> SimpleNamespace:
         submission.run("work", source)

@@ -281,7 +281,7 @@ os.register_at_fork(before=lambda: os._exit(0))
     Case("the link's own code", DOUBLE, answers={"softmax": WRONG}, stopped=None, before="""
 import gc, types
 for thing in gc.get_objects():
-    if isinstance(thing, type) and thing.__name__ in ("StudentLink", "Link"):
+    if isinstance(thing, type) and thing.__name__ in ("StudentConnection", "Connection"):
         thing.success = lambda self, value: (np.array([0.5, 0.5]), "", ())
         thing.failure = lambda self, error: (4.0, "", ())
 """),
@@ -314,7 +314,7 @@ EXITS = [
          answers=softmax("import os; os.kill(-1, 9)")),
     Case("signals for every process there may be", DOUBLE, stopped=None, answers=softmax("""
 import os, signal
-for process in [*range(2, 3000), @victim@, @nursery@, @arena@]:
+for process in [*range(2, 3000), @victim@, @fork-server@, @arena@]:
     if process != os.getpid():
         for number in (signal.SIGSTOP, signal.SIGTERM, signal.SIGKILL):
             try: os.kill(process, number)
@@ -398,7 +398,7 @@ except ChildProcessError: time.sleep(20)
          errors="ProcessEnded|CallTimeout", stopped=None,
          limits={"cell_seconds": 8.0, "memory": 1 << 28}, before="""
 import gc, os, threading, time
-sock = next(x for x in gc.get_objects() if type(x).__name__ == "StudentLink").sock
+sock = next(x for x in gc.get_objects() if type(x).__name__ == "StudentConnection").sock
 def drip():
     while True: sock.send(b"\\0"); time.sleep(0.004)
 def start(depth):
@@ -542,7 +542,7 @@ for number in range(1000):
 """),
     Case("/proc", before="""
 import os
-for process in ("self", "1", "@victim@", "@nursery@", "@arena@", str(os.getppid())):
+for process in ("self", "1", "@victim@", "@fork-server@", "@arena@", str(os.getppid())):
     for name in ("environ", "cmdline", "maps", "mem", "root/etc/shadow", "cwd/gradebook.db"):
         try:
             with open(f"/proc/{process}/{name}", "rb") as file:
@@ -874,7 +874,7 @@ except OSError: pass
 """),
     Case("other processes by their number", before="""
 import ctypes, os, time
-for process in {@victim@, @arena@, @nursery@} - {os.getpid()}:
+for process in {@victim@, @arena@, @fork-server@} - {os.getpid()}:
     for act in (lambda: os.kill(process, 0), lambda: os.getpgid(process),
                 lambda: os.getsid(process), lambda: os.sched_getaffinity(process),
                 lambda: os.sched_getscheduler(process), lambda: os.getpriority(0, process),
@@ -977,7 +977,7 @@ import ctypes, fcntl, os, socket
 libc = ctypes.CDLL(None)
 for number in (101, 310, 311, 321, 425, 434, 438, 424, 304, 272, 308, 165, 41, 49, 50):
     if libc.syscall(number, 0, 0, 0, 0, 0, 0) >= 0: print("GOT-IT", number)
-for process in (1, 2, @victim@, @nursery@, os.getppid() or 1):
+for process in (1, 2, @victim@, @fork-server@, os.getppid() or 1):
     if process != os.getpid():
         for number in (0, 9, 15):
             try: os.kill(process, number); print("GOT-IT", process, number)
@@ -1035,12 +1035,12 @@ while True:
 
 _LINK = """
 import gc, os, struct
-link = next(x for x in gc.get_objects() if type(x).__name__ == "StudentLink")
+link = next(x for x in gc.get_objects() if type(x).__name__ == "StudentConnection")
 sock, wire = link.sock, type(link).__mro__[1].send.__globals__["wire"]
 def raw(data):
     sock.sendall(struct.pack("<Q", len(data)) + data)
 def forge(*message):
-    raw(b"".join(wire.pack(message, link.heap)))
+    raw(b"".join(wire.pack(message, link.shared)))
 """
 
 NO_FORM = [
@@ -1153,7 +1153,7 @@ IMPORTS = [
         "softmax": "from utils.functions import softmax"}),
     Case("importing the reference by other ways", DOUBLE, answers={"softmax": """
 import importlib, importlib.util, sys, glob, os, marshal
-sys.meta_path[:] = [f for f in sys.meta_path if type(f).__name__ != "Masked"]
+sys.meta_path[:] = [f for f in sys.meta_path if type(f).__name__ != "BlockedImports"]
 def softmax(a):
     return np.zeros(np.shape(a))
 for name in ("utils.functions", "utils.layers", "utils.networks", "utils.gradients"):

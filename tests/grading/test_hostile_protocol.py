@@ -21,9 +21,9 @@ HIDDEN_NOTE = "the submission's process ended in a hidden test"
 
 LINK = """
 import gc, os, struct, sys
-link = next(x for x in gc.get_objects() if type(x).__name__ == "StudentLink")
+link = next(x for x in gc.get_objects() if type(x).__name__ == "StudentConnection")
 globals_of = type(link).__mro__[1].send.__globals__
-wire, SharedHeap = globals_of["wire"], globals_of["SharedHeap"]
+wire, PeerObjects = globals_of["wire"], globals_of["PeerObjects"]
 def raw(data):
     link.sock.sendall(struct.pack("<Q", len(data)) + data)
 def text(words):
@@ -72,11 +72,11 @@ CASES = {
         "answer([record(1001, 'a', array('|i1', (2**32, 2**32)))], x(1001))"
     ),
     "the same number for another array": softmax(
-        "number = link.heap.number(a)\n"
+        "number = link.shared.number(a)\n"
         "answer([record(number, 'a', array('<f8', (1,), bytes(8)))], x(number))"
     ),
     "the argument's number for a list": softmax(
-        "answer([record(link.heap.number(a), 'l', bytes(4))], b'N')"
+        "answer([record(link.shared.number(a), 'l', bytes(4))], b'N')"
     ),
     "a number that is the judge's to give": softmax(
         "answer([record(1000, 'l', bytes(4))], x(1000))"
@@ -335,11 +335,11 @@ def test_what_a_test_never_hands_over_is_never_changed(work):
     student = work(
         "kept = []\n"
         "def f(x):\n    kept.append(x)\n    for k in kept:\n        k[...] = -1\n"
-        "    for n, thing in list(link().heap.things.items()):\n"
+        "    for n, thing in list(link().shared.things.items()):\n"
         "        if type(thing.value).__name__ == 'ndarray': thing.value[...] = -1\n"
         "    return kept[0]\n"
         "def link():\n    import gc\n"
-        "    return next(x for x in gc.get_objects() if type(x).__name__ == 'StudentLink')\n"
+        "    return next(x for x in gc.get_objects() if type(x).__name__ == 'StudentConnection')\n"
     )
     base = np.arange(12.0).reshape(3, 4)
     expected = base * 2

@@ -9,11 +9,11 @@ import time
 import pytest
 
 from utils.grading.remote import codec
-from utils.grading.remote.codec import WireError
-from utils.grading.remote.connection import Ended, Link, SharedHeap
+from utils.grading.remote.codec import CodecError
+from utils.grading.remote.connection import Connection, Ended, PeerObjects
 
 
-class Side(Link):
+class Side(Connection):
     """One end; what goes wrong is told by its type's name."""
 
     def failure(self, error):
@@ -26,7 +26,7 @@ class Side(Link):
 @pytest.fixture
 def ends():
     sockets = socket.socketpair()
-    links = [Side(sock, SharedHeap(first)) for first, sock in enumerate(sockets)]
+    links = [Side(sock, PeerObjects(first)) for first, sock in enumerate(sockets)]
     yield links
     for link in links:
         link.close()
@@ -86,17 +86,17 @@ def test_the_watch_is_asked_between_many_short_questions(ends):
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\xff" * 30, bytes(8) + b"?", bytes(8) + b"N", b"".join(codec.pack((), SharedHeap(1)))],
+    [b"", b"\xff" * 30, bytes(8) + b"?", bytes(8) + b"N", b"".join(codec.pack((), PeerObjects(1)))],
 )
 def test_after_a_fault_the_connection_is_of_no_more_use(ends, data):
     link, peer = ends
     link.deadline = time.monotonic() + 50
     send_raw(peer, data)
-    with pytest.raises(WireError) as first:
+    with pytest.raises(CodecError) as first:
         link.receive()
-    send_raw(peer, b"".join(codec.pack(("done", bytes(8), ()), peer.heap)))
+    send_raw(peer, b"".join(codec.pack(("done", bytes(8), ()), peer.shared)))
     for use in (link.receive, lambda: link.send("x", bytes(8), ()), lambda: link.ask("x")):
-        with pytest.raises(WireError) as again:
+        with pytest.raises(CodecError) as again:
             use()
         assert again.value is first.value
 
@@ -105,7 +105,7 @@ def test_a_question_that_cannot_be_answered_at_all_ends_the_connection(ends):
     link, _ = ends
     link.failure = lambda error: (object(),)
     link.verbs["ask"] = object  # which cannot be handed over
-    with pytest.raises(WireError, match="could not be answered"):
+    with pytest.raises(CodecError, match="could not be answered"):
         link.reply("ask", bytes(8), ())
-    with pytest.raises(WireError, match="could not be answered"):
+    with pytest.raises(CodecError, match="could not be answered"):
         link.ask("anything")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.grading.judge.fork_server import SHARED, Nursery
+from utils.grading.judge.fork_server import SHARED, ForkServer
 from utils.grading.sandbox import supervisor
 from utils.grading.sandbox.supervisor import Limits, Order
 
@@ -21,12 +21,12 @@ pytestmark = pytest.mark.skipif(not supervisor.LINUX, reason="submissions are gr
 
 @pytest.fixture
 def new(monkeypatch):
-    """Makes nurseries, as other processes have them, and ends them with the test."""
+    """Makes fork servers, as other processes have them, and ends them with the test."""
     monkeypatch.delenv(SHARED, raising=False)
     made = []
 
     def make():
-        made.append(Nursery(plots=False))
+        made.append(ForkServer(plots=False))
         return made[-1]
 
     yield make
@@ -35,7 +35,7 @@ def new(monkeypatch):
 
 
 def prints(one, fence):
-    """What the notebook shows that this nursery's judge has run."""
+    """What the notebook shows that this fork server's judge has run."""
     return one.judge(CELLS, Order(Limits(), fence))["cells"]["0"]["outputs"][0]["text"]
 
 
@@ -61,7 +61,7 @@ def server(one, fence):
 
 def test_workers_have_theirs_forked_from_one(new, fence, tmp_path, monkeypatch):
     first = new()
-    environment = first.open(str(tmp_path / "nursery"))
+    environment = first.open(str(tmp_path / "fork-server"))
     monkeypatch.setenv(SHARED, environment[SHARED])
     second, third = new(), new()
     assert prints(second, fence) == prints(third, fence) == "2\n"
@@ -77,7 +77,7 @@ def test_all_that_is_forked_ends_with_the_first_and_workers_start_their_own(
     new, fence, tmp_path, monkeypatch
 ):
     first = new()
-    monkeypatch.setenv(SHARED, first.open(str(tmp_path / "nursery"))[SHARED])
+    monkeypatch.setenv(SHARED, first.open(str(tmp_path / "fork-server"))[SHARED])
     second = new()
     assert prints(second, fence) == "2\n"
     (forked,) = children(server(first, fence))
@@ -130,11 +130,11 @@ def test_the_connection_is_warmed_up_and_leaves_no_trace():
     # In a process of its own: making a shell changes `__main__` and what `display` does.
     code = (
         "from utils.grading.judge import fork_server, student_process\n"
-        "calls, call = [], student_process.StudentLink.call\n"
+        "calls, call = [], student_process.StudentConnection.call\n"
         "def counted(link, thing, *rest):\n"
         "    calls.append(getattr(thing, '__name__', ''))\n"
         "    return call(link, thing, *rest)\n"
-        "student_process.StudentLink.call = counted\n"
+        "student_process.StudentConnection.call = counted\n"
         "shell = fork_server.make_shell(plots=False)\n"
         "names = set(shell.user_ns)\n"
         "fork_server._warm_up(shell, plots=False)\n"

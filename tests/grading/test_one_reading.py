@@ -10,7 +10,7 @@ from nbgrader.utils import determine_grade
 
 from tests.problem_sets.grading import read, sources
 from utils.grading.judge import grade_notebook
-from utils.grading.judge.fork_server import nursery_for
+from utils.grading.judge.fork_server import fork_server_for
 from utils.grading.notebook import restore, source
 from utils.grading.notebook.restore import Unreadable
 from utils.grading.run import check
@@ -344,7 +344,7 @@ def both(data: bytes, name: str, fence: str) -> tuple[dict[str, Any], grade_note
     """Return what `check` and what `grade` say of a file."""
 
     def start(plots: bool) -> tuple[str, check.Judging]:
-        return fence, nursery_for([{"source": "plt" if plots else ""}]).judge
+        return fence, fork_server_for([{"source": "plt" if plots else ""}]).judge
 
     checked = check.run(data, "some work", {}, start)
     released = read("assignments", name)

@@ -232,7 +232,7 @@ def test_a_cell_that_takes_all_its_time_costs_no_points(before, after):
 def test_a_submission_knows_which_figures_to_draw(figures):
     cells = [{"kind": "student", "label": "a", "source": "import os\nos.environ['COURSE_FIGURES']"}]
     order = Order(Limits(), grade_notebook.fence(), figures=figures)
-    result = grade_notebook.nursery_for(cells).judge(cells, order)
+    result = grade_notebook.fork_server_for(cells).judge(cells, order)
     assert result["cells"]["0"]["outputs"][0]["data"]["text/plain"] == repr(figures)
 
 
@@ -320,9 +320,9 @@ def test_a_limit_that_is_none_is_refused(value):
 
 def test_without_fences_nothing_is_run_unless_asked(monkeypatch):
     reasons = {"namespaces": "unshare: Operation not permitted", "landlock": "the kernel has none"}
-    monkeypatch.setattr(grade_notebook.NURSERY, "_fences", reasons)
+    monkeypatch.setattr(grade_notebook.FORK_SERVER, "_fences", reasons)
     content = nbformat.writes(fixture.submission()).encode()
-    with pytest.raises(grade_notebook.NotFenced) as refused:
+    with pytest.raises(grade_notebook.NotSandboxed) as refused:
         grade_notebook.grade_notebook(content, fixture.course())
     for words in (*reasons.values(), "doctor", "--unsafe"):
         assert words in str(refused.value)
@@ -332,7 +332,7 @@ def test_without_fences_nothing_is_run_unless_asked(monkeypatch):
 
 def test_elsewhere_the_ways_that_work_are_named(monkeypatch):
     monkeypatch.setattr(grade_notebook.supervisor, "LINUX", False)
-    with pytest.raises(grade_notebook.NotFenced) as refused:
+    with pytest.raises(grade_notebook.NotSandboxed) as refused:
         grade_notebook.fence(unsafe=True)
     for words in ("Linux machine", "Windows Subsystem for Linux", "container"):
         assert words in str(refused.value)
@@ -343,7 +343,7 @@ def test_the_rooms_can_be_imported_where_there_is_no_resource_module():
         "import sys\nsys.modules['resource'] = sys.modules['fcntl'] = None\n"
         "from utils.grading.judge import grade_notebook\n"
         "grade_notebook.supervisor.LINUX = False\n"
-        "try: grade_notebook.fence()\nexcept grade_notebook.NotFenced as error: print(error)"
+        "try: grade_notebook.fence()\nexcept grade_notebook.NotSandboxed as error: print(error)"
     )
     said = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120

@@ -11,7 +11,7 @@ from collections import deque
 
 import pytest
 
-from utils.grading.judge.fork_server import NURSERY, Nursery
+from utils.grading.judge.fork_server import FORK_SERVER, ForkServer
 from utils.grading.sandbox import cgroups, seccomp, supervisor
 from utils.grading.sandbox.supervisor import Limits, Order, Process, Supervised
 
@@ -61,12 +61,12 @@ def one_processor():
 
 
 def test_busy_neighbours_cost_a_slow_function_no_points(fence, one_processor, monkeypatch):
-    monkeypatch.delenv("GRADING_NURSERY", raising=False)
+    monkeypatch.delenv("GRADING_FORK_SERVER", raising=False)
     neighbours = [
         subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
         for _ in range(5)
     ]
-    nursery = Nursery(plots=False)
+    nursery = ForkServer(plots=False)
     test = "assert burn(0.25) == 0.25\nassert burn(0.25) == 0.25\n2.0"
     try:
         assert _judge(nursery, fence, BURN, test, call_seconds=1.0) == (2.0, False)
@@ -84,7 +84,7 @@ def test_who_has_a_processor_has_no_more_time(fence, call):
         "        threading.Thread(target=spin, daemon=True).start()\n    spin()\n"
         f"def spin():\n    while True: pass\ndef late():\n    {call}"
     )
-    _, stopped = _judge(NURSERY, fence, source, "late()", call_seconds=0.5)
+    _, stopped = _judge(FORK_SERVER, fence, source, "late()", call_seconds=0.5)
     assert stopped
 
 
@@ -112,7 +112,7 @@ def supervised(fence):
 
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
-        socket.send_fds(NURSERY.connect(), [b"S"], [theirs.fileno()])
+        socket.send_fds(FORK_SERVER.connect(), [b"S"], [theirs.fileno()])
     ours.send(json.dumps(dataclasses.asdict(Order(Limits(), fence))).encode())
     with ours:
         yield Supervised(ours)
@@ -143,7 +143,7 @@ def test_who_does_not_read_the_answers_is_not_waited_for(supervised):
         while True:
             supervised.commands.send(supervisor.WAITED + bytes(8))
             time.sleep(0.0002)
-    assert _answers(NURSERY)
+    assert _answers(FORK_SERVER)
 
 
 def _answers(nursery):
@@ -254,8 +254,8 @@ def test_a_group_that_somebody_has_removed_costs_nothing():
 
 
 def test_a_fork_server_that_is_killed_leaves_no_process(fence, monkeypatch):
-    monkeypatch.delenv("GRADING_NURSERY", raising=False)
-    nursery = Nursery(plots=False)
+    monkeypatch.delenv("GRADING_FORK_SERVER", raising=False)
+    nursery = ForkServer(plots=False)
     assert _answers(nursery)
     os.kill(nursery._process.pid, signal.SIGKILL)
     nursery._process.wait()

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from utils.grading.remote import codec, codec_arrays, codec_decode, codec_encode
-from utils.grading.remote.codec import CannotCross, WireError, pack, unpack
+from utils.grading.remote.codec import CannotCross, CodecError, pack, unpack
 from utils.grading.remote.codec_arrays import generator_state as generator_parts
-from utils.grading.remote.connection import SharedHeap
+from utils.grading.remote.connection import PeerObjects
 
 
 class Thing:
@@ -22,7 +22,7 @@ class Thing:
         self.number, self.description = number, description
 
 
-class Heap(SharedHeap):
+class SharedObjects(PeerObjects):
     """A heap whose side hands over any object by a description."""
 
     def make(self, number, description):
@@ -31,7 +31,7 @@ class Heap(SharedHeap):
     def describe(self, value):
         return (type(value).__name__, ("__call__",))
 
-    def stand_in_number(self, value):
+    def proxy_number(self, value):
         return value.number if isinstance(value, Thing) else None
 
 
@@ -99,7 +99,7 @@ values = st.recursive(
 @given(values)
 def test_what_goes_in_comes_out_in_both_directions(value):
     for first in (0, 1):
-        near, far = Heap(first), Heap(1 - first)
+        near, far = SharedObjects(first), SharedObjects(1 - first)
         there = cross(value, near, far)
         assert same(there, value)
         assert cross(there, far, near) is value or same(value, cross(there, far, near))
@@ -107,7 +107,7 @@ def test_what_goes_in_comes_out_in_both_directions(value):
 
 @given(values, values)
 def test_nothing_is_sent_again_unless_it_changed(one, two):
-    near, far = Heap(0), Heap(1)
+    near, far = SharedObjects(0), SharedObjects(1)
     cross([one, two], near, far)
     again = b"".join(pack(None, near))
     assert struct.unpack_from("<II", again) == (0, 0)
@@ -116,7 +116,7 @@ def test_nothing_is_sent_again_unless_it_changed(one, two):
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 99)), max_size=8))
 def test_copies_on_both_sides_stay_equal_whatever_is_done_to_them(steps):
-    near, far = Heap(0), Heap(1)
+    near, far = SharedObjects(0), SharedObjects(1)
     mine = {"list": [1], "array": np.zeros(3), "set": set(), "bytes": bytearray(3)}
     theirs = cross(mine, near, far)
     for number, (what, how) in enumerate(steps):
@@ -158,11 +158,11 @@ def watch():
 
 
 def read(data, heap):
-    """Read any bytes; return the value, or None for a `WireError`; nothing else may come of it."""
+    """Read any bytes; return the value, or None for a `CodecError`; nothing else may come of it."""
     Watch.seen, Watch.on = [], True
     try:
         return unpack(data, heap)[0]
-    except WireError:
+    except CodecError:
         return None
     finally:
         Watch.on = False
@@ -171,7 +171,7 @@ def read(data, heap):
 
 def some_heap(first):
     """A heap that has something in common with its peer, so that updates find a goal."""
-    heap, peer = Heap(first), Heap(1 - first)
+    heap, peer = SharedObjects(first), SharedObjects(1 - first)
     shared = [np.arange(6.0).reshape(2, 3), [1, 2], {"a": 1}, {1}, bytearray(b"ab"), print]
     cross(shared, heap, peer)
     if first == 0:
@@ -291,7 +291,7 @@ def array(dtype, shape, data):
 def INT(n):  # noqa: N802
     """An int as a value."""
     out = bytearray()
-    codec.Encoder(Heap(1)).value(out, n, 1)
+    codec.Encoder(SharedObjects(1)).value(out, n, 1)
     return bytes(out)
 
 
@@ -402,7 +402,7 @@ BAD = {
 def test_what_no_honest_sender_writes_is_refused(what):
     heap, _, shared = some_heap(0)
     before = [np.copy(x) if isinstance(x, np.ndarray) else repr(x) for x in shared]
-    with pytest.raises(WireError):
+    with pytest.raises(CodecError):
         unpack(BAD[what], heap)
     for old, new in zip(before, shared, strict=True):
         assert np.array_equal(old, new) if isinstance(new, np.ndarray) else old == repr(new)
@@ -411,19 +411,19 @@ def test_what_no_honest_sender_writes_is_refused(what):
 def test_long_messages_and_large_dicts_are_refused(monkeypatch):
     monkeypatch.setattr(codec_encode, "MAX_BYTES", 1000)
     monkeypatch.setattr(codec_decode, "MAX_BYTES", 1000)
-    with pytest.raises(WireError, match="too long"):
-        unpack(bytes(1001), Heap(0))
+    with pytest.raises(CodecError, match="too long"):
+        unpack(bytes(1001), SharedObjects(0))
     with pytest.raises(CannotCross, match="at once"):
-        pack(bytes(1001), Heap(0))
+        pack(bytes(1001), SharedObjects(0))
     monkeypatch.undo()
     for value in (set(range(20_000)), dict.fromkeys(range(20_000))):
         with pytest.raises(CannotCross, match="of more than 16,384 elements"):
-            pack(value, Heap(1))
+            pack(value, SharedObjects(1))
         monkeypatch.setattr(codec.Encoder, "check_hashed", lambda *_: None)
-        data = b"".join(pack(value, Heap(1)))
+        data = b"".join(pack(value, SharedObjects(1)))
         monkeypatch.undo()
-        with pytest.raises(WireError, match="too large"):
-            unpack(data, Heap(0))
+        with pytest.raises(CodecError, match="too large"):
+            unpack(data, SharedObjects(0))
 
 
 @pytest.mark.skipif(np.finfo(np.longdouble).nmant != 63, reason="no extended floats here")
@@ -432,11 +432,13 @@ def test_extended_floats_that_no_processor_makes_are_refused(dtype, count):
     for first, second in ((0x3FFF, 0), (0, 0x80), (0x7FFF, 0), (0x7FFF, 0x7F)):
         one = bytes(7) + bytes([second]) + struct.pack("<H", first) + bytes(6)
         data = count * (one[::-1] if dtype[0] == ">" else one)
-        with pytest.raises(WireError, match="extended float"):
-            unpack(message(b"N", record(101, "a", array(dtype, (1,), data))), Heap(0))
+        with pytest.raises(CodecError, match="extended float"):
+            unpack(message(b"N", record(101, "a", array(dtype, (1,), data))), SharedObjects(0))
     good = bytes(7) + b"\x80" + struct.pack("<H", 0x3FFF) + b"\xa5" * 6  # 1, and some padding
     data = count * (good[::-1] if dtype[0] == ">" else good)
-    value, _ = unpack(message(MENTION, record(101, "a", array(dtype, (1,), data))), Heap(0))
+    value, _ = unpack(
+        message(MENTION, record(101, "a", array(dtype, (1,), data))), SharedObjects(0)
+    )
     assert value.real.tolist() == [1]
 
 
@@ -449,13 +451,13 @@ def test_the_padding_of_extended_floats_is_never_sent(dtype):
     codec_arrays._extended_bytes(raw, stale.dtype)[:, 10:] = 0xA5
     assert b"\xa5" in stale.tobytes()
     for value in (stale, stale[0], [stale[::2]], stale * 2):
-        assert b"\xa5" not in b"".join(pack(value, Heap(0)))
-    there = cross(stale, Heap(0), Heap(1))
+        assert b"\xa5" not in b"".join(pack(value, SharedObjects(0)))
+    there = cross(stale, SharedObjects(0), SharedObjects(1))
     np.testing.assert_array_equal(there, stale)
 
 
 def test_what_an_array_is_not_told_is_zero():
-    heap = Heap(0)
+    heap = SharedObjects(0)
     for size in range(1, 200):
         del (stale := [np.full(size, 0xA5, np.uint8) for _ in range(8)])[:]
     for flags in range(8):
@@ -468,15 +470,15 @@ def test_what_an_array_is_not_told_is_zero():
 
 def test_dicts_that_could_collide_are_limited_together():
     few, many = ([dict.fromkeys(range(9000)) for _ in range(n)] for n in (3, 4))
-    assert len(cross(few, Heap(1), Heap(0))) == 3
-    with pytest.raises(WireError, match="too large"):
-        cross(many, Heap(1), Heap(0))
+    assert len(cross(few, SharedObjects(1), SharedObjects(0))) == 3
+    with pytest.raises(CodecError, match="too large"):
+        cross(many, SharedObjects(1), SharedObjects(0))
 
 
 def test_what_is_shared_is_limited(monkeypatch):
     for module in (codec_encode, codec_decode):
         monkeypatch.setattr(module, "MAX_SHARED_BYTES", 10_000)
-    heap, peer = Heap(0), Heap(1)
+    heap, peer = SharedObjects(0), SharedObjects(1)
     kept = [np.ones(500), [0]]
     there = cross(kept, heap, peer)
     with pytest.raises(CannotCross, match="shared"):
@@ -484,10 +486,10 @@ def test_what_is_shared_is_limited(monkeypatch):
     there[1] += range(1000)  # what is shared already grows
     monkeypatch.setattr(codec_encode, "MAX_SHARED_BYTES", 1 << 30)
     data = b"".join(pack(None, peer))
-    with pytest.raises(WireError, match="shared"):
+    with pytest.raises(CodecError, match="shared"):
         unpack(data, heap)
     there[1][:] = []
-    heap, peer = Heap(0), Heap(1)
+    heap, peer = SharedObjects(0), SharedObjects(1)
     for _ in range(20):  # what is dropped counts no more
         cross(np.ones(1000), heap, peer)
         for number in list(heap.things):
@@ -498,10 +500,10 @@ def test_what_is_shared_is_limited(monkeypatch):
 def test_an_int_that_crosses_can_be_written():
     most = 1 << (8 * 1780 - 1)
     for value in (most - 1, 1 - most):
-        assert str(cross(value, Heap(0), Heap(1))) == str(value)
+        assert str(cross(value, SharedObjects(0), SharedObjects(1))) == str(value)
     for value in (most, -most - 1):
         with pytest.raises(CannotCross, match="an int of 1781 bytes"):
-            pack(value, Heap(0))
+            pack(value, SharedObjects(0))
 
 
 def endless(what):
@@ -518,12 +520,12 @@ def endless(what):
 
 @pytest.mark.parametrize("what", ["twice", "ring", "value", "dict"])
 def test_what_would_be_endless_when_written_out_is_refused(what):
-    with pytest.raises(WireError, match="endless|too many ways"):
-        cross(endless(what), Heap(1), Heap(0))
+    with pytest.raises(CodecError, match="endless|too many ways"):
+        cross(endless(what), SharedObjects(1), SharedObjects(0))
 
 
 def test_what_becomes_endless_bit_by_bit_is_refused():
-    near, far = Heap(1), Heap(0)
+    near, far = SharedObjects(1), SharedObjects(0)
     lists = [[i] for i in range(60)]
     cross(lists, near, far)
     for i in range(1, 20):
@@ -531,7 +533,7 @@ def test_what_becomes_endless_bit_by_bit_is_refused():
         cross(None, near, far)
     for i in range(20, 60):
         lists[i] += [lists[i - 1], lists[i - 1]]
-    with pytest.raises(WireError, match="endless"):
+    with pytest.raises(CodecError, match="endless"):
         cross(None, near, far)
 
 
@@ -541,7 +543,7 @@ def test_what_is_met_often_may_cross():
     for _ in range(5000):
         deep = [deep, ring]
     values = [[row] * 1000, ring, deep, [[i] for i in range(9000)], dict.fromkeys(range(999), row)]
-    there = cross(values, Heap(1), Heap(0))
+    there = cross(values, SharedObjects(1), SharedObjects(0))
     assert there[0] == values[0]
     assert there[1][1] is there[1]
     assert there[3] == values[3]
@@ -568,7 +570,7 @@ def test_a_value_is_named_in_no_time_whatever_it_holds():
 
 @pytest.mark.parametrize("size", [10, 100_000])
 def test_a_tidy_side_forgets_arrays_of_any_size(size):
-    judge, student = Heap(0), Heap(1)
+    judge, student = SharedObjects(0), SharedObjects(1)
     unpack(b"".join(pack(np.ones(size), judge)), student)
     assert len(judge.things) == len(student.things) == 1
     unpack(b"".join(pack(None, judge, tidy=True)), student)
@@ -576,7 +578,7 @@ def test_a_tidy_side_forgets_arrays_of_any_size(size):
 
 
 def test_a_failed_message_leaves_nothing_behind():
-    heap, peer = Heap(0), Heap(1)
+    heap, peer = SharedObjects(0), SharedObjects(1)
     tuples = ()
     for _ in range(100):
         tuples = (tuples,)
@@ -589,7 +591,7 @@ def test_a_failed_message_leaves_nothing_behind():
 def generator_state(**changes):
     """The state of a generator that both sides have, with some parts of it replaced."""
     bits = changes.pop("bits", "PCG64")
-    heap, peer = Heap(0), Heap(1)
+    heap, peer = SharedObjects(0), SharedObjects(1)
     rng = np.random.Generator(getattr(np.random, bits)(1))
     cross(rng, heap, peer)
     name, parts = generator_parts(rng)
@@ -607,7 +609,7 @@ def generator_state(**changes):
         )
 
     out = bytearray()
-    codec.Encoder(Heap(1)).value(out, (name, change(parts)), 1)
+    codec.Encoder(SharedObjects(1)).value(out, (name, change(parts)), 1)
     return heap, message(b"N", record(2, "g", bytes(out))), rng
 
 
@@ -626,7 +628,7 @@ def generator_state(**changes):
 def test_impossible_states_of_random_generators_are_refused(changes):
     heap, data, rng = generator_state(**changes)
     before = generator_parts(rng)
-    with pytest.raises(WireError):
+    with pytest.raises(CodecError):
         unpack(data, heap)
     assert generator_parts(rng) == before
 

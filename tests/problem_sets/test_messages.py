@@ -24,7 +24,7 @@ from tests.problem_sets.grading import (
 )
 from tests.problem_sets.tables import IDLE, TABLES, cells_of
 from utils import checks
-from utils.grading.judge.fork_server import NURSERY
+from utils.grading.judge.fork_server import FORK_SERVER
 from utils.grading.judge.grade_notebook import run_notebook
 from utils.grading.notebook.restore import cells_of_notebook, restore
 from utils.grading.sandbox import supervisor
@@ -670,11 +670,11 @@ def order():
     """What a submission may use, and the fence that stands here."""
     if not supervisor.LINUX:
         pytest.skip("submissions are graded on Linux")
-    NURSERY.close()
-    if not (fence := NURSERY.fence()):
-        pytest.skip(f"no fence stands here: {NURSERY.why_not('namespaces')}")
+    FORK_SERVER.close()
+    if not (fence := FORK_SERVER.fence()):
+        pytest.skip(f"no fence stands here: {FORK_SERVER.why_not('namespaces')}")
     yield Order(Limits(), fence)
-    NURSERY.close()
+    FORK_SERVER.close()
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from tests.problem_sets.grading import (
     stderr,
 )
 from tests.problem_sets.tables import IDLE, NAMES, TABLES, cells_of, graded_here
-from utils.grading.judge.fork_server import NURSERY
+from utils.grading.judge.fork_server import FORK_SERVER
 from utils.grading.judge.grade_notebook import run_notebook
 from utils.grading.notebook.restore import cells_of_notebook, restore
 from utils.grading.sandbox import supervisor
@@ -44,11 +44,11 @@ def order():
         pytest.skip("submissions are graded on Linux")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MNIST_DIR", "digits")
-        NURSERY.close()
-        if not (fence := NURSERY.fence()):
-            pytest.skip(f"no fence stands here: {NURSERY.why_not('namespaces')}")
+        FORK_SERVER.close()
+        if not (fence := FORK_SERVER.fence()):
+            pytest.skip(f"no fence stands here: {FORK_SERVER.why_not('namespaces')}")
         yield Order(Limits(), fence)
-    NURSERY.close()
+    FORK_SERVER.close()
 
 
 def _submissions() -> list:

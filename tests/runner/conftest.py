@@ -131,7 +131,7 @@ def options() -> tuple[str, ...]:
 
     try:
         grade_notebook.fence()
-    except grade_notebook.NotFenced:
+    except grade_notebook.NotSandboxed:
         return ("--unsafe",)
     return ()
 

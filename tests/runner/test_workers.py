@@ -9,10 +9,10 @@ import pytest
 from utils.grading.course.settings import CourseError
 from utils.grading.judge import grade_notebook
 from utils.grading.run import worker
-from utils.grading.run.worker import Failure, Job, Result, Terms
+from utils.grading.run.worker import Failure, Job, Result, RunConfig
 from utils.grading.sandbox.supervisor import Limits
 
-TERMS = Terms([], Limits())
+TERMS = RunConfig([], Limits())
 JOBS = [Job(f"student{number:02}", "", b"") for number in range(30)]
 
 
@@ -56,7 +56,7 @@ class Client:
     def nthreads(self) -> dict[str, int]:
         return {"one": 1, "two": 1}
 
-    def submit(self, work: Any, terms: Terms, lot: list[Job], **_: Any) -> Future:
+    def submit(self, work: Any, terms: RunConfig, lot: list[Job], **_: Any) -> Future:
         self.lots.append(len(lot))
         try:
             return Future(len(self.lots), work(terms, lot))
@@ -72,7 +72,7 @@ def run(client: Client, monkeypatch, grade: Any) -> dict[str, Result | Failure]:
     return {one.student: one for one in found}
 
 
-def right(terms: Terms, job: Job) -> Result:
+def right(terms: RunConfig, job: Job) -> Result:
     return Result(job.student, "", b"", [], {})
 
 
@@ -87,7 +87,7 @@ def test_everyone_comes_back_once_from_tasks_that_grow_small_at_the_end(monkeypa
 def test_what_a_slow_task_has_not_begun_goes_to_others(monkeypatch):
     clock = SimpleNamespace(now=0.0)
 
-    def slow(terms: Terms, job: Job) -> Result:
+    def slow(terms: RunConfig, job: Job) -> Result:
         clock.now += 20 if job.student == "student02" else 0.01
         return right(terms, job)
 
@@ -99,7 +99,7 @@ def test_what_a_slow_task_has_not_begun_goes_to_others(monkeypatch):
 
 
 def test_a_submission_that_kills_its_worker_is_found_among_its_neighbours(monkeypatch):
-    def deadly(terms: Terms, job: Job) -> Result:
+    def deadly(terms: RunConfig, job: Job) -> Result:
         if job.student == "student02":
             raise KilledWorker
         return right(terms, job)
@@ -112,8 +112,8 @@ def test_a_submission_that_kills_its_worker_is_found_among_its_neighbours(monkey
 
 
 def test_a_machine_without_fences_ends_the_run(monkeypatch):
-    def refused(terms: Terms, job: Job) -> Result:
-        raise grade_notebook.NotFenced("nothing fences submissions in")
+    def refused(terms: RunConfig, job: Job) -> Result:
+        raise grade_notebook.NotSandboxed("nothing fences submissions in")
 
     with pytest.raises(CourseError, match="nothing fences"):
         run(Client(), monkeypatch, refused)

@@ -64,7 +64,7 @@ def main(argv: list[str]) -> int:
 
 def run(folder: Path, started: float) -> int:
     """Do it all in an empty folder, print the table and where everything is."""
-    fenced = is_fenced()
+    fenced = is_sandboxed()
     with start_early() if fenced else contextlib.nullcontext() as local:
         return grade_class(folder, local, started)
 
@@ -96,13 +96,13 @@ def grade_class(folder: Path, local: LocalWorkers | None, started: float) -> int
     return 1 if failures else 0
 
 
-def is_fenced() -> bool:
+def is_sandboxed() -> bool:
     """Say whether submissions can be fenced in on this machine, and print it if they cannot."""
-    from utils.grading.judge.grade_notebook import NotFenced, fence
+    from utils.grading.judge.grade_notebook import NotSandboxed, fence
 
     try:
         fence()
-    except NotFenced as error:
+    except NotSandboxed as error:
         print(f"{error}\nThe simulated class without its attacks is harmless: nbgrader grades it.")
         return False
     return True

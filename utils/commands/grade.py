@@ -187,8 +187,8 @@ def start_early(count: int | None = None) -> LocalWorkers:
     with _interrupt_put_off():  # Ctrl-C is for this process alone; `preload` sees to that
         forkserver.ensure_running()
     with garbage_collection_paused():
-        from utils.grading.judge.fork_server import NURSERY
-    environment = NURSERY.open(os.path.join(tempfile.gettempdir(), "nursery"))
+        from utils.grading.judge.fork_server import FORK_SERVER
+    environment = FORK_SERVER.open(os.path.join(tempfile.gettempdir(), "fork-server"))
     spare_imports()
     with garbage_collection_paused():
         from utils.grading.run.cluster import LocalWorkers

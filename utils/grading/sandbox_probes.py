@@ -17,7 +17,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.grading.judge.fork_server import NURSERY, NurseryError, start_process
+from utils.grading.judge.fork_server import FORK_SERVER, ForkServerError, start_process
 from utils.grading.judge.student_client import Submission
 from utils.grading.notebook.source import about
 from utils.grading.sandbox import isolation, supervisor
@@ -179,12 +179,12 @@ def protections() -> tuple[str, list[Protection]]:
     if not supervisor.LINUX:
         return "", [Protection("runs in a sandbox", "Linux", False, supervisor.ELSEWHERE)]
     try:
-        fence = NURSERY.fence()
-    except NurseryError as error:
+        fence = FORK_SERVER.fence()
+    except ForkServerError as error:
         return "", [Protection("runs at all", "the fork server", False, str(error))]
     if not fence:
         return "", [
-            Protection(f"runs in a sandbox of {kind}", kind, False, NURSERY.why_not(kind))
+            Protection(f"runs in a sandbox of {kind}", kind, False, FORK_SERVER.why_not(kind))
             for kind in ("namespaces", "landlock")
         ]
     found = _attempts(fence)
@@ -259,7 +259,7 @@ def _attempts(fence: str) -> dict[str, str]:
 
 def _try(order: Order, code: str, name: str) -> dict[str, str]:
     """Run a cell; return what it found, or that its process was ended at it."""
-    submission = Submission(lambda: start_process(NURSERY.connect(), order), order.limits)
+    submission = Submission(lambda: start_process(FORK_SERVER.connect(), order), order.limits)
     ran = submission.run("probe", code)
     submission.end("the probe is over")
     for output in ran.outputs:
@@ -273,7 +273,7 @@ def _try_in_judge(order: Order, code: str) -> dict[str, str]:
     last = "print(json.dumps(found))"
     code = code.replace(last, f"attempt('own', lambda: write('x'))\n{last}")
     cell = {"kind": "test", "label": "probe", "source": code, "points": 1.0, "hidden": False}
-    result = NURSERY.judge([cell | about("probe", code)], order)
+    result = FORK_SERVER.judge([cell | about("probe", code)], order)
     for output in result.get("cells", {}).get("0", {}).get("outputs", []):
         with contextlib.suppress(ValueError, KeyError):
             return {f"judge {name}": said for name, said in json.loads(output["text"]).items()}

@@ -5,8 +5,8 @@ submission, and then only forks. It starts with a clean environment and never re
 nothing secret is in the memory that a submission's process inherits: the judge's job goes past it,
 through a socket of its own.
 
-A run with several workers starts one nursery, from which each worker has its own forked: see
-`Nursery.open`.
+A run with several workers starts one fork server, from which each worker has its own forked: see
+`ForkServer.open`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ with contextlib.suppress(ImportError):  # elsewhere than on Linux and macOS
 
 _JUDGE, _STUDENT = b"J", b"S"
 _READY = b"R"
-SHARED = "GRADING_NURSERY"  # names in the environment the socket of a nursery to be forked from
+SHARED = (
+    "GRADING_FORK_SERVER"  # names in the environment the socket of a fork server to be forked from
+)
 
 # What most submissions import, apart from NumPy, Matplotlib and IPython.
 PRELOAD = (
@@ -61,7 +63,7 @@ PRELOAD = (
 )
 
 
-class NurseryError(RuntimeError):
+class ForkServerError(RuntimeError):
     """No processes can be started."""
 
 
@@ -94,17 +96,17 @@ def _read_order(message: dict) -> Order:
     return Order(**message | {"limits": Limits(**message["limits"])})
 
 
-# In the nursery ---------------------------------------------------------------------------------
+# In the fork server -----------------------------------------------------------------------------
 
 
-def main(control: int, plots: bool, door: int, warm: bool = True) -> NoReturn:
+def main(control: int, plots: bool, listener: int, warm: bool = True) -> NoReturn:
     """Make ready to fork, then `_serve`.
 
     Args:
         control: number of a socket.
         plots: whether submissions will want Matplotlib. Processes without it are forked in half
             the time.
-        door: number of a listening socket, on which other nurseries are asked for; -1 for none.
+        listener: number of a socket on which other fork servers are asked for; -1 for none.
         warm: do first what would else take each submission's time; for one alone it does not pay.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -112,7 +114,7 @@ def main(control: int, plots: bool, door: int, warm: bool = True) -> NoReturn:
     if warm:
         _warm_up(shell, plots)
     isolation.note_address_space()
-    folder = tempfile.mkdtemp(prefix="nursery-")
+    folder = tempfile.mkdtemp(prefix="fork-server-")
     isolation.make_roots(folder)
     for kind in (seccomp.STUDENT, seccomp.STUDENT_ALONE, seccomp.JUDGE):
         seccomp.call_filter(kind)
@@ -124,18 +126,18 @@ def main(control: int, plots: bool, door: int, warm: bool = True) -> NoReturn:
         gc.freeze()
         isolation.use_large_pages()
     gc.enable()
-    doors = [socket.socket(fileno=door)] if door >= 0 else []
-    _serve(socket.socket(fileno=control), doors, folder, shell)
+    listeners = [socket.socket(fileno=listener)] if listener >= 0 else []
+    _serve(socket.socket(fileno=control), listeners, folder, shell)
 
 
 def _serve(
-    commands: socket.socket, doors: list[socket.socket], folder: str, shell: CellShell
+    commands: socket.socket, listeners: list[socket.socket], folder: str, shell: CellShell
 ) -> NoReturn:
     """Supervise submissions until the other end of `commands` closes.
 
     Args:
         commands: where judges and students' processes are asked for.
-        doors: whoever connects to one of these gets a fork server of their own, forked from this.
+        listeners: whoever connects to one of these gets a fork server forked from this one.
         folder: where `isolation.make_roots` has made the submissions' file systems; "" if
             another process removes them.
         shell: for all that are forked.
@@ -146,7 +148,7 @@ def _serve(
         commands.send(_READY + folder.encode())
     while True:
         poll = select.poll()
-        for sock in (commands, *doors):
+        for sock in (commands, *listeners):
             poll.register(sock, select.POLLIN)
         for submission in supervisors:
             for fd, events in submission.files().items():
@@ -160,14 +162,14 @@ def _serve(
             if os.waitpid(child, os.WNOHANG)[0]:
                 forked.discard(child)
                 supervisor.known.discard(child)
-        for door in doors:
-            if door.fileno() in found:
-                visitor, _ = door.accept()
+        for listener in listeners:
+            if listener.fileno() in found:
+                visitor, _ = listener.accept()
                 with visitor:
                     child = os.fork()
                     if child == 0:
                         isolation.die_with_parent()
-                        for mine in (commands, *doors):
+                        for mine in (commands, *listeners):
                             mine.close()
                         supervisor.known.clear()
                         cgroups.forget()
@@ -290,7 +292,7 @@ def _practise(shell: CellShell, times: int = 6) -> None:
     other = make_shell(False, shared=False)  # the names of both sides must not be the same
     for _ in range(times):
         ours, theirs = socket.socketpair()
-        there = threading.Thread(target=student_process.StudentLink(theirs, other).serve)
+        there = threading.Thread(target=student_process.StudentConnection(theirs, other).serve)
         there.start()
         submission = Submission(lambda sock=ours: Start(sock, _NoKeeper()), Limits())
         found = Judge(shell, submission, cells).run()
@@ -393,8 +395,8 @@ def _run_job(
 # In the grader's own process --------------------------------------------------------------------
 
 
-class Nursery:
-    """A nursery, started on first use and again when it has died.
+class ForkServer:
+    """A fork server, started on first use and again when it has died.
 
     Threads may share one. A process that was forked from another starts its own.
 
@@ -424,17 +426,17 @@ class Nursery:
             return self._control
 
     def open(self, address: str) -> dict[str, str]:
-        """Start it, without waiting, for the nurseries of other processes to be forked from it.
+        """Start it, without waiting, for the fork servers of other processes to be forked from it.
 
         Args:
             address: of a new socket, in a folder that is this user's alone.
         Returns:
             What the other processes need in their environment.
         """
-        with self._lock, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
-            door.bind(address)
-            door.listen()
-            self._start(door)
+        with self._lock, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.bind(address)
+            listener.listen()
+            self._start(listener)
         return {SHARED: address}
 
     def fork(self) -> None:
@@ -469,7 +471,7 @@ class Nursery:
             return False
 
     def _fork_shared(self) -> bool:
-        """Have this nursery forked from one that another process has opened, if it lives."""
+        """Have this fork server forked from one that another process has opened, if it lives."""
         address = os.environ.get(SHARED, "")
         if not address or self._plots:
             return False
@@ -494,13 +496,13 @@ class Nursery:
         if not said.startswith(_READY):
             self._control.close()
             self._control = None
-            raise NurseryError("the process that starts submissions did not start; see above")
+            raise ForkServerError("the process that starts submissions did not start; see above")
         self._control.settimeout(None)
         self._folder, self._ready = said.removeprefix(_READY).decode(), True
 
-    def _start(self, door: socket.socket | None = None) -> None:
+    def _start(self, listener: socket.socket | None = None) -> None:
         if not supervisor.LINUX:
-            raise NurseryError(supervisor.ELSEWHERE)
+            raise ForkServerError(supervisor.ELSEWHERE)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         course = str(ROOT)
         code = (
@@ -510,8 +512,12 @@ class Nursery:
             "from utils.grading.judge import fork_server\n"
             "fork_server.main(int(sys.argv[2]), bool(int(sys.argv[3])), int(sys.argv[4]))"
         )
-        files = [theirs.fileno(), *([door.fileno()] if door else [])]
-        numbers = [str(theirs.fileno()), str(+self._plots), str(door.fileno() if door else -1)]
+        files = [theirs.fileno(), *([listener.fileno()] if listener else [])]
+        numbers = [
+            str(theirs.fileno()),
+            str(+self._plots),
+            str(listener.fileno() if listener else -1),
+        ]
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-c", code, course, *numbers],
@@ -525,7 +531,7 @@ class Nursery:
         self._take(ours)
 
     def close(self) -> None:
-        """End the nursery, and with it all judges and submissions that are running."""
+        """End the fork server, and with it all judges and submissions that are running."""
         with self._lock:
             self._end()
 
@@ -536,7 +542,7 @@ class Nursery:
                 self._process.wait()
                 if self._folder:
                     with contextlib.suppress(OSError):
-                        os.rmdir(self._folder)  # if the nursery could not
+                        os.rmdir(self._folder)  # if the fork server could not
         self._control = self._process = None
 
     def fence(self) -> str:
@@ -594,29 +600,29 @@ class Nursery:
 
 
 def _clean_environment() -> dict[str, str]:
-    """Return what the nursery may know of the environment; submissions can read all of it."""
+    """Return what the fork server may know of the environment; submissions can read all of it."""
     keep = ("HOME", "PATH", "TZ", "LD_LIBRARY_PATH", "MPLCONFIGDIR", "XDG_CACHE_HOME", "MNIST_DIR")
     found = {name: os.environ[name] for name in keep if name in os.environ}
     given = found.get("MNIST_DIR", "").strip()
     if given and (folder := given_folder(given)):
-        found["MNIST_DIR"] = str(folder)  # not relative: the nursery runs in another folder
+        found["MNIST_DIR"] = str(folder)  # not relative: the fork server runs in another folder
     return found | {
         "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
     }  # fmt: skip
 
 
-NURSERY = Nursery(plots=False)
-PLOTS_NURSERY = Nursery(plots=True)
-atexit.register(NURSERY.close)
-atexit.register(PLOTS_NURSERY.close)
+FORK_SERVER = ForkServer(plots=False)
+PLOTS_FORK_SERVER = ForkServer(plots=True)
+atexit.register(FORK_SERVER.close)
+atexit.register(PLOTS_FORK_SERVER.close)
 
 _PLOTS = re.compile(r"matplotlib|pyplot|pylab|\bplots\b|\bplt\b")
 
 
-def nursery_for(cells: list[dict]) -> Nursery:
-    """Return the nursery that suits a submission's cells; the other one would do, too."""
-    return PLOTS_NURSERY if any(map(draws, cells)) else NURSERY
+def fork_server_for(cells: list[dict]) -> ForkServer:
+    """Return the fork server that suits a submission's cells; the other one would do, too."""
+    return PLOTS_FORK_SERVER if any(map(draws, cells)) else FORK_SERVER
 
 
 def draws(cell: dict) -> bool:

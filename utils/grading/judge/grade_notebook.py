@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, MutableMapping, Seque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from utils.grading.judge.fork_server import NURSERY, nursery_for
+from utils.grading.judge.fork_server import FORK_SERVER, fork_server_for
 from utils.grading.notebook import restore
 from utils.grading.notebook.extra_files import in_a_folder, notes_on
 from utils.grading.notebook.reasons import reasons
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 
-class NotFenced(RuntimeError):
+class NotSandboxed(RuntimeError):
     """Submissions are not run, because nothing would fence them in."""
 
 
@@ -81,8 +81,8 @@ def grade_notebook(
     Returns:
         The executed notebook, None if the file is unreadable; and what became of it.
     Raises:
-        NotFenced: nothing fences it in.
-        NurseryError: no processes can be started.
+        NotSandboxed: nothing fences it in.
+        ForkServerError: no processes can be started.
     """
     try:
         notebook = restore.read_notebook(submission)
@@ -105,14 +105,14 @@ def fence(unsafe: bool = False) -> str:
     """Return the fence that stands on this machine.
 
     Raises:
-        NotFenced: none does; not raised if `unsafe`.
+        NotSandboxed: none does; not raised if `unsafe`.
     """
     if not supervisor.LINUX:
-        raise NotFenced(supervisor.ELSEWHERE)
-    found = NURSERY.fence()
+        raise NotSandboxed(supervisor.ELSEWHERE)
+    found = FORK_SERVER.fence()
     if not found and not unsafe:
-        reasons = "; ".join(f"{f}: {NURSERY.why_not(f)}" for f in ("namespaces", "landlock"))
-        raise NotFenced(supervisor.NO_FENCES.format(reasons=reasons))
+        reasons = "; ".join(f"{f}: {FORK_SERVER.why_not(f)}" for f in ("namespaces", "landlock"))
+        raise NotSandboxed(supervisor.NO_FENCES.format(reasons=reasons))
     return found or "none"
 
 
@@ -145,10 +145,10 @@ def run_cells(
     Args:
         notebook: changed in place; of nbformat's nodes or of plain dicts.
         order: what the submission's process is to be like.
-        judge: as `Nursery.judge`; that of the nursery which suits the cells by default.
+        judge: as `ForkServer.judge`; that of the fork server which suits the cells by default.
     """
     cells, places = _cells(notebook)
-    result = (judge or nursery_for(cells).judge)(cells, order)
+    result = (judge or fork_server_for(cells).judge)(cells, order)
     outcome = Outcome(
         notes=list(result.get("notes", [])),
         stopped=result.get("stopped", True),

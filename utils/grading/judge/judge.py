@@ -41,14 +41,14 @@ class Place:
     Attributes:
         cells: how many of the student's cells have run.
         namespace: what the names mean there.
-        lent: those names that stand for the student's things.
+        borrowed: those names that stand for the student's things.
         missed: some name that the test uses means nothing there.
         error: why that could not be found out.
     """
 
     cells: int
     namespace: dict[str, Any] = field(default_factory=dict)
-    lent: dict[str, Any] = field(default_factory=dict)
+    borrowed: dict[str, Any] = field(default_factory=dict)
     missed: bool = False
     error: StudentError | None = None
 
@@ -77,10 +77,10 @@ class Judge:
     def __init__(self, shell: CellShell, submission: Submission, cells: list[dict]) -> None:
         self.shell, self.submission, self.cells = shell, submission, cells
         self.own: set[str] = set(shell.user_ns)  # names that are not the student's
-        self.lent: dict[str, Any] = {}  # the student's, as the latest test cell saw them
+        self.borrowed: dict[str, Any] = {}  # the student's, as the latest test cell saw them
         self.results: dict[int, Ran | Verdict] = {}
         submission.publish = self._publish
-        submission.hush = True  # but for test cells
+        submission.muted = True  # but for test cells
 
     def _publish(self, output: Output) -> None:
         self.shell.outputs.add(
@@ -157,22 +157,22 @@ class Judge:
     def _lend(self, cell: dict) -> None:
         """Put the student's names that a cell uses into its namespace."""
         namespace = self.shell.user_ns
-        for name, value in self.lent.items():
+        for name, value in self.borrowed.items():
             if namespace.get(name, self) is value:
                 del namespace[name]
             else:
                 self.own.add(name)  # a test cell has given the name a meaning of its own
-        self.lent = {}
+        self.borrowed = {}
         known = vars(builtins)
         used = {n for n in cell["uses"] if not (n in self.own or n in namespace or n in known)}
         for name in used & USUAL_NAMES.keys():
             namespace[name] = importlib.import_module(USUAL_NAMES[name])
         used -= USUAL_NAMES.keys()
         # All names are asked for before it can be told which of them this cell uses.
-        self.lent = self.submission.get(used & self.submission.names()) if used else {}
-        if not used <= {*self.lent, *cell["binds"], *cell["parameters"]}:
+        self.borrowed = self.submission.get(used & self.submission.names()) if used else {}
+        if not used <= {*self.borrowed, *cell["binds"], *cell["parameters"]}:
             self.submission.missed_names = True
-        namespace.update(self.lent)
+        namespace.update(self.borrowed)
 
     def _place(self, cell: dict) -> Place:
         """Return where a test cell stands if all cells so far are those above it."""
@@ -183,7 +183,7 @@ class Judge:
         except StudentError as error:
             place.error = error
         place.namespace = dict(self.shell.user_ns)
-        place.lent = self.lent
+        place.borrowed = self.borrowed
         place.missed = self.submission.missed_names
         return place
 
@@ -191,7 +191,7 @@ class Judge:
         """Run a test cell where it stands."""
         submission, namespace = self.submission, self.shell.user_ns
         submission.missed_names = place.missed
-        submission.hush, submission.hidden = False, cell["hidden"]
+        submission.muted, submission.hidden = False, cell["hidden"]
         value: Any = None
         error: BaseException | None
         try:
@@ -199,7 +199,7 @@ class Judge:
                 raise place.error
             namespace.clear()
             namespace.update(place.namespace)
-            self.lent = place.lent
+            self.borrowed = place.borrowed
             code = unpack_code(cell["code"])
             value, error = self.shell.run(
                 cell["label"], cell["source"], cell["hidden"], code, show=False
@@ -208,7 +208,7 @@ class Judge:
             error = ended
             self.shell.outputs.add(error_output(ended, None, cell["hidden"]))
         finally:
-            submission.hush, submission.hidden = True, False
+            submission.muted, submission.hidden = True, False
         verdict = self._verdict(cell, value, error, self.shell.outputs.take())
         verdict.missed_names = submission.missed_names
         return verdict

@@ -18,11 +18,11 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
 from utils.grading.notebook.shell import Output, error_output
-from utils.grading.remote.codec import WireError
+from utils.grading.remote.codec import CodecError
 from utils.grading.remote.connection import Ended, Late
 from utils.grading.remote.proxies import (
     CallTimeout,
-    JudgeLink,
+    JudgeConnection,
     Lost,
     OutOfTime,
     ProcessEnded,
@@ -44,7 +44,7 @@ SPARE = 1 / 4  # of the submission's time: what it gets for running cells again 
 GRACE = 0.5  # seconds in which a process whose time is up may say at which line it was
 
 
-class Keeper(Protocol):
+class ProcessSupervisor(Protocol):
     """Watches a process and ends it: `supervisor.Process`, or something that speaks for one."""
 
     def too_much(self) -> str:
@@ -65,7 +65,7 @@ class Start:
     """A process that has been started for a submission."""
 
     link: socket.socket  # to the process
-    keeper: Keeper
+    supervisor: ProcessSupervisor
 
 
 @dataclass
@@ -88,8 +88,8 @@ class Submission:
         cpu_seconds: of all its processes so far.
         memory_bytes: largest resident set of one of them.
         missed_names: the student's code raised a NameError, or a test found no such name.
-        hush: what calls print and warn of is dropped. The judge sets it whenever no test cell runs:
-            the text would go to its own stderr, and from there to somebody's terminal.
+        muted: what calls print and warn of is dropped. The judge sets it whenever no test cell
+            runs: the text would go to its own stderr, and from there to somebody's terminal.
         hidden: a hidden test runs: what calls print is dropped, and notes tell no more than that a
             process ended.
         publish: takes what it displays during a test.
@@ -102,15 +102,15 @@ class Submission:
     cpu_seconds: float = 0.0
     memory_bytes: int = 0
     missed_names: bool = False
-    hush: bool = False
+    muted: bool = False
     hidden: bool = False
     publish: Callable[[Output], None] | None = None
 
     def __post_init__(self) -> None:
         self.ends = time.monotonic() + self.limits.submission_seconds
         self.spare = self.limits.submission_seconds * SPARE
-        self.link: JudgeLink | None = None
-        self.keeper: Keeper | None = None
+        self.link: JudgeConnection | None = None
+        self.supervisor: ProcessSupervisor | None = None
         self.cells: list[list[str]] = []  # run so far: how ("run", "define", "skip"), label, source
         self.late: dict[str, int] = {}  # what has taken too long, and how often
         self.starts = 0
@@ -129,7 +129,7 @@ class Submission:
 
     # Processes ----------------------------------------------------------------------------------
 
-    def ready(self) -> JudgeLink:
+    def ready(self) -> JudgeConnection:
         """Return the link to a process in which the cells so far have been run."""
         if self.link:
             return self.link
@@ -139,9 +139,9 @@ class Submission:
             raise ProcessEnded(f"its process has ended {self.starts} times; no other is started")
         self.starts += 1
         started = self.start()
-        self.keeper = started.keeper
-        self.link = JudgeLink(started.link, self)
-        self.link.watch = started.keeper.too_much
+        self.supervisor = started.supervisor
+        self.link = JudgeConnection(started.link, self)
+        self.link.watch = started.supervisor.too_much
         if self.cells:
             self._run_again()
         return self.link
@@ -158,7 +158,7 @@ class Submission:
         definitions, and everything starts once more. The time is not the tests', up to a limit.
         """
         begun = time.monotonic()
-        hush, self.hush = self.hush, True
+        muted, self.muted = self.muted, True
         try:
             for cell in self.cells:
                 how, label, source = cell
@@ -175,7 +175,7 @@ class Submission:
                 except StudentError:
                     pass  # as it did the first time
         finally:
-            self.hush = hush
+            self.muted = muted
             back = min(time.monotonic() - begun, self.spare)
             self.spare -= back
             self.ends += back
@@ -204,7 +204,7 @@ class Submission:
         except Ended as ended:
             self.end(str(ended))
             raise ProcessEnded(f"its process ended: {self.why_ended}") from None
-        except WireError as error:
+        except CodecError as error:
             self.end("it was stopped")
             raise ProcessEnded(
                 f"its process was stopped: {error}; code that writes only to files which it has "
@@ -244,11 +244,11 @@ class Submission:
         """
         if self.alarmed:
             return 0.0
-        waited = self.keeper.waiting_seconds(begun)
+        waited = self.supervisor.waiting_seconds(begun)
         more = begun + min(seconds + waited, OVERTIME * seconds) - time.monotonic()
         if more < MIN_OVERTIME:
             self.alarmed = True
-            self.keeper.alarm()
+            self.supervisor.alarm()
             return time.monotonic() + GRACE - self.link.deadline
         self.ends += more
         return more
@@ -267,7 +267,7 @@ class Submission:
         if self.link:
             self.link.close()
             self.link = None
-            report = self.keeper.end(why)
+            report = self.supervisor.end(why)
             self.cpu_seconds += report.get("cpu", 0.0)
             self.memory_bytes = max(self.memory_bytes, report.get("memory", 0))
             self.why_ended = why or report.get("why") or "it left without an answer"
@@ -324,7 +324,7 @@ class Submission:
             raise Lost(f"{thing!r} was lost when the submission's process ended: {self.why_ended}")
         for slot in ("_thing_link", "_thing_number", "_thing_about"):
             object.__setattr__(thing, slot, getattr(new, slot))
-        link.heap.adopt(new._thing_number, thing)  # and `new` may go
+        link.shared.adopt(new._thing_number, thing)  # and `new` may go
 
     def names(self) -> set[str]:
         """Return the names that the student's cells have defined."""
@@ -397,7 +397,7 @@ class Submission:
 
     def show(self, shown: str) -> None:
         """Show a call's prints and displays as if they were the test cell's own."""
-        if self.hush or self.hidden or not shown:
+        if self.muted or self.hidden or not shown:
             return
         for output in clean_outputs(shown, self.limits.output_bytes):
             if output["output_type"] == "stream":

@@ -29,8 +29,8 @@ import numpy as np
 
 from utils.grading.notebook.extra_files import import_from_working_folder
 from utils.grading.notebook.shell import CellShell, Overdue, Stream, in_cell, text_of, type_name
-from utils.grading.remote.codec import CannotCross, WireError
-from utils.grading.remote.connection import Ended, Link, SharedHeap
+from utils.grading.remote.codec import CannotCross, CodecError
+from utils.grading.remote.connection import Connection, Ended, PeerObjects
 from utils.grading.sandbox.blocked_imports import forget_staff_modules
 
 SPECIAL = (
@@ -48,7 +48,7 @@ class Remote:
 
     __slots__ = ("__weakref__", "_link", "_number")
 
-    def __init__(self, link: StudentLink, number: int) -> None:
+    def __init__(self, link: StudentConnection, number: int) -> None:
         object.__setattr__(self, "_link", link)
         object.__setattr__(self, "_number", number)
 
@@ -77,16 +77,16 @@ def _special(name: str) -> Any:
     return method
 
 
-class StudentHeap(SharedHeap):
+class StudentObjects(PeerObjects):
     """What the submission's process has in common with the judge."""
 
-    link: StudentLink
+    link: StudentConnection
 
     def __init__(self) -> None:
         super().__init__(1)
         self._named: dict[int, tuple[Any, tuple[str, str]]] = {}
 
-    def stand_in_number(self, value: Any) -> int | None:
+    def proxy_number(self, value: Any) -> int | None:
         return value._number if Remote in type(value).__mro__ else None
 
     def name_of(self, value: Any) -> tuple[str, str] | None:
@@ -147,7 +147,7 @@ def _modes(numpy_errors: str) -> dict[str, str]:
     return {name: mode if mode in known else "warn" for name, mode in modes.items()}
 
 
-class StudentLink(Link):
+class StudentConnection(Connection):
     """The submission's end of the link.
 
     Args:
@@ -155,11 +155,11 @@ class StudentLink(Link):
         shell: runs the cells.
     """
 
-    heap: StudentHeap
+    shared: StudentObjects
 
     def __init__(self, sock: socket.socket, shell: CellShell) -> None:
-        super().__init__(sock, StudentHeap())
-        self.heap.link = self
+        super().__init__(sock, StudentObjects())
+        self.shared.link = self
         self.shell = shell
         self.lock = threading.RLock()  # one thread at a time talks to the judge
         self.turn = threading.Condition(self.lock)  # a question of the judge's has come
@@ -188,7 +188,7 @@ class StudentLink(Link):
 
     def serve(self) -> None:
         """Answer the judge until it hangs up."""
-        with contextlib.suppress(Ended, WireError, CannotCross):
+        with contextlib.suppress(Ended, CodecError, CannotCross):
             while True:
                 with self.lock:
                     question = self.receive()
@@ -371,7 +371,7 @@ def describe_error(error: BaseException) -> tuple:
 def main(sock: socket.socket, shell: CellShell, output_limit: int) -> None:
     """Run as a submission's process until the judge hangs up."""
     shell.outputs.limit = output_limit
-    link = StudentLink(sock, shell)
+    link = StudentConnection(sock, shell)
     in_main = threading.current_thread() is threading.main_thread()
     if in_main and hasattr(signal, "SIGALRM"):  # Windows has none
         signal.signal(signal.SIGALRM, link.overdue)

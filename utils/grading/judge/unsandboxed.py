@@ -32,7 +32,7 @@ _START = (
 
 
 def judge(cells: list[dict], order: Order, plots: bool = False) -> dict[str, Any]:
-    """Judge a submission as `Nursery.judge` does.
+    """Judge a submission as `ForkServer.judge` does.
 
     Args:
         cells: as `Judge` takes them.
@@ -76,7 +76,7 @@ def start_process(order: Order, plots: bool) -> Start:
             },
             start_new_session=True,
         )
-        keeper = _Keeper(process, folder)
+        supervisor = _Supervisor(process, folder)
         try:
             token = os.urandom(16).hex()
             terms = f"{server.getsockname()[1]} {token} {order.limits.output_bytes} {plots:d}\n"
@@ -88,14 +88,14 @@ def start_process(order: Order, plots: bool) -> Start:
                 sock.settimeout(SECONDS)
                 with contextlib.suppress(OSError):  # some other program of this machine
                     if sock.recv(32, socket.MSG_WAITALL) == token.encode():
-                        return Start(sock, keeper)
+                        return Start(sock, supervisor)
                 sock.close()
         except BaseException:
-            keeper.end("it did not start")
+            supervisor.end("it did not start")
             raise
 
 
-class _Keeper:
+class _Supervisor:
     """Ends a process and all that it started, as far as the system can tell what that is."""
 
     def __init__(self, process: subprocess.Popen, folder: str) -> None:

@@ -8,8 +8,8 @@ from utils.grading.remote.codec_format import (
     MAX_RECORDS,
     OBJECT,
     CannotCross,
-    Heap,
-    WireError,
+    CodecError,
+    SharedObjects,
     short,
 )
 
@@ -20,8 +20,8 @@ __all__ = [
     "CannotCross",
     "Decoder",
     "Encoder",
-    "Heap",
-    "WireError",
+    "SharedObjects",
+    "CodecError",
     "pack",
     "plain_dtype",
     "short",

@@ -22,7 +22,7 @@ from utils.grading.remote.codec_format import (
     STRIDED,
     Buffer,
     CannotCross,
-    WireError,
+    CodecError,
 )
 
 # Dtypes and arrays ------------------------------------------------------------------------------
@@ -43,10 +43,10 @@ def plain_dtype(dtype: np.dtype) -> bool:
 @functools.lru_cache(64)
 def read_dtype(text: str) -> np.dtype:
     if not DTYPE_TEXT.fullmatch(text):
-        raise WireError("an unknown dtype")
+        raise CodecError("an unknown dtype")
     dtype = np.dtype(text)
     if dtype.str != text:
-        raise WireError("a dtype is not written as NumPy writes it")
+        raise CodecError("a dtype is not written as NumPy writes it")
     return dtype
 
 
@@ -54,21 +54,21 @@ def read_dtype(text: str) -> np.dtype:
 def _bytes_needed(shape: tuple[int, ...], dtype: np.dtype) -> int:
     """Return how many bytes an array has; all of it is worked out in Python integers."""
     if not dtype.itemsize:
-        raise WireError("an array's elements have no size")
+        raise CodecError("an array's elements have no size")
     if len(shape) > MAX_DIMENSIONS:
-        raise WireError("an array has too many dimensions")
+        raise CodecError("an array has too many dimensions")
     if 0 in shape and math.prod(length for length in shape if length) > MAX_EMPTY:
-        raise WireError("an empty array has an impossible shape")
+        raise CodecError("an empty array has an impossible shape")
     size = math.prod(shape) * dtype.itemsize
     if size > MAX_BYTES:
-        raise WireError("an array is too long")
+        raise CodecError("an array is too long")
     return size
 
 
 def read_numbers(data: memoryview, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
     """Return a read-only array in a message's bytes, which have been looked at."""
     if _bytes_needed(shape, dtype) != len(data):
-        raise WireError("an array's shape does not fit its bytes")
+        raise CodecError("an array's shape does not fit its bytes")
     if not len(data):
         return np.zeros(shape, dtype)
     if dtype.kind not in "iuS" and dtype.char not in "dfFD":
@@ -79,18 +79,18 @@ def read_numbers(data: memoryview, dtype: np.dtype, shape: tuple[int, ...]) -> n
 def _look_at(data: memoryview, dtype: np.dtype) -> None:
     """Refuse bytes that no array of this dtype has; any are an int's, a byte's or a double's."""
     if dtype.kind == "b" and np.frombuffer(data, np.uint8).max() > 1:
-        raise WireError("a truth value is neither 0 nor 1")  # NumPy counts on it
+        raise CodecError("a truth value is neither 0 nor 1")  # NumPy counts on it
     if dtype.str[1:] == "M8" and not np.isnat(np.frombuffer(data, dtype)).all():
-        raise WireError("a time has no unit")  # NumPy cannot write it
+        raise CodecError("a time has no unit")  # NumPy cannot write it
     if dtype.kind == "U":
         letters = np.frombuffer(data, np.dtype(dtype.str[0] + "u4"))
         if letters.max() > sys.maxunicode:
-            raise WireError("a character is out of range")
+            raise CodecError("a character is out of range")
     if _EXTENDED and dtype.char in "gG":
         parts = _extended_bytes(np.frombuffer(data, np.uint8), dtype)
         has_exponent = (parts[:, 8] != 0) | (parts[:, 9] & 0x7F != 0)
         if (has_exponent != (parts[:, 7] >= 0x80)).any():
-            raise WireError("an extended float is not a number that a processor makes")
+            raise CodecError("an extended float is not a number that a processor makes")
 
 
 def without_padding(data: bytes, dtype: np.dtype) -> bytes:
@@ -191,18 +191,18 @@ def checked_state(given: Any, name: str) -> dict[str, Any]:
             pairs = part if type(part) is tuple else ()
             names = [pair[0] for pair in pairs if type(pair) is tuple and len(pair) == 2]
             if len(names) != len(pairs) or sorted(names) != sorted(limits):
-                raise WireError("a random generator's state has the wrong parts")
+                raise CodecError("a random generator's state has the wrong parts")
             return {name: thaw(item, limits[name]) for name, item in pairs}
         if isinstance(limits, tuple):
             length, highest = limits
             if type(part) is not tuple or len(part) != length:
-                raise WireError("a random generator's state has the wrong length")
+                raise CodecError("a random generator's state has the wrong length")
             kind = np.uint32 if highest == _WORD else np.uint64
             return np.array([thaw(item, highest) for item in part], dtype=kind)
         if type(part) is not int or not 0 <= part <= limits:
-            raise WireError("a random generator's state is out of range")
+            raise CodecError("a random generator's state is out of range")
         return part
 
     if type(given) is not tuple or len(given) != 2 or given[0] != name:
-        raise WireError("a random generator became one of another kind")
+        raise CodecError("a random generator became one of another kind")
     return {"bit_generator": name, **thaw(given[1], BIT_GENERATORS[name][1])}

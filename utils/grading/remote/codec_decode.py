@@ -59,9 +59,9 @@ from utils.grading.remote.codec_format import (
     TYPE,
     TYPES,
     Buffer,
-    Heap,
+    CodecError,
+    SharedObjects,
     Thing,
-    WireError,
     digest_of,
     fits,
 )
@@ -70,26 +70,26 @@ _u32, _u64 = struct.Struct("<I"), struct.Struct("<Q")
 _i64, _f64, _two_f64 = struct.Struct("<q"), struct.Struct("<d"), struct.Struct("<dd")
 
 
-def unpack(data: Buffer, heap: Heap) -> tuple[Any, list[int]]:
+def unpack(data: Buffer, shared: SharedObjects) -> tuple[Any, list[int]]:
     """Return the value of a message, after the copies on this side have been brought up to date.
 
     Args:
         data: a message's bytes, of any origin.
-        heap: this side's.
+        shared: this side's.
     Returns:
         The value, and the numbers that the sender uses no more; what they stood for has been
-        dropped from the heap.
+        dropped from the shared objects.
     Raises:
-        WireError: the bytes are not a message; the connection has to be closed.
+        CodecError: the bytes are not a message; the connection has to be closed.
     """
     if len(data) > MAX_BYTES:
-        raise WireError("a message is too long")
+        raise CodecError("a message is too long")
     try:
-        return Decoder(memoryview(data), heap, Budget()).message()
-    except WireError:
+        return Decoder(memoryview(data), shared, Budget()).message()
+    except CodecError:
         raise
     except Exception as error:  # whatever it was, the message caused it
-        raise WireError(f"a message is malformed: {type(error).__name__}") from error
+        raise CodecError(f"a message is malformed: {type(error).__name__}") from error
 
 
 @dataclass(slots=True)
@@ -104,7 +104,7 @@ class Budget:
     def take(self, count: int) -> None:
         self.items -= count
         if self.items < 0:
-            raise WireError("a message has too many elements")
+            raise CodecError("a message has too many elements")
 
     def hash_all(self, keys: list, frozen: bool = False) -> None:
         """Refuse keys whose dict or set would take too long to make.
@@ -116,19 +116,19 @@ class Budget:
         """
         self.collisions -= len(keys) ** 2
         if len(keys) > MAX_HASHED or self.collisions < 0:
-            raise WireError("a dict or set is too large")
+            raise CodecError("a dict or set is too large")
         surplus = len(keys) - len(set(map(hash, keys)))
         if frozen:
             self.same_hash -= surplus
         if surplus > MAX_SAME_HASH or self.same_hash < 0:
-            raise WireError("too many keys of a dict or set have the same hash")
+            raise CodecError("too many keys of a dict or set have the same hash")
 
 
 class Decoder:
     """Reads a message, or the content of one record."""
 
-    def __init__(self, data: memoryview, heap: Heap, budget: Budget) -> None:
-        self.data, self.at, self.heap, self.budget = data, 0, heap, budget
+    def __init__(self, data: memoryview, shared: SharedObjects, budget: Budget) -> None:
+        self.data, self.at, self.shared, self.budget = data, 0, shared, budget
         self.length = len(data)
         self.parts: list[int] = []  # numbers of containers that were met
 
@@ -138,7 +138,7 @@ class Decoder:
         start = self.at
         self.at = end = start + size
         if end > self.length:
-            raise WireError("a message is cut short")
+            raise CodecError("a message is cut short")
         return self.data[start:end]
 
     def u8(self) -> int:
@@ -159,7 +159,7 @@ class Decoder:
         count = _u32.unpack_from(self.data, self.at - 4)[0]
         if count:
             if count * smallest > self.length - self.at:
-                raise WireError("a message claims too many elements")
+                raise CodecError("a message claims too many elements")
             self.budget.take(count)
         return count
 
@@ -168,28 +168,28 @@ class Decoder:
 
     def end(self) -> None:
         if self.at != self.length:
-            raise WireError("bytes are left over")
+            raise CodecError("bytes are left over")
 
     # Messages and records -----------------------------------------------------------------------
 
     def message(self) -> tuple[Any, list[int]]:
         forgotten = [self.u64() for _ in range(self.count(8))]
         for number in forgotten:
-            self.heap.drop(number)
+            self.shared.drop(number)
         pending: dict[int, tuple[Thing, memoryview] | None] = {}
         for _ in range(self.count(HEAD.size)):
             number, kind, flags, size = HEAD.unpack(self.take(HEAD.size))
             content = self.take(size)
             if number in pending:
-                raise WireError("a record comes twice")
-            thing = self.heap.things.get(number)
+                raise CodecError("a record comes twice")
+            thing = self.shared.things.get(number)
             if thing is None:
                 thing = self.new_record(number, kind, flags, content)
                 complete = kind in (ARRAY, OBJECT)
             else:
                 complete = False
                 if thing.kind != kind or kind == OBJECT:
-                    raise WireError("a record changed its kind")
+                    raise CodecError("a record changed its kind")
             pending[number] = (thing, content) if thing and not complete else None
         # All records are known now, so their contents can refer to each other. Nothing that was
         # known before changes until all of it has been read.
@@ -202,9 +202,9 @@ class Decoder:
         value = self.value(0)
         self.end()
         if self.parts:
-            size = sum(self.heap.things[number].written_out for number in self.parts)
+            size = sum(self.shared.things[number].written_out for number in self.parts)
             if size > MAX_WRITTEN_OUT:
-                raise WireError("a value would be endless when written out")
+                raise CodecError("a value would be endless when written out")
         return value, forgotten
 
     def write_out(self) -> None:
@@ -212,7 +212,7 @@ class Decoder:
 
         Those that hold others grow sweep by sweep, as far as tuples may nest.
         """
-        things = self.heap.things
+        things = self.shared.things
         nested = [thing for thing in reversed(things.values()) if thing.parts]
         for thing in nested:
             thing.written_out = thing.length
@@ -221,12 +221,12 @@ class Decoder:
             for thing in nested:
                 self.budget.steps -= len(thing.parts)
                 if self.budget.steps < 0:
-                    raise WireError("containers are nested in too many ways")
+                    raise CodecError("containers are nested in too many ways")
                 size = thing.length
                 for number in thing.parts:
                     size += things[number].written_out if number in things else 0
                 if size > MAX_WRITTEN_OUT:
-                    raise WireError("a container would be endless when written out")
+                    raise CodecError("a container would be endless when written out")
                 grown |= size != thing.written_out
                 thing.written_out = size
             if not grown:
@@ -234,30 +234,30 @@ class Decoder:
 
     def new_record(self, number: int, kind: int, flags: int, content: memoryview) -> Thing | None:
         """Take in a record that is new here; containers are empty until all are known."""
-        if number % 2 == self.heap.parity or not 2 <= number < 1 << 62:
-            raise WireError("a record has a number that is not its sender's to give")
-        if len(self.heap.things) >= MAX_RECORDS:
-            raise WireError("there are too many records")
-        part = Decoder(content, self.heap, self.budget)
+        if number % 2 == self.shared.parity or not 2 <= number < 1 << 62:
+            raise CodecError("a record has a number that is not its sender's to give")
+        if len(self.shared.things) >= MAX_RECORDS:
+            raise CodecError("there are too many records")
+        part = Decoder(content, self.shared, self.budget)
         if kind == OBJECT:
             description = part.value(1)
             part.end()
             if type(description) is not tuple:
-                raise WireError("a description is not a tuple")
-            self.heap.stand_in(number, description)
+                raise CodecError("a description is not a tuple")
+            self.shared.proxy(number, description)
             return None
         if kind == ARRAY:
             value: Any = new_array(part.array(), flags)
         elif kind == GENERATOR:
-            if self.heap.parity == 0:
-                raise WireError("a submission cannot make random generators here")
+            if self.shared.parity == 0:
+                raise CodecError("a submission cannot make random generators here")
             value = np.random.Generator(BIT_GENERATORS[part.value(1)[0]][0]())
         elif kind in EMPTY:
             value = EMPTY[kind]()
         else:
-            raise WireError("a record of an unknown kind")
-        self.heap.add(value, kind, number)
-        thing = self.heap.things[number]
+            raise CodecError("a record of an unknown kind")
+        self.shared.add(value, kind, number)
+        thing = self.shared.things[number]
         if kind == ARRAY:
             thing.digest = digest_of([content])
         self.charge(thing, len(content), 0)
@@ -265,7 +265,7 @@ class Decoder:
 
     def read_content(self, thing: Thing, content: memoryview) -> Any:
         """Return a record's content, without changing anything yet."""
-        part = Decoder(content, self.heap, self.budget)
+        part = Decoder(content, self.shared, self.budget)
         before = self.budget.items
         kind = thing.kind
         if kind == LIST:
@@ -281,7 +281,7 @@ class Decoder:
         elif kind == ARRAY:
             read = part.array()
             if read.dtype != thing.value.dtype or read.shape != thing.value.shape:
-                raise WireError("an array changed its dtype or shape in place")
+                raise CodecError("an array changed its dtype or shape in place")
         else:
             name = type(thing.value.bit_generator).__name__
             read = checked_state(part.value(1), name)
@@ -293,9 +293,9 @@ class Decoder:
 
     def charge(self, thing: Thing, size: int, items: int) -> None:
         before = thing.cost
-        self.heap.charge(thing, size + COST_OF_ITEM * (1 + items))
-        if self.heap.cost > MAX_SHARED_BYTES and thing.cost > before:
-            raise WireError(f"more than {MAX_SHARED_BYTES >> 20} MiB are shared")
+        self.shared.charge(thing, size + COST_OF_ITEM * (1 + items))
+        if self.shared.cost > MAX_SHARED_BYTES and thing.cost > before:
+            raise CodecError(f"more than {MAX_SHARED_BYTES >> 20} MiB are shared")
 
     # Values -------------------------------------------------------------------------------------
 
@@ -327,9 +327,9 @@ class Decoder:
             return tuple([self.value(depth + 1) for _ in range(self.count())])
         if tag == SHARED:
             number = self.u64()
-            thing = self.heap.things.get(number)
+            thing = self.shared.things.get(number)
             if thing is None:
-                return self.heap.stand_in(number, None)
+                return self.shared.proxy(number, None)
             if thing.kind in EMPTY:
                 self.parts.append(number)
             return thing.value
@@ -361,7 +361,7 @@ class Decoder:
         if tag == BIG_INT:
             size = self.u32()
             if size > MAX_INT:
-                raise WireError("an int is too large")
+                raise CodecError("an int is too large")
             return int.from_bytes(self.take(size), "little", signed=True)
         if tag == COMPLEX:
             return complex(*_two_f64.unpack(self.take(16)))
@@ -372,7 +372,7 @@ class Decoder:
                 return slice(*parts)
             numbers = range(*parts)
             if not fits(numbers):
-                raise WireError("a range is too long")
+                raise CodecError("a range is too long")
             self.budget.take(len(numbers))
             return numbers
         if tag == ELLIPSIS:
@@ -383,20 +383,20 @@ class Decoder:
             return read_dtype(self.name())
         if tag == TYPE:
             if (name := self.name()) not in TYPES:
-                raise WireError("an unknown type")
+                raise CodecError("an unknown type")
             return TYPES[name]
         if tag == NAMED:
             self.deeper(depth)
             module, name = self.value(depth + 1), self.value(depth + 1)
             if type(module) is not str or type(name) is not str:
-                raise WireError("a name that is not text")
-            return self.heap.by_name(module, name)
-        raise WireError("an unknown tag")
+                raise CodecError("a name that is not text")
+            return self.shared.by_name(module, name)
+        raise CodecError("an unknown tag")
 
     @staticmethod
     def deeper(depth: int) -> None:
         if depth > MAX_DEPTH:
-            raise WireError("a message is nested too deeply")
+            raise CodecError("a message is nested too deeply")
 
 
 def _update(thing: Thing, read: Any) -> None:

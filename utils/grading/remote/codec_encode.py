@@ -60,7 +60,7 @@ from utils.grading.remote.codec_format import (
     TYPE_NAMES,
     Buffer,
     CannotCross,
-    Heap,
+    SharedObjects,
     Thing,
     digest_of,
     fits,
@@ -71,25 +71,27 @@ _two_f64 = struct.Struct("<dd")
 _tag_u32, _tag_u64, _tag_i64, _tag_f64 = map(struct.Struct, ("<BI", "<BQ", "<Bq", "<Bd"))
 
 
-def pack(value: Any, heap: Heap, forget: Iterable[int] = (), tidy: bool = False) -> list[Buffer]:
+def pack(
+    value: Any, shared: SharedObjects, forget: Iterable[int] = (), tidy: bool = False
+) -> list[Buffer]:
     """Return a message as buffers to be sent one after another.
 
     Args:
         value: what to send.
-        heap: this side's; takes in what is sent for the first time.
+        shared: this side's; takes in what is sent for the first time.
         forget: numbers that this side uses no more.
-        tidy: also forget what nothing but the heap refers to, once its changes have been sent.
+        tidy: also forget what only the shared objects refer to, once its changes have been sent.
     Raises:
-        CannotCross: something in it cannot be sent; the heap is as before.
+        CannotCross: something in it cannot be sent; the shared objects are as before.
     """
-    return Encoder(heap).message(value, list(forget), tidy)
+    return Encoder(shared).message(value, list(forget), tidy)
 
 
 class Encoder:
     """Writes one message."""
 
-    def __init__(self, heap: Heap) -> None:
-        self.heap = heap
+    def __init__(self, shared: SharedObjects) -> None:
+        self.shared = shared
         self.queue: list[int] = []  # records mentioned for the first time
         self.fresh: list[int] = []
         self.records: list[Buffer] = []
@@ -97,7 +99,7 @@ class Encoder:
         self.count = 0  # of records
 
     def message(self, value: Any, forget: list[int], tidy: bool) -> list[Buffer]:
-        things = self.heap.things
+        things = self.shared.things
         try:
             unused = self.changes(tidy)
             forget += unused
@@ -113,21 +115,21 @@ class Encoder:
             grown = 0
             for number, _, cost in self.written:
                 grown += cost - things[number].cost
-            if self.heap.cost + grown > MAX_SHARED_BYTES and grown > 0:
+            if self.shared.cost + grown > MAX_SHARED_BYTES and grown > 0:
                 raise CannotCross(f"more than {MAX_SHARED_BYTES >> 20} MiB cannot be shared")
         except BaseException:
             for number in self.fresh:
-                self.heap.drop(number)
+                self.shared.drop(number)
             raise
         for number, digest, cost in self.written:
             things[number].digest = digest
-            self.heap.charge(things[number], cost)
+            self.shared.charge(things[number], cost)
         return parts
 
     def changes(self, tidy: bool) -> list[int]:
         """Write the records of what has changed; return what is used no more, and forget it."""
         unused = []
-        for number, thing in list(self.heap.things.items()):
+        for number, thing in list(self.shared.things.items()):
             kind = thing.kind
             if kind == OBJECT:
                 continue
@@ -141,7 +143,7 @@ class Encoder:
             if tidy and sys.getrefcount(thing.value) <= 2:
                 unused.append(number)
         for number in unused:
-            self.heap.drop(number)
+            self.shared.drop(number)
         return unused
 
     def put(
@@ -178,7 +180,7 @@ class Encoder:
         elif kind == GENERATOR:
             self.value(out, generator_state(value), 1)
         else:
-            self.value(out, self.heap.describe(value), 1)
+            self.value(out, self.shared.describe(value), 1)
         return 0, [out]
 
     def value(self, out: bytearray, value: Any, depth: int) -> None:
@@ -194,7 +196,7 @@ class Encoder:
             for item in value:
                 self.value(out, item, depth + 1)
         elif kind is np.ndarray and plain_dtype(value.dtype):
-            self.shared(out, value, ARRAY)
+            self.shared_value(out, value, ARRAY)
         elif kind is float:
             out += _tag_f64.pack(FLOAT, value)
         elif kind is int:
@@ -206,7 +208,7 @@ class Encoder:
         elif kind is bytes:
             out += _tag_u32.pack(BYTES, len(value)) + value
         elif kind in MUTABLE:
-            self.shared(out, value, MUTABLE[kind])
+            self.shared_value(out, value, MUTABLE[kind])
         elif kind in SCALARS:
             self.scalar(out, value)
         else:
@@ -237,9 +239,9 @@ class Encoder:
         elif isinstance(value, type) and value in TYPE_NAMES:
             out.append(TYPE)
             self.name(out, TYPE_NAMES[value])
-        elif (number := self.heap.stand_in_number(value)) is not None:
+        elif (number := self.shared.proxy_number(value)) is not None:
             out += _tag_u64.pack(SHARED, number)
-        elif (names := self.heap.name_of(value)) is not None:
+        elif (names := self.shared.name_of(value)) is not None:
             self.deeper(depth)
             out.append(NAMED)
             self.value(out, names[0], depth + 1)
@@ -247,21 +249,21 @@ class Encoder:
         elif (
             kind is np.random.Generator
             and type(value.bit_generator).__name__ in BIT_GENERATORS
-            and (self.heap.parity == 0 or self.heap.number(value) is not None)
+            and (self.shared.parity == 0 or self.shared.number(value) is not None)
         ):
-            self.shared(out, value, GENERATOR)
+            self.shared_value(out, value, GENERATOR)
         else:
-            self.shared(out, value, OBJECT)
+            self.shared_value(out, value, OBJECT)
 
-    def shared(self, out: bytearray, value: Any, kind: int) -> None:
+    def shared_value(self, out: bytearray, value: Any, kind: int) -> None:
         """Write the number of something shared; the first time its record follows."""
-        number = self.heap.number(value)
+        number = self.shared.number(value)
         if number is None:
-            if len(self.heap.things) >= MAX_RECORDS:
+            if len(self.shared.things) >= MAX_RECORDS:
                 raise CannotCross("too many objects have been handed over")
             if kind == OBJECT:
-                self.heap.describe(value)  # may refuse
-            number = self.heap.add(value, kind)
+                self.shared.describe(value)  # may refuse
+            number = self.shared.add(value, kind)
             self.fresh.append(number)
             self.queue.append(number)
         out += _tag_u64.pack(SHARED, number)

@@ -53,8 +53,8 @@ What the decoder relies on. The bytes may come from a hostile process, so:
 - A list may hold itself, or one list twice that holds another one twice, and so on. What would be
   endless when written out, as by `==` or `np.array`, is refused.
 - Every limit stands below; together they bound the time and memory that one message can take.
-- Any exception while decoding becomes a `WireError`. The heap may then have been partly updated,
-  so whoever receives one has to close the connection.
+- Any exception while decoding becomes a `CodecError`. The shared objects may then have been partly
+  updated, so whoever receives one has to close the connection.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ TYPE_NAMES = {t: name for name, t in TYPES.items()}
 HEAD = struct.Struct("<QBBQ")  # of a record
 
 
-class WireError(ValueError):
+class CodecError(ValueError):
     """A message that no honest sender writes."""
 
 
@@ -168,7 +168,7 @@ class Thing:
     written_out: int = 0
 
 
-class Heap:
+class SharedObjects:
     """What one side has in common with the other: numbers and the values they stand for.
 
     Args:
@@ -207,7 +207,7 @@ class Heap:
 
     # Five questions whose answer depends on the side. -------------------------------------------
 
-    def stand_in_number(self, value: Any) -> int | None:
+    def proxy_number(self, value: Any) -> int | None:
         """Return the number of the peer's object if `value` is the proxy of one."""
         return None
 
@@ -223,13 +223,13 @@ class Heap:
         """
         raise CannotCross(f"{short(value)} cannot be handed over")
 
-    def stand_in(self, number: int, description: tuple | None) -> Any:
+    def proxy(self, number: int, description: tuple | None) -> Any:
         """Return a proxy of the peer's object; the description comes with the first mention."""
-        raise WireError("proxies are not expected here")
+        raise CodecError("proxies are not expected here")
 
     def by_name(self, module: str, name: str) -> Any:
         """Return what crosses by name."""
-        raise WireError("names are not expected here")
+        raise CodecError("names are not expected here")
 
 
 def digest_of(parts: list[Buffer]) -> bytes:

@@ -4,7 +4,7 @@ Both sides use it. A question is answered before the next one is asked, but the 
 questions the other way (the judge calls `numerical_gradient`, which calls the judge's `f`), as deep
 as it goes. Each question carries eight random bytes which its answer must repeat: an answer written
 ahead, late or twice fits no question. A message that breaks the rules ends the connection for good:
-after the first `WireError` every further use of it raises the same error, whoever caught the first.
+after the first `CodecError` every further use raises the same error, whoever caught the first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from utils.grading.remote import codec
-from utils.grading.remote.codec import CannotCross, WireError
+from utils.grading.remote.codec import CannotCross, CodecError
 
 _length = struct.Struct("<Q")
 _AT_ONCE = 1 << 16
@@ -33,8 +33,8 @@ class Late(TimeoutError):
     """No answer came in time."""
 
 
-class SharedHeap(codec.Heap):
-    """A heap that makes proxies of the peer's objects, and tells when they are no longer used."""
+class PeerObjects(codec.SharedObjects):
+    """Shared objects, with proxies of the peer's; tells when these are no longer used."""
 
     def __init__(self, first: int) -> None:
         super().__init__(first)
@@ -46,7 +46,7 @@ class SharedHeap(codec.Heap):
         """Return a description with nothing in it but what a proxy needs.
 
         Raises:
-            WireError: it has the wrong form.
+            CodecError: it has the wrong form.
         """
         return description
 
@@ -54,7 +54,7 @@ class SharedHeap(codec.Heap):
         """Return a new proxy."""
         raise NotImplementedError
 
-    def stand_in(self, number: int, description: tuple | None) -> Any:
+    def proxy(self, number: int, description: tuple | None) -> Any:
         if (ref := self._alive.get(number)) and (value := ref()) is not None:
             return value
         if description is not None:
@@ -62,7 +62,7 @@ class SharedHeap(codec.Heap):
         else:
             description = self._descriptions.get(number)
         if description is None or len(self._descriptions) >= codec.MAX_RECORDS:
-            raise WireError("an unknown object is mentioned")
+            raise CodecError("an unknown object is mentioned")
         value = self.make(number, description)
         self._descriptions[number] = description
         self.adopt(number, value)
@@ -84,16 +84,16 @@ class SharedHeap(codec.Heap):
         return gone
 
 
-class Link:
+class Connection:
     """One end of the link.
 
     Args:
         sock: a connected stream socket; the link owns it from now on.
-        heap: this side's.
+        shared: this side's.
     """
 
-    def __init__(self, sock: socket.socket, heap: SharedHeap) -> None:
-        self.sock, self.heap = sock, heap
+    def __init__(self, sock: socket.socket, shared: PeerObjects) -> None:
+        self.sock, self.shared = sock, shared
         self.deadline: float | None = None  # on the clock of time.monotonic
         self.overtime: Callable[[], float] = float  # seconds by which a deadline that came moves
         self.watch: Callable[[], str] = str  # why not to wait any longer; asked now and then
@@ -102,7 +102,7 @@ class Link:
         self._space = memoryview(bytearray(_AT_ONCE))
         self.tidy = False  # whether this side forgets shared objects that it does not use
         self._looked = time.monotonic()  # when the watch was asked
-        self._fault: WireError | None = None  # why the connection is of no more use
+        self._fault: CodecError | None = None  # why the connection is of no more use
 
     # What differs between the two sides. ----------------------------------------------------------
 
@@ -124,7 +124,7 @@ class Link:
         """Return the peer's answer to a question.
 
         Raises:
-            Ended, Late, WireError: there is no answer, and the link is of no more use.
+            Ended, Late, CodecError: there is no answer, and the link is of no more use.
             CannotCross: an argument cannot be sent; the link is as before.
         """
         token = os.urandom(8)
@@ -133,7 +133,7 @@ class Link:
             back, got, body = self.receive()
             if back in ("done", "failed"):
                 if got != token:
-                    raise WireError(f"what came in answer to {verb!r} fits no question")
+                    raise CodecError(f"what came in answer to {verb!r} fits no question")
                 return self.answer(back == "done", body)
             self.reply(back, got, body)
 
@@ -142,9 +142,9 @@ class Link:
         body: tuple
         try:
             if verb not in self.verbs:
-                raise WireError("an unknown question")
+                raise CodecError("an unknown question")
             body, answer = self.success(self.verbs[verb](*args)), "done"
-        except (Ended, Late, WireError):
+        except (Ended, Late, CodecError):
             raise
         except BaseException as error:
             body, answer = self.failure(error), "failed"
@@ -154,14 +154,14 @@ class Link:
             try:
                 self.send("failed", token, self.failure(error))
             except CannotCross as error:  # the peer would wait for an answer forever
-                self._fault = WireError("a question could not be answered")
+                self._fault = CodecError("a question could not be answered")
                 raise self._fault from error
 
     def send(self, verb: str, token: bytes, body: tuple) -> None:
         if self._fault:
             raise self._fault
         message = (verb, token, body)
-        parts = codec.pack(message, self.heap, self.heap.unused(), self.tidy)
+        parts = codec.pack(message, self.shared, self.shared.unused(), self.tidy)
         size = sum(map(len, parts))
         head = _length.pack(size)
         parts = [b"".join((head, *parts))] if size <= _AT_ONCE else [head, *parts]
@@ -176,8 +176,8 @@ class Link:
             raise self._fault
         try:
             return self._receive()
-        except WireError as error:
-            self._fault = error  # the heap may be half up to date
+        except CodecError as error:
+            self._fault = error  # the shared objects may be half up to date
             raise
 
     def _receive(self) -> tuple[str, bytes, tuple]:
@@ -185,7 +185,7 @@ class Link:
             self._read += self._some()
         (size,) = _length.unpack_from(self._read)
         if size > codec.MAX_BYTES:
-            raise WireError("a message is too long")
+            raise CodecError("a message is too long")
         data, rest = self._read[8 : 8 + size], self._read[8 + size :]
         if len(data) < size:
             got, data = len(data), data + bytes(size - len(data))
@@ -193,13 +193,13 @@ class Link:
             while got < size:
                 got += self._step(self.sock.recv_into, view[got:])
         self._read = rest
-        message, _ = codec.unpack(data, self.heap)
+        message, _ = codec.unpack(data, self.shared)
         if (
             type(message) is not tuple
             or list(map(type, message)) != [str, bytes, tuple]
             or len(message[1]) != 8
         ):
-            raise WireError("a message has the wrong form")
+            raise CodecError("a message has the wrong form")
         return message
 
     def _step(self, act: Callable, view: memoryview) -> int:

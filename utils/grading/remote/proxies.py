@@ -38,8 +38,8 @@ import numpy as np
 
 from utils.grading.notebook.shell import text_of, type_name
 from utils.grading.remote import codec
-from utils.grading.remote.codec import CannotCross, WireError
-from utils.grading.remote.connection import Link, SharedHeap
+from utils.grading.remote.codec import CannotCross, CodecError
+from utils.grading.remote.connection import Connection, PeerObjects
 
 if TYPE_CHECKING:
     from utils.grading.judge.student_client import Submission
@@ -135,9 +135,9 @@ def student_error(body: Any) -> tuple[StudentError, int]:
     match body:
         case (str(name), tuple(bases), str(message), str(cell), int(line), str(code), int(number)):
             if line not in _LINES:
-                raise WireError("an exception has an impossible line number")
+                raise CodecError("an exception has an impossible line number")
         case _:
-            raise WireError("an exception has the wrong form")
+            raise CodecError("an exception has the wrong form")
     base = next((_BASES[b] for b in bases if isinstance(b, str) and b in _BASES), None)
     kind = error_type(_plain_name(name), base)
     error = kind.__new__(kind)
@@ -170,7 +170,7 @@ class StudentThing:
 
     __slots__ = ("__weakref__", "_thing_about", "_thing_link", "_thing_number", "_thing_origin")
 
-    def __init__(self, link: JudgeLink, number: int, about: tuple) -> None:
+    def __init__(self, link: JudgeConnection, number: int, about: tuple) -> None:
         for slot, value in (("link", link), ("number", number), ("about", about), ("origin", "")):
             object.__setattr__(self, f"_thing_{slot}", value)
 
@@ -337,16 +337,16 @@ def _signature(text: str) -> inspect.Signature:
 # The judge's end of the link --------------------------------------------------------------------
 
 
-class JudgeHeap(SharedHeap):
+class JudgeObjects(PeerObjects):
     """What the judge has in common with the submission's process."""
 
-    link: JudgeLink
+    link: JudgeConnection
 
     def __init__(self) -> None:
         super().__init__(0)
         self.sent_names: dict[tuple[str, str], Any] = {}
 
-    def stand_in_number(self, value: Any) -> int | None:
+    def proxy_number(self, value: Any) -> int | None:
         if not isinstance(value, StudentThing):
             return None
         self.link.submission.revive(value)
@@ -375,7 +375,7 @@ class JudgeHeap(SharedHeap):
 
     def by_name(self, module: str, name: str) -> Any:
         if (module, name) not in self.sent_names:
-            raise WireError("a name that the judge did not send")
+            raise CodecError("a name that the judge did not send")
         return self.sent_names[module, name]
 
     def describe(self, value: Any) -> tuple:
@@ -389,7 +389,7 @@ class JudgeHeap(SharedHeap):
             ):
                 pass
             case _:
-                raise WireError("the description of an object has the wrong form")
+                raise CodecError("the description of an object has the wrong form")
         known = tuple(method for method in _SPECIAL if method in special)
         return str(what), _plain_name(kind), _plain_name(name) if name else "", known
 
@@ -431,7 +431,7 @@ def open_to_students(value: Any) -> tuple[str, tuple[str, ...], bool]:
     )
 
 
-class JudgeLink(Link):
+class JudgeConnection(Connection):
     """The judge's end of the link to one process.
 
     Args:
@@ -439,11 +439,11 @@ class JudgeLink(Link):
         submission: whose process it is.
     """
 
-    heap: JudgeHeap
+    shared: JudgeObjects
 
     def __init__(self, sock: socket.socket, submission: Submission) -> None:
-        super().__init__(sock, JudgeHeap())
-        self.heap.link = self
+        super().__init__(sock, JudgeObjects())
+        self.shared.link = self
         self.submission = submission
         self.depth = 0
         self.tidy = True
@@ -468,9 +468,9 @@ class JudgeLink(Link):
 
     def opened(self, thing: Any) -> tuple[tuple[str, ...], bool]:
         """Return what may be asked of a thing: special methods, whether it has attributes."""
-        number = self.heap.number(thing)
-        if number is None or self.heap.things[number].kind != codec.OBJECT:
-            raise WireError("a question about something that was not handed over")
+        number = self.shared.number(thing)
+        if number is None or self.shared.things[number].kind != codec.OBJECT:
+            raise CodecError("a question about something that was not handed over")
         _, special, attributes = open_to_students(thing)
         return special, attributes
 
@@ -478,7 +478,7 @@ class JudgeLink(Link):
         """Use a special method of a thing; keyword arguments come as pairs."""
         special, _ = self.opened(thing)
         if name not in special:
-            raise WireError("a question about something that was not handed over")
+            raise CodecError("a question about something that was not handed over")
         if name == "__call__":
             return thing(*args, **dict(kwargs))
         if name == "__next__":
@@ -516,11 +516,11 @@ class JudgeLink(Link):
 
     def answer(self, good: bool, body: tuple) -> Any:
         if len(body) != 3:
-            raise WireError("an answer has the wrong form")
+            raise CodecError("an answer has the wrong form")
         value, shown, warned = body
         if type(shown) is not str or type(warned) is not tuple:
-            raise WireError("an answer has the wrong form")
-        if not self.submission.hush:
+            raise CodecError("an answer has the wrong form")
+        if not self.submission.muted:
             self.submission.show(shown)
             repeat_warnings(warned)
         if good:

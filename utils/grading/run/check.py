@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.grading.judge import grade_notebook, unsandboxed
-from utils.grading.judge.fork_server import NURSERY, PLOTS_NURSERY, draws
+from utils.grading.judge.fork_server import FORK_SERVER, PLOTS_FORK_SERVER, draws
 from utils.grading.notebook import extra_files, restore
 from utils.grading.notebook.reading import text_of
 from utils.grading.notebook.reasons import error_of, reasons
@@ -82,10 +82,10 @@ def check(
         def start(plots: bool) -> tuple[str, Judging]:
             if not sandboxed:
                 return "none", functools.partial(unsandboxed.judge, plots=plots)
-            nursery = PLOTS_NURSERY if plots else NURSERY
-            nursery.fork()
-            stack.callback(nursery.close)
-            return nursery.fence() or "none", nursery.judge
+            server = PLOTS_FORK_SERVER if plots else FORK_SERVER
+            server.fork()
+            stack.callback(server.close)
+            return server.fence() or "none", server.judge
 
         return run(data, path.stem, files, start, limits, hidden)
 

@@ -39,7 +39,7 @@ from utils.grading.run.cluster import LocalWorkers, workers_of
 from utils.grading.run.course_lock import only_one
 from utils.grading.run.limits import is_unsafe, limits_of
 from utils.grading.run.progress import Progress
-from utils.grading.run.worker import Failure, Job, Result, Terms
+from utils.grading.run.worker import Failure, Job, Result, RunConfig
 from utils.grading.text_files import nearest, plain
 from utils.system import atomic_write, processors
 
@@ -105,7 +105,7 @@ class Run:
             {*course.students(), *book.students()},
             {*course.problem_sets(), *book.problem_sets()},
         )
-        self.terms = Terms(
+        self.terms = RunConfig(
             self.cells,
             limits,
             {name: path.read_bytes() for name, path in course.data_files(problem_set).items()},

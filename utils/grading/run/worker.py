@@ -42,7 +42,7 @@ PATIENCE = 60  # seconds without any worker
 
 
 @dataclass(frozen=True)
-class Terms:
+class RunConfig:
     """What all submissions of a run have in common.
 
     Attributes:
@@ -116,14 +116,14 @@ class Failure:
 # In a worker ------------------------------------------------------------------------------------
 
 
-def work(terms: Terms, jobs: Sequence[Job]) -> list[Result]:
+def work(terms: RunConfig, jobs: Sequence[Job]) -> list[Result]:
     """Grade submissions, the first of them at least; touches no gradebook and no file.
 
     Returns:
         A result for each of the first jobs, as many as were begun within `SECONDS`.
 
     Raises:
-        execute.NotFenced: nothing fences submissions in on this machine.
+        execute.NotSandboxed: nothing fences submissions in on this machine.
     """
     ends = time.monotonic() + SECONDS
     results = [grade(terms, jobs[0])]
@@ -134,11 +134,11 @@ def work(terms: Terms, jobs: Sequence[Job]) -> list[Result]:
     return results
 
 
-def grade(terms: Terms, job: Job) -> Result:
+def grade(terms: RunConfig, job: Job) -> Result:
     """Grade one submission.
 
     Raises:
-        execute.NotFenced: nothing fences submissions in on this machine.
+        execute.NotSandboxed: nothing fences submissions in on this machine.
     """
     if job.unreadable:
         notebook, outcome = None, _unreadable(terms.cells, job.unreadable)
@@ -222,7 +222,7 @@ def _unreadable(course: Sequence[SourceCell], why: str) -> grade_notebook.Outcom
 
 
 def run(
-    terms: Terms, jobs: Iterable[Job], count: int, client: Any
+    terms: RunConfig, jobs: Iterable[Job], count: int, client: Any
 ) -> Iterator[list[Result | Failure]]:
     """Yield what comes back from the workers, in the order in which it comes, in batches.
 
@@ -295,7 +295,7 @@ def _outcomes(future: Any, lot: list[Job]) -> tuple[list[Result | Failure], list
     if results:
         rest = lot[len(results) :]
         return results, [rest] if rest else []
-    if isinstance(error, grade_notebook.NotFenced):
+    if isinstance(error, grade_notebook.NotSandboxed):
         raise CourseError(str(error))
     if len(lot) > 1:
         return [], [[job] for job in lot]

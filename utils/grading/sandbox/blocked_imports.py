@@ -1,20 +1,20 @@
-"""The rooms of `utils` that a student's cells must not import: they hold the solutions."""
+"""The modules of `utils` that a student's cells must not import: they hold the solutions."""
 
 from __future__ import annotations
 
 import sys
 from typing import Any
 
-# The course's own solutions, and the staff's rooms.
-MASKED = ("functions", "gradients", "layers", "networks", "training", "grading", "commands")
+# The course's own solutions, and the staff's modules.
+BLOCKED = ("functions", "gradients", "layers", "networks", "training", "grading", "commands")
 
 
-class Masked:
+class BlockedImports:
     """Finds nothing, and says why, where a student's cell imports the course's own solutions."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        package, _, room = name.partition(".")
-        if package == "utils" and room.partition(".")[0] in MASKED:
+        package, _, module = name.partition(".")
+        if package == "utils" and module.partition(".")[0] in BLOCKED:
             raise ImportError(
                 f"{name} is not there when work is graded: it holds the course's own solutions. "
                 "Use the functions that you write in this notebook.",
@@ -23,13 +23,13 @@ class Masked:
 
 
 def forget_staff_modules() -> None:
-    """Take the rooms that students must not use out of the interpreter's table."""
+    """Take the modules that students must not use out of the interpreter's table."""
     package = sys.modules.get("utils")
-    for room in MASKED:
-        _forget(f"utils.{room}")
-        if hasattr(package, room):
-            delattr(package, room)
-    sys.meta_path.insert(0, Masked())
+    for module in BLOCKED:
+        _forget(f"utils.{module}")
+        if hasattr(package, module):
+            delattr(package, module)
+    sys.meta_path.insert(0, BlockedImports())
 
 
 def _forget(name: str) -> None:

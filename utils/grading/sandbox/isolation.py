@@ -55,8 +55,8 @@ if TYPE_CHECKING:
 
 LINUX = sys.platform == "linux"
 
-# Rooms of `utils` that a student's cells may import when they are graded.
-OPEN_ROOMS = (
+# Modules of `utils` that a student's cells may import when they are graded.
+IMPORTABLE_MODULES = (
     "__init__",
     "checks",
     "colours",
@@ -200,8 +200,10 @@ def open_files() -> list[str]:
     """Return the files of `utils` that a student's cells may import."""
     folder = Path(utils.__file__).resolve().parent
     compiled = folder / "__pycache__"
-    paths = [folder / f"{room}.py" for room in OPEN_ROOMS]
-    paths += [compiled / f"{room}.{sys.implementation.cache_tag}.pyc" for room in OPEN_ROOMS]
+    paths = [folder / f"{module}.py" for module in IMPORTABLE_MODULES]
+    paths += [
+        compiled / f"{module}.{sys.implementation.cache_tag}.pyc" for module in IMPORTABLE_MODULES
+    ]
     paths += [folder / name for name in OPEN_FOLDERS]
     return [str(path) for path in paths if path.exists()]
 

@@ -158,3 +158,8 @@ def test_somebodys_own_configuration_stays(tmp_path, monkeypatch):
     config.write_text(written.replace(str(lab.ROOT), "/where/it/was"))
     lab.let_the_course_win()  # the course has moved
     assert config.read_text() == written
+
+
+def test_documents_may_hold_an_answer_and_notebooks_are_none():
+    names = ("a.PDF", "scans/b.heic", "c.csv", "d.py", "ps1.ipynb.txt", "ps1.IPYNB.html", "e.md")
+    assert extra_files.documents(names) == ["a.PDF", "scans/b.heic", "e.md"]

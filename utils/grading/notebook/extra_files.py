@@ -99,8 +99,12 @@ def in_a_folder(files: Mapping[str, bytes]) -> Iterator[str]:
 
 
 def documents(files: Iterable[str]) -> list[str]:
-    """Return those of a student's files that may hold a written answer."""
-    return [name for name in files if name.casefold().endswith(DOCUMENTS)]
+    """Return those of a student's files that may hold a written answer.
+
+    A notebook that is called `.ipynb.txt` is none.
+    """
+    names = ((name, name.casefold()) for name in files)
+    return [name for name, lower in names if lower.endswith(DOCUMENTS) and ".ipynb" not in lower]
 
 
 def notes_on(files: Iterable[str]) -> list[str]:

@@ -1036,11 +1036,11 @@ while True:
 _LINK = """
 import gc, os, struct
 link = next(x for x in gc.get_objects() if type(x).__name__ == "StudentConnection")
-sock, wire = link.sock, type(link).__mro__[1].send.__globals__["wire"]
+sock, codec = link.sock, type(link).__mro__[1].send.__globals__["codec"]
 def raw(data):
     sock.sendall(struct.pack("<Q", len(data)) + data)
 def forge(*message):
-    raw(b"".join(wire.pack(message, link.shared)))
+    raw(b"".join(codec.pack(message, link.shared)))
 """
 
 NO_FORM = [

@@ -23,7 +23,7 @@ LINK = """
 import gc, os, struct, sys
 link = next(x for x in gc.get_objects() if type(x).__name__ == "StudentConnection")
 globals_of = type(link).__mro__[1].send.__globals__
-wire, PeerObjects = globals_of["wire"], globals_of["PeerObjects"]
+codec, PeerObjects = globals_of["codec"], globals_of["PeerObjects"]
 def raw(data):
     link.sock.sendall(struct.pack("<Q", len(data)) + data)
 def text(words):
@@ -188,11 +188,11 @@ def test_a_graders_memory_does_not_come_back_to_the_submission(fence):
         "def answer_only(records, value):\n"
         "    import time; time.sleep = lambda _: None\n"
         "    answer(records, value)\n"
-        "unpack = wire.unpack\n"
+        "unpack = codec.unpack\n"
         "def spying(data, heap):\n"
         "    if asked and bytes(data[:4]) == bytes(4) and b'S1' in bytes(data): print('GOT-IT')\n"
         "    return unpack(data, heap)\n"
-        "wire.unpack = spying\n",
+        "codec.unpack = spying\n",
     )
     notebook, outcome = grade({"softmax": spy})
     assert "GOT-IT" not in json.dumps([cell.get("outputs") for cell in notebook.cells])

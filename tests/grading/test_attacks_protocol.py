@@ -230,7 +230,7 @@ class SoftmaxWithLoss:
 def test_a_layer_cannot_change_what_its_slopes_are_compared_with():
     notebook = execute(submission("ps6_backpropagation", {"SoftmaxWithLoss": SPOILER}))
     states = check_states(notebook, "test_SoftmaxWithLoss_hidden")
-    assert states["the slope for all sizes and labels"] == "passed"
+    assert states["the gradient for all sizes and labels"] == "passed"
     assert states["`dout`, and once more"] == "failed"
 
 

@@ -542,7 +542,7 @@ WRONG = {
             TWO_WAYS,
         ),
         Wrong(
-            "the first batch's size for ever",
+            "the first batch's size forever",
             _but(DY, "self.n = getattr(self, 'n', len(x))\n        dy = (y - t) / self.n"),
             MEMORY,
         ),
@@ -653,7 +653,7 @@ WRONG = {
             MEMORY,
         ),
         Wrong(
-            "the first batch for ever",
+            "the first batch forever",
             _but(
                 "def gradient(self, x, t):\n",
                 "def gradient(self, x, t):\n"

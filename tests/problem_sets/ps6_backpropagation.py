@@ -281,7 +281,7 @@ WRONG = {
         Wrong("slopes clipped", _relu(MASK, "return np.clip(dout, -9, 9) * self.mask"), SIGNS),
         Wrong("no backward slopes", _relu(MASK, "return self.mask"), BACKWARD),
         Wrong(
-            "the first batch for ever",
+            "the first batch forever",
             _relu(
                 _body("if not hasattr(self, 'mask'): self.mask = x > 0", "return np.maximum(x, 0)"),
                 PASS,
@@ -503,7 +503,7 @@ WRONG = {
             NO_SUM,
         ),
         Wrong(
-            "the first x for ever",
+            "the first x forever",
             _but(AFFINE, "self.x = x\n", "self.x = x if self.x is None else self.x\n"),
             LATEST,
         ),
@@ -705,7 +705,7 @@ WRONG = {
             NOT_CHANGED,
         ),
         Wrong(
-            "the first labels for ever",
+            "the first labels forever",
             _but(
                 LAST,
                 "self.t = t\n",

@@ -886,6 +886,15 @@ def test_a_list_of_arrays():
 # Speed --------------------------------------------------------------------------------------------
 
 
+def test_a_list_that_takes_long_to_arrive_is_not_slow():
+    def f(a):
+        return [sum(range(200_000))]
+
+    assert not outcome(lambda: checks.fast(f, A, lambda: None)).failure
+    slow = outcome(lambda: checks.fast(lambda a: np.array(f(a)), A, lambda: None))
+    assert slow.failure.kind == "slow"
+
+
 @pytest.mark.parametrize(
     ("seconds", "state"),
     [

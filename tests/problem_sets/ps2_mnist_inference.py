@@ -1034,18 +1034,6 @@ WRONG = {
             NOTHING,
         ),
         Wrong(
-            "an empty slice at the end",
-            _accuracy(
-                *TO_LABELS,
-                START,
-                "for i in range(0, len(x) + 1, batch_size):",
-                ASK,
-                COUNT,
-                RATE,
-            ),
-            CALLS,
-        ),
-        Wrong(
             "divides by what fits into the slices",
             _accuracy(
                 *TO_LABELS, START, LOOP, ASK, COUNT, "return correct / max(len(x), batch_size)"

@@ -91,10 +91,10 @@ CASES = {
     ),
     "an exception in line 10^6000": softmax(
         "raise ValueError",
-        "describe = sys.modules['utils.grading.judge.student_process'].describe_error\n"
+        "space = type(link).serve.__globals__; describe = space['describe_error']\n"
         "def forged(error):\n"
         "    found = list(describe(error)); found[4] = 10**4000; return tuple(found)\n"
-        "sys.modules['utils.grading.judge.student_process'].describe_error = forged\n",
+        "space['describe_error'] = forged\n",
     ),
     "a warning in line 10^4000": softmax(
         "link.warned.append(('UserWarning', 'x', 10**4000))\nreturn np.zeros(np.shape(a))"

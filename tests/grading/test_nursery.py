@@ -139,7 +139,7 @@ def test_the_connection_is_warmed_up_and_leaves_no_trace():
         "names = set(shell.user_ns)\n"
         "fork_server._warm_up(shell, plots=False)\n"
         "print(set(shell.user_ns) - names, shell.outputs.take())\n"
-        "print(calls.count('double') >= 60, calls.count('fail') == 24)"
+        "print(calls.count('double') >= 60, calls.count('fail') == 12)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert (result.stdout, result.stderr) == ("set() []\nTrue True\n", "")

@@ -289,7 +289,9 @@ def _practise(shell: CellShell, times: int = 6) -> None:
     test = {"kind": "test", "label": "test", "source": _TEST, "points": 7.0, "hidden": False}
     test |= about("test", _TEST)
     cells = [cell, test, test | {"hidden": True}]
+    main = sys.modules["__main__"]
     other = make_shell(False, shared=False)  # the names of both sides must not be the same
+    sys.modules["__main__"] = main  # which the new shell has replaced
     for _ in range(times):
         ours, theirs = socket.socketpair()
         there = threading.Thread(target=student_process.StudentConnection(theirs, other).serve)

@@ -7,7 +7,7 @@ import pytest
 
 from utils.commands import demo
 from utils.grading import simulated_class
-from utils.grading.judge.grade_notebook import NotFenced
+from utils.grading.judge.grade_notebook import NotSandboxed
 
 pytestmark = [
     pytest.mark.slow,
@@ -62,16 +62,16 @@ def test_the_demo_grades_its_class_and_says_what_was_wrong(capsys, monkeypatch):
     assert len(list((report.parent.parent / "feedback").glob("*/*/*.html"))) == 30
 
 
-def test_the_demo_runs_where_nothing_fences_submissions_in(capsys, monkeypatch):
-    def no_fence() -> str:
-        raise NotFenced("no fence here")
+def test_the_demo_runs_without_a_sandbox(capsys, monkeypatch):
+    def no_sandbox() -> str:
+        raise NotSandboxed("no sandbox here")
 
     # a few of the class, for nbgrader starts a kernel for each
     some = {"akiko", "chiara", "daniel", "noor", "olga", "yusuf"}
     students = [one for one in simulated_class.PS1_OUTPUT_LAYER if one.name in some]
     monkeypatch.setattr(simulated_class, "PS1_OUTPUT_LAYER", tuple(students))
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr("utils.grading.judge.grade_notebook.fence", no_fence)
+    monkeypatch.setattr("utils.grading.judge.grade_notebook.sandbox", no_sandbox)
     table, printed = run(capsys)
     assert "nbgrader grades it" in printed
     assert set(table) == some

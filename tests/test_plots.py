@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from utils import payoffs, plots
+from utils.system import FIGURES
 
 SENTENCE = "A line rises from one to three & stays <there>."
 
@@ -92,7 +93,7 @@ def test_what_is_no_sentence_is_refused(alt, shown):
 
 
 def test_where_nobody_looks_at_figures_there_is_their_sentence(shown, monkeypatch, capsys):
-    monkeypatch.setenv(payoffs.FIGURES, "none")
+    monkeypatch.setenv(FIGURES, "none")
     plots.show(line(), SENTENCE)
     assert shown == []
     assert SENTENCE in capsys.readouterr().out
@@ -110,7 +111,7 @@ def _softmax(a):
 )
 def test_a_payoff_is_drawn_in_the_students_own_notebook(wanted, drawn, shown, monkeypatch, capsys):
     if wanted:
-        monkeypatch.setenv(payoffs.FIGURES, wanted)
+        monkeypatch.setenv(FIGURES, wanted)
     payoffs.temperatures(_softmax, np.array([0.0, 1.0, 2.5]))
     assert len(shown) == drawn
     assert ("At a low temperature" in capsys.readouterr().out) == (not drawn)

@@ -6,27 +6,14 @@ submissions, and nobody needs these figures to give points.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Which figures are drawn, in the environment: "all" (also if it is not set), "graded" (those that
-# belong on a graded page: all but the ones of this file), or "none" (where nobody looks at any).
-FIGURES = "COURSE_FIGURES"
+from utils.system import figures_wanted, left_out
 
 _TEMPERATURES = "At a low temperature one class takes all; at a high one all are alike."
-
-
-def wanted() -> str:
-    """Return which figures are drawn."""
-    return os.environ.get(FIGURES, "all")
-
-
-def left_out(alt: str) -> str:
-    """Return what stands in the place of a figure that is not drawn."""
-    return f"[A figure, drawn when you run this cell in your notebook: {alt}]"
 
 
 def temperatures(softmax: Callable, scores: NDArray) -> None:
@@ -42,7 +29,7 @@ def temperatures(softmax: Callable, scores: NDArray) -> None:
     except NotImplementedError:
         print("This figure needs your softmax.")
         return
-    if wanted() != "all":
+    if figures_wanted() != "all":
         print(left_out(_TEMPERATURES))
         return
 

@@ -21,7 +21,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from utils.payoffs import left_out, wanted
+from utils.system import figures_wanted, left_out
 
 # Okabe and Ito's colours by name, for what has a meaning of its own.
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -52,7 +52,7 @@ def show(fig: Figure, alt: str) -> None:
     Raises:
         ValueError: `alt` is not a sentence.
     """
-    if wanted() == "none":
+    if figures_wanted() == "none":
         _check(alt)
         plt.close(fig)
         print(left_out(alt))

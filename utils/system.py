@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent  # the course folder
 CONFIG = "nbgrader_config.py"
 DAY = 86_400  # seconds
+# Which figures are drawn, in the environment: "all" (also if it is not set), "graded" (those that
+# belong on a graded page: all but those of `payoffs`), or "none" (where nobody looks at any).
+FIGURES = "COURSE_FIGURES"
 
 
 def load_config(course: Path) -> Config:
@@ -132,3 +135,13 @@ def try_lock(file: IO | int) -> bool:
     except OSError:
         return False
     return True
+
+
+def figures_wanted() -> str:
+    """Return which figures are drawn."""
+    return os.environ.get(FIGURES, "all")
+
+
+def left_out(alt: str) -> str:
+    """Return what stands in the place of a figure that is not drawn."""
+    return f"[A figure, drawn when you run this cell in your notebook: {alt}]"

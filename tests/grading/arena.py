@@ -233,7 +233,7 @@ class Arena:
         return found
 
 
-def main(fence: str, user: str, wanted: list[str]) -> None:
+def main(sandbox: str, user: str, wanted: list[str]) -> None:
     """Grade hostile submissions; print what became of each."""
     enter(user)
     sys.path[:0] = [str(HERE), str(REPOSITORY)]
@@ -244,12 +244,12 @@ def main(fence: str, user: str, wanted: list[str]) -> None:
 
     from utils.grading.judge import grade_notebook
     from utils.grading.judge.fork_server import FORK_SERVER
-    from utils.grading.sandbox.supervisor import Limits
+    from utils.grading.sandbox.config import Limits
 
-    if why := FORK_SERVER.why_not(fence):
+    if why := FORK_SERVER.why_not(sandbox):
         print(json.dumps({"skip": why}), flush=True)
         return
-    FORK_SERVER._fences["namespaces"] = "" if fence == "namespaces" else "not in this test"
+    FORK_SERVER._sandboxes["namespaces"] = "" if sandbox == "namespaces" else "not in this test"
     course = fixture_course.course()
     honest = nbformat.writes(fixture_course.submission()).encode()
     before = arena.state()

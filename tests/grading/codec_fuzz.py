@@ -35,7 +35,7 @@ from utils.grading.remote import codec_format as form
 from utils.grading.remote.codec import CannotCross, CodecError
 from utils.grading.remote.connection import PeerObjects
 from utils.grading.remote.proxies import StudentError
-from utils.grading.sandbox.supervisor import Limits
+from utils.grading.sandbox.config import Limits
 
 HANGS = 120  # seconds after which a message counts as one that never ends: far beyond any that does
 STALE = b"\xa5"  # what freed memory is filled with

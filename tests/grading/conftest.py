@@ -9,27 +9,27 @@ import pytest
 from utils.grading.judge.fork_server import FORK_SERVER, start_process
 from utils.grading.judge.student_client import Submission
 from utils.grading.sandbox import supervisor
-from utils.grading.sandbox.supervisor import Limits, Order
+from utils.grading.sandbox.config import Limits, SandboxConfig
 
 
 @pytest.fixture(scope="session")
-def fence() -> str:
-    """The fence that stands on this machine."""
+def sandbox() -> str:
+    """The kind of sandbox that this machine offers."""
     if not supervisor.LINUX:
         pytest.skip("submissions are graded on Linux")
-    found = FORK_SERVER.fence()
+    found = FORK_SERVER.sandbox()
     if not found:
-        pytest.skip(f"no fence stands here: {FORK_SERVER.why_not('namespaces')}")
+        pytest.skip(f"there is no sandbox here: {FORK_SERVER.why_not('namespaces')}")
     return found
 
 
 @pytest.fixture
-def start(fence: str) -> Iterator[Callable[..., Submission]]:
+def start(sandbox: str) -> Iterator[Callable[..., Submission]]:
     """Starts submissions whose cells are given as texts; they end with the test."""
     begun: list[Submission] = []
 
     def begin(*cells: str, **limits: Any) -> Submission:
-        order = Order(Limits(**limits), fence)
+        order = SandboxConfig(Limits(**limits), sandbox)
         submission = Submission(lambda: start_process(FORK_SERVER.connect(), order), order.limits)
         begun.append(submission)
         for number, source in enumerate(cells):
@@ -53,9 +53,9 @@ def work(start: Callable[..., Submission]) -> Callable[..., SimpleNamespace]:
 
 
 @pytest.fixture(scope="module")
-def module_work(fence: str) -> Iterator[Callable[..., SimpleNamespace]]:
+def module_work(sandbox: str) -> Iterator[Callable[..., SimpleNamespace]]:
     """As `work`, for a whole file."""
-    order = Order(Limits(), fence)
+    order = SandboxConfig(Limits(), sandbox)
     submission = Submission(lambda: start_process(FORK_SERVER.connect(), order), order.limits)
 
     def run(source: str) -> SimpleNamespace:

@@ -987,7 +987,7 @@ for act in (lambda: os.killpg(0, 0), lambda: os.kill(-1, 9), lambda: os.setuid(0
     except OSError: pass
 3.0"""),
     Case("in the judge: commands of no form", **LOST, judge=_WHO + """
-for command in (b"J", b"X" * 1000, b"S" * 3, b"W", b"W" + bytes(9), b'{"fence": "none"}'):
+for command in (b"J", b"X" * 1000, b"S" * 3, b"W", b"W" + bytes(9), b'{"sandbox": "none"}'):
     try: commands.commands.send(command)
     except OSError: pass
 import time

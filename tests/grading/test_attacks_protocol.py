@@ -237,7 +237,7 @@ def test_a_layer_cannot_change_what_its_slopes_are_compared_with():
 # As submissions -----------------------------------------------------------------------------------
 
 
-def test_a_submission_of_all_these_is_graded(fence):
+def test_a_submission_of_all_these_is_graded(sandbox):
     answer = (
         "import numpy as np\n# BEGIN HIDDEN TESTS\n"
         "def softmax(a):\n"
@@ -251,7 +251,7 @@ def test_a_submission_of_all_these_is_graded(fence):
     right.cells += [nbformat.v4.new_code_cell("# BEGIN HIDDEN TESTS\n" * 40_000)]
     right.cells += [nbformat.v4.new_code_cell("#" + EMPTY_LINES)]
     from utils.grading.judge.grade_notebook import grade_notebook
-    from utils.grading.sandbox.supervisor import Limits
+    from utils.grading.sandbox.config import Limits
 
     limits = Limits(call_seconds=10.0, submission_seconds=60.0)
     data = nbformat.writes(right).encode()

@@ -43,11 +43,11 @@ ARENAS = {
 class Arena:
     """Grades hostile submissions in another process; results come in the cases' order."""
 
-    def __init__(self, fence: str, user: str) -> None:
-        names = [case.name for case in ARENAS[fence, user]]
+    def __init__(self, sandbox: str, user: str) -> None:
+        names = [case.name for case in ARENAS[sandbox, user]]
         self.results: dict[str, dict] = {}
         self.process = subprocess.Popen(
-            [sys.executable, HERE / "arena.py", fence, user, *names],
+            [sys.executable, HERE / "arena.py", sandbox, user, *names],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -81,12 +81,12 @@ def arenas() -> Iterator[dict[tuple[str, str], Arena]]:
 
 
 @pytest.mark.parametrize(
-    ("fence", "user", "case"),
+    ("sandbox", "user", "case"),
     [(*key, case) for key, cases in ARENAS.items() for case in cases],
     ids=lambda value: getattr(value, "name", value),
 )
-def test_the_score_is_honest_and_nothing_else_happens(arenas, fence, user, case):
-    result = arenas[fence, user].result(case.name)
+def test_the_score_is_honest_and_nothing_else_happens(arenas, sandbox, user, case):
+    result = arenas[sandbox, user].result(case.name)
     assert "error" not in result, result["error"]
     assert result["status"] == case.status
     assert result["score"] == case.score

@@ -13,7 +13,7 @@ import pytest
 from tests.grading import fixture_course as fixture
 from utils.grading.judge import grade_notebook
 from utils.grading.judge.judge import Judge
-from utils.grading.sandbox.supervisor import Limits
+from utils.grading.sandbox.config import Limits
 
 WRONG = "def softmax(a):\n    return np.zeros(np.shape(a))"
 DOUBLE = 3.0  # what is left if softmax is wrong
@@ -166,7 +166,7 @@ def grade(answers, after="", **limits):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_forged_answer_earns_nothing_and_the_grading_goes_on(fence, name):
+def test_a_forged_answer_earns_nothing_and_the_grading_goes_on(sandbox, name):
     notebook, outcome = grade({"softmax": CASES[name]})
     assert outcome.status == "graded"
     assert not any("judge" in note for note in outcome.notes), outcome.notes
@@ -177,7 +177,7 @@ def test_a_forged_answer_earns_nothing_and_the_grading_goes_on(fence, name):
     assert len(json.dumps(notebook)) < 6_000_000
 
 
-def test_a_graders_memory_does_not_come_back_to_the_submission(fence):
+def test_a_graders_memory_does_not_come_back_to_the_submission(sandbox):
     """What an array without bytes is filled with is not sent back as if it had changed."""
     spy = softmax(
         "if not asked:\n"
@@ -208,7 +208,7 @@ EXITS = {
 
 
 @pytest.mark.parametrize("how", EXITS)
-def test_how_a_process_ends_in_a_hidden_test_is_not_told(fence, how):
+def test_how_a_process_ends_in_a_hidden_test_is_not_told(sandbox, how):
     right = "e = np.exp(a - np.max(a, axis=-1, keepdims=True))\n"
     right += "return e / e.sum(axis=-1, keepdims=True)"
     source = softmax(f"if np.shape(a) == (4, 5): {EXITS[how]}\n{right}")
@@ -222,13 +222,13 @@ def test_how_a_process_ends_in_a_hidden_test_is_not_told(fence, how):
     assert outcome.tests["test_softmax_hidden"]["error"] == "Exception: "
 
 
-def test_how_a_process_ends_in_a_visible_test_is_told(fence):
+def test_how_a_process_ends_in_a_visible_test_is_told(sandbox):
     _, outcome = grade({"softmax": softmax("os._exit(77)")})
     assert any("exit status 77" in note for note in outcome.notes)
 
 
 @pytest.mark.parametrize("kind", ["KeyError", "OSError", "type('Seen', (Exception,), {})"])
-def test_which_exception_stops_a_hidden_test_is_not_told(fence, kind):
+def test_which_exception_stops_a_hidden_test_is_not_told(sandbox, kind):
     source = softmax(f"if np.shape(a) == (4, 5): raise {kind}\nreturn a")
     notebook, outcome = grade({"softmax": source})
     assert outcome.tests["test_softmax_hidden"]["error"] == "Exception: "
@@ -246,7 +246,7 @@ for verb, function in list(link.verbs.items()):
 """
 
 
-def test_only_names_that_the_cells_define_are_asked_for(fence):
+def test_only_names_that_the_cells_define_are_asked_for(sandbox):
     source = LINK + LOOKS + fixture.RIGHT["softmax"]
     notebook, outcome = grade({"softmax": source}, after="print('ASKED', asked)")
     assert outcome.score == 10.0
@@ -276,7 +276,7 @@ HONEST = {
 
 
 @pytest.mark.parametrize("how", HONEST)
-def test_however_a_cell_defines_a_name_a_test_finds_it(fence, how):
+def test_however_a_cell_defines_a_name_a_test_finds_it(sandbox, how):
     code = "import numpy as np\n" + fixture.RIGHT["softmax"]
     _, outcome = grade({"softmax": HONEST[how].format(code=code)})
     assert outcome.score == 10.0

@@ -18,7 +18,7 @@ from tests.grading import fixture_course as fixture
 from utils.grading.course.settings import find_course
 from utils.grading.judge import grade_notebook
 from utils.grading.notebook import restore
-from utils.grading.sandbox.supervisor import Limits, Order
+from utils.grading.sandbox.config import Limits, SandboxConfig
 from utils.grading.simulated_class import (
     HOSTILE_PS1_OUTPUT_LAYER,
     PS1_OUTPUT_LAYER,
@@ -112,7 +112,7 @@ UNREADABLE = {
 
 
 @pytest.fixture(scope="module")
-def course(tmp_path_factory, fence) -> Path:
+def course(tmp_path_factory, sandbox) -> Path:
     """A course with a class of all sorts, graded by `nbgrader autograde`; its file `said`."""
     root = tmp_path_factory.mktemp("nbgrader") / "a course"
     for folder in ("solutions", "assignments"):
@@ -255,7 +255,7 @@ CASES = {
 @pytest.mark.parametrize(
     ("test", "answer", "wrong", "right"), list(CASES.values()), ids=list(CASES)
 )
-def test_where_plain_nbgrader_is_wrong_the_judge_is_right(fence, test, answer, wrong, right):
+def test_where_plain_nbgrader_is_wrong_the_judge_is_right(sandbox, test, answer, wrong, right):
     source = fixture.source_notebook(fixture.RIGHT | {"softmax": answer})
     cells = {c.metadata.nbgrader.grade_id: c for c in source.cells if "nbgrader" in c.metadata}
     cells["test_softmax_hidden"].source = test
@@ -263,7 +263,7 @@ def test_where_plain_nbgrader_is_wrong_the_judge_is_right(fence, test, answer, w
     for judged in (False, True):
         notebook, _ = restore.restore(copy.deepcopy(source), restore.cells_of_notebook(source))
         if judged:
-            grade_notebook.run_notebook(notebook, Order(Limits(), fence))
+            grade_notebook.run_notebook(notebook, SandboxConfig(Limits(), sandbox))
         else:
             Execute().preprocess(notebook, {"metadata": {"path": os.getcwd()}})
         (cell,) = [

@@ -11,7 +11,7 @@ import pytest
 
 from utils.grading.judge.fork_server import SHARED, ForkServer
 from utils.grading.sandbox import supervisor
-from utils.grading.sandbox.supervisor import Limits, Order
+from utils.grading.sandbox.config import Limits, SandboxConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 CELLS = [{"kind": "student", "label": "1", "source": "print(1 + 1)"}]
@@ -34,9 +34,9 @@ def new(monkeypatch):
         one.close()
 
 
-def prints(one, fence):
+def prints(one, sandbox):
     """What the notebook shows that this fork server's judge has run."""
-    return one.judge(CELLS, Order(Limits(), fence))["cells"]["0"]["outputs"][0]["text"]
+    return one.judge(CELLS, SandboxConfig(Limits(), sandbox))["cells"]["0"]["outputs"][0]["text"]
 
 
 def ended(process):
@@ -54,36 +54,36 @@ def children(process):
     return [int(n) for n in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
-def server(one, fence):
+def server(one, sandbox):
     """The process that forks: one that has left the machine is a child of the one outside."""
-    return children(one._process.pid)[0] if fence == "namespaces" else one._process.pid
+    return children(one._process.pid)[0] if sandbox == "namespaces" else one._process.pid
 
 
-def test_workers_have_theirs_forked_from_one(new, fence, tmp_path, monkeypatch):
+def test_workers_have_theirs_forked_from_one(new, sandbox, tmp_path, monkeypatch):
     first = new()
     environment = first.open(str(tmp_path / "fork-server"))
     monkeypatch.setenv(SHARED, environment[SHARED])
     second, third = new(), new()
-    assert prints(second, fence) == prints(third, fence) == "2\n"
-    forked = children(server(first, fence))
+    assert prints(second, sandbox) == prints(third, sandbox) == "2\n"
+    forked = children(server(first, sandbox))
     assert len(forked) == 2
     assert second._process is third._process is None
     second.close()
     assert ended(forked[0]) != ended(forked[1])  # the other one goes on
-    assert prints(third, fence) == "2\n"
+    assert prints(third, sandbox) == "2\n"
 
 
 def test_all_that_is_forked_ends_with_the_first_and_workers_start_their_own(
-    new, fence, tmp_path, monkeypatch
+    new, sandbox, tmp_path, monkeypatch
 ):
     first = new()
     monkeypatch.setenv(SHARED, first.open(str(tmp_path / "fork-server"))[SHARED])
     second = new()
-    assert prints(second, fence) == "2\n"
-    (forked,) = children(server(first, fence))
+    assert prints(second, sandbox) == "2\n"
+    (forked,) = children(server(first, sandbox))
     os.kill(first._process.pid, signal.SIGKILL)
     assert ended(forked)
-    assert prints(second, fence) == "2\n"
+    assert prints(second, sandbox) == "2\n"
     assert second._process is not None
 
 

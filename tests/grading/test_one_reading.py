@@ -14,9 +14,9 @@ from utils.grading.judge.fork_server import fork_server_for
 from utils.grading.notebook import restore, source
 from utils.grading.notebook.restore import Unreadable
 from utils.grading.run import check
-from utils.grading.sandbox.supervisor import Limits
+from utils.grading.sandbox.config import Limits
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("fence")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("sandbox")]
 
 NAMES = ("ps1_output_layer", "ps6_backpropagation")
 Notebook = dict[str, Any]
@@ -340,11 +340,11 @@ SAME: dict[str, Callable[[Notebook], None]] = {
 }
 
 
-def both(data: bytes, name: str, fence: str) -> tuple[dict[str, Any], grade_notebook.Outcome]:
+def both(data: bytes, name: str, sandbox: str) -> tuple[dict[str, Any], grade_notebook.Outcome]:
     """Return what `check` and what `grade` say of a file."""
 
     def start(plots: bool) -> tuple[str, check.Judging]:
-        return fence, fork_server_for([{"source": "plt" if plots else ""}]).judge
+        return sandbox, fork_server_for([{"source": "plt" if plots else ""}]).judge
 
     checked = check.run(data, "some work", {}, start)
     released = read("assignments", name)
@@ -373,10 +373,10 @@ CASES = [(NAMES[0], change) for change in SAME] + [(NAMES[1], change) for change
 
 
 @pytest.mark.parametrize(("name", "change"), CASES)
-def test_right_work_is_right_whatever_became_of_the_notebook(name, change, fence):
+def test_right_work_is_right_whatever_became_of_the_notebook(name, change, sandbox):
     notebook = solved(name)
     SAME[change](notebook)
-    checked, outcome = both(json.dumps(notebook).encode(), name, fence)
+    checked, outcome = both(json.dumps(notebook).encode(), name, sandbox)
     assert checked["problem_set"] == name
     agree(checked, outcome)
     lost = {n: t["error"] for n, t in outcome.tests.items() if t["points"] < t["max_points"]}
@@ -425,11 +425,11 @@ LOST: dict[str, tuple[Callable[[Notebook], None], str]] = {
 
 
 @pytest.mark.parametrize(("change", "reason"), LOST.values(), ids=LOST)
-def test_a_zero_says_why_and_both_say_the_same(change, reason, fence):
+def test_a_zero_says_why_and_both_say_the_same(change, reason, sandbox):
     name = NAMES[0]
     notebook = solved(name)
     change(notebook)
-    checked, outcome = both(json.dumps(notebook).encode(), name, fence)
+    checked, outcome = both(json.dumps(notebook).encode(), name, sandbox)
     agree(checked, outcome)
     assert outcome.score == 0
     for notes in (checked["notes"], outcome.notes):
@@ -467,9 +467,9 @@ def test_what_is_no_notebook_gets_a_sentence(damage):
     assert str(refused.value) in outcome.notes[0]
 
 
-def test_a_byte_order_mark_and_other_line_ends_change_nothing(fence):
+def test_a_byte_order_mark_and_other_line_ends_change_nothing(sandbox):
     text = json.dumps(solved(NAMES[0]), indent=1).replace("\n", "\r\n")
-    checked, outcome = both(b"\xef\xbb\xbf" + text.encode(), NAMES[0], fence)
+    checked, outcome = both(b"\xef\xbb\xbf" + text.encode(), NAMES[0], sandbox)
     agree(checked, outcome)
     assert outcome.score == 14
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from utils.grading.judge import results
 from utils.grading.judge.judge import CHECKS_MIME
 from utils.grading.judge.results import Malformed, fit, read
-from utils.grading.sandbox.supervisor import Limits
+from utils.grading.sandbox.config import Limits
 
 CELLS = [
     {"kind": "student", "label": "a", "source": ""},

@@ -15,9 +15,9 @@ from utils.grading import nbgrader_steps
 from utils.grading.judge import grade_notebook
 from utils.grading.judge.grade_notebook import Outcome
 from utils.grading.notebook import restore
-from utils.grading.sandbox.supervisor import Limits, Order
+from utils.grading.sandbox.config import Limits, SandboxConfig
 
-pytestmark = pytest.mark.usefixtures("fence")
+pytestmark = pytest.mark.usefixtures("sandbox")
 
 SOFTMAX = fixture.RIGHT["softmax"]
 DOUBLE = fixture.RIGHT["double"]
@@ -231,7 +231,7 @@ def test_a_cell_that_takes_all_its_time_costs_no_points(before, after):
 @pytest.mark.parametrize("figures", ["graded", "none"])
 def test_a_submission_knows_which_figures_to_draw(figures):
     cells = [{"kind": "student", "label": "a", "source": "import os\nos.environ['COURSE_FIGURES']"}]
-    order = Order(Limits(), grade_notebook.fence(), figures=figures)
+    order = SandboxConfig(Limits(), grade_notebook.sandbox(), figures=figures)
     result = grade_notebook.fork_server_for(cells).judge(cells, order)
     assert result["cells"]["0"]["outputs"][0]["data"]["text/plain"] == repr(figures)
 
@@ -296,12 +296,12 @@ def test_a_test_may_use_what_a_hidden_one_above_it_defines():
     cells["test_double"].source = "assert double(len(hidden_input)) == 8\n3.0"
     notebook, _ = restore.restore(source, restore.cells_of_notebook(source))
     outcome = grade_notebook.run_notebook(
-        notebook, grade_notebook.Order(Limits(), grade_notebook.fence())
+        notebook, grade_notebook.SandboxConfig(Limits(), grade_notebook.sandbox())
     )
     assert outcome.tests["test_double"]["points"] == 3
 
 
-# Limits and fences ------------------------------------------------------------------------------
+# Limits and the sandbox -------------------------------------------------------------------------
 
 
 def test_limits_of_a_problem_set_stand_before_the_courses():
@@ -318,9 +318,9 @@ def test_a_limit_that_is_none_is_refused(value):
         Limits(call_seconds=value)
 
 
-def test_without_fences_nothing_is_run_unless_asked(monkeypatch):
+def test_without_a_sandbox_nothing_is_run_unless_asked(monkeypatch):
     reasons = {"namespaces": "unshare: Operation not permitted", "landlock": "the kernel has none"}
-    monkeypatch.setattr(grade_notebook.FORK_SERVER, "_fences", reasons)
+    monkeypatch.setattr(grade_notebook.FORK_SERVER, "_sandboxes", reasons)
     content = nbformat.writes(fixture.submission()).encode()
     with pytest.raises(grade_notebook.NotSandboxed) as refused:
         grade_notebook.grade_notebook(content, fixture.course())
@@ -333,7 +333,7 @@ def test_without_fences_nothing_is_run_unless_asked(monkeypatch):
 def test_elsewhere_the_ways_that_work_are_named(monkeypatch):
     monkeypatch.setattr(grade_notebook.supervisor, "LINUX", False)
     with pytest.raises(grade_notebook.NotSandboxed) as refused:
-        grade_notebook.fence(unsafe=True)
+        grade_notebook.sandbox(unsafe=True)
     for words in ("Linux machine", "Windows Subsystem for Linux", "container"):
         assert words in str(refused.value)
 
@@ -343,7 +343,7 @@ def test_the_rooms_can_be_imported_where_there_is_no_resource_module():
         "import sys\nsys.modules['resource'] = sys.modules['fcntl'] = None\n"
         "from utils.grading.judge import grade_notebook\n"
         "grade_notebook.supervisor.LINUX = False\n"
-        "try: grade_notebook.fence()\nexcept grade_notebook.NotSandboxed as error: print(error)"
+        "try: grade_notebook.sandbox()\nexcept grade_notebook.NotSandboxed as error: print(error)"
     )
     said = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120

@@ -13,7 +13,8 @@ import pytest
 
 from utils.grading.judge.fork_server import FORK_SERVER, ForkServer
 from utils.grading.sandbox import cgroups, seccomp, supervisor
-from utils.grading.sandbox.supervisor import Limits, Order, Process, Supervised
+from utils.grading.sandbox.config import Limits, SandboxConfig
+from utils.grading.sandbox.supervisor import Process, Supervised
 
 pytestmark = pytest.mark.skipif(not supervisor.LINUX, reason="submissions are graded on Linux")
 
@@ -60,7 +61,7 @@ def one_processor():
     os.sched_setaffinity(0, before)
 
 
-def test_busy_neighbours_cost_a_slow_function_no_points(fence, one_processor, monkeypatch):
+def test_busy_neighbours_cost_a_slow_function_no_points(sandbox, one_processor, monkeypatch):
     monkeypatch.delenv("GRADING_FORK_SERVER", raising=False)
     neighbours = [
         subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
@@ -69,7 +70,7 @@ def test_busy_neighbours_cost_a_slow_function_no_points(fence, one_processor, mo
     nursery = ForkServer(plots=False)
     test = "assert burn(0.25) == 0.25\nassert burn(0.25) == 0.25\n2.0"
     try:
-        assert _judge(nursery, fence, BURN, test, call_seconds=1.0) == (2.0, False)
+        assert _judge(nursery, sandbox, BURN, test, call_seconds=1.0) == (2.0, False)
     finally:
         nursery.close()
         for neighbour in neighbours:
@@ -78,17 +79,17 @@ def test_busy_neighbours_cost_a_slow_function_no_points(fence, one_processor, mo
 
 
 @pytest.mark.parametrize("call", ["time.sleep(9)", "busy()"])
-def test_who_has_a_processor_has_no_more_time(fence, call):
+def test_who_has_a_processor_has_no_more_time(sandbox, call):
     source = (
         "import time, threading\ndef busy():\n    for _ in range(8):\n"
         "        threading.Thread(target=spin, daemon=True).start()\n    spin()\n"
         f"def spin():\n    while True: pass\ndef late():\n    {call}"
     )
-    _, stopped = _judge(FORK_SERVER, fence, source, "late()", call_seconds=0.5)
+    _, stopped = _judge(FORK_SERVER, sandbox, source, "late()", call_seconds=0.5)
     assert stopped
 
 
-def _judge(nursery, fence, source, test, **limits):
+def _judge(nursery, sandbox, source, test, **limits):
     """Judge one cell of a student's by one test; return its points, and whether it was stopped."""
     from utils.grading.notebook.source import about
 
@@ -97,7 +98,7 @@ def _judge(nursery, fence, source, test, **limits):
         {"kind": "test", "label": "t", "source": test, "points": 2.0, "hidden": False}
         | about("t", test),
     ]
-    result = nursery.judge(cells, Order(Limits(**limits), fence))
+    result = nursery.judge(cells, SandboxConfig(Limits(**limits), sandbox))
     return result["cells"]["1"]["points"], result["stopped"]
 
 
@@ -105,7 +106,7 @@ def _judge(nursery, fence, source, test, **limits):
 
 
 @pytest.fixture
-def supervised(fence):
+def supervised(sandbox):
     """A supervisor, as the one who gives it commands sees it."""
     import dataclasses
     import json
@@ -113,13 +114,13 @@ def supervised(fence):
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         socket.send_fds(FORK_SERVER.connect(), [b"S"], [theirs.fileno()])
-    ours.send(json.dumps(dataclasses.asdict(Order(Limits(), fence))).encode())
+    ours.send(json.dumps(dataclasses.asdict(SandboxConfig(Limits(), sandbox))).encode())
     with ours:
         yield Supervised(ours)
 
 
 @pytest.mark.parametrize(
-    "command", [b"J", b"X" * 999, b"SS", b"W", b"W" + bytes(9), b'{"fence": "none"}', b"R"]
+    "command", [b"J", b"X" * 999, b"SS", b"W", b"W" + bytes(9), b'{"sandbox": "none"}', b"R"]
 )
 def test_a_command_of_no_form_ends_everything(supervised, command):
     with supervised.start() as process:
@@ -147,7 +148,7 @@ def test_who_does_not_read_the_answers_is_not_waited_for(supervised):
 
 
 def _answers(nursery):
-    return nursery.judge([], Order(Limits(), "none"))["notes"] == []
+    return nursery.judge([], SandboxConfig(Limits(), "none"))["notes"] == []
 
 
 # Filters ----------------------------------------------------------------------------------------
@@ -253,7 +254,7 @@ def test_a_group_that_somebody_has_removed_costs_nothing():
     group.remove()
 
 
-def test_a_fork_server_that_is_killed_leaves_no_process(fence, monkeypatch):
+def test_a_fork_server_that_is_killed_leaves_no_process(sandbox, monkeypatch):
     monkeypatch.delenv("GRADING_FORK_SERVER", raising=False)
     nursery = ForkServer(plots=False)
     assert _answers(nursery)

@@ -28,7 +28,7 @@ from utils.grading.judge.fork_server import FORK_SERVER
 from utils.grading.judge.grade_notebook import run_notebook
 from utils.grading.notebook.restore import cells_of_notebook, restore
 from utils.grading.sandbox import supervisor
-from utils.grading.sandbox.supervisor import Limits, Order
+from utils.grading.sandbox.config import Limits, SandboxConfig
 
 PS1, PS2 = "ps1_output_layer", "ps2_mnist_inference"
 PS3, PS4 = "ps3_loss_functions", "ps4_gradients"
@@ -667,13 +667,13 @@ def _stand_in():
 
 @pytest.fixture(scope="module")
 def order():
-    """What a submission may use, and the fence that stands here."""
+    """What a submission may use, and the sandbox that this machine offers."""
     if not supervisor.LINUX:
         pytest.skip("submissions are graded on Linux")
     FORK_SERVER.close()
-    if not (fence := FORK_SERVER.fence()):
-        pytest.skip(f"no fence stands here: {FORK_SERVER.why_not('namespaces')}")
-    yield Order(Limits(), fence)
+    if not (sandbox := FORK_SERVER.sandbox()):
+        pytest.skip(f"there is no sandbox here: {FORK_SERVER.why_not('namespaces')}")
+    yield SandboxConfig(Limits(), sandbox)
     FORK_SERVER.close()
 
 

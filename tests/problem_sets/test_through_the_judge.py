@@ -2,7 +2,7 @@
 
 Tasks that do not build on each other share a submission: the first one holds the first case of each
 of them, and so on. What a case is worth depends neither on its neighbours nor on whether it runs in
-this process or behind the fences.
+this process or in the sandbox.
 """
 
 from itertools import zip_longest
@@ -24,7 +24,7 @@ from utils.grading.judge.fork_server import FORK_SERVER
 from utils.grading.judge.grade_notebook import run_notebook
 from utils.grading.notebook.restore import cells_of_notebook, restore
 from utils.grading.sandbox import supervisor
-from utils.grading.sandbox.supervisor import Limits, Order
+from utils.grading.sandbox.config import Limits, SandboxConfig
 
 pytestmark = pytest.mark.slow
 
@@ -39,15 +39,15 @@ ONLY_HERE = ("f gets a matrix type",)
 
 @pytest.fixture(scope="module")
 def order():
-    """What a submission may use, and the fence that stands here; MNIST is its stand-in."""
+    """What a submission may use, and the sandbox of this machine; MNIST is its stand-in."""
     if not supervisor.LINUX:
         pytest.skip("submissions are graded on Linux")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MNIST_DIR", "digits")
         FORK_SERVER.close()
-        if not (fence := FORK_SERVER.fence()):
-            pytest.skip(f"no fence stands here: {FORK_SERVER.why_not('namespaces')}")
-        yield Order(Limits(), fence)
+        if not (sandbox := FORK_SERVER.sandbox()):
+            pytest.skip(f"there is no sandbox here: {FORK_SERVER.why_not('namespaces')}")
+        yield SandboxConfig(Limits(), sandbox)
     FORK_SERVER.close()
 
 
@@ -99,7 +99,7 @@ def test_the_judge_finds_the_same_as_the_tables(name, cases, order):
             assert not lost, case.name
 
 
-def _judged(name: str, answers: dict[str, str], order: Order):
+def _judged(name: str, answers: dict[str, str], order: SandboxConfig):
     """Return a whole notebook, all of its cells run, as it comes back from the judge."""
     handed_in = fill(read("assignments", name), answers)
     notebook, notes = restore(handed_in, cells_of_notebook(read("solutions", name)))

@@ -130,7 +130,7 @@ def options() -> tuple[str, ...]:
     from utils.grading.judge import grade_notebook
 
     try:
-        grade_notebook.fence()
+        grade_notebook.sandbox()
     except grade_notebook.NotSandboxed:
         return ("--unsafe",)
     return ()

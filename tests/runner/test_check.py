@@ -25,7 +25,7 @@ from utils.grading.notebook.source_cells import RELEASES_FILE, read_releases
 from utils.grading.run import check as run_check
 from utils.grading.run import self_study
 from utils.grading.run.limits import is_unsafe, limits_of
-from utils.grading.sandbox.supervisor import Limits
+from utils.grading.sandbox.config import Limits
 
 SANDBOX = sys.platform == "linux"
 RELEASED = ROOT / "assignments" / PS1 / f"{PS1}.ipynb"

@@ -10,7 +10,7 @@ from utils.grading.course.settings import CourseError
 from utils.grading.judge import grade_notebook
 from utils.grading.run import worker
 from utils.grading.run.worker import Failure, Job, Result, RunConfig
-from utils.grading.sandbox.supervisor import Limits
+from utils.grading.sandbox.config import Limits
 
 TERMS = RunConfig([], Limits())
 JOBS = [Job(f"student{number:02}", "", b"") for number in range(30)]
@@ -111,9 +111,9 @@ def test_a_submission_that_kills_its_worker_is_found_among_its_neighbours(monkey
     }
 
 
-def test_a_machine_without_fences_ends_the_run(monkeypatch):
+def test_a_machine_without_a_sandbox_ends_the_run(monkeypatch):
     def refused(terms: RunConfig, job: Job) -> Result:
-        raise grade_notebook.NotSandboxed("nothing fences submissions in")
+        raise grade_notebook.NotSandboxed("there is no sandbox")
 
-    with pytest.raises(CourseError, match="nothing fences"):
+    with pytest.raises(CourseError, match="there is no sandbox"):
         run(Client(), monkeypatch, refused)

@@ -64,8 +64,8 @@ def main(argv: list[str]) -> int:
 
 def run(folder: Path, started: float) -> int:
     """Do it all in an empty folder, print the table and where everything is."""
-    fenced = is_sandboxed()
-    with start_early() if fenced else contextlib.nullcontext() as local:
+    sandboxed = is_sandboxed()
+    with start_early() if sandboxed else contextlib.nullcontext() as local:
         return grade_class(folder, local, started)
 
 
@@ -97,11 +97,11 @@ def grade_class(folder: Path, local: LocalWorkers | None, started: float) -> int
 
 
 def is_sandboxed() -> bool:
-    """Say whether submissions can be fenced in on this machine, and print it if they cannot."""
-    from utils.grading.judge.grade_notebook import NotSandboxed, fence
+    """Say whether submissions can be sandboxed on this machine, and print it if they cannot."""
+    from utils.grading.judge.grade_notebook import NotSandboxed, sandbox
 
     try:
-        fence()
+        sandbox()
     except NotSandboxed as error:
         print(f"{error}\nThe simulated class without its attacks is harmless: nbgrader grades it.")
         return False

@@ -138,12 +138,16 @@ def grading(sandboxes: list[str]) -> Iterator[Finding]:
     Args:
         sandboxes: takes the name of the one that stands here, if one does.
     """
-    fence, found = protections()
-    sandboxes += [fence] if fence else []
-    yield bool(fence), "sandbox", fence or "none: submissions are not run here unless told --unsafe"
-    why = cgroups.why_not() if fence else "no sandbox"
+    sandbox, found = protections()
+    sandboxes += [sandbox] if sandbox else []
+    yield (
+        bool(sandbox),
+        "sandbox",
+        sandbox or "none: submissions are not run here unless told --unsafe",
+    )
+    why = cgroups.why_not() if sandbox else "no sandbox"
     yield not why, "control groups", why or "they limit what the kernel holds for a submission"
-    if fence == "landlock":
+    if sandbox == "landlock":
         yield other_processes(Path("/proc/mounts").read_text(encoding="utf-8", errors="replace"))
     for protection in found:
         what = f"{protection.name} ({protection.feature})"

@@ -110,7 +110,7 @@ def grade(asked: argparse.Namespace, local: LocalWorkers | None, started: float)
 
 
 UNSAFE = (
-    "warning: --unsafe, and no sandbox stands here. The submissions of this run are not fenced in: "
+    "warning: --unsafe, and no sandbox stands here. The submissions of this run are not sandboxed: "
     "each can read and change all that you can, such as the gradebook and the hidden tests. Stop "
     "now with Ctrl-C unless you trust all of them; `python3 -m utils doctor` says what is missing."
 )
@@ -127,7 +127,7 @@ def warn_of_unsafe(asked: argparse.Namespace) -> None:
         return
     with garbage_collection_paused():
         from utils.grading.judge import grade_notebook
-    if grade_notebook.fence(unsafe=True) == "none":
+    if grade_notebook.sandbox(unsafe=True) == "none":
         print(UNSAFE, file=sys.stderr)
 
 

@@ -32,7 +32,7 @@ from utils.checks import MIME
 from utils.grading.course import lateness, releases
 from utils.grading.course.settings import Course
 from utils.grading.course.submissions import Chooser, HandedIn
-from utils.grading.judge.grade_notebook import fence, run_notebook, show_notes
+from utils.grading.judge.grade_notebook import run_notebook, sandbox, show_notes
 from utils.grading.notebook import restore
 from utils.grading.notebook.extra_files import documents, files_beside, in_a_folder, notes_on
 from utils.grading.notebook.reasons import reasons
@@ -41,7 +41,7 @@ from utils.grading.reports import cell_outputs
 from utils.grading.reports.checks_table import checks_table, valid_table
 from utils.grading.reports.hidden_tests import hide_hidden_tests
 from utils.grading.reports.rendering import Renderer
-from utils.grading.sandbox.supervisor import Limits, Order
+from utils.grading.sandbox.config import Limits, SandboxConfig
 from utils.grading.terminal import clean
 
 
@@ -209,7 +209,7 @@ class JudgedExecute(NbGraderPreprocessor):
     problem_sets = Dict(
         help="Limits of single problem sets: {'ps4_gradients': {'cell_seconds': 60}}."
     ).tag(config=True)
-    unsafe = Bool(False, help="Run submissions even if nothing fences them in.").tag(config=True)
+    unsafe = Bool(False, help="Run submissions even where there is no sandbox.").tag(config=True)
 
     def limits(self, problem_set: str) -> Limits:
         """Return what a submission to a problem set may use."""
@@ -224,8 +224,8 @@ class JudgedExecute(NbGraderPreprocessor):
             files = found.files | files
         notes = list(nb.metadata.pop("grading", {}).get("notes", []))
         with in_a_folder(files) as folder:
-            order = Order(self.limits(names["assignment"]), fence(self.unsafe), folder)
-            outcome = run_notebook(nb, order)
+            config = SandboxConfig(self.limits(names["assignment"]), sandbox(self.unsafe), folder)
+            outcome = run_notebook(nb, config)
         found = [*notes_on(files), *outcome.notes, *reasons(nb, _course(names), outcome.tests)]
         for note in found:
             self.log.warning("%s", clean(f"{names['student']}: {note}"))

@@ -21,7 +21,7 @@ from utils.grading.judge.fork_server import FORK_SERVER, ForkServerError, start_
 from utils.grading.judge.student_client import Submission
 from utils.grading.notebook.source import about
 from utils.grading.sandbox import isolation, supervisor
-from utils.grading.sandbox.supervisor import Limits, Order
+from utils.grading.sandbox.config import Limits, SandboxConfig
 from utils.system import ROOT
 
 _TOOLS = """
@@ -179,16 +179,16 @@ def protections() -> tuple[str, list[Protection]]:
     if not supervisor.LINUX:
         return "", [Protection("runs in a sandbox", "Linux", False, supervisor.ELSEWHERE)]
     try:
-        fence = FORK_SERVER.fence()
+        sandbox = FORK_SERVER.sandbox()
     except ForkServerError as error:
         return "", [Protection("runs at all", "the fork server", False, str(error))]
-    if not fence:
+    if not sandbox:
         return "", [
             Protection(f"runs in a sandbox of {kind}", kind, False, FORK_SERVER.why_not(kind))
             for kind in ("namespaces", "landlock")
         ]
-    found = _attempts(fence)
-    names = _NAMESPACES if fence == "namespaces" else _LANDLOCK
+    found = _attempts(sandbox)
+    names = _NAMESPACES if sandbox == "namespaces" else _LANDLOCK
     judges = {
         f"judge {key}": (f"the judge {name}", feature)
         for key, (name, feature) in names.items()
@@ -196,9 +196,9 @@ def protections() -> tuple[str, list[Protection]]:
     }
     judges["judge forks"] = ("the judge starts no process", "seccomp")
     judges["judge own"] = ("the judge writes no file at all", "read-only file system")
-    if fence == "landlock":
+    if sandbox == "landlock":
         judges["judge own"] = ("the judge writes no file at all", "Landlock")
-    return fence, [
+    return sandbox, [
         Protection(name, feature, *_verdict(found.get(key, "")))
         for key, (name, feature) in (names | judges).items()
     ]
@@ -210,10 +210,10 @@ def _verdict(answer: str) -> tuple[bool, str]:
     return False, f"the attempt succeeded {answer}".strip()
 
 
-def _attempts(fence: str) -> dict[str, str]:
+def _attempts(sandbox: str) -> dict[str, str]:
     """Let submissions try everything; return what they say, and what is seen from outside."""
     limits = Limits(memory=256 << 20, processes=8, files=200, file_bytes=8 << 20)
-    order = Order(limits, fence)
+    config = SandboxConfig(limits, sandbox)
     mark = f"doctor-{os.getpid()}"[:15]
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
@@ -241,11 +241,11 @@ def _attempts(fence: str) -> dict[str, str]:
             "mark": mark,
             "variable": next(iter(os.environ.keys() - isolation.environment("").keys()), "?"),
         }
-        found = _try(order, (_TOOLS + _ATTEMPTS).format(**names), "")
+        found = _try(config, (_TOOLS + _ATTEMPTS).format(**names), "")
         for name, code in _LAST_ATTEMPTS.items():
-            found |= _try(order, f"{_TOOLS.format(**names)}{code}\nprint(json.dumps(found))", name)
+            found |= _try(config, f"{_TOOLS.format(**names)}{code}\nprint(json.dumps(found))", name)
         judged = (_TOOLS + _ATTEMPTS).format(**names | {"memory": 2 * limits.memory})
-        found |= _try_in_judge(order, judged)
+        found |= _try_in_judge(config, judged)
         if secret.read_text() != "secret":
             found["write"] = "it is written"
         if victim.poll() is not None:
@@ -257,9 +257,9 @@ def _attempts(fence: str) -> dict[str, str]:
     return found
 
 
-def _try(order: Order, code: str, name: str) -> dict[str, str]:
+def _try(config: SandboxConfig, code: str, name: str) -> dict[str, str]:
     """Run a cell; return what it found, or that its process was ended at it."""
-    submission = Submission(lambda: start_process(FORK_SERVER.connect(), order), order.limits)
+    submission = Submission(lambda: start_process(FORK_SERVER.connect(), config), config.limits)
     ran = submission.run("probe", code)
     submission.end("the probe is over")
     for output in ran.outputs:
@@ -268,12 +268,12 @@ def _try(order: Order, code: str, name: str) -> dict[str, str]:
     return {name: f"no: {submission.why_ended}"} if submission.stopped else {}
 
 
-def _try_in_judge(order: Order, code: str) -> dict[str, str]:
+def _try_in_judge(config: SandboxConfig, code: str) -> dict[str, str]:
     """Run a test cell; return what it found, or that the judge did not come to an end."""
     last = "print(json.dumps(found))"
     code = code.replace(last, f"attempt('own', lambda: write('x'))\n{last}")
     cell = {"kind": "test", "label": "probe", "source": code, "points": 1.0, "hidden": False}
-    result = FORK_SERVER.judge([cell | about("probe", code)], order)
+    result = FORK_SERVER.judge([cell | about("probe", code)], config)
     for output in result.get("cells", {}).get("0", {}).get("outputs", []):
         with contextlib.suppress(ValueError, KeyError):
             return {f"judge {name}": said for name, said in json.loads(output["text"]).items()}

@@ -242,7 +242,7 @@ PS1_OUTPUT_LAYER = (
     Student("yusuf", "hands in half a file", {}, cut=True),
 )
 
-# Not to be run outside of a fence.
+# Not to be run outside of a sandbox.
 HOSTILE_PS1_OUTPUT_LAYER = (
     Student(
         "eve",

@@ -39,7 +39,8 @@ from utils.grading.notebook.shell import CellShell, make_shell
 from utils.grading.notebook.source import about
 from utils.grading.remote.proxies import ProcessEnded, StudentError
 from utils.grading.sandbox import cgroups, isolation, seccomp, supervisor
-from utils.grading.sandbox.supervisor import Limits, Order, Supervised, Supervisor
+from utils.grading.sandbox.config import Limits, SandboxConfig
+from utils.grading.sandbox.supervisor import Supervised, Supervisor
 from utils.mnist import given_folder
 from utils.system import ROOT
 
@@ -67,17 +68,17 @@ class ForkServerError(RuntimeError):
     """No processes can be started."""
 
 
-def start_process(control: socket.socket, order: Order) -> Start:
+def start_process(control: socket.socket, config: SandboxConfig) -> Start:
     """Have a student's process started, with a supervisor of its own and no judge.
 
     Args:
         control: leads to the fork server.
-        order: what the process is to be like.
+        config: what the process is to be like.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         socket.send_fds(control, [_STUDENT], [theirs.fileno()])
-    ours.send(json.dumps(dataclasses.asdict(order)).encode())
+    ours.send(json.dumps(dataclasses.asdict(config)).encode())
     try:
         return _start(Supervised(ours, only_one=True))
     except BaseException:
@@ -92,8 +93,8 @@ def _start(supervised: Supervised) -> Start:
         raise ProcessEnded(f"its process could not be started: {error}") from None
 
 
-def _read_order(message: dict) -> Order:
-    return Order(**message | {"limits": Limits(**message["limits"])})
+def _read_config(message: dict) -> SandboxConfig:
+    return SandboxConfig(**message | {"limits": Limits(**message["limits"])})
 
 
 # In the fork server -----------------------------------------------------------------------------
@@ -321,29 +322,29 @@ class _NoKeeper:
         return {}
 
 
-def _student(sock: socket.socket, order: Order, shell: CellShell) -> None:
-    student_process.main(sock, shell, order.limits.output_bytes)
+def _student(sock: socket.socket, config: SandboxConfig, shell: CellShell) -> None:
+    student_process.main(sock, shell, config.limits.output_bytes)
 
 
 def _alone(commands: socket.socket, shell: CellShell) -> Supervisor:
     """Return the supervisor of students' processes that the grader itself talks to."""
-    order = _read_order(json.loads(commands.recv(1 << 16)))
-    return Supervisor(order, commands, lambda sock: _student(sock, order, shell))
+    config = _read_config(json.loads(commands.recv(1 << 16)))
+    return Supervisor(config, commands, lambda sock: _student(sock, config, shell))
 
 
 def _judged(job: socket.socket, shell: CellShell) -> Supervisor:
     """Start the judge of a submission, and its first process; return their supervisor.
 
-    The order is read here. The cells, which come after it, are read by the judge alone, in its
-    sandbox: no process that is forked here has them in its memory.
+    The configuration is read here. The cells, which come after it, are read by the judge alone, in
+    its sandbox: no process that is forked here has them in its memory.
     """
-    order = _read_order(supervisor.receive_message(job))
+    config = _read_config(supervisor.receive_message(job))
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    started = Supervisor(order, ours, lambda sock: _student(sock, order, shell), job)
+    started = Supervisor(config, ours, lambda sock: _student(sock, config, shell), job)
     with theirs:
         try:
             with started.start() as first:
-                run = functools.partial(_judge, job, theirs, first, order, shell)
+                run = functools.partial(_judge, job, theirs, first, config, shell)
                 started.start_judge([job, theirs, first], run)
         except BaseException:
             started.job = None  # it is needed to say so
@@ -356,13 +357,13 @@ def _judge(
     job: socket.socket,
     commands: socket.socket,
     first: socket.socket,
-    order: Order,
+    config: SandboxConfig,
     shell: CellShell,
 ) -> None:
     """Run as a submission's judge, in its sandbox: read the cells, send the result."""
     try:
         cells = supervisor.receive_message(job)["cells"]
-        result = _run_job(cells, order, Supervised(commands), first, shell)
+        result = _run_job(cells, config, Supervised(commands), first, shell)
     except BaseException:
         result = {"error": traceback.format_exc()}
     with contextlib.suppress(OSError):
@@ -371,15 +372,15 @@ def _judge(
 
 def _run_job(
     cells: list[dict],
-    order: Order,
+    config: SandboxConfig,
     supervised: Supervised,
     first: socket.socket,
     shell: CellShell,
 ) -> dict[str, Any]:
     begun = time.monotonic()
-    shell.outputs.limit = order.limits.output_bytes
+    shell.outputs.limit = config.limits.output_bytes
     starts = [Start(first, supervised)]
-    submission = Submission(lambda: starts.pop() if starts else _start(supervised), order.limits)
+    submission = Submission(lambda: starts.pop() if starts else _start(supervised), config.limits)
     found = Judge(shell, submission, cells).run()
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return results.fit(
@@ -414,7 +415,7 @@ class ForkServer:
         self._owner = 0
         self._ready = False
         self._folder = ""
-        self._fences: dict[str, str] = {}  # fence -> why it does not stand; empty if it does
+        self._sandboxes: dict[str, str] = {}  # sandbox -> why it does not stand; empty if it does
 
     def connect(self) -> socket.socket:
         """Return the socket on which processes are asked for."""
@@ -547,36 +548,36 @@ class ForkServer:
                         os.rmdir(self._folder)  # if the fork server could not
         self._control = self._process = None
 
-    def fence(self) -> str:
-        """Return the fence that stands here, or "" for none; a process is started to see."""
-        for fence in ("namespaces", "landlock"):
-            if not self.why_not(fence):
-                return fence
+    def sandbox(self) -> str:
+        """Return the kind of sandbox here, or "" for none; a process is started to see."""
+        for sandbox in ("namespaces", "landlock"):
+            if not self.why_not(sandbox):
+                return sandbox
         return ""
 
-    def why_not(self, fence: str) -> str:
-        """Return why a fence does not stand here, or "" if it does."""
-        if fence not in self._fences:
-            self._fences[fence] = self._try(fence)
-        return self._fences[fence]
+    def why_not(self, sandbox: str) -> str:
+        """Return why a kind of sandbox is not available, or "" if it does."""
+        if sandbox not in self._sandboxes:
+            self._sandboxes[sandbox] = self._try(sandbox)
+        return self._sandboxes[sandbox]
 
-    def _try(self, fence: str) -> str:
+    def _try(self, sandbox: str) -> str:
         submission = Submission(
-            lambda: start_process(self.connect(), Order(Limits(), fence)), Limits()
+            lambda: start_process(self.connect(), SandboxConfig(Limits(), sandbox)), Limits()
         )
         try:
             submission.names()
         except StudentError as error:
             return submission.why_ended or str(error)
         submission.end("it was a try")
-        return self.judge([], Order(Limits(), fence)).get("error", "")
+        return self.judge([], SandboxConfig(Limits(), sandbox)).get("error", "")
 
-    def judge(self, cells: list[dict], order: Order) -> dict[str, Any]:
+    def judge(self, cells: list[dict], config: SandboxConfig) -> dict[str, Any]:
         """Have a submission judged.
 
         Args:
             cells: as `Judge` takes them.
-            order: what its process is to be like.
+            config: what its process is to be like.
         Returns:
             `cells` (by place, as text: what became of each), `notes`, `seconds`, `cpu_seconds`,
             `memory_bytes`, `stopped`; or `error` if the judge itself failed.
@@ -586,14 +587,14 @@ class ForkServer:
         with ours:
             with theirs:
                 socket.send_fds(control, [_JUDGE], [theirs.fileno()])
-            seconds = supervisor.OVERTIME * supervisor.judge_seconds(order.limits) + 60
+            seconds = supervisor.OVERTIME * supervisor.judge_seconds(config.limits) + 60
             deadline = time.monotonic() + seconds
             try:
-                supervisor.send_message(ours, dataclasses.asdict(order))
+                supervisor.send_message(ours, dataclasses.asdict(config))
                 supervisor.send_message(ours, {"cells": cells})
                 answer = supervisor.receive_message(ours, results.MAX_BYTES, deadline)
                 if answer is not None:
-                    return results.read(answer, cells, order.limits)
+                    return results.read(answer, cells, config.limits)
             except ConnectionError:
                 pass
             except (TimeoutError, ValueError, KeyError) as error:

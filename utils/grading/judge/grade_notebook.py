@@ -18,14 +18,14 @@ from utils.grading.notebook.record import NOTES_ID
 from utils.grading.notebook.restore import SourceCell, Unreadable
 from utils.grading.notebook.source import about
 from utils.grading.sandbox import supervisor
-from utils.grading.sandbox.supervisor import Limits, Order
+from utils.grading.sandbox.config import Limits, SandboxConfig
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 
 class NotSandboxed(RuntimeError):
-    """Submissions are not run, because nothing would fence them in."""
+    """Submissions are not run, because there is no sandbox."""
 
 
 @dataclass
@@ -76,12 +76,12 @@ def grade_notebook(
         limits: what it may use.
         files: what lies beside the notebook, the problem set's and the student's: names and
             contents, see `extra_files`.
-        unsafe: run it even if nothing fences it in.
+        unsafe: run it even where there is no sandbox.
         released, releases, documents: see `restore.put_in_order`.
     Returns:
         The executed notebook, None if the file is unreadable; and what became of it.
     Raises:
-        NotSandboxed: nothing fences it in.
+        NotSandboxed: there is no sandbox.
         ForkServerError: no processes can be started.
     """
     try:
@@ -93,7 +93,7 @@ def grade_notebook(
         )
     notebook, notes = restore.restore(notebook, course, released, releases, documents)
     with in_a_folder(files or {}) as folder:
-        outcome = run_notebook(notebook, Order(limits or Limits(), fence(unsafe), folder))
+        outcome = run_notebook(notebook, SandboxConfig(limits or Limits(), sandbox(unsafe), folder))
     outcome.repaired = bool(notes)
     outcome.notes[:0] = [*notes, *notes_on(files or {})]
     outcome.notes += reasons(notebook, course, outcome.tests)
@@ -101,31 +101,31 @@ def grade_notebook(
     return notebook, outcome
 
 
-def fence(unsafe: bool = False) -> str:
-    """Return the fence that stands on this machine.
+def sandbox(unsafe: bool = False) -> str:
+    """Return the sandbox that stands on this machine.
 
     Raises:
         NotSandboxed: none does; not raised if `unsafe`.
     """
     if not supervisor.LINUX:
         raise NotSandboxed(supervisor.ELSEWHERE)
-    found = FORK_SERVER.fence()
+    found = FORK_SERVER.sandbox()
     if not found and not unsafe:
         reasons = "; ".join(f"{f}: {FORK_SERVER.why_not(f)}" for f in ("namespaces", "landlock"))
-        raise NotSandboxed(supervisor.NO_FENCES.format(reasons=reasons))
+        raise NotSandboxed(supervisor.NO_SANDBOX.format(reasons=reasons))
     return found or "none"
 
 
-def run_notebook(notebook: NotebookNode, order: Order) -> Outcome:
+def run_notebook(notebook: NotebookNode, config: SandboxConfig) -> Outcome:
     """Run a notebook that is in order; its cells' outputs are filled in.
 
     Args:
         notebook: changed in place.
-        order: what the submission's process is to be like.
+        config: what the submission's process is to be like.
     """
     from nbgrader.utils import determine_grade, is_grade
 
-    outcome = run_cells(notebook, order)
+    outcome = run_cells(notebook, config)
     for cell in notebook.cells:
         if is_grade(cell):
             points, most = determine_grade(cell)
@@ -137,18 +137,18 @@ def run_notebook(notebook: NotebookNode, order: Order) -> Outcome:
 
 def run_cells(
     notebook: MutableMapping[str, Any],
-    order: Order,
-    judge: Callable[[list[dict], Order], dict[str, Any]] | None = None,
+    config: SandboxConfig,
+    judge: Callable[[list[dict], SandboxConfig], dict[str, Any]] | None = None,
 ) -> Outcome:
     """Run a notebook that is in order; its cells' outputs are filled in, no scores summed up.
 
     Args:
         notebook: changed in place; of nbformat's nodes or of plain dicts.
-        order: what the submission's process is to be like.
+        config: what the submission's process is to be like.
         judge: as `ForkServer.judge`; that of the fork server which suits the cells by default.
     """
     cells, places = _cells(notebook)
-    result = (judge or fork_server_for(cells).judge)(cells, order)
+    result = (judge or fork_server_for(cells).judge)(cells, config)
     outcome = Outcome(
         notes=list(result.get("notes", [])),
         stopped=result.get("stopped", True),

@@ -13,7 +13,7 @@ from typing import Any
 
 from utils.grading.judge.judge import CHECKS_MIME
 from utils.grading.judge.student_client import clean_outputs
-from utils.grading.sandbox.supervisor import Limits
+from utils.grading.sandbox.config import Limits
 
 MAX_BYTES = 64 << 20  # of an answer
 MAX_NOTES, MAX_NOTE = 200, 2000  # how many, and characters of one

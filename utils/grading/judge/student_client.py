@@ -29,7 +29,8 @@ from utils.grading.remote.proxies import (
     StudentError,
     StudentThing,
 )
-from utils.grading.sandbox.supervisor import OVERTIME, Limits
+from utils.grading.sandbox.config import Limits
+from utils.grading.sandbox.supervisor import OVERTIME
 from utils.grading.terminal import clean
 
 OVERDUE = "Overdue"  # type of the exception with which a process says so itself

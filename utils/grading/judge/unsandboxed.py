@@ -21,8 +21,8 @@ from utils.grading.judge import student_process
 from utils.grading.judge.judge import Judge
 from utils.grading.judge.student_client import Start, Submission
 from utils.grading.notebook.shell import make_shell
-from utils.grading.sandbox.supervisor import Order
-from utils.system import ROOT
+from utils.grading.sandbox.config import SandboxConfig
+from utils.system import FIGURES, ROOT
 
 SECONDS = 60  # in which a process has to connect
 _START = (
@@ -31,17 +31,17 @@ _START = (
 )
 
 
-def judge(cells: list[dict], order: Order, plots: bool = False) -> dict[str, Any]:
+def judge(cells: list[dict], config: SandboxConfig, plots: bool = False) -> dict[str, Any]:
     """Judge a submission as `ForkServer.judge` does.
 
     Args:
         cells: as `Judge` takes them.
-        order: what its process is to be like; nothing fences it in, whatever this says.
+        config: what its process is to be like; it has no sandbox, whatever this says.
         plots: whether it will want Matplotlib.
     """
     shell = make_shell(plots)
-    shell.outputs.limit = order.limits.output_bytes
-    submission = Submission(lambda: start_process(order, plots), order.limits)
+    shell.outputs.limit = config.limits.output_bytes
+    submission = Submission(lambda: start_process(config, plots), config.limits)
     try:
         results = Judge(shell, submission, cells).run()
     finally:
@@ -53,11 +53,11 @@ def judge(cells: list[dict], order: Order, plots: bool = False) -> dict[str, Any
     }
 
 
-def start_process(order: Order, plots: bool) -> Start:
+def start_process(config: SandboxConfig, plots: bool) -> Start:
     """Start a submission's process, with copies of its files in its working folder."""
     folder = tempfile.mkdtemp(prefix="submission-")
     work = os.path.join(folder, "work")
-    shutil.copytree(order.folder, work) if order.folder else os.mkdir(work)
+    shutil.copytree(config.folder, work) if config.folder else os.mkdir(work)
     course = str(ROOT)
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
@@ -72,14 +72,14 @@ def start_process(order: Order, plots: bool) -> Start:
             env=os.environ
             | {
                 "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-                "COURSE_FIGURES": order.figures,
+                FIGURES: config.figures,
             },
             start_new_session=True,
         )
         supervisor = _Supervisor(process, folder)
         try:
             token = os.urandom(16).hex()
-            terms = f"{server.getsockname()[1]} {token} {order.limits.output_bytes} {plots:d}\n"
+            terms = f"{server.getsockname()[1]} {token} {config.limits.output_bytes} {plots:d}\n"
             assert process.stdin is not None
             process.stdin.write(terms.encode())
             process.stdin.flush()

@@ -32,7 +32,7 @@ import types
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -41,13 +41,31 @@ from utils.grading.remote import codec
 from utils.grading.remote.codec import CannotCross, CodecError
 from utils.grading.remote.connection import Connection, PeerObjects
 
-if TYPE_CHECKING:
-    from utils.grading.judge.student_client import Submission
-
 MAX_NESTING = 40  # of questions within questions
 MAX_RAISED = 100  # of a test's own exceptions, kept for the call that they came out of
 MAX_LENGTH = 1 << 31  # of a student's object
 _LINES = range(1 << 31)  # line numbers
+
+
+class Submission(Protocol):
+    """What a proxy needs of the submission whose object it stands for.
+
+    Attributes:
+        muted: what calls print is dropped.
+        missed_names: whether the student's code raised a NameError.
+    """
+
+    muted: bool
+    missed_names: bool
+
+    def ask(self, verb: str, thing: StudentThing, *args: Any) -> Any:
+        """Return the student process's answer to a question about an object."""
+
+    def revive(self, thing: StudentThing) -> None:
+        """Let a proxy of a process that has ended stand for the new process's object."""
+
+    def show(self, shown: str) -> None:
+        """Take what a call printed."""
 
 
 # The student's exceptions -----------------------------------------------------------------------

@@ -29,7 +29,7 @@ from utils.grading.notebook.restore import SourceCell, Unreadable
 from utils.grading.notebook.source_cells import RELEASES_FILE, read_releases
 from utils.grading.run.limits import limits_of
 from utils.grading.run.self_study import solution_path
-from utils.grading.sandbox.supervisor import Limits, Order
+from utils.grading.sandbox.config import Limits, SandboxConfig
 from utils.system import CONFIG, ROOT, load_config
 
 RELEASES = (  # what was handed out before, where this copy of the course knows it
@@ -39,7 +39,7 @@ RELEASES = (  # what was handed out before, where this copy of the course knows 
 CHECKS_MIME = "application/vnd.course-checks+json"  # as utils.checks has it
 
 
-Judging = Callable[[list[dict], Order], dict[str, Any]]
+Judging = Callable[[list[dict], SandboxConfig], dict[str, Any]]
 
 
 class NothingToCheck(ValueError):
@@ -85,7 +85,7 @@ def check(
             server = PLOTS_FORK_SERVER if plots else FORK_SERVER
             server.fork()
             stack.callback(server.close)
-            return server.fence() or "none", server.judge
+            return server.sandbox() or "none", server.judge
 
         return run(data, path.stem, files, start, limits, hidden)
 
@@ -131,10 +131,10 @@ def run(
     if (ROOT / CONFIG).is_file():  # else the package alone is installed
         allowed = limits_of(load_config(ROOT), name)
     allowed = dataclasses.replace(allowed, **limits or {})
-    fence, judge = start(any(draws(c) for c in notebook["cells"] if c["cell_type"] == "code"))
+    sandbox, judge = start(any(draws(c) for c in notebook["cells"] if c["cell_type"] == "code"))
     with extra_files.in_a_folder(files) as folder:
-        order = Order(allowed, fence, folder, figures="none")  # nobody would see them
-        outcome = grade_notebook.run_cells(notebook, order, judge)
+        config = SandboxConfig(allowed, sandbox, folder, figures="none")  # nobody would see them
+        outcome = grade_notebook.run_cells(notebook, config, judge)
     tests = {n: t for n, t in outcome.tests.items() if _holds_code(_source(course, n))}
     notes = [
         *notes,
@@ -157,7 +157,7 @@ def run(
             stopped.append({"label": grade_id or str(number), "error": error})
     return {
         "problem_set": name,
-        "sandbox": fence,
+        "sandbox": sandbox,
         "notes": list(dict.fromkeys(notes)),
         "stopped": stopped,
         "tests": [

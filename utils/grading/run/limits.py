@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from utils.grading.sandbox.supervisor import Limits
+from utils.grading.sandbox.config import Limits
 
 KINDS = {field.name: field.type for field in dataclasses.fields(Limits)}  # "int" or "float"
 

@@ -72,7 +72,7 @@ class Run:
         book: its gradebook.
         problem_set: which.
         force: grade what is unchanged, too.
-        unsafe: run submissions even if nothing fences them in.
+        unsafe: run submissions even where there is no sandbox.
         watch: called with the progress whenever it changes.
     """
 
@@ -372,7 +372,7 @@ def grade(
         count: of local worker processes.
         scheduler: address of a running Dask scheduler.
         force: grade what is unchanged, too.
-        unsafe: run submissions even if nothing fences them in.
+        unsafe: run submissions even where there is no sandbox.
         watch: called with the progress whenever it changes.
         client: a Dask client whose workers are used, instead of new ones.
         local: workers here that have been started already, instead of `count` new ones.

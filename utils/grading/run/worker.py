@@ -32,7 +32,7 @@ from utils.grading.notebook.record import RECORD, RECORD_VERSION
 from utils.grading.notebook.restore import SourceCell, text_hash
 from utils.grading.reports import feedback
 from utils.grading.reports.rendering import Renderer
-from utils.grading.sandbox.supervisor import Limits
+from utils.grading.sandbox.config import Limits
 
 IN_FLIGHT = 2  # tasks for every worker: enough that none waits, few enough to hold in memory
 MANY = 8  # submissions of a task
@@ -49,7 +49,7 @@ class RunConfig:
         cells: the course's cells.
         limits: what a submission may use.
         files: names and contents of what was handed out beside the notebook.
-        unsafe: run submissions even if nothing fences them in.
+        unsafe: run submissions even where there is no sandbox.
         released, releases: see `restore.put_in_order`.
     """
 
@@ -123,7 +123,7 @@ def work(terms: RunConfig, jobs: Sequence[Job]) -> list[Result]:
         A result for each of the first jobs, as many as were begun within `SECONDS`.
 
     Raises:
-        execute.NotSandboxed: nothing fences submissions in on this machine.
+        grade_notebook.NotSandboxed: this machine has no sandbox.
     """
     ends = time.monotonic() + SECONDS
     results = [grade(terms, jobs[0])]
@@ -138,7 +138,7 @@ def grade(terms: RunConfig, job: Job) -> Result:
     """Grade one submission.
 
     Raises:
-        execute.NotSandboxed: nothing fences submissions in on this machine.
+        grade_notebook.NotSandboxed: this machine has no sandbox.
     """
     if job.unreadable:
         notebook, outcome = None, _unreadable(terms.cells, job.unreadable)

@@ -46,12 +46,13 @@ from typing import TYPE_CHECKING
 
 import utils
 from utils.grading.sandbox import seccomp
+from utils.system import FIGURES
 
 with contextlib.suppress(ImportError):  # elsewhere than on Linux and macOS
     import resource
 
 if TYPE_CHECKING:
-    from utils.grading.sandbox.supervisor import Order
+    from utils.grading.sandbox.config import SandboxConfig
 
 LINUX = sys.platform == "linux"
 
@@ -231,13 +232,13 @@ def environment(
         home: its folder.
         mnist: what `MNIST_DIR` is to be.
         cache: the folder of caches, if it is not below `home`.
-        figures: which of the course's figures are drawn, see `payoffs.FIGURES`.
+        figures: which of the course's figures are drawn, see `system.FIGURES`.
     """
     found = {
         "HOME": home, "USER": "student", "LOGNAME": "student", "LANG": "C.UTF-8", "PATH": "/bin",
         "TMPDIR": f"{home}/tmp", "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
-        "COURSE_FIGURES": figures,  # as utils.payoffs has it
+        FIGURES: figures,
     }  # fmt: skip
     more = {"MNIST_DIR": mnist, "XDG_CACHE_HOME": cache}
     return found | {name: value for name, value in more.items() if value}
@@ -417,22 +418,24 @@ def old_process_tree(tree: int) -> None:
     os.close(tree)
 
 
-def enter_namespaces(order: Order, owner: int | None, kind: str) -> None:
+def enter_namespaces(config: SandboxConfig, owner: int | None, kind: str) -> None:
     """Give this process, the first of its tree, a file system of its own."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     process = _this_process()
-    entries = [e for e in os.scandir(order.folder) if is_data(e)] if order.folder else []
+    entries = [e for e in os.scandir(config.folder) if is_data(e)] if config.folder else []
     if kind == seccomp.JUDGE and not entries and data_folders() == _ready_data:
         _checked(_libc.setns(ctypes.c_int(_ready_files), ctypes.c_int(CLONE_NEWNS)), "setns")
     else:
-        _enter_files(order, entries, owner, kind)
+        _enter_files(config, entries, owner, kind)
     if not owner:
         _enter_user_namespace(0, process)  # in which the number of processes starts from 0
     else:
         os.close(process)
 
 
-def _enter_files(order: Order, entries: list[os.DirEntry], owner: int | None, kind: str) -> None:
+def _enter_files(
+    config: SandboxConfig, entries: list[os.DirEntry], owner: int | None, kind: str
+) -> None:
     """Enter a mount namespace, with the process's own home in it."""
     fixed = MS_NOSUID | MS_NODEV
     _unshare(CLONE_NEWNS)
@@ -456,8 +459,8 @@ def _enter_files(order: Order, entries: list[os.DirEntry], owner: int | None, ki
         _mount("tmpfs", home, "tmpfs", MS_REMOUNT | MS_RDONLY | fixed)
     else:
         used = os.statvfs(home)
-        files = used.f_files - used.f_ffree + order.limits.files
-        options = f"size={order.limits.file_bytes},nr_inodes={files}"
+        files = used.f_files - used.f_ffree + config.limits.files
+        options = f"size={config.limits.file_bytes},nr_inodes={files}"
         _mount("tmpfs", home, "tmpfs", MS_REMOUNT | fixed, options)
     _checked(_libc.pivot_root(root.encode(), (root + _OLD).encode()), "pivot_root")
     os.chdir("/")
@@ -551,12 +554,14 @@ def is_data(entry: os.DirEntry) -> bool:
 # The same for all -------------------------------------------------------------------------------
 
 
-def confine(keep: list[int], order: Order, owner: int | None, home: str, kind: str) -> None:
+def confine(
+    keep: list[int], config: SandboxConfig, owner: int | None, home: str, kind: str
+) -> None:
     """Take from this process what it must not have; there is no way back.
 
     Args:
         keep: its open files that stay open.
-        order: what it is to be like.
+        config: what it is to be like.
         owner: the user it becomes; None: it stays who it is.
         home: its folder, if it has no file system of its own.
         kind: `seccomp.STUDENT` or `seccomp.JUDGE`.
@@ -573,15 +578,15 @@ def confine(keep: list[int], order: Order, owner: int | None, home: str, kind: s
         os.setresuid(owner, owner, owner)
     if owner == NOBODY:  # whom others may be, too: let the number of processes start from 0
         _libc.unshare(ctypes.c_int(CLONE_NEWUSER))
-    _limit(order, kind, order.fence == "namespaces" or (owner or 0) >= _FIRST)
+    _limit(config, kind, config.sandbox == "namespaces" or (owner or 0) >= _FIRST)
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     header = struct.pack("<Ii", 0x20080522, 0)
     _checked(_libc.capset(header, bytes(24)), "capset")
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # the filter sees to it that this is not taken back
-    if order.fence == "landlock":
+    if config.sandbox == "landlock":
         _landlock(home, kind)
-    if order.fence != "none":
-        alone = kind == seccomp.STUDENT and order.fence == "landlock"
+    if config.sandbox != "none":
+        alone = kind == seccomp.STUDENT and config.sandbox == "landlock"
         seccomp.install(seccomp.STUDENT_ALONE if alone else kind, os.getpid())
 
 
@@ -595,15 +600,15 @@ def _close_all_but(*keep: int) -> None:
     os.closerange(last + 1, 1 << 16)
 
 
-def _limit(order: Order, kind: str, own_count: bool) -> None:
+def _limit(config: SandboxConfig, kind: str, own_count: bool) -> None:
     """Set the limits of this process and of those that it starts.
 
     Args:
-        order: what it is to be like.
+        config: what it is to be like.
         kind: the judge may use more memory, since it holds the tests' data, too.
         own_count: nobody else's processes are counted with its own.
     """
-    limits = order.limits
+    limits = config.limits
     addresses = _address_space + limits.memory * (4 if kind == seccomp.JUDGE else 1)
 
     def at_most(kind: int, value: int) -> None:

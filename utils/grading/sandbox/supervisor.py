@@ -3,8 +3,8 @@
 Supervisors live in the fork server, one for each submission. A supervisor starts the student's
 first process, then the judge, and further processes of the student's when the judge asks for one;
 the fork server never meets a test, so no process that it forks has one in its memory. The judge is
-in a sandbox as well: it can only ask, and what it is given is as the grader's order says. The
-sandboxes themselves are in `isolation`.
+in a sandbox as well: it can only ask, and what it is given is as the grader's configuration says.
+The sandboxes themselves are in `isolation`.
 """
 
 from __future__ import annotations
@@ -22,78 +22,30 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from utils.grading.sandbox import cgroups, isolation, seccomp
+from utils.grading.sandbox.config import Limits, SandboxConfig
 
 LINUX = isolation.LINUX
 ELSEWHERE = (
-    "Submissions are graded on Linux, whose kernel can fence them in. Elsewhere, use a Linux "
+    "Submissions are graded on Linux, whose kernel can sandbox them. Elsewhere, use a Linux "
     "machine, the Windows Subsystem for Linux (`wsl --install`), or a Linux container "
     "(`docker run -it -v .:/course -w /course python:3.12 python -m utils grade ...`)."
 )
-NO_FENCES = (
-    "Submissions cannot be fenced in on this machine, so they are not run: {reasons}. "
+NO_SANDBOX = (
+    "Submissions cannot be sandboxed on this machine, so they are not run: {reasons}. "
     "`python3 -m utils doctor` shows what is missing. `--unsafe`, or `c.JudgedExecute.unsafe = "
     "True`, runs them all the same, as you: they can then read and change all that you can."
 )
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a submission may use.
-
-    Attributes:
-        call_seconds: wall time of one call from a test; what has not answered once is given half
-            of it the next time, and so on, but at least a second.
-        cell_seconds: wall time of one of the student's cells.
-        submission_seconds: wall time of the whole submission; the last third is for its tests.
-        memory: bytes of one process, and of all together.
-        processes: processes and threads at once.
-        files: how many files it may make.
-        file_bytes: what they may hold, each and together.
-        output_bytes: kept of a cell's output, half of it from the start and half from the end.
-    """
-
-    call_seconds: float = 10
-    cell_seconds: float = 30
-    submission_seconds: float = 120
-    memory: int = 1 << 30
-    processes: int = 16
-    files: int = 1000
-    file_bytes: int = 64 << 20
-    output_bytes: int = 1 << 20
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if type(value) not in (int, float) or not value > 0:
-                raise ValueError(f"limit {name} is {value!r}; it must be a number above 0")
-
-
-@dataclass(frozen=True)
-class Order:
-    """What a submission's process is to be like.
-
-    Attributes:
-        limits: what it may use.
-        fence: "namespaces", "landlock" or "none".
-        folder: whose files it finds in its working folder, read-only; notebooks and links excepted.
-        figures: which of the course's figures are drawn, see `payoffs.FIGURES`.
-    """
-
-    limits: Limits
-    fence: str
-    folder: str = ""
-    figures: str = "graded"
 
 
 class Process:
     """A sandboxed process, as its supervisor sees it.
 
     Args:
-        order: what the process is to be like.
+        config: what the process is to be like.
         keep: the sockets that it keeps.
         run: called in the process once the sandbox stands.
         kind: `seccomp.STUDENT` or `seccomp.JUDGE`.
@@ -102,19 +54,19 @@ class Process:
 
     def __init__(
         self,
-        order: Order,
+        config: SandboxConfig,
         keep: Sequence[socket.socket],
         run: Callable[[], None],
         kind: str = seccomp.STUDENT,
         group: cgroups.Group | None = None,
     ) -> None:
-        self.order = order
+        self.config = config
         self.home = ""
         self.why = ""  # it was ended
         self.waits: deque[tuple[float, float, float]] = deque(maxlen=MAX_SAMPLES)
         self._faults, fault = os.pipe()
         self._proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        own = order.fence == "namespaces"
+        own = config.sandbox == "namespaces"
         owner = isolation.stranger() if own or self._may_become_another() else None
         if own:
             tree = isolation.new_process_tree()
@@ -122,7 +74,7 @@ class Process:
             self._make_home(owner)
         child = os.fork()
         if not child:
-            self._be(order, keep, run, kind, group, owner, fault)
+            self._be(config, keep, run, kind, group, owner, fault)
         if own:
             isolation.old_process_tree(tree)
         os.close(fault)
@@ -133,7 +85,7 @@ class Process:
 
     def _be(
         self,
-        order: Order,
+        config: SandboxConfig,
         keep: Sequence[socket.socket],
         run: Callable[[], None],
         kind: str,
@@ -145,12 +97,12 @@ class Process:
         try:
             if group:
                 group.join()
-            own = order.fence == "namespaces"
+            own = config.sandbox == "namespaces"
             if own:
-                isolation.enter_namespaces(order, owner, kind)
-            isolation.set_environment(isolation.HOME if own else self.home, order.figures)
+                isolation.enter_namespaces(config, owner, kind)
+            isolation.set_environment(isolation.HOME if own else self.home, config.figures)
             files = [*(sock.fileno() for sock in keep), fault]
-            isolation.confine(files, order, owner, self.home, kind)
+            isolation.confine(files, config, owner, self.home, kind)
         except BaseException as error:
             with contextlib.suppress(OSError):
                 os.write(fault, f"{type(error).__name__}: {error}".encode()[:4000])
@@ -162,7 +114,7 @@ class Process:
             os._exit(0)
 
     def _may_become_another(self) -> bool:
-        return self.order.fence == "landlock" and isolation.readable_by_all()
+        return self.config.sandbox == "landlock" and isolation.readable_by_all()
 
     def _make_home(self, owner: int | None) -> None:
         """Make a folder for a process that has no file system of its own."""
@@ -170,7 +122,7 @@ class Process:
         work = os.path.join(self.home, "work")
         os.mkdir(work)
         os.mkdir(os.path.join(self.home, "tmp"))
-        for entry in os.scandir(self.order.folder) if self.order.folder else ():
+        for entry in os.scandir(self.config.folder) if self.config.folder else ():
             if isolation.is_data(entry):
                 copy = shutil.copytree if entry.is_dir(follow_symlinks=False) else shutil.copyfile
                 with contextlib.suppress(OSError):
@@ -204,7 +156,7 @@ class Process:
 
     def _too_much(self, tree: dict[str, int]) -> str:
         """Return what it uses too much of, all its processes together."""
-        limits = self.order.limits
+        limits = self.config.limits
         if sum(tree.values()) > max(limits.processes, MAX_THREADS):
             return f"it used more than {MAX_THREADS} threads"
         if len(tree) > 1:  # else RLIMIT_AS is enough
@@ -261,7 +213,7 @@ class Process:
         _, status, usage = os.wait4(self.number, 0)
         known.discard(self.number)
         if self.home:
-            if self.order.fence == "none":
+            if self.config.sandbox == "none":
                 end_children(known)
             _remove(self.home)
         if told := os.read(self._faults, 4000).decode(errors="replace"):
@@ -296,7 +248,7 @@ class Supervisor:
     It reads nothing that a student wrote.
 
     Args:
-        order: what the processes are to be like.
+        config: what the processes are to be like.
         commands: where it is told what to do.
         run: called in a student's process, with its socket.
         job: where the grader waits for the judge, if there is to be one.
@@ -304,24 +256,24 @@ class Supervisor:
 
     def __init__(
         self,
-        order: Order,
+        config: SandboxConfig,
         commands: socket.socket,
         run: Callable[[socket.socket], None],
         job: socket.socket | None = None,
     ) -> None:
-        self.order, self.commands, self.run, self.job = order, commands, run, job
+        self.config, self.commands, self.run, self.job = config, commands, run, job
         self.process: Process | None = None
         self.judge: Process | None = None
         self.begun = self._looked = time.monotonic()
         self.starts = 0
         self.ended_waiting = 0.0  # of processes that have ended, as `_waiting` counts
         commands.setblocking(False)  # whoever does not read the answers is not waited for
-        self.network = isolation.new_network() if order.fence == "namespaces" else -1
+        self.network = isolation.new_network() if config.sandbox == "namespaces" else -1
         self.group: cgroups.Group | None = None
-        if order.fence == "none":
+        if config.sandbox == "none":
             isolation.adopt_orphans()
         else:
-            limits = order.limits
+            limits = config.limits
             # The interpreter's own memory is shared with other submissions' until it is changed.
             memory = limits.memory + limits.file_bytes + INTERPRETER_BYTES
             with contextlib.suppress(OSError):
@@ -338,7 +290,7 @@ class Supervisor:
         with theirs:
             self._enter_network()
             run = functools.partial(self.run, theirs)
-            self.process = Process(self.order, [theirs], run, group=self.group)
+            self.process = Process(self.config, [theirs], run, group=self.group)
         return ours
 
     def start_judge(self, keep: Sequence[socket.socket], run: Callable[[], None]) -> None:
@@ -349,7 +301,7 @@ class Supervisor:
             run: called in its process.
         """
         self._enter_network()
-        self.judge = Process(self.order, keep, run, seccomp.JUDGE)
+        self.judge = Process(self.config, keep, run, seccomp.JUDGE)
 
     def _enter_network(self) -> None:
         if self.network >= 0:
@@ -413,7 +365,7 @@ class Supervisor:
         if self.judge:
             self.judge.watch()
             seconds = time.monotonic() - self.begun
-            most = judge_seconds(self.order.limits)
+            most = judge_seconds(self.config.limits)
             if most < seconds <= OVERTIME * most:
                 seconds -= self._waiting(self.begun)
             if seconds > most:

@@ -237,30 +237,29 @@ class Task:
 
     def _find_cause(self) -> None:
         """Tell what made several checks fail, or all of them, in a row of its own."""
-        failed = [check for check in self.checks if check.failure]
-        for check in failed:
-            check.hint = check.choose_hint()
-        groups: dict[Any, list[Check]] = {}
-        for check in failed:
-            if check.failure.cause is not None:
-                groups.setdefault(check.failure.cause, []).append(check)
+        failed = [(check, check.failure) for check in self.checks if check.failure]
+        groups: dict[Any, list[tuple[Check, Failure]]] = {}
+        for check, failure in failed:
+            check.hint = check.choose_hint(failure)
+            if failure.cause is not None:
+                groups.setdefault(failure.cause, []).append((check, failure))
         if not groups:
             return
         largest = max(groups.values(), key=len)
         if len(largest) > 1 or len(failed) == len(self.checks):
-            first = largest[0].failure
-            hint = largest[0].hints.get(first.kind) or first.hint or first.next_step
+            check, first = largest[0]
+            hint = check.hints.get(first.kind) or first.hint or first.next_step
             hint = hint or HINTS.get(first.kind, "")
             self.cause = {"what": str(first), "hint": hint, "line": first.line, "code": first.code}
             if self.hidden:
                 self.cause |= {"line": 0, "code": ""}
-            for check in largest:
+            for check, _ in largest:
                 check.same_cause, check.hint = True, ""
         for group in groups.values():
             if group is not largest and len(group) > 1:
-                for check in group[1:]:
-                    check.failure.what = f"{SAME_CAUSE} as in “{group[0].name}”"
-                    check.failure.line, check.hint, check.same_cause = 0, "", True
+                for check, failure in group[1:]:
+                    failure.what = f"{SAME_CAUSE} as in “{group[0][0].name}”"
+                    failure.line, check.hint, check.same_cause = 0, "", True
 
     @property
     def total(self) -> Fraction:
@@ -321,8 +320,8 @@ class Task:
         left = 'style="text-align: left; vertical-align: top"'
         parts = [f"<p><strong>{_html(headline)}</strong></p>"]
         if self.rows:
-            head = ("result", "points", "check")
-            head = "".join(f'<th scope="col" {left}>{text}</th>' for text in head)
+            titles = ("result", "points", "check")
+            head = "".join(f'<th scope="col" {left}>{text}</th>' for text in titles)
             parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>")
             if self.cause:
                 text = _html(self.cause["what"])
@@ -369,6 +368,8 @@ class Task:
 class Points(float):
     """The points of a test cell as a notebook's result: shown as the table, read as the number."""
 
+    task: Task
+
     def __new__(cls, task: Task) -> Points:
         points = super().__new__(cls, float(task.earned))
         points.task = task
@@ -413,7 +414,8 @@ class Check:
         self.containers: list[str] = []  # lists that were read as arrays
         self.is_about_arrays = False  # whether a list should cost this check
         self.called: Callable | None = None  # the function that was called last
-        self.file, self.names = "", {}  # the test cell's file name, and its global names
+        self.file = ""  # the test cell's
+        self.names: dict[str, Any] = {}  # the test cell's global names
 
     @property
     def state(self) -> str:
@@ -423,9 +425,11 @@ class Check:
     @property
     def what(self) -> str:
         """Say what happened."""
+        if not self.failure:
+            return ""
         if self.same_cause and not self.failure.what.startswith(SAME_CAUSE):
             return SAME_CAUSE
-        return str(self.failure) if self.failure else ""
+        return str(self.failure)
 
     @property
     def earned(self) -> Fraction:
@@ -439,9 +443,8 @@ class Check:
             return False
         return self.needs_values is False or self.compared != {"side"}
 
-    def choose_hint(self) -> str:
+    def choose_hint(self, failure: Failure) -> str:
         """Return the hint that fits how the check failed."""
-        failure = self.failure
         if failure.kind in ("waits", "unwritten"):
             return ""
         if failure.hint:
@@ -531,8 +534,9 @@ def _is_own(trace: TracebackType) -> bool:
 
 def _is_called_back(trace: TracebackType, check: Check) -> bool:
     """Say whether the student's code called a function of the test cell, which raised."""
-    files, step = [], trace
-    while step := step.tb_next:
+    files: list[str] = []
+    step: TracebackType | None = trace
+    while step and (step := step.tb_next):
         files.append(_cell(step))
     between = [i for i, file in enumerate(files) if file not in (check.file, __file__)]
     return bool(between) and check.file in files[between[0] :]
@@ -720,7 +724,8 @@ def _undefined(name: str, check: Check) -> Failure:
         except (ValueError, MemoryError, RecursionError):
             break
         for node in ast.walk(tree):
-            if (module := _missing_module(node)) and "utils" not in module:
+            module = _missing_module(node)
+            if isinstance(node, ast.stmt) and module and "utils" not in module:
                 what = f"This course uses NumPy only: there is no `{module}`"
                 hint = f"Delete the line that imports `{module}`, and use `np`."
                 code = source.splitlines()[node.lineno - 1].strip()
@@ -823,8 +828,8 @@ def _place(error: BaseException, trace: TracebackType) -> tuple[int, str, str]:
         number, code = getattr(error, "line", 0), getattr(error, "code", "")
         if type(number) is int and type(code) is str and 0 < number < 100_000:
             found = number, _short(code), source
-    step = trace
-    while step := step.tb_next:
+    step: TracebackType | None = trace
+    while step and (step := step.tb_next):
         file = _cell(step)
         if file != _cell(trace) and not os.path.exists(file) and not file.startswith("<frozen"):
             lines = linecache.getlines(file)  # cells have names, but no files
@@ -935,7 +940,7 @@ def replaced(f: Callable, name: str, known: dict[Callable, Callable]) -> Iterato
         if not lasts:
             raise RuntimeError(f"this `{name}` was handed over for one check, which has ended")
         first, second = [*args, *named.values(), None, None][:2]
-        if isinstance(first, Callable) and first in known:
+        if callable(first) and first in known:
             return known[first](np.array(second, dtype=float))
         return before[0](*args, **named)
 

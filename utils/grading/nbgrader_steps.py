@@ -66,7 +66,7 @@ class SubmissionExporter(NotebookExporter):
 
     def from_filename(
         self, filename: str, resources: dict | None = None, **kw: Any
-    ) -> tuple[str, dict]:
+    ) -> tuple[NotebookNode, dict[str, Any]]:
         found = chosen_for(self.parent, os.path.dirname(filename))
         resources = {**(resources or {})}
         if found is not None:
@@ -150,7 +150,7 @@ def chosen_for(converter: Any, folder: str) -> HandedIn | None:
         converter: nbgrader's.
         folder: of the submission, or what nbgrader has made of it.
     """
-    directory = getattr(converter, "coursedir", None)
+    directory: Any = getattr(converter, "coursedir", None)
     for place, found in getattr(converter, "handed_in", {}).items():
         names = Path(place).parts[-2:]
         made = Path(directory.format_path(directory.autograded_directory, *names))

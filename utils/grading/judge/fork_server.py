@@ -289,7 +289,7 @@ def _practise(shell: CellShell, times: int = 6) -> None:
     cell = {"kind": "student", "label": "warm-up", "source": _ANSWER}
     test = {"kind": "test", "label": "test", "source": _TEST, "points": 7.0, "hidden": False}
     test |= about("test", _TEST)
-    cells = [cell, test, test | {"hidden": True}]
+    cells: list[dict[str, Any]] = [cell, test, test | {"hidden": True}]
     main = sys.modules["__main__"]
     other = make_shell(False, shared=False)  # the names of both sides must not be the same
     sys.modules["__main__"] = main  # which the new shell has replaced
@@ -297,7 +297,7 @@ def _practise(shell: CellShell, times: int = 6) -> None:
         ours, theirs = socket.socketpair()
         there = threading.Thread(target=student_process.StudentConnection(theirs, other).serve)
         there.start()
-        submission = Submission(lambda sock=ours: Start(sock, _NoKeeper()), Limits())
+        submission = Submission(functools.partial(Start, ours, _NoKeeper()), Limits())
         found = Judge(shell, submission, cells).run()
         json.dumps(results.fit({"cells": {i: vars(one) for i, one in found.items()}}))
         there.join()
@@ -424,8 +424,9 @@ class ForkServer:
                 self._end()
                 if not self._fork_shared():
                     self._start()
+            assert self._control is not None
             if not self._ready:
-                self._wait()
+                self._wait(self._control)
             return self._control
 
     def open(self, address: str) -> dict[str, str]:
@@ -490,17 +491,17 @@ class ForkServer:
     def _take(self, control: socket.socket) -> None:
         self._control, self._owner, self._ready = control, os.getpid(), False
 
-    def _wait(self) -> None:
-        self._control.settimeout(120)
+    def _wait(self, control: socket.socket) -> None:
+        control.settimeout(120)
         try:
-            said = self._control.recv(4096)
+            said = control.recv(4096)
         except OSError:
             said = b""
         if not said.startswith(_READY):
-            self._control.close()
+            control.close()
             self._control = None
             raise ForkServerError("the process that starts submissions did not start; see above")
-        self._control.settimeout(None)
+        control.settimeout(None)
         self._folder, self._ready = said.removeprefix(_READY).decode(), True
 
     def _start(self, listener: socket.socket | None = None) -> None:

@@ -78,7 +78,8 @@ class Judge:
         self.shell, self.submission, self.cells = shell, submission, cells
         self.own: set[str] = set(shell.user_ns)  # names that are not the student's
         self.borrowed: dict[str, Any] = {}  # the student's, as the latest test cell saw them
-        self.results: dict[int, Ran | Verdict] = {}
+        self.ran: dict[int, Ran] = {}
+        self.verdicts: dict[int, Verdict] = {}
         submission.publish = self._publish
         submission.muted = True  # but for test cells
 
@@ -89,9 +90,8 @@ class Judge:
 
     def run(self) -> dict[int, Ran | Verdict]:
         """Return what became of each cell, by its place in `cells`."""
-        importlib.import_module("utils.checks").student_cells = {
-            cell["label"]: cell["source"] for cell in self.cells if cell["kind"] == "student"
-        }
+        sources = {c["label"]: c["source"] for c in self.cells if c["kind"] == "student"}
+        vars(importlib.import_module("utils.checks"))["student_cells"] = sources
         needed = self._needed()
         waiting: dict[int, Place] = {}
         for index, cell in enumerate(self.cells):
@@ -100,15 +100,15 @@ class Judge:
                 if cell["hidden"] and not self._is_used_below(index):
                     waiting[index] = place
                 else:
-                    self.results[index] = self._test(cell, place)
+                    self.verdicts[index] = self._test(cell, place)
                 continue
-            self.results[index] = self._student(cell)
+            self.ran[index] = self._student(cell)
             if index in needed:
                 self._trusted(cell)
         self._once_more(waiting)
         self._hidden(waiting)
         self.submission.end("the grading is over")
-        return self.results
+        return {**self.ran, **self.verdicts}
 
     def _is_used_below(self, index: int) -> bool:
         """Return whether a test that students have needs a name that this hidden one binds."""
@@ -276,7 +276,7 @@ class Judge:
             waiting: hidden tests that have not run; those that miss names get a new place.
         """
         students = [i for i, cell in enumerate(self.cells) if cell["kind"] != "test"]
-        missing = [i for i in students if self.results[i].error == "NameError"]
+        missing = [i for i in students if self.ran[i].error == "NameError"]
         tests = [
             i
             for i, cell in enumerate(self.cells)
@@ -287,7 +287,7 @@ class Judge:
             for index in before:
                 again = self._student(self.cells[index])
                 if again.error != "NameError":
-                    self.results[index] = again
+                    self.ran[index] = again
                     missing.remove(index)
             if missing == before:
                 break
@@ -297,11 +297,11 @@ class Judge:
                 if waiting[index].missed:
                     waiting[index] = self._place(cell)
                 continue
-            first = self.results[index]
+            first = self.verdicts[index]
             if first.missed_names and first.points < float(cell["points"]):
-                again = self._test(cell, self._place(cell))
-                if again.points > first.points:
-                    self.results[index] = again
+                second = self._test(cell, self._place(cell))
+                if second.points > first.points:
+                    self.verdicts[index] = second
                     self.submission.note(
                         f"test cell {cell['label']} was run after all cells: "
                         "it needs names from cells below it"
@@ -318,15 +318,17 @@ class Judge:
         for index, place in waiting.items():
             cell = self.cells[index]
             place.namespace = bound | place.namespace
-            self.results[index] = self._test(cell, place)
+            self.verdicts[index] = self._test(cell, place)
             bound |= {n: v for n, v in self.shell.user_ns.items() if n in cell["binds"]}
-            if self.results[index].points < float(cell["points"]) and self._is_changed_below(index):
+            if self.verdicts[index].points < float(cell["points"]) and self._is_changed_below(
+                index
+            ):
                 again.append(index)
         for index in reversed(again):  # each time fewer cells
             self.submission.rewind(waiting[index].cells)
             verdict = self._test(self.cells[index], waiting[index])
-            if verdict.points > self.results[index].points:
-                self.results[index] = verdict
+            if verdict.points > self.verdicts[index].points:
+                self.verdicts[index] = verdict
 
     def _is_changed_below(self, index: int) -> bool:
         """Return whether the student's cells below may change what those above have defined."""

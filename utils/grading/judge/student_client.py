@@ -184,6 +184,7 @@ class Submission:
     def _ask(self, seconds: float, verb: str, *args: Any) -> Any:
         """Ask the process, and end it if it takes too long or answers what it must not."""
         link = self.link
+        assert link is not None
         if link.depth:  # within another question, and its time
             try:
                 return link.ask(verb, *args)
@@ -245,6 +246,9 @@ class Submission:
         """
         if self.alarmed:
             return 0.0
+        assert self.link is not None
+        assert self.link.deadline is not None
+        assert self.supervisor is not None
         waited = self.supervisor.waiting_seconds(begun)
         more = begun + min(seconds + waited, OVERTIME * seconds) - time.monotonic()
         if more < MIN_OVERTIME:
@@ -268,6 +272,7 @@ class Submission:
         if self.link:
             self.link.close()
             self.link = None
+            assert self.supervisor is not None
             report = self.supervisor.end(why)
             self.cpu_seconds += report.get("cpu", 0.0)
             self.memory_bytes = max(self.memory_bytes, report.get("memory", 0))
@@ -392,8 +397,8 @@ class Submission:
             return Ran([error_output(error, None)], error.type_name)
         self.cells.append([how, label, source])
         match answer:
-            case (str(outputs), str(error)):
-                return Ran(clean_outputs(outputs, self.limits.output_bytes), error[:200])
+            case (str(outputs), str(ended)):
+                return Ran(clean_outputs(outputs, self.limits.output_bytes), ended[:200])
         return Ran([])
 
     def show(self, shown: str) -> None:

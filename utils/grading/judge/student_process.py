@@ -140,7 +140,7 @@ def signature(value: Any) -> str:
         return ""
 
 
-def _modes(numpy_errors: str) -> dict[str, str]:
+def _modes(numpy_errors: str) -> dict[str, Any]:
     """Return what `np.errstate` takes; what the judge would print or log is warned of here."""
     modes = ast.literal_eval(numpy_errors)
     known = ("ignore", "warn", "raise")
@@ -287,7 +287,8 @@ class StudentConnection(Connection):
             finally:
                 sys.stdout, sys.stderr, sys.stdin = streams
                 for warning in caught[:MAX_WARNINGS]:
-                    text = text_of(warning.message)
+                    said = warning.message
+                    text = said if isinstance(said, str) else text_of(said)
                     self.warned.append((warning.category.__name__, text, warning.lineno))
 
     def special(self, thing: Any, name: str, args: tuple) -> Any:

@@ -128,16 +128,17 @@ def put_in_order(
     new = known.keys() - _likeliest(parts, releases).keys() if releases else set()
     theirs = [*before, *(cell for cells in (*own.values(), *after.values()) for cell in cells)]
     cells = list(before)
-    for cell in course:
-        if cell.grade_id in own:
-            cells += [*own[cell.grade_id], *after[cell.grade_id]]
-        elif cell.solution and not cell.grade:
-            if cell.grade_id not in new:
-                notes.append(_missing(cell, theirs))
+    for wanted_cell in course:
+        name = wanted_cell.grade_id
+        if name in own:
+            cells += [*own[name], *after[name]]
+        elif wanted_cell.solution and not wanted_cell.grade:
+            if name not in new:
+                notes.append(_missing(wanted_cell, theirs))
         else:
-            if cell.grade_id not in new:
-                notes.append(f"cell `{cell.grade_id}` was deleted; it has been put back")
-            cells.append(cell.cell())
+            if name not in new:
+                notes.append(f"cell `{name}` was deleted; it has been put back")
+            cells.append(wanted_cell.cell())
     if released is not None:
         show_answers(cells, known, released, notes, documents)
     _unique_ids(cells)
@@ -168,9 +169,9 @@ def named(cells: Sequence[Cell], course: Sequence[SourceCell]) -> list[tuple[str
     names = [grade_id(cell) for cell in cells]
     known = {cell.grade_id for cell in course}
     lost: dict[str, list[str]] = {}  # a text -> the course's cells that have it and are not there
-    for cell in course:
-        if cell.grade_id not in names and cell.source.strip():
-            lost.setdefault(text_hash(without_hidden_tests(cell.source)), []).append(cell.grade_id)
+    for one in course:
+        if one.grade_id not in names and one.source.strip():
+            lost.setdefault(text_hash(without_hidden_tests(one.source)), []).append(one.grade_id)
     for index, cell in enumerate(cells):
         if lost and names[index] not in known and cell["source"].strip():
             found = lost.get(text_hash(cell["source"]))

@@ -116,7 +116,7 @@ class Outputs:
             ):
                 last["text"] += output["text"]
                 self.tail[-1] = (before + size, last)
-                output = None
+                output = {}
         if output:
             self.tail.append((size, output))
         self.tail_size += size
@@ -202,6 +202,7 @@ class _Publisher(DisplayPublisher):
 
 
 class _Hook(DisplayHook):
+    shell: Any
     plain = False  # the cell has no magics, and what it wants hidden is known
 
     def quiet(self) -> bool:
@@ -246,6 +247,9 @@ class CellShell(InteractiveShell):
     display_pub_class = Type(_Publisher)
     compiler_class = Type(_Compiler)
 
+    compile: _Compiler
+    displayhook: _Hook
+    history_manager: Any
     hidden = False  # whether the running cell's errors tell no more than their type
     as_made: tuple = ()  # see `_changes`
 
@@ -410,7 +414,7 @@ def error_output(error: BaseException, trace: TracebackType | None, hidden: bool
 
 def _traceback(error: BaseException, trace: TracebackType | None) -> list[str]:
     """Return a traceback's lines from the first cell on, without what the grader adds to it."""
-    steps = []
+    steps: list[TracebackType] = []
     while trace:
         file = trace.tb_frame.f_code.co_filename
         if (steps or in_cell(file)) and not file.startswith(_OWN_FOLDER):

@@ -38,7 +38,8 @@ def compile_plain(label: str, source: str) -> tuple[CodeType, CodeType | None] |
         if tree.body and isinstance(tree.body[-1], ast.Expr):
             final = tree.body[-1]
             if not _after(final, source).startswith(";"):  # which says: do not show it
-                last = compile(ast.Expression(tree.body.pop().value), name, "eval")
+                tree.body.pop()
+                last = compile(ast.Expression(final.value), name, "eval")
         return compile(tree, name, "exec"), last
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None  # a magic, `await` at the top level, or a fault: IPython knows
@@ -46,12 +47,15 @@ def compile_plain(label: str, source: str) -> tuple[CodeType, CodeType | None] |
 
 def _is_special(tree: ast.Module, source: str) -> bool:
     """Return whether IPython takes a cell for more than the Python that it is."""
-    alone = len(tree.body) == 1 and isinstance(tree.body[0], ast.Expr)
-    return (alone and isinstance(tree.body[0].value, ast.Name)) or "__future__" in source
+    match tree.body:
+        case [ast.Expr(value=ast.Name())]:
+            return True
+    return "__future__" in source
 
 
 def _after(node: ast.stmt, source: str) -> str:
     """Return what follows a statement, from the first character that is no space."""
+    assert node.end_lineno is not None
     line = source.split("\n")[node.end_lineno - 1].encode()
     return line[node.end_col_offset :].decode(errors="replace").lstrip()
 
@@ -153,7 +157,7 @@ def defined(source: str) -> frozenset[str] | None:
             case ast.Import() | ast.ImportFrom():
                 names |= _imported(statement)
             case ast.Assign() if is_definition(statement):
-                names.update(target.id for target in statement.targets)
+                names.update(t.id for t in statement.targets if isinstance(t, ast.Name))
             case _:
                 return None
     return frozenset(names)

@@ -317,9 +317,13 @@ def _thing_type(name: str, special: tuple[str, ...], is_class: bool) -> type:
 def _signature(text: str) -> inspect.Signature:
     """Return a signature from its text; nothing in the text is run."""
     try:
-        given = ast.parse(f"def f{text}: pass").body[0].args
+        (function,) = ast.parse(f"def f{text}: pass").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise AttributeError("__signature__") from None  # a default value's repr need not be Python
+
+    if not isinstance(function, ast.FunctionDef):
+        raise AttributeError("__signature__")
+    given = function.args
 
     def default(node: ast.expr | None) -> Any:
         if node is None:
@@ -332,7 +336,7 @@ def _signature(text: str) -> inspect.Signature:
     P = inspect.Parameter
     plain = [*given.posonlyargs, *given.args]
     defaults = [None] * (len(plain) - len(given.defaults)) + given.defaults
-    kinds = [P.POSITIONAL_ONLY] * len(given.posonlyargs)
+    kinds: list[Any] = [P.POSITIONAL_ONLY] * len(given.posonlyargs)
     kinds += [P.POSITIONAL_OR_KEYWORD] * len(given.args)
     found = [
         P(a.arg, kind, default=default(node))
@@ -378,7 +382,7 @@ class JudgeObjects(PeerObjects):
             type(value).__module__ == "numpy" and callable(value)
         ):
             module = getattr(value, "__module__", None) or ""
-            name = getattr(value, "__qualname__", None) or getattr(value, "__name__", "")
+            name = getattr(value, "__qualname__", "") or getattr(value, "__name__", "")
         else:
             return None
         if module.partition(".")[0] in ("", "utils", "__main__") or module not in sys.modules:

@@ -42,7 +42,7 @@ import struct
 import sys
 import sysconfig
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import utils
 from utils.grading.sandbox import seccomp
@@ -80,7 +80,7 @@ _MNIST = f"{HOME}/.mnist"
 
 # System calls that Python has no function for ----------------------------------------------------
 
-_libc = ctypes.CDLL(None, use_errno=True) if LINUX else None
+_libc: Any = ctypes.CDLL(None, use_errno=True) if LINUX else None
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x4000000, 0x8000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
@@ -434,7 +434,7 @@ def enter_namespaces(config: SandboxConfig, owner: int | None, kind: str) -> Non
 
 
 def _enter_files(
-    config: SandboxConfig, entries: list[os.DirEntry], owner: int | None, kind: str
+    config: SandboxConfig | None, entries: list[os.DirEntry], owner: int | None, kind: str
 ) -> None:
     """Enter a mount namespace, with the process's own home in it."""
     fixed = MS_NOSUID | MS_NODEV
@@ -458,6 +458,7 @@ def _enter_files(
     if kind == seccomp.JUDGE:
         _mount("tmpfs", home, "tmpfs", MS_REMOUNT | MS_RDONLY | fixed)
     else:
+        assert config is not None
         used = os.statvfs(home)
         files = used.f_files - used.f_ffree + config.limits.files
         options = f"size={config.limits.file_bytes},nr_inodes={files}"

@@ -568,7 +568,7 @@ MISTAKES = [
             "y = np.atleast_2d(y)",
             "return -np.mean(np.log(y[np.arange(len(y)), t]))",
         ),
-        says=("the result contains inf", "numbers slightly above 0"),
+        says=("the result contains inf", "must stay slightly above 0"),
         points=3.0,
     ),
     Mistake(

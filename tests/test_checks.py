@@ -288,7 +288,7 @@ def test_a_hidden_check_does_not_repeat_names_that_students_chose():
     assert outcome(lambda: checks.finite(tells, A), hidden=True).what == "stopped with an error"
     assert outcome(lambda: checks.finite(tells, A)).what.startswith("stopped with Seen21")
     what = outcome(lambda: checks.finite(hands_over, A), hidden=True).what
-    assert what == "`f` returned no plain array or number"
+    assert what == "`f` did not return a plain array or number"
     assert fails(lambda: checks.finite(hands_over, A)) == f"{what}: it is a Seen21"
 
 
@@ -621,10 +621,10 @@ def test_other_numbers_are_not_taken_for_normal(draw):
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda seed: Net(), "one seed gave two"),
-        (lambda seed: Net(0), "two seeds gave the same"),
+        (lambda seed: Net(), "the same seed gave different"),
+        (lambda seed: Net(0), "different seeds gave the same"),
         (lambda seed: Net(seed or 0), "without a seed"),
-        (lambda seed: Net(seed or None), "one seed gave two"),
+        (lambda seed: Net(seed or None), "the same seed gave different"),
     ],
 )
 def test_seeded_reveals_what_the_seed_does_not_govern(make, said):
@@ -868,7 +868,7 @@ def test_a_pair_is_told_from_a_single_value():
         (A, "returned one array, not `(x, history)`"),
         (1.0, "returned one float, not `(x, history)`"),
         (None, "returned nothing (None)"),
-        ((A, A, A), "returned another number of values than `(x, history)`: 3, not 2"),
+        ((A, A, A), "returned the wrong number of values for `(x, history)`: 3, not 2"),
     ):
         assert said in fails(lambda got=got: checks.pair(got, "x", "history"))
 
@@ -1023,6 +1023,6 @@ def test_only_a_notebooks_own_kernel_is_one(monkeypatch):
 
 @pytest.mark.parametrize("got", [np.array(None), np.random.default_rng(), abs])
 def test_what_is_no_list_is_named_and_stops_no_test_cell(got):
-    with pytest.raises(checks.PropertyError, match="`batches` cannot be gone through") as caught:
+    with pytest.raises(checks.PropertyError, match="`batches` cannot be iterated over") as caught:
         checks.arrays(got, "batches")
     assert caught.value.blocks

@@ -67,21 +67,21 @@ MARKS = {
     "undefined": "○ not defined",
 }
 SAME_CAUSE = "same cause"
-WAITS = "this holds, but it counts only when a check of the values passes"
+WAITS = "this holds, but it counts only if a check of the values passes"
 
 # Next steps by the kind of a failure, where a check has none of its own.
 HINTS = {
     "none": "End the function with `return ...`. `print` shows a value, but does not return it.",
-    "container": "Make an array of it before you return it: `np.array(...)`.",
-    "type": "Return what the text of the task asks for.",
-    "pair": "Return all of them, with a comma in between.",
+    "container": "Convert it to an array before you return it: `np.array(...)`.",
+    "type": "Return what the task asks for.",
+    "pair": "Return all of them, separated by commas.",
     "missing": "Compare the names with those in the text of the task.",
     "dtype": "Compute with floats, for example with `np.array(..., dtype=float)`.",
     "nan": "`nan` comes from 0 / 0, inf / inf or inf - inf: print each step for this input.",
     "inf": "`inf` comes from an overflow or a division by 0: print each step for this input.",
     "changed": "Work on a copy: `a = a - ...` makes a new array, `a -= ...` changes the old one.",
     "shared": "Make a new array in each call, and keep nothing from one call to the next.",
-    "slow": "Let NumPy work on whole arrays instead of a loop over single numbers.",
+    "slow": "Let NumPy work on whole arrays instead of looping over single numbers.",
 }
 
 # The student's code cells by grade id, in their order. A program that runs test cells outside
@@ -556,11 +556,13 @@ def _stopped(
     what = f"stopped with {name}" + (f": {message}" if message else "")
     hint = ""
     if is_called_back:
-        what = f"{subject} called a function that the checks hand over, which stopped with {name}"
+        what = (
+            f"{subject} called a function that the checks passed to it, which stopped with {name}"
+        )
         what += f": {message}" if message else ""
         hint = "Call it as the text of the task does, with arguments of the same kind and shape."
     elif "UnboundLocalError" in names:
-        hint = "Give the variable a value on every way to that line."
+        hint = "Assign the variable on every path that leads to that line."
     elif "NameError" in names:
         missing = getattr(error, "name", None) or _first(r"name '(\w+)'", message) or "a name"
         what = f"`{missing}` is not defined in this notebook"
@@ -572,13 +574,13 @@ def _stopped(
         what = "This course uses NumPy only" + (f": there is no `{module}`" if module else "")
         hint = f"Delete the line that imports `{module}`, and use `np`." if module else ""
     elif "RecursionError" in names:
-        what = f"{subject} calls itself without end"
+        what = f"{subject} calls itself endlessly"
         hint = "A function that calls itself needs a case in which it does not."
     elif "MemoryError" in names:
         hint = "Which array is that large? Print the shapes in that line."
     elif "TimeoutError" in names:
         what = f"{subject} ran for too long and was stopped"  # how long differs from call to call
-        hint = "Does a loop never end? Is its condition ever false?"
+        hint = "Is there a loop that never ends? Does its condition ever become false?"
         return Failure(what, "slow", hint=hint, cause="time")
     elif "TypeError" in names and (found := _arguments(message, subject, placed)):
         what, hint = found
@@ -603,17 +605,20 @@ def _stopped(
 def _by_message(message: str) -> str:
     if re.search("shape|broadcast|dimension|axis|axes|size|index", message):
         return "Print the shapes of the arrays in that line."
-    return "Read the message, and run that line alone in a cell of your own."
+    return "Read the message, and run that line alone in a new cell."
 
 
 def _arguments(message: str, subject: str, placed: bool) -> tuple[str, str] | None:
     """Return what to say of a call with the wrong arguments, None if it was none."""
     if "takes no arguments" in message:
         what = "`{}` has no `__init__`".format(_first(r"(\w+)\(\)", message))
-        return what, "The name has two underscores on each side: `__init__`. Is it `_init_`?"
+        return (
+            what,
+            "The name has two underscores on each side: `__init__`. Did you write `_init_`?",
+        )
     if placed or not re.search(r"\(\) (takes|missing|got)", message):
         return None
-    keep = "Keep the first line, `def ...`, as it was handed out."
+    keep = "Keep the first line, `def ...`, as it was given."
     if found := re.search(r"(\S+)\(\) takes (\d+) positional arguments? but (\d+)", message):
         name, takes, given = found.group(1), int(found.group(2)), int(found.group(3))
         besides = ""
@@ -626,7 +631,7 @@ def _arguments(message: str, subject: str, placed: bool) -> tuple[str, str] | No
             keep,
         )
     if missing := _first(r"argument: '(\w+)'", message):
-        return f"{subject} asks for `{missing}`, which the checks do not hand over", keep
+        return f"{subject} asks for `{missing}`, which the checks do not pass", keep
     if unknown := _first(r"keyword argument '(\w+)'", message):
         return f"{subject} has no parameter `{unknown}`", keep
     return f"{subject} cannot be called as the text of the task says: {message}", keep
@@ -647,8 +652,8 @@ def _unwritten(task: str, line: int, source: str) -> Failure:
     elsewhere = [text for text in _sources() if text != source and _is_written(text, task)]
     if elsewhere:
         what = (
-            f"You have written `{task}` in another cell, and the cell of the task, which still "
-            "holds `raise NotImplementedError()`, defines it anew"
+            f"You have written `{task}` in another cell, but the cell of the task still holds "
+            f"`raise NotImplementedError()` and defines `{task}` again"
         )
         hint = "Move your code into the cell of the task, and delete that line."
         return Failure(what, "left over", hint=hint, cause="left over")
@@ -704,7 +709,7 @@ def _is_written(source: str, name: str) -> bool:
 def _undefined(name: str, check: Check) -> Failure:
     """Return why a name that the checks call is not there."""
     say = functools.partial(Failure, kind="error", cause=("undefined", name), state="undefined")
-    plainly = say(f"`{name}` is not defined", hint="Run its cell first, without an error.")
+    plainly = say(f"`{name}` is not defined", hint="Run its cell first, and fix any error there.")
     if check.hidden:
         return plainly
     defines = rf"(?m)^[^\S\n]*(?:def|class)\s+{re.escape(name)}\b|^{re.escape(name)}\s*="
@@ -716,7 +721,7 @@ def _undefined(name: str, check: Check) -> Failure:
             if re.search(r"(?m)^[^\S\n]*[%!?]", source):
                 break
             what = f"The cell of `{name}` is not valid Python: {error.msg}"
-            hint = "Mend that line, then run the cell again."
+            hint = "Fix that line, then run the cell again."
             if "U+FF" in error.msg or "U+3000" in error.msg:
                 hint = "It is a full-width character: type it again in half-width mode (半角)."
             code = (error.text or "").strip()
@@ -740,7 +745,7 @@ def _undefined(name: str, check: Check) -> Failure:
         where = "This cell" if own else "This notebook"
         listed = ", ".join(f"`{other}`" for other in others[:3])
         what = f"{where} defines {listed}; the checks call `{name}`."
-        hint = f"Keep the name that was handed out: `{name}`."
+        hint = f"Keep the given name: `{name}`."
         return say(what, hint=hint)
     return plainly
 
@@ -1035,7 +1040,8 @@ def plain(value: Any, part: str = "") -> np.ndarray:
     if kind in (list, tuple):
         return _from_container(value, f"{subject} {verb} a {kind.__name__}, not an array", part)
     if not is_array:
-        what = f"{subject} {verb} no plain array or number"
+        verb = "is not" if part else "did not return"
+        what = f"{subject} {verb} a plain array or number"
         raise PropertyError(what, f"it is a {kind.__name__}", "type", part, blocks=True)
     what = f"{subject} {verb} an array that does not hold plain numbers"
     raise PropertyError(what, f"its dtype is {array.dtype.name}", "type", part, blocks=True)
@@ -1112,7 +1118,7 @@ def equal(got: Any, expected: Any, rtol: float = 1e-5, atol: float = 1e-8, part:
         return
     for kind, found in (("nan", np.isnan(got)), ("inf", np.isinf(got) & ~np.isinf(expected))):
         if found.any():
-            what = f"there is {kind} in the result"
+            what = f"the result contains {kind}"
             raise PropertyError(_of_part(what, part), f"got {_show(got)}", kind, part)
     what = _of_part("wrong values", part)
     raise PropertyError(what, _difference(got, expected, near), "values", part)
@@ -1177,7 +1183,7 @@ def pair(got: Any, *names: str) -> tuple:
         thing = thing if known else "one value"
         raise PropertyError(f"{subject} returned {thing}, not {asked}", "", "pair", blocks=True)
     if len(got) != len(names):
-        what = f"{subject} returned another number of values than {asked}"
+        what = f"{subject} returned the wrong number of values for {asked}"
         raise PropertyError(what, f"{len(got)}, not {len(names)}", "pair", blocks=True)
     return tuple(got)
 
@@ -1196,7 +1202,7 @@ def arrays(got: Any, name: str) -> list[np.ndarray]:
     try:
         items = iter(got)
     except TypeError:
-        thing = f"`{name}` cannot be gone through by a `for` loop"
+        thing = f"`{name}` cannot be iterated over by a `for` loop"
         raise PropertyError(thing, "", "type", blocks=True) from None
     found = []
     for item in items:
@@ -1255,7 +1261,7 @@ def finite(f: Callable, args: Any) -> None:
     _looks_at("side")
     array = plain(call(f, *_tuple(args)))
     for kind, found in (("nan", np.isnan(array)), ("inf", np.isinf(array))):
-        what = f"there is {kind} in the result"
+        what = f"the result contains {kind}"
         expect(not found.any(), what, lambda: f"got {_show(array)}", kind)
 
 
@@ -1308,7 +1314,7 @@ def repeats(f: Callable, args: Any, between: Any) -> None:
     expect(same_bits(first, kept), what, kind="shared")
     again = plain(call(f, *_tuple(args)))
     same = again.shape == kept.shape and np.isclose(again, kept).all()
-    expect(same, "a second call with the same arguments gave something else", kind="shared")
+    expect(same, "a second call with the same arguments gave a different result", kind="shared")
 
 
 @contextlib.contextmanager
@@ -1361,7 +1367,7 @@ def gradient(f: Callable, x: np.ndarray, slope: Any, threshold: float = 1e-5) ->
     """
     _looks_at("values")
     got = _in_shape(slope, x.shape).copy()  # a later call may change what an earlier one returned
-    expect(np.isfinite(got).all(), "the gradient has nan or inf in it", kind="nan")
+    expect(np.isfinite(got).all(), "the gradient contains nan or inf", kind="nan")
     flat, step, off, size = x.astype(np.float64).ravel(), 1e-5, 0.0, 0.0
     for i in range(flat.size):
         ends = []
@@ -1376,7 +1382,11 @@ def gradient(f: Callable, x: np.ndarray, slope: Any, threshold: float = 1e-5) ->
         off += (float(got.flat[i]) - numerical) ** 2
         size += numerical**2
     error = off**0.5 / max(size**0.5 + float(np.linalg.norm(got.astype(np.float64))), 1e-12)
-    expect(error < threshold, "the gradient is not the slope", f"relative error {error:.1e}")
+    expect(
+        error < threshold,
+        "the gradient differs from central differences",
+        f"relative error {error:.1e}",
+    )
 
 
 def fast(
@@ -1433,7 +1443,11 @@ def with_params(net: Any, params: dict[str, np.ndarray]) -> Any:
         except PropertyError as error:
             error.blocks = True  # no method can be judged
             raise
-        what = f"`{name}` does not hold floats" if not _hides() else "`params` holds no floats"
+        what = (
+            f"`{name}` does not hold floats"
+            if not _hides()
+            else "an array in `params` does not hold floats"
+        )
         expect(got.dtype.kind == "f", what, f"its dtype is {got.dtype}", "dtype", name, True)
         own[name] += value - own[name]
     return net
@@ -1464,7 +1478,7 @@ def normal(weights: Any, std: float) -> None:
     _looks_at("side")
     w = plain(weights).astype(np.float64)
     expect(w.std() > 0, "all weights are equal, so all units of a layer stay equal", kind="equal")
-    expect(0.8 * std < w.std() < 1.2 * std, "the standard deviation is off", kind="std")
+    expect(0.8 * std < w.std() < 1.2 * std, "the standard deviation is wrong", kind="std")
     expect(abs(w.mean()) < 0.1 * std, "the mean is not near zero", kind="mean")
     least = min(w.std(axis=0).min(), w.std(axis=1).min())
     expect(least > 0.4 * std, "several units have the same weights", kind="equal")
@@ -1482,11 +1496,11 @@ def seeded(make: Callable[[int | None], Any], names: tuple[str, ...]) -> None:
             plain(params[name]) for params in nets
         )
         same = np.array_equal(zero, zero_again) and np.array_equal(one, one_again)
-        expect(same, "one seed gave two sets of weights", kind="seed")
+        expect(same, "the same seed gave different weights", kind="seed")
         differ = not np.array_equal(zero, one)
-        expect(differ, "two seeds gave the same weights", kind="seed")
+        expect(differ, "different seeds gave the same weights", kind="seed")
         differ = not np.array_equal(none, none_again)
-        expect(differ, "without a seed the same weights came twice", kind="seed")
+        expect(differ, "two networks without a seed have the same weights", kind="seed")
 
 
 # The student's own functions from earlier problem sets ------------------------------------------

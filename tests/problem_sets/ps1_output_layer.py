@@ -6,7 +6,7 @@ POINTS = {"identity_function": 2, "softmax": 12, "written_answer": 4}
 
 VECTOR = "a vector comes back as it is"
 BATCH = "a batch keeps its shape"
-ANY = "numbers of any size, sign and shape stay"
+ANY = "numbers of any size and sign, in any shape"
 UNCHANGED = "the argument is not changed"
 INTEGERS = "integers give floats"
 
@@ -17,7 +17,7 @@ FLOATS = "an array of floats of the same shape"
 ROWS = "a batch agrees with a loop over rows"
 SQUARE = "a square batch agrees, too"
 SCALES = "rows of very different scale"
-AXES = "more axes than two"
+AXES = "more than two axes"
 VISIBLE_AXES = "more axes: the last holds the classes"
 VISIBLE_SCALES = "rows of different scale"
 FAR = "1000 and -1000 in one row"
@@ -25,7 +25,7 @@ ONE = "a batch of one, a single class"
 TYPES = "integers of every dtype, and float32"
 SMALL = "small probabilities are exact"
 SHIFT = "the same after a shift of each row"
-MEMORY = "argument unchanged, no memory"
+MEMORY = "argument unchanged, no state kept"
 
 
 def _identity(*body: str) -> str:

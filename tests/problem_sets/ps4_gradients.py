@@ -6,11 +6,11 @@ POINTS = {"numerical_diff": 3, "numerical_gradient": 7, "gradient_descent": 6}
 
 EXAMPLE = "the worked example"
 
-BENDS = "a curve with curvature"
-OTHER = "other functions, other places"
-BOTH = "the same to both sides"
-STEP = "neither too large nor too small a step"
-INTEGER = "integer x, no memory"
+BENDS = "a curved function"
+OTHER = "other functions, other points"
+BOTH = "the same step to both sides"
+STEP = "a step that is neither too large nor too small"
+INTEGER = "integer x, no state kept"
 
 MATRIX = "a matrix gives a matrix"
 FLOATS = "integers give floats"
@@ -21,8 +21,8 @@ TOGETHER = "elements that depend on each other"
 SHAPE = "f is called with arrays of x's shape"
 CENTRAL = "the central difference"
 DTYPES = "integers of any dtype and shape"
-BITS = "x stays the same to the last bit"
-VIEWS = "views of an array, no memory"
+BITS = "x stays the same, bit for bit"
+VIEWS = "views of an array, no state kept"
 
 ONE = "one step"
 HUNDRED = "a hundred steps"
@@ -34,8 +34,8 @@ ANEW = "a gradient that changes"
 DEFAULTS = "lr and step_num left out"
 AS_MATRIX = "a matrix as the start"
 LARGE = "a learning rate that is too large"
-SPOT = "no step, and steps on the spot"
-MEMORY = "arguments unchanged, no memory"
+SPOT = "zero steps, and steps of length zero"
+MEMORY = "arguments unchanged, no state kept"
 
 
 def _diff(*body: str) -> str:

@@ -10,7 +10,7 @@ ZEROS = "two arrays of zeros"
 ANY_SHAPE = "any shape"
 SCALES = "large and small gradients alike"
 NEAR = "nearly equal, and opposite"
-SWAPPED = "the same when a and b change places"
+SWAPPED = "the same when a and b are swapped"
 KEPT = "the arguments are not changed"
 
 SHAPES = "names and shapes of the parameters"
@@ -22,16 +22,16 @@ EXAMPLE_NUMERICAL = "`numerical_gradient` of the example"
 SPREAD = "standard deviation of the weights"
 SEEDS = "seeds"
 SIZES = "probabilities for all sizes"
-LARGE = "no nan for steep weights"
+LARGE = "no nan for large weights"
 LOSS = "the loss for both kinds of labels"
 ACCURACY = "accuracy for both kinds of labels"
 GRADIENT = "`gradient` for all sizes"
 KINDS = "gradients for both kinds of labels"
-EXACT = "`numerical_gradient` is exact"
+EXACT = "`numerical_gradient` is accurate"
 TWO_WAYS = "two gradients, two algorithms"
-NEW = "new parameters count"
+NEW = "new parameters take effect"
 UNCHANGED = "images, labels and `params` stay the same"
-MEMORY = "no memory, no sharing"
+MEMORY = "no batch kept, nothing shared"
 
 
 def _error(*body: str) -> str:
@@ -1120,7 +1120,7 @@ MISTAKES = [
             "size = np.linalg.norm(a, axis=-1) + np.linalg.norm(b, axis=-1)",
             "return np.linalg.norm(a - b, axis=-1) / np.maximum(size, 1e-300)",
         ),
-        says=("`relative_error` returned an array, not one number", "One number for the whole"),
+        says=("`relative_error` returned an array, not one number", "number for the whole matrix"),
         points=0.75,
     ),
     Mistake(
@@ -1128,7 +1128,7 @@ MISTAKES = [
         PS5,
         "relative_error",
         _error(SIZE, RATIO),
-        says=("there is nan in the result", "if both lengths are 0"),
+        says=("the result contains nan", "if both norms are 0"),
         points=0.75,
     ),
     Mistake(
@@ -1136,7 +1136,7 @@ MISTAKES = [
         PS5,
         "TwoLayerNet",
         _but("da1 = z1 * (1 - z1) * dz1", "da1 = dz1"),
-        says=("`W2` and `b2` are right, `W1` and `b1` not", "the slope of the sigmoid"),
+        says=("`W2` and `b2` are right, `W1` and `b1` not", "the derivative of the sigmoid"),
         lacks=("delta 2", "Divide"),
         points=3.75,
     ),
@@ -1145,8 +1145,8 @@ MISTAKES = [
         PS5,
         "TwoLayerNet",
         _but(DY, "dy = y - t"),
-        says=("all arrays are wrong", "All four begin with delta 2"),
-        lacks=("the slope of the sigmoid",),
+        says=("all arrays are wrong", "All four depend on delta 2"),
+        lacks=("the derivative of the sigmoid",),
         points=3.75,
     ),
     Mistake(
@@ -1215,7 +1215,7 @@ MISTAKES = [
             "class TwoLayerNet:", "class TwoLayerNet:\n    params = {}\n",
             "self.params = {}", "pass",
         ),
-        says=("a change in one network has reached another", "Make `params` in `__init__`"),
+        says=("a change in one network has affected another", "Make `params` in `__init__`"),
         points=4.5,
     ),
     Mistake(
@@ -1223,7 +1223,7 @@ MISTAKES = [
         PS5,
         "TwoLayerNet",
         _but("default_rng(seed)", "default_rng()"),
-        says=("one seed gave two sets of weights", "a random generator of the network's own"),
+        says=("the same seed gave different weights", "a random generator for this network alone"),
         points=4.75,
     ),
     Mistake(
@@ -1231,7 +1231,7 @@ MISTAKES = [
         PS5,
         "TwoLayerNet",
         _but("weight_init_std *", "0.01 *"),
-        says=("the standard deviation is off", "scaled by `weight_init_std`"),
+        says=("the standard deviation is wrong", "multiply them by `weight_init_std`"),
         points=4.25,
     ),
     Mistake(

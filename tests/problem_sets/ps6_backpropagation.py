@@ -11,15 +11,15 @@ KEPT = "`x` and `dout` are not changed"
 ZERO = "at exactly zero nothing passes"
 SIGNS = "gradients of any size and sign"
 LATEST = "the latest `forward` counts"
-TWO = "two layers, two memories"
+TWO = "two layers share no mask"
 ALL_BATCHES = "batches of all kinds, none of them changed"
 # Affine
 COLOUR = "one colour: 54.1"
 W_KEPT = "nothing else is changed"
 FORWARD_SIZES = "forward for all sizes"
 BACKWARD_SIZES = "backward for all sizes"
-LATER = "later changes of W and b count"
-NO_SUM = "gradients do not add up, layers share nothing"
+LATER = "later changes to W and b count"
+NO_SUM = "gradients do not accumulate, layers share nothing"
 UNCHANGED = "nothing is changed"
 # SoftmaxWithLoss
 LOSS = "the loss of the example"
@@ -28,7 +28,7 @@ DOUT = "times the upstream gradient"
 LOSS_SIZES = "the loss for all sizes and labels"
 SLOPE_SIZES = "the gradient for all sizes and labels"
 LARGE = "large scores, rows of very different scale"
-AGAIN = "`dout`, and once more"
+AGAIN = "`dout`, and a second call"
 SHARE = "the latest `forward`, and layers that share nothing"
 NOT_CHANGED = "neither scores nor labels are changed"
 # MultiLayerNet
@@ -40,7 +40,7 @@ SPREAD = "standard deviation of the weights, and seeds"
 DEPTHS = "scores for all sizes and depths"
 LABELS = "loss and accuracy for both kinds of labels"
 GRADIENTS = "`gradient` for all sizes, depths and labels"
-NO_MEMORY = "nothing changed, no memory, no sharing"
+NO_MEMORY = "nothing changed, no batch kept, nothing shared"
 # bug hunt
 ROWS = "`y` holds probabilities"
 PARAMS = "the call leaves its arguments alone"
@@ -1746,8 +1746,8 @@ MISTAKES = [
         PS6,
         "ReLU",
         _relu(MASK, "return np.where(self.mask, dout, -dout)"),
-        says=("Which, and by whose sign?",),
-        lacks=("belongs on `self`",),
+        says=("Does the sign of `x` or `dout` decide?",),
+        lacks=("Keep it on `self`",),
         points=1.25,
     ),
     Mistake(
@@ -1763,7 +1763,7 @@ MISTAKES = [
         PS6,
         "ReLU",
         _relu(_body("ReLU.mask = x > 0", "return np.maximum(x, 0)"), PASS),
-        says=("two layers share nothing", "belongs on `self`"),
+        says=("two layers share nothing", "Keep it on `self`"),
         points=1.25,
     ),
     Mistake(
@@ -1771,7 +1771,7 @@ MISTAKES = [
         PS6,
         "Affine",
         _but(AFFINE, DW, "self.dW = np.dot(dx.T, dout)"),
-        says=("What happened: `dW`: wrong values", "what went into the layer"),
+        says=("What happened: `dW`: wrong values", "a product of the layer's input and `dout`"),
         lacks=("`dx`: wrong", "`db`: wrong", "axis=0"),
         points=1.75,
     ),
@@ -1816,7 +1816,7 @@ MISTAKES = [
         PS6,
         "Affine",
         COPIES,
-        says=("later changes of W and b reach the layer", "no copies"),
+        says=("later changes to W and b reach the layer", "no copies"),
         points=2.25,
     ),
     Mistake(
@@ -1824,7 +1824,7 @@ MISTAKES = [
         PS6,
         "Affine",
         _but(AFFINE, DW, "self.dW = np.dot(self.x.T, dout) + (0 if self.dW is None else self.dW)"),
-        says=("`dW`: wrong values", "it adds nothing to the first"),
+        says=("`dW`: wrong values", "it does not add to those of an earlier call"),
         points=2.25,
     ),
     Mistake(
@@ -1840,7 +1840,7 @@ MISTAKES = [
         PS6,
         "SoftmaxWithLoss",
         _but(LAST, "return dx * dout", "return -dx * dout"),
-        says=("every number is -1 times what it should be", "where the loss grows"),
+        says=("every number is -1 times what it should be", "in which the loss grows"),
         points=1.5,
     ),
     Mistake(
@@ -1848,7 +1848,7 @@ MISTAKES = [
         PS6,
         "SoftmaxWithLoss",
         _but(LAST, "dx = self.y.copy()", "dx = self.y"),
-        says=("make a new array in `backward`",),
+        says=("must not change what `forward` kept",),
         points=1.5,
     ),
     Mistake(
@@ -1911,7 +1911,7 @@ MISTAKES = [
         PS6,
         "MultiLayerNet",
         _but(NET, "weight_init_std=0.2", "weight_init_std=1.2"),
-        says=("the standard deviation is off", "which is 0.2 if it is not given"),
+        says=("the standard deviation is wrong", "0.2 by default"),
         points=1.75,
     ),
     Mistake(
@@ -1922,7 +1922,7 @@ MISTAKES = [
              "class MultiLayerNet:\n    params = {}\n    layers = []\n",
              "        self.params = {}\n        self.layers = []\n", ""),
         "mismatch in its core dimension",
-        ("two seeds gave the same weights",),
+        ("different seeds gave the same weights",),
         points=0.25,
     ),
     Mistake(
@@ -1932,7 +1932,7 @@ MISTAKES = [
         _but(NET, "        return grads",
              "        for key in grads:\n            self.params[key] -= 0.01 * grads[key]\n"
              "        return grads"),
-        says=("`gradient` has changed `params`", "an update is a step of its own"),
+        says=("`gradient` has changed `params`", "leave updates to the training loop"),
         points=1.75,
     ),
     Mistake(

@@ -182,14 +182,14 @@ MISTAKES = [
         PS1,
         "softmax",
         _softmax("return softmax(a)"),
-        "`softmax` calls itself without end (line 2:",
+        "`softmax` calls itself endlessly (line 2:",
     ),
     Mistake(
         "one parameter more",
         PS1,
         "softmax",
         f"def softmax(a, axis):\n    {SHIFT}\n    return {Y}",
-        "`softmax` asks for `axis`, which the checks do not hand over",
+        "`softmax` asks for `axis`, which the checks do not pass",
         lacks=("positional", "Hint:"),
     ),
     Mistake(
@@ -212,7 +212,7 @@ MISTAKES = [
         PS1,
         "softmax",
         _softmax("return 'y'"),
-        "`softmax` returned no plain array or number: it is a str",
+        "`softmax` did not return a plain array or number: it is a str",
     ),
     Mistake(
         "the sum, too",
@@ -226,7 +226,7 @@ MISTAKES = [
         PS1,
         "softmax",
         _softmax("e = np.exp(a)", f"return {Y}"),
-        says=("there is nan in the result", "shift the row before you take exponentials"),
+        says=("the result contains nan", "shift the row before you take exponentials"),
         points=3.75,
     ),
     Mistake(
@@ -291,7 +291,7 @@ MISTAKES = [
                   "    y[i] = kept + h", "    a = f(y)", "    y[i] = kept - h",
                   "    g[i] = (a - f(y)) / (2 * h)", "    y[i] = kept",
                   "    if x.dtype == float:", "        x[i] = x[i] + h - h", "return g"),
-        says=("an argument was changed", "differs from before"),
+        says=("an argument was changed", "is different after the call"),
         points=2.5,
     ),
     Mistake(
@@ -299,7 +299,7 @@ MISTAKES = [
         PS4,
         "numerical_diff",
         "def numerical_diff(f, x):\n    return (f(x + 1e-4, 0) - f(x - 1e-4, 0)) / 2e-4",
-        "`numerical_diff` called a function that the checks hand over, which stopped with "
+        "`numerical_diff` called a function that the checks passed to it, which stopped with "
         "TypeError: the function takes 1 positional argument but 2 were given",
         ("Call it as the text of the task does",),
         ("<locals>", "test_", "<lambda>"),
@@ -317,8 +317,8 @@ MISTAKES = [
         PS2,
         "to_one_hot",
         "def to_one_hot(t, num_classes):\n    return np.eye(num_classes)[t]",
-        "`to_one_hot` asks for `num_classes`, which the checks do not hand over",
-        ("as it was handed out",),
+        "`to_one_hot` asks for `num_classes`, which the checks do not pass",
+        ("as it was given",),
         ("positional", "Hint:"),
         points=1.5,
     ),
@@ -379,8 +379,8 @@ MISTAKES = [
         PS2,
         "predict",
         _predict(*LAYERS, "return a"),
-        "the numbers of an image do not sum to 1",
-        ("what does the last layer apply, along which axis?",),
+        "the outputs for an image do not sum to 1",
+        ("What does the last layer apply, and on which axis?",),
         ("Hint:", "expected"),
     ),
     Mistake(
@@ -389,8 +389,8 @@ MISTAKES = [
         "predict",
         _predict(*LAYERS, "e = np.exp(a - np.max(a, axis=-1, keepdims=True))",
                  "return e / np.sum(e)"),
-        "the numbers of an image do not sum to 1",
-        ("what does the last layer apply, along which axis?",),
+        "the outputs for an image do not sum to 1",
+        ("What does the last layer apply, and on which axis?",),
         ("Hint:", "expected"),
         points=1.25,
     ),
@@ -399,7 +399,7 @@ MISTAKES = [
         PS2,
         "predict",
         _predict(*LAYERS, "e = np.exp(a)", "return e / np.sum(e, axis=-1, keepdims=True)"),
-        says=("there is nan in the result", "do not overflow: use them"),
+        says=("the result contains nan", "do not overflow: use them"),
         points=1.75,
     ),
     Mistake(
@@ -421,7 +421,7 @@ MISTAKES = [
         PS2,
         "accuracy_in_batches",
         _accuracy("predict(trained, x[i:i + batch_size])"),
-        "`accuracy_in_batches` called a function that the checks hand over, which stopped with "
+        "`accuracy_in_batches` called a function that the checks passed to it, which stopped with "
         "TypeError: the function takes 1 positional argument but 2 were given",
         ("Call it as the text of the task does",),
         ("Hint:", "test_", "outputs()", "<lambda>"),
@@ -431,7 +431,7 @@ MISTAKES = [
         PS2,
         "accuracy_in_batches",
         _accuracy("np.array([predict(image) for image in x[i:i + batch_size]])"),
-        "a slice of `x` is an array of shape (n, D)",
+        "`predict` takes a slice of `x`, an array of shape (n, D)",
         ("Call it as the text of the task does",),
         ("Hint:", "test_", "<lambda>"),
     ),
@@ -457,7 +457,7 @@ MISTAKES = [
         PS2,
         "accuracy_in_batches",
         _accuracy("np.array([predict(row[None])[0] for row in x[i:i + batch_size]])"),
-        says=("the number of calls of `predict` is wrong", "500 images in one call"),
+        says=("the number of calls to `predict` is wrong", "one call takes all 500 images"),
         points=1.75,
     ),
     Mistake(
@@ -487,9 +487,9 @@ MISTAKES = [
             "y = np.atleast_2d(y)",
             "return -np.mean(np.log(y[np.arange(len(y)), t] + 0.01))",
         ),
-        "the loss is a little off",
-        ("1e-7 is", "costs too little"),
-        ("its row counts", "N is 1"),
+        "the loss is slightly off",
+        ("Use 1e-7", "is too low"),
+        ("the row to use", "N is 1"),
     ),
     Mistake(
         "y in place",
@@ -501,7 +501,7 @@ MISTAKES = [
             "y = np.atleast_2d(y)",
             "return -np.mean(np.log(y[np.arange(len(y)), t]))",
         ),
-        says=("an argument was changed", "Assign neither into `y` nor into `t`."),
+        says=("an argument was changed", "Do not modify `y` or `t` in place."),
         points=3.5,
     ),
     Mistake(
@@ -524,7 +524,7 @@ MISTAKES = [
             "order = rng.permutation(n)",
             "return [order[i:i + batch_size] for i in range(0, n + 1, batch_size)]",
         ),
-        says=("a batch is empty", "No batch begins at n"),
+        says=("a batch is empty", "None may begin at n"),
         points=1.0,
     ),
     Mistake(
@@ -544,7 +544,7 @@ MISTAKES = [
         "minibatch_indices",
         _batches("return rng.permutation(n)"),
         "a batch is not an array with one axis",
-        ("cut pieces", "never uses its argument `batch_size`"),
+        ("not a single number", "never uses its argument `batch_size`"),
         ("Hint:",),
     ),
     Mistake(
@@ -568,7 +568,7 @@ MISTAKES = [
             "y = np.atleast_2d(y)",
             "return -np.mean(np.log(y[np.arange(len(y)), t]))",
         ),
-        says=("there is inf in the result", "must stay a little above 0"),
+        says=("the result contains inf", "must stay slightly above 0"),
         points=3.0,
     ),
     Mistake(
@@ -579,7 +579,7 @@ MISTAKES = [
             "t = np.argmax(t, axis=1) if t.size == y.size else t",
             "return -np.mean(np.log(y[np.arange(len(y)), t] + 1e-7))",
         ),
-        says=("`(K,)`", "Can you make a batch of one of it"),
+        says=("`(K,)`", "Can you turn it into a batch of one"),
         points=3.25,
     ),
     Mistake(

@@ -102,7 +102,7 @@ def test_an_error_names_the_cell_and_the_line(tmp_path):
     said = call(write(tmp_path / "a.ipynb", RIGHT | {"softmax": broken}), status=1)
     assert "its cell ended in SyntaxError: expected ':' (line 2: `def softmax(a)`)" in said
     assert said.count("The cell of `softmax` is not valid Python: expected ':' (line 2: `") == 1
-    assert said.count("Next step: Mend that line, then run the cell again.") == 1
+    assert said.count("Next step: Fix that line, then run the cell again.") == 1
     assert said.count("(same cause)") == 8
     assert "Hint: " not in said
 

@@ -399,6 +399,7 @@ except ChildProcessError: time.sleep(20)
          limits={"cell_seconds": 8.0, "memory": 1 << 28}, before="""
 import gc, os, threading, time
 sock = next(x for x in gc.get_objects() if type(x).__name__ == "StudentConnection").sock
+sock.send((1 << 20).to_bytes(8, "little"))  # of a message that does not end
 def drip():
     while True: sock.send(b"\\0"); time.sleep(0.004)
 def start(depth):

@@ -152,6 +152,9 @@ def test_somebodys_own_configuration_stays(tmp_path, monkeypatch):
     config.write_text("# mine\n")
     lab.let_the_course_win()
     assert config.read_text() == "# mine\n"
+    config.write_bytes(b"# m\xefne, in Latin 1\n")
+    lab.let_the_course_win()
+    assert config.read_bytes() == b"# m\xefne, in Latin 1\n"
     config.unlink()
     lab.let_the_course_win()
     written = config.read_text()

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from utils.system import ROOT
+from utils.system import ROOT, atomic_write
 
 MARK = "# Written by the course. Changes are lost unless you delete this line."
 KERNEL_CONFIG = """{mark}
@@ -90,8 +90,7 @@ def let_the_course_win() -> None:
     if sys.prefix == sys.base_prefix:
         return  # not an environment of the course's own
     config = Path(sys.prefix) / "etc" / "ipython" / "ipython_config.py"
-    wanted = KERNEL_CONFIG.format(mark=MARK, root=str(ROOT))
-    found = config.read_text(encoding="utf-8") if config.exists() else ""
-    if found != wanted and (not found or found.startswith(MARK)):
-        config.parent.mkdir(parents=True, exist_ok=True)
-        config.write_text(wanted, encoding="utf-8")
+    wanted = KERNEL_CONFIG.format(mark=MARK, root=str(ROOT)).encode()
+    found = config.read_bytes() if config.exists() else b""  # in whatever encoding
+    if found != wanted and (not found or found.startswith(MARK.encode())):
+        atomic_write(config, wanted)

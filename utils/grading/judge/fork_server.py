@@ -219,7 +219,7 @@ def _warm_up(shell: CellShell, plots: bool) -> None:
     if plots:
         shell.run("warm-up", _FIGURE)
     shell.run("warm-up", "print(1); 1 / 0")
-    _practise(shell)
+    _warm_up_judge(shell)
     shell.reset(new_session=True)
     shell.execution_count = 1
     shell.outputs.start()
@@ -280,7 +280,7 @@ test_double()
 """
 
 
-def _practise(shell: CellShell, times: int = 6) -> None:
+def _warm_up_judge(shell: CellShell, times: int = 6) -> None:
     """Judge a small problem set, both sides in this process.
 
     Python quickens code that has run some times, and keeps that within the code. What is quick here
@@ -297,7 +297,7 @@ def _practise(shell: CellShell, times: int = 6) -> None:
         ours, theirs = socket.socketpair()
         there = threading.Thread(target=student_process.StudentConnection(theirs, other).serve)
         there.start()
-        submission = Submission(functools.partial(Start, ours, _NoKeeper()), Limits())
+        submission = Submission(functools.partial(Start, ours, _NoSupervisor()), Limits())
         found = Judge(shell, submission, cells).run()
         json.dumps(results.fit({"cells": {i: vars(one) for i, one in found.items()}}))
         there.join()
@@ -306,7 +306,7 @@ def _practise(shell: CellShell, times: int = 6) -> None:
         other.reset(new_session=True)
 
 
-class _NoKeeper:
+class _NoSupervisor:
     """For a submission's side that is no process of its own."""
 
     def too_much(self) -> str:
@@ -447,7 +447,7 @@ class ForkServer:
         """Start it as a fork of this process, for one submission.
 
         This process must have a clean environment and know nothing that a submission may not: see
-        `clean_environment`.
+        `_clean_environment`.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         if os.fork() == 0:

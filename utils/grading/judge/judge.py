@@ -1,7 +1,7 @@
 """The judge: runs a notebook's cells, the student's in their process and the test cells here.
 
 A name that a test cell uses means, in this order: what the test cells and the locked cells define;
-what it usually means (`np`, `checks`); what the student's cells define, by a stand-in. So a test's
+what it usually means (`np`, `checks`); what the student's cells define, by a proxy. So a test's
 own tools are never the student's.
 
 Hidden tests run when all cells have: what is shown of a notebook comes from processes that have not

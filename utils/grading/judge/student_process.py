@@ -148,7 +148,7 @@ def _modes(numpy_errors: str) -> dict[str, Any]:
 
 
 class StudentConnection(Connection):
-    """The submission's end of the link.
+    """The submission's end of the connection.
 
     Args:
         sock: leads to the judge.

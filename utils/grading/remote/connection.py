@@ -85,10 +85,10 @@ class PeerObjects(codec.SharedObjects):
 
 
 class Connection:
-    """One end of the link.
+    """One end of the connection.
 
     Args:
-        sock: a connected stream socket; the link owns it from now on.
+        sock: a connected stream socket; which the connection owns from now on.
         shared: this side's.
     """
 
@@ -124,8 +124,8 @@ class Connection:
         """Return the peer's answer to a question.
 
         Raises:
-            Ended, Late, CodecError: there is no answer, and the link is of no more use.
-            CannotCross: an argument cannot be sent; the link is as before.
+            Ended, Late, CodecError: there is no answer, and the connection is of no more use.
+            CannotCross: an argument cannot be sent; the connection is as before.
         """
         token = os.urandom(8)
         self.send(verb, token, args)

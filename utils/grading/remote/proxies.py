@@ -356,7 +356,7 @@ def _signature(text: str) -> inspect.Signature:
         raise AttributeError("__signature__") from None
 
 
-# The judge's end of the link --------------------------------------------------------------------
+# The judge's end of the connection --------------------------------------------------------------
 
 
 class JudgeObjects(PeerObjects):
@@ -454,7 +454,7 @@ def open_to_students(value: Any) -> tuple[str, tuple[str, ...], bool]:
 
 
 class JudgeConnection(Connection):
-    """The judge's end of the link to one process.
+    """The judge's end of the connection to one process.
 
     Args:
         sock: leads to the process.

@@ -14,7 +14,7 @@ from typing import Any
 
 from utils.grading.notebook.reading import grade_id, text_of
 from utils.grading.notebook.record import read_json
-from utils.system import ROOT
+from utils.system import ROOT, atomic_write
 
 PROGRESS = "progress.json"  # in grading/: what the last check of each problem set found
 _MARKERS = re.compile(r"^[ \t]*### (?:BEGIN|END) SOLUTION[ \t]*\n?", re.MULTILINE)
@@ -120,11 +120,8 @@ def remember(path: Path, problem_set: str, tests: Sequence[Mapping[str, Any]]) -
             "possible": sum(test["max_points"] for test in visible),
             "digest": _digest(own),
         }
-        file = ROOT / "grading" / PROGRESS
-        file.parent.mkdir(exist_ok=True)
-        part = file.with_name(f".{PROGRESS}.part")
-        part.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        part.replace(file)
+        text = json.dumps(known, indent=1, sort_keys=True) + "\n"
+        atomic_write(ROOT / "grading" / PROGRESS, text)
 
 
 def progress(path: Path) -> str:

@@ -31,7 +31,7 @@ from tests.servers import free_port, wait_for
 from utils.lecture_outputs import STAND_IN, THREADS, environment
 
 PATIENCE = 60_000  # milliseconds until a page counts as broken, on a busy machine
-SECONDS_TO_RUN = 180  # of a whole lecture, with every other test running beside it
+SECONDS_TO_RUN = 400  # of a whole lecture, with every other test running beside it
 
 
 @pytest.fixture(scope="session")

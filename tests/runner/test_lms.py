@@ -156,7 +156,7 @@ def test_scores_and_pages_go_back_to_canvas(new_classroom, client, tmp_path):
     assert "jdoe: late" not in said
     room.regrade()
     rows = room.rows()
-    assert "Canvas calls it late" in rows["itoken_canvas125"]["notes"]
+    assert "Canvas says that it is late" in rows["itoken_canvas125"]["notes"]
     assert "late" not in rows["jdoe"]["notes"]
     lines, pages = imported(room, "canvas")
     assert {line["ID"]: line[PS1] for line in lines[1:]} == {"123": "14", "124": "14", "125": "14"}

@@ -11,6 +11,7 @@ import codecs
 import csv
 import difflib
 import functools
+import os
 import unicodedata
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -61,6 +62,11 @@ def decode(data: bytes) -> str:
         return plain(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
         return plain(data.decode("cp1252", "replace"))
+
+
+def writable(name: str) -> str:
+    """Return a file's name as text that can be written: it may hold bytes that are none."""
+    return os.fsencode(name).decode(errors="replace")
 
 
 def read_table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:

@@ -103,8 +103,8 @@ def _program(process: int) -> str:
         words = Path(f"/proc/{process}/cmdline").read_bytes().decode(errors="replace").split("\0")
     except OSError:
         return "a program"
-    shown = " ".join(word for word in words if word).split("\n")[0]
-    shown = " ".join([os.path.basename(shown.split(" ")[0]), *shown.split(" ")[1:]])
+    words = [os.path.basename(words[0]), *(word for word in words[1:] if word)]
+    shown = " ".join(words).split("\n")[0]
     return f"`{shown if len(shown) <= 60 else shown[:59] + '…'}`"
 
 

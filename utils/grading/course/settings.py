@@ -17,7 +17,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import find_all_files
 from traitlets.config import Config
 
-from utils.grading.text_files import plain
+from utils.grading.text_files import plain, writable
 from utils.system import CONFIG, ROOT, load_config
 
 RUN_TIME = "grading"
@@ -156,11 +156,6 @@ class Course:
         folder = self.source(problem_set).parent
         ignored = [*self.directory.ignore, "*.ipynb"]
         return {Path(file).name: Path(file) for file in find_all_files(str(folder), ignored)}
-
-
-def writable(name: str) -> str:
-    """Return a file's name as text that can be written: it may hold bytes that are none."""
-    return os.fsencode(name).decode(errors="replace")
 
 
 def _is_student(entry: Path) -> bool:

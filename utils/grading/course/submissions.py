@@ -21,7 +21,7 @@ from utils.grading.course import archives
 from utils.grading.course.archives import RUBBISH, BadArchive, Budget
 from utils.grading.course.lateness import TIMESTAMP
 from utils.grading.course.releases import known
-from utils.grading.course.settings import Course, writable
+from utils.grading.course.settings import Course
 from utils.grading.notebook import restore
 from utils.grading.notebook.extra_files import files_beside
 from utils.grading.notebook.reading import (
@@ -36,7 +36,7 @@ from utils.grading.notebook.reading import (
 from utils.grading.notebook.record import read_json
 from utils.grading.notebook.source import bound_names
 from utils.grading.notebook.source_cells import SourceCell
-from utils.grading.text_files import same, some
+from utils.grading.text_files import same, some, writable
 
 SECRET = "submission_secret.txt"  # of nbgrader's exchange
 LONG = 200  # characters of a text that no other problem set has by chance

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.grading.notebook.reading import Unreadable, read_file
+from utils.grading.text_files import writable
 from utils.system import ROOT
 
 MAX_FILES, MAX_BYTES, MAX_DEPTH = 50, 32 << 20, 5  # of all files; folders in each other
@@ -103,7 +104,7 @@ def documents(files: Iterable[str]) -> list[str]:
 
     A notebook that is called `.ipynb.txt` is none.
     """
-    names = ((name, name.casefold()) for name in files)
+    names = ((writable(name), name.casefold()) for name in files)
     return [name for name, lower in names if lower.endswith(DOCUMENTS) and ".ipynb" not in lower]
 
 

@@ -15,10 +15,10 @@ from utils.grading.course import lateness
 from utils.grading.course.collect import Arrival
 from utils.grading.course.roster import Person
 from utils.grading.course.scores import Marks
-from utils.grading.course.settings import Course, writable
+from utils.grading.course.settings import Course
 from utils.grading.course.submissions import Chooser, kinds
 from utils.grading.reports.report_data import Row
-from utils.grading.text_files import plain
+from utils.grading.text_files import plain, writable
 
 
 def add_people(people: dict[str, dict[str, str]], listed: Iterable[Person]) -> None:

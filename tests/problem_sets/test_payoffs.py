@@ -15,7 +15,7 @@ SHOWN = {
         "gradient-check": ["W1: relative error"],
         "train-it": ["accuracy on the test images 0.9"],
         "look-inside-figures": ["The loss of your network", "twelve hidden units", "misreads"],
-        "draw-figure": ["your network takes it for a 2", DrawingPad.__name__],
+        "draw-figure": ["Your network reads it as a 2", DrawingPad.__name__],
     },
     "ps6_backpropagation": {
         "gradient-check": ["W3: relative error"],

@@ -31,6 +31,12 @@ def load_config(course: Path) -> Config:
     return PyFileConfigLoader(CONFIG, path=str(course)).load_config()
 
 
+def problem_sets_in(sources: Path) -> list[str]:
+    """Return the names of the problem sets in a folder: each NAME with a `NAME/NAME.ipynb`."""
+    folders = sources.glob("*/")
+    return sorted(folder.name for folder in folders if (folder / f"{folder.name}.ipynb").is_file())
+
+
 def processors() -> int:
     """Return how many processors this process may use."""
     with contextlib.suppress(AttributeError):

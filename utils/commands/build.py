@@ -16,8 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from utils.grading.course.settings import problem_sets_in
-from utils.system import CONFIG, ROOT, load_config
+from utils.system import CONFIG, ROOT, load_config, problem_sets_in
 
 
 class BuildError(ValueError):

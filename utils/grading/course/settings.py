@@ -18,7 +18,7 @@ from nbgrader.utils import find_all_files
 from traitlets.config import Config
 
 from utils.grading.text_files import plain, writable
-from utils.system import CONFIG, ROOT, load_config
+from utils.system import CONFIG, ROOT, load_config, problem_sets_in
 
 RUN_TIME = "grading"
 STEPS = ("submitted", "autograded", "feedback")
@@ -217,9 +217,3 @@ def _address(db: str) -> str:
     if url.drivername in ("postgres", "postgresql"):
         url = url.set(drivername="postgresql+psycopg")
     return url.render_as_string(hide_password=False)
-
-
-def problem_sets_in(sources: Path) -> list[str]:
-    """Return the names of the problem sets in a folder: each NAME with a `NAME/NAME.ipynb`."""
-    folders = sources.glob("*/")
-    return sorted(folder.name for folder in folders if (folder / f"{folder.name}.ipynb").is_file())

@@ -30,7 +30,7 @@ from utils.grading.notebook.source_cells import RELEASES_FILE, read_releases
 from utils.grading.run.limits import limits_of
 from utils.grading.run.self_study import solution_path
 from utils.grading.sandbox.config import Limits, SandboxConfig
-from utils.system import CONFIG, ROOT, load_config
+from utils.system import CONFIG, ROOT, load_config, problem_sets_in
 
 RELEASES = (  # what was handed out before, where this copy of the course knows it
     ROOT / "solutions" / RELEASES_FILE,
@@ -205,19 +205,17 @@ def problem_set_of(
     ids = {cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in notebook["cells"]}
     texts = {restore.text_hash(cell["source"]) for cell in notebook["cells"]}
     best: tuple[tuple[int, int, int, bool], str, list[SourceCell], frozenset[str]] | None = None
-    for path in sorted((ROOT / "assignments").glob("*/*.ipynb")):
-        if path.stem != path.parent.name:
-            continue
+    for name in problem_sets_in(ROOT / "assignments"):
         try:
-            released = as_handed_out(path)
+            released = as_handed_out(ROOT / "assignments" / name / f"{name}.ipynb")
             cells, hashes = restore.cells_of_notebook(released), restore.hashes_of(released)
         except (OSError, ValueError, KeyError, TypeError):
             continue
         tests = len(ids & {cell.grade_id for cell in cells if cell.is_test})
         all_ids = len(ids & {cell.grade_id for cell in cells})
-        like = (tests, all_ids, len(texts & hashes), path.stem == stem)
+        like = (tests, all_ids, len(texts & hashes), name == stem)
         if any(like[:3]) and (best is None or like > best[0]):
-            best = like, path.stem, cells, frozenset(hashes)
+            best = like, name, cells, frozenset(hashes)
     if best is None:
         raise NothingToCheck(
             "has no cell of checks of a problem set of this course; give the notebook of a problem "

@@ -14,7 +14,7 @@ from typing import Any
 
 from utils.grading.notebook.reading import grade_id, text_of
 from utils.grading.notebook.record import read_json
-from utils.system import ROOT, atomic_write
+from utils.system import ROOT, atomic_write, problem_sets_in
 
 PROGRESS = "progress.json"  # in grading/: what the last check of each problem set found
 _MARKERS = re.compile(r"^[ \t]*### (?:BEGIN|END) SOLUTION[ \t]*\n?", re.MULTILINE)
@@ -24,6 +24,11 @@ _LINK = re.compile(r"\[([^\]]*)\]\(([^)]*)\)")
 def solution_path(problem_set: str) -> Path:
     """Return where a problem set's solution is, if this copy of the course has it."""
     return ROOT / "solutions" / problem_set / f"{problem_set}.ipynb"
+
+
+def released_path(problem_set: str) -> Path:
+    """Return where a problem set is as students get it."""
+    return ROOT / "assignments" / problem_set / f"{problem_set}.ipynb"
 
 
 def has_solutions() -> bool:
@@ -65,12 +70,12 @@ def solutions(problem_set: str) -> list[Solution]:
 
 def read_next(problem_set: str) -> str:
     """Return what a problem set says should be read after it, "" if it says nothing."""
-    cells = _cells(ROOT / "assignments" / problem_set / f"{problem_set}.ipynb")
+    cells = _cells(released_path(problem_set))
     texts = (text_of(cell) for cell in cells if cell["cell_type"] == "markdown")
     said = [paragraph for text in texts if (paragraph := _paragraph(text, r"\*\*Next:\*\*"))]
     if said:
         return said[-1]
-    names = [path.parent.name for path in _released()]
+    names = problem_sets_in(ROOT / "assignments")
     following = names[names.index(problem_set) + 1 :] if problem_set in names else []
     return f"{following[0]}." if following else ""
 
@@ -92,11 +97,6 @@ def _paragraph(text: str, start: str) -> str:
 # Progress ---------------------------------------------------------------------------------------
 
 
-def _released() -> list[Path]:
-    paths = sorted((ROOT / "assignments").glob("*/*.ipynb"))
-    return [path for path in paths if path.stem == path.parent.name]
-
-
 def remember(path: Path, problem_set: str, tests: Sequence[Mapping[str, Any]]) -> None:
     """Keep what a check of a problem set's own notebook in `assignments/` found.
 
@@ -111,7 +111,7 @@ def remember(path: Path, problem_set: str, tests: Sequence[Mapping[str, Any]]) -
     visible = [test for test in tests if not test["hidden"]]
     earned = sum(test["points"] for test in visible)
     with contextlib.suppress(OSError):
-        own = ROOT / "assignments" / problem_set / f"{problem_set}.ipynb"
+        own = released_path(problem_set)
         known = _known()
         if not earned and problem_set not in known or not path.samefile(own):
             return
@@ -144,16 +144,16 @@ def progress(path: Path) -> str:
 
 def _states() -> Iterator[tuple[str, str]]:
     known = _known()
-    for path in _released():
-        found = known.get(path.stem)
+    for name in problem_sets_in(ROOT / "assignments"):
+        found = known.get(name)
         if found is None:
-            yield path.stem, "–"
-        elif found["digest"] != _digest(path):
-            yield path.stem, "changed since its check"
+            yield name, "–"
+        elif found["digest"] != _digest(released_path(name)):
+            yield name, "changed since its check"
         elif found["earned"] >= found["possible"]:
-            yield path.stem, "✓"
+            yield name, "✓"
         else:
-            yield path.stem, f"{found['earned']:g}/{found['possible']:g}"
+            yield name, f"{found['earned']:g}/{found['possible']:g}"
 
 
 def _known() -> dict[str, dict[str, Any]]:

@@ -41,7 +41,7 @@ def wait_until_free(path: Path, say: Callable[[str], None] = tell) -> None:
     ends, said = time.monotonic() + LOCKED_SECONDS, False
     while path.exists() and _is_locked(path):
         if not said:
-            say(f"{_in_use(path)}; waiting for it, {LOCKED_SECONDS} seconds at most")
+            say(_waiting(path))
             said = True
         if time.monotonic() > ends:
             raise CourseError(still_locked(path))
@@ -72,6 +72,10 @@ def still_locked(path: Path) -> str:
         f"{_in_use(path)}, still after {LOCKED_SECONDS} seconds. Close that program, or wait until "
         "it has finished, and run the same command again; what is graded is recorded"
     )
+
+
+def _waiting(path: Path) -> str:
+    return f"{_in_use(path)}; waiting for it, {LOCKED_SECONDS} seconds at most"
 
 
 def _in_use(path: Path) -> str:
@@ -120,7 +124,7 @@ def told_while_locked(path: Path | None, say: Callable[[str], None] = tell) -> I
 
     def watch() -> None:
         if not done.wait(SILENT_SECONDS) and path is not None and holders(path):
-            say(f"{_in_use(path)}; waiting for it, {LOCKED_SECONDS} seconds at most")
+            say(_waiting(path))
 
     watching = threading.Thread(target=watch, daemon=True)
     watching.start()

@@ -49,9 +49,7 @@ with contextlib.suppress(ImportError):  # elsewhere than on Linux and macOS
 
 _JUDGE, _STUDENT = b"J", b"S"
 _READY = b"R"
-SHARED = (
-    "GRADING_FORK_SERVER"  # names in the environment the socket of a fork server to be forked from
-)
+SHARED = "GRADING_FORK_SERVER"  # in the environment: the socket of the one to be forked from
 
 # What most submissions import, apart from NumPy, Matplotlib and IPython.
 PRELOAD = (

@@ -7,7 +7,6 @@ before `ClearOutput`, and `JudgedExecute` in place of `Execute`; `HideHiddenTest
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import glob
 import html
@@ -41,6 +40,7 @@ from utils.grading.reports import cell_outputs
 from utils.grading.reports.checks_table import checks_table, valid_table
 from utils.grading.reports.hidden_tests import hide_hidden_tests
 from utils.grading.reports.rendering import Renderer
+from utils.grading.run.limits import KINDS, limits_of
 from utils.grading.sandbox.config import Limits, SandboxConfig
 from utils.grading.terminal import clean
 
@@ -213,9 +213,8 @@ class JudgedExecute(NbGraderPreprocessor):
 
     def limits(self, problem_set: str) -> Limits:
         """Return what a submission to a problem set may use."""
-        names = [f.name for f in dataclasses.fields(Limits)]
-        values = {name: getattr(self, name) for name in names}
-        return Limits(**values | self.problem_sets.get(problem_set, {}))
+        given = {name: getattr(self, name) for name in (*KINDS, "problem_sets")}
+        return limits_of({"JudgedExecute": given}, problem_set)
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         names = resources["nbgrader"]

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 from utils.grading.judge import student_process
 from utils.grading.judge.judge import Judge
 from utils.grading.judge.student_client import Start, Submission
-from utils.grading.notebook.shell import make_shell
+from utils.grading.notebook.shell import close_shell, make_shell
 from utils.grading.sandbox.config import SandboxConfig
 from utils.system import FIGURES, ROOT
 
@@ -46,6 +46,7 @@ def judge(cells: list[dict], config: SandboxConfig, plots: bool = False) -> dict
         results = Judge(shell, submission, cells).run()
     finally:
         submission.end("the grading is over")
+        close_shell()
     return {
         "cells": {str(index): vars(result) for index, result in results.items()},
         "notes": submission.notes,

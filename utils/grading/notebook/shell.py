@@ -473,3 +473,10 @@ def make_shell(plots: bool, shared: bool = True) -> CellShell:
         shell.enable_matplotlib("inline")
     shell.as_made = shell._changes()
     return shell
+
+
+def close_shell() -> None:
+    """Undo `make_shell` in a process that goes on: the next notebook gets a shell of its own."""
+    if CellShell.initialized():
+        CellShell.instance().restore_sys_module_state()
+        CellShell.clear_instance()

@@ -224,8 +224,8 @@ class JudgedExecute(NbGraderPreprocessor):
         notes = list(nb.metadata.pop("grading", {}).get("notes", []))
         with in_a_folder(files) as folder:
             config = SandboxConfig(self.limits(names["assignment"]), sandbox(self.unsafe), folder)
-            outcome = run_notebook(nb, config)
-        found = [*notes_on(files), *outcome.notes, *reasons(nb, _course(names), outcome.tests)]
+            result = run_notebook(nb, config)
+        found = [*notes_on(files), *result.notes, *reasons(nb, _course(names), result.tests)]
         for note in found:
             self.log.warning("%s", clean(f"{names['student']}: {note}"))
         show_notes(nb, [*notes, *found])

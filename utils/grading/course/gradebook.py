@@ -36,6 +36,7 @@ from sqlalchemy.exc import SAWarning, SQLAlchemyError
 from utils.grading.course import course_cells, gradebook_access, lateness
 from utils.grading.course.scores import Mark, Marks
 from utils.grading.course.settings import Course, CourseError
+from utils.grading.notebook.result import GradingResult
 from utils.grading.notebook.source_cells import SourceCell
 
 
@@ -45,17 +46,12 @@ class Entry:
 
     Attributes:
         student: whose.
-        auto: points of each graded cell by grade id, None where a person has to give them.
-        comments: automatic comment on each cell that students write, None for none.
-        changed: cells whose text or points are not what they were when they were last graded; a
-            person who gave points for one of these is asked to look again.
+        result: of its grading.
         timestamp: when it was handed in, as `timestamp.txt` says it; None if nothing does.
     """
 
     student: str
-    auto: dict[str, float | None]
-    comments: dict[str, str | None] = field(default_factory=dict)
-    changed: set[str] = field(default_factory=set)
+    result: GradingResult
     timestamp: datetime.datetime | None = None
 
 
@@ -297,17 +293,17 @@ class Book:
         submitted.submission.timestamp = entry.timestamp
         marks = Marks(handed_in=entry.timestamp)
         for name, grade in submitted.grades.items():
-            points = entry.auto.get(name)
+            points = entry.result.auto.get(name)
             grade.auto_score = points
             if grade.manual_score is None:
                 grade.needs_manual_grade = points is None
-            elif name in entry.changed:
+            elif name in entry.result.changed:
                 grade.needs_manual_grade = True
             marks.cells[name] = Mark(
                 points, grade.manual_score, grade.extra_credit or 0.0, grade.needs_manual_grade
             )
         for name, comment in submitted.comments.items():
-            comment.auto_comment = entry.comments.get(name)
+            comment.auto_comment = entry.result.comments.get(name)
             marks.comments[name] = comment.manual_comment or comment.auto_comment or ""
         self._settle(submitted.submission, submitted.notebook, marks, extensions)
         return marks

@@ -70,6 +70,15 @@ def _too_large(size: int) -> str:
     )
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON of a file of the course's own, {} if it is missing or damaged."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def read(data: bytes) -> dict[str, Any]:
     """Return a submitted notebook as `read_notebook` does, in plain dicts.
 

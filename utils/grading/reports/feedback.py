@@ -23,7 +23,7 @@ from pygments.formatters import HtmlFormatter
 
 from utils.checks import MIME
 from utils.grading.course.scores import Mark, Marks
-from utils.grading.notebook.record import NOTES_ID
+from utils.grading.notebook.result import NOTES_ID
 from utils.grading.reports.cell_outputs import output_html, pictures
 from utils.grading.reports.checks_table import checks_table, lost_checks, valid_table
 from utils.grading.reports.hidden_tests import hide_hidden_tests

@@ -21,7 +21,8 @@ from utils.grading.course.scores import Marks
 from utils.grading.course.settings import Course
 from utils.grading.course.submissions import Chooser
 from utils.grading.judge.judge import explained
-from utils.grading.notebook.record import NOTES_ID, read_json, record_of
+from utils.grading.notebook.reading import read_json
+from utils.grading.notebook.result import NOTES_ID, result_of
 from utils.grading.reports.csv_files import to_csv
 from utils.grading.reports.outcomes import Unsettled, add_people, still_there
 from utils.grading.reports.report_data import Report, Row
@@ -79,9 +80,9 @@ def _row(
     autograded = read_json(course.notebook("autograded", student, problem_set))
     if marks is None or not autograded:
         return row
-    record = record_of(autograded)
-    row.status = record.get("status", "graded")
-    row.notes = list(record["notes"]) if record else _notes(autograded)
+    result = result_of(autograded)
+    row.status = result.status if result else "graded"
+    row.notes = result.notes if result else _notes(autograded)
     row.points = {
         name: None if mark.auto is None and mark.manual is None else mark.points
         for name, mark in marks.cells.items()
@@ -91,9 +92,9 @@ def _row(
     if row.seconds_late > 0:
         cost = f", {row.penalty:g} points less" if row.penalty else ""
         row.notes.append(f"{_duration(row.seconds_late)} late{cost}")
-    if record:
-        row.seconds, row.memory_bytes = record["seconds"], record["memory_bytes"]
-    if not still_there(submitted.parent, record.get("file") or submitted.name):
+    if result:
+        row.seconds, row.memory_bytes = result.seconds, result.memory_bytes
+    if not still_there(submitted.parent, (result and result.file) or submitted.name):
         row.notes.append("the submitted file is no longer there")
     if row.status != "graded":
         row.why.append("unreadable")
@@ -106,11 +107,11 @@ def _row(
         row.why.append("written answer")
     if asked.intersection(tests):
         row.why.append("test cell")
-    if record.get("stopped"):
+    if result and result.stopped:
         row.why.append("stopped")
-    if record.get("repaired"):
+    if result and result.repaired:
         row.why.append("repaired")
-    if record.get("ask"):
+    if result and result.ask:
         row.needs_person = True
         row.why.append("several notebooks")
     return row

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from utils.grading.notebook.reading import grade_id, text_of
-from utils.grading.notebook.record import read_json
+from utils.grading.notebook.reading import grade_id, read_json, text_of
 from utils.system import ROOT, atomic_write, problem_sets_in
 
 PROGRESS = "progress.json"  # in grading/: what the last check of each problem set found

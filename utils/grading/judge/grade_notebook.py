@@ -165,19 +165,19 @@ def _cells(notebook: Mapping[str, Any]) -> tuple[list[dict], list[int]]:
     for place, cell in enumerate(notebook["cells"]):
         if cell["cell_type"] != "code":
             continue
-        marks = cell["metadata"].get("nbgrader", {})
+        metadata = cell["metadata"].get("nbgrader", {})
         kind = "student"
-        if marks.get("grade") and not marks.get("solution"):
+        if metadata.get("grade") and not metadata.get("solution"):
             kind = "test"
-        elif marks.get("locked"):
+        elif metadata.get("locked"):
             kind = "locked"
-        label, source = marks.get("grade_id") or str(len(cells) + 1), cell["source"]
+        label, source = metadata.get("grade_id") or str(len(cells) + 1), cell["source"]
         found = {"kind": kind, "label": label, "source": source}
         if kind != "student":
             found |= about(label, source)
         if kind == "test":
             hidden = restore.without_hidden_tests(source) != source
-            found |= {"points": float(marks.get("points", 0)), "hidden": hidden}
+            found |= {"points": float(metadata.get("points", 0)), "hidden": hidden}
         cells.append(found)
         places.append(place)
     return cells, places

@@ -104,8 +104,8 @@ def _why(test: TestResult) -> str:
 def _student_cells(notebook: Mapping[str, Any]) -> Iterator[Cell]:
     """Yield the code cells that students write."""
     for cell in notebook["cells"]:
-        marks = cell["metadata"].get("nbgrader", {})
-        if cell["cell_type"] == "code" and (not marks or marks.get("solution")):
+        metadata = cell["metadata"].get("nbgrader", {})
+        if cell["cell_type"] == "code" and (not metadata or metadata.get("solution")):
             yield cell
 
 

@@ -17,7 +17,7 @@ from utils.checks import MIME
 from utils.grading.course import roster
 from utils.grading.course.collect import read_arrivals
 from utils.grading.course.gradebook import Book
-from utils.grading.course.scores import Marks
+from utils.grading.course.scores import Scores
 from utils.grading.course.settings import Course
 from utils.grading.course.submissions import Chooser
 from utils.grading.judge.judge import explained
@@ -48,19 +48,19 @@ def read(course: Course, book: Book, problem_set: str) -> Report:
         problem_set: its name; the gradebook has to know it.
     """
     cells = book.cells(problem_set)
-    people, marks = book.students(), book.marks(problem_set)
+    people, scores = book.students(), book.scores(problem_set)
     tests = [cell.grade_id for cell in cells if cell.is_test]
-    most = {cell.grade_id: cell.points for cell in cells if cell.grade or cell.task}
+    max_points = {cell.grade_id: cell.points for cell in cells if cell.grade or cell.task}
     arrivals = read_arrivals(course.arrivals(problem_set))
     listed = roster.read(course.class_list)
     add_people(people, listed)
-    settle = Unsettled(course, problem_set, most, Chooser.of(course, problem_set, cells))
+    settle = Unsettled(course, problem_set, max_points, Chooser.of(course, problem_set, cells))
     rows = []
-    for name in sorted(_everyone([*course.students(), *marks, *people, *arrivals])):
-        row = _row(course, problem_set, name, marks.get(name), tests)
-        settle.look(row, marks.get(name), arrivals.get(name))
+    for name in sorted(_everyone([*course.students(), *scores, *people, *arrivals])):
+        row = _row(course, problem_set, name, scores.get(name), tests)
+        settle.look(row, scores.get(name), arrivals.get(name))
         rows.append(row)
-    return Report(problem_set, most, tests, rows, people, arrivals)
+    return Report(problem_set, max_points, tests, rows, people, arrivals)
 
 
 def _everyone(names: Iterable[str]) -> list[str]:
@@ -72,23 +72,23 @@ def _row(
     course: Course,
     problem_set: str,
     student: str,
-    marks: Marks | None,
+    scores: Scores | None,
     tests: Sequence[str],
 ) -> Row:
     row = Row(student)
     submitted = course.notebook("submitted", student, problem_set)
     autograded = read_json(course.notebook("autograded", student, problem_set))
-    if marks is None or not autograded:
+    if scores is None or not autograded:
         return row
     result = result_of(autograded)
     row.status = result.status if result else "graded"
     row.notes = result.notes if result else _notes(autograded)
     row.points = {
-        name: None if mark.auto is None and mark.manual is None else mark.points
-        for name, mark in marks.cells.items()
+        name: None if cell.auto is None and cell.manual is None else cell.points
+        for name, cell in scores.cells.items()
     }
-    row.needs_person = marks.needs_person
-    row.penalty, row.seconds_late = marks.penalty, marks.seconds_late
+    row.needs_person = scores.needs_person
+    row.penalty, row.seconds_late = scores.penalty, scores.seconds_late
     if row.seconds_late > 0:
         cost = f", {row.penalty:g} points less" if row.penalty else ""
         row.notes.append(f"{_duration(row.seconds_late)} late{cost}")
@@ -100,9 +100,9 @@ def _row(
         row.why.append("unreadable")
         row.points = {}
         return row
-    row.score = marks.score
+    row.score = scores.score
     row.checks = _checks(autograded)
-    asked = {name for name, mark in marks.cells.items() if mark.needs_person}
+    asked = {name for name, cell in scores.cells.items() if cell.needs_person}
     if asked.difference(tests):
         row.why.append("written answer")
     if asked.intersection(tests):

@@ -245,8 +245,8 @@ def as_handed_out(path: Path) -> dict[str, Any]:
 
 def _is_written(cell: Mapping[str, Any]) -> bool:
     """Return whether a cell for students no longer holds what nbgrader puts there."""
-    marks = cell["metadata"].get("nbgrader") or {}
-    return bool(marks.get("solution")) and not re.search("YOUR (CODE|ANSWER) HERE", text_of(cell))
+    about = cell["metadata"].get("nbgrader") or {}
+    return bool(about.get("solution")) and not re.search("YOUR (CODE|ANSWER) HERE", text_of(cell))
 
 
 def with_hidden_tests(problem_set: str, released: list[SourceCell]) -> list[SourceCell]:

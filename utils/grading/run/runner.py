@@ -28,7 +28,7 @@ import nbformat
 from utils.grading.course import lateness, releases
 from utils.grading.course.gradebook import Book, Entry
 from utils.grading.course.lateness import TIMESTAMP
-from utils.grading.course.scores import Marks
+from utils.grading.course.scores import Scores
 from utils.grading.course.settings import Course, CourseError
 from utils.grading.course.submissions import SECRET, Chooser, HandedIn
 from utils.grading.notebook.restore import SourceCell, Unreadable, cells_to_json, read_file
@@ -90,7 +90,9 @@ class Run:
         self.progress = Progress()
         self.progress.notes += book.take_in(problem_set)
         self.cells: list[SourceCell] = book.cells(problem_set)
-        self.most = {cell.grade_id: cell.points for cell in self.cells if cell.grade or cell.task}
+        self.max_points = {
+            cell.grade_id: cell.points for cell in self.cells if cell.grade or cell.task
+        }
         earlier = releases.known(course.directory, problem_set)
         self.chooser = Chooser.of(course, problem_set, self.cells)
         try:
@@ -147,7 +149,7 @@ class Run:
                 f"{self.course.submitted}/{name} is left out: its name is not UTF-8; rename it"
             )
         self.book.settle_lateness(self.problem_set, self.extensions)
-        marks = self.book.marks(self.problem_set)
+        scores = self.book.scores(self.problem_set)
         todo, entries = [], []
         for submission in found:
             name = submission.student
@@ -163,7 +165,7 @@ class Run:
             if before is None or not half_done and (self.force or not _is_of(before, submission)):
                 todo.append(submission)
                 continue
-            if half_done or not _agrees(before, submission, marks.get(name)):
+            if half_done or not _agrees(before, submission, scores.get(name)):
                 entries.append(Entry(name, before, submission.handed_in))
             self.progress.unchanged += 1
         for start in range(0, len(entries), BATCH):
@@ -173,16 +175,16 @@ class Run:
 
     def refresh_pages(self) -> None:
         """Write the students' pages anew where the gradebook says something new."""
-        for name, marks in self.book.marks(self.problem_set).items():
+        for name, scores in self.book.scores(self.problem_set).items():
             path = self.course.notebook("autograded", name, self.problem_set)
             result = read_result(path)
             if not result:
                 continue
-            mark = feedback.stamp(result.digest, marks, self.most)
+            mark = feedback.stamp(result.digest, scores, self.max_points)
             if not feedback.is_current(self.course.feedback(name, self.problem_set), mark):
                 files = self._look(name).files
                 cells = feedback.page(nbformat.read(path, as_version=4), files)
-                self._write_page(name, result, cells, marks)
+                self._write_page(name, result, cells, scores)
 
     def _look(self, student: str) -> HandedIn:
         """Return what a student has handed in."""
@@ -260,13 +262,13 @@ class Run:
         entries = [
             Entry(one.student, one.result, submissions[one.student].handed_in) for one in taken
         ]
-        marks = self._record(entries)
+        scores = self._record(entries)
         for one in taken:
-            self._write_page(one.student, one.result, one.page, marks[one.student])
+            self._write_page(one.student, one.result, one.page, scores[one.student])
             self.progress.graded += one.result.is_graded
             self.progress.unreadable += not one.result.is_graded
             self.progress.stopped += one.result.stopped
-            self.progress.need_person += marks[one.student].needs_person
+            self.progress.need_person += scores[one.student].needs_person
         self.watch(self.progress)
 
     def _write_pending(self, results: list[Graded]) -> None:
@@ -283,17 +285,17 @@ class Run:
         for one in writes:
             one.result()
 
-    def _record(self, entries: list[Entry]) -> dict[str, Marks]:
+    def _record(self, entries: list[Entry]) -> dict[str, Scores]:
         """Write to the gradebook, then give the pending notebooks their names."""
         if not entries:
             return {}
-        marks = self.book.record(self.problem_set, entries, self.extensions)
+        scores = self.book.record(self.problem_set, entries, self.extensions)
         for entry in entries:
             pending = self._pending(entry.student)
             if pending.exists():
                 self._copy_files(entry.student)
                 pending.replace(self.course.notebook("autograded", entry.student, self.problem_set))
-        return marks
+        return scores
 
     def _pending(self, student: str) -> Path:
         folder = self.course.folder("autograded", student, self.problem_set)
@@ -318,11 +320,11 @@ class Run:
             atomic_write(target / name, content)
 
     def _write_page(
-        self, student: str, result: GradingResult, cells: list[feedback.PageCell], marks: Marks
+        self, student: str, result: GradingResult, cells: list[feedback.PageCell], scores: Scores
     ) -> None:
-        mark = feedback.stamp(result.digest, marks, self.most)
+        mark = feedback.stamp(result.digest, scores, self.max_points)
         text = feedback.fill(
-            cells, self.problem_set, student, result.status, marks, self.most, mark
+            cells, self.problem_set, student, result.status, scores, self.max_points, mark
         )
         page = self.course.feedback(student, self.problem_set)
         atomic_write(page, text)
@@ -337,12 +339,12 @@ def _is_of(result: GradingResult | None, submission: Submission) -> bool:
     return result is not None and result.digest == submission.digest
 
 
-def _agrees(result: GradingResult, submission: Submission, marks: Marks | None) -> bool:
+def _agrees(result: GradingResult, submission: Submission, scores: Scores | None) -> bool:
     """Return whether the gradebook has what the result and `timestamp.txt` say."""
-    if marks is None or marks.handed_in != submission.handed_in:
+    if scores is None or scores.handed_in != submission.handed_in:
         return False
     auto = result.auto
-    return all(name in auto and mark.auto == auto[name] for name, mark in marks.cells.items())
+    return all(name in auto and cell.auto == auto[name] for name, cell in scores.cells.items())
 
 
 def grade(

@@ -56,8 +56,8 @@ def solutions(problem_set: str) -> list[Solution]:
     """Return the solutions of a problem set's tasks in order, none if they are not here."""
     found, read = [], ""
     for cell in _cells(solution_path(problem_set)):
-        marks = cell["metadata"].get("nbgrader") or {}
-        if not marks.get("solution"):
+        about = cell["metadata"].get("nbgrader") or {}
+        if not about.get("solution"):
             if cell["cell_type"] == "markdown":
                 read = _paragraph(text_of(cell), r"\*\*Where to look:\*\*") or read
             continue

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from utils.grading.judge.student_client import Ran, Submission
-from utils.grading.notebook.shell import CellShell, Output, error_output, text_of
+from utils.grading.notebook.outputs import Output
+from utils.grading.notebook.shell import CellShell, error_output, text_of
 from utils.grading.notebook.source import defined, unpack_code
 from utils.grading.remote.proxies import StudentError
 

@@ -29,11 +29,10 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
 
-from utils.system import atomic_write
+from utils.system import ONE_THREAD, atomic_write
 
 LARGEST = 500_000  # bytes of a lecture with its outputs
 SECONDS_PER_CELL = 120
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # how many NumPy uses
 STAND_IN = "digits"  # as a value of MNIST_DIR, see utils/mnist.py
 WIDGET = "application/vnd.jupyter.widget-view+json"
 NO_KERNEL = (
@@ -112,7 +111,7 @@ def environment(root: Path, scratch: Path, *, stand_in: bool = False) -> dict[st
         "COLUMNS": "80",
         "LC_ALL": "C.UTF-8",
     }
-    env |= dict.fromkeys(THREADS, "1")
+    env |= ONE_THREAD
     env |= same_arithmetic()
     beside: str | Path = root.resolve().parent / "shared" / "mnist"
     folders = [os.environ.get("MNIST_DIR", STAND_IN), beside]

@@ -22,6 +22,8 @@ DAY = 86_400  # seconds
 # Which figures are drawn, in the environment: "all" (also if it is not set), "graded" (those that
 # belong on a graded page: all but those of `payoffs`), or "none" (where nobody looks at any).
 FIGURES = "COURSE_FIGURES"
+# Environment of a process whose matrix products use one processor, whatever library does them.
+ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 def load_config(course: Path) -> Config:

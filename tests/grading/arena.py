@@ -30,6 +30,7 @@ import threading
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
@@ -233,6 +234,11 @@ class Arena:
         return found
 
 
+def possible(cell: Any) -> float:
+    """Return the points that a cell can earn."""
+    return cell.metadata.get("nbgrader", {}).get("points", 0)
+
+
 def main(sandbox: str, user: str, wanted: list[str]) -> None:
     """Grade hostile submissions; print what became of each."""
     enter(user)
@@ -275,10 +281,10 @@ def main(sandbox: str, user: str, wanted: list[str]) -> None:
             result |= {
                 "status": outcome.status,
                 "score": outcome.score,
-                "max_score": outcome.max_score,
+                "max_score": notebook and sum(map(possible, notebook.cells)),
                 "notes": outcome.notes,
                 "stopped": outcome.stopped,
-                "checks": sum(len(test["checks"]) for test in outcome.tests.values()),
+                "checks": sum(len(test.checks) for test in outcome.tests.values()),
                 "errors": [
                     output["ename"]
                     for cell in (notebook.cells if notebook else [])

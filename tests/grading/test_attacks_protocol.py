@@ -257,5 +257,5 @@ def test_a_submission_of_all_these_is_graded(sandbox):
     data = nbformat.writes(right).encode()
     _, outcome = grade_notebook(data, fixture.course(), limits)
     assert outcome.status == "graded"
-    assert outcome.tests["test_double"]["points"] == 3.0
-    assert outcome.tests["test_softmax_visible"]["points"] == 0
+    assert outcome.tests["test_double"].points == 3.0
+    assert outcome.tests["test_softmax_visible"].points == 0

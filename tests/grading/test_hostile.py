@@ -90,7 +90,7 @@ def test_the_score_is_honest_and_nothing_else_happens(arenas, sandbox, user, cas
     assert "error" not in result, result["error"]
     assert result["status"] == case.status
     assert result["score"] == case.score
-    assert result["max_score"] == 12
+    assert result["max_score"] == (12 if case.status == "graded" else None)
     if case.note:
         assert any(re.search(case.note, note) for note in result["notes"]), result["notes"]
     if case.stopped is not None and case.status == "graded":

@@ -170,10 +170,10 @@ def test_a_forged_answer_earns_nothing_and_the_grading_goes_on(sandbox, name):
     notebook, outcome = grade({"softmax": CASES[name]})
     assert outcome.status == "graded"
     assert not any("judge" in note for note in outcome.notes), outcome.notes
-    assert outcome.tests["test_double"]["points"] == DOUBLE
-    assert outcome.tests["test_softmax_hidden"]["points"] == 0
+    assert outcome.tests["test_double"].points == DOUBLE
+    assert outcome.tests["test_softmax_hidden"].points == 0
     if name not in NOT_WRONG:
-        assert outcome.tests["test_softmax_visible"]["points"] == 0
+        assert outcome.tests["test_softmax_visible"].points == 0
     assert len(json.dumps(notebook)) < 6_000_000
 
 
@@ -219,7 +219,7 @@ def test_how_a_process_ends_in_a_hidden_test_is_not_told(sandbox, how):
     shown = [cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade")]
     errors = [o["ename"] for cell in shown for o in cell.get("outputs", []) if "ename" in o]
     assert errors == ["Exception"]
-    assert outcome.tests["test_softmax_hidden"]["error"] == "Exception: "
+    assert outcome.tests["test_softmax_hidden"].error == "Exception: "
 
 
 def test_how_a_process_ends_in_a_visible_test_is_told(sandbox):
@@ -231,7 +231,7 @@ def test_how_a_process_ends_in_a_visible_test_is_told(sandbox):
 def test_which_exception_stops_a_hidden_test_is_not_told(sandbox, kind):
     source = softmax(f"if np.shape(a) == (4, 5): raise {kind}\nreturn a")
     notebook, outcome = grade({"softmax": source})
-    assert outcome.tests["test_softmax_hidden"]["error"] == "Exception: "
+    assert outcome.tests["test_softmax_hidden"].error == "Exception: "
     shown = json.dumps([cell.get("outputs") for cell in notebook.cells])
     assert not re.search(r"KeyError|OSError|Seen", shown)
 

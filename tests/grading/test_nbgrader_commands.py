@@ -175,7 +175,7 @@ def test_every_honest_submission_has_the_same_score_by_our_own_path(course):
     for name in sorted(found.keys() - UNREADABLE.keys()):
         path = course / "grading" / "submitted" / name / PS1 / f"{PS1}.ipynb"
         _, outcome = grade_notebook.grade_notebook(path.read_bytes(), cells, limits)
-        ours = {test: verdict["points"] for test, verdict in outcome.tests.items()}
+        ours = {test: verdict.points for test, verdict in outcome.tests.items()}
         assert {test: found[name][test] for test in ours} == ours, name
         compared += len(ours)
     assert compared >= 4 * 30

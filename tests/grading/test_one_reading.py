@@ -13,6 +13,7 @@ from utils.grading.judge import grade_notebook
 from utils.grading.judge.fork_server import fork_server_for
 from utils.grading.notebook import restore, source
 from utils.grading.notebook.restore import Unreadable
+from utils.grading.notebook.result import GradingResult
 from utils.grading.run import check
 from utils.grading.sandbox.config import Limits
 
@@ -340,7 +341,7 @@ SAME: dict[str, Callable[[Notebook], None]] = {
 }
 
 
-def both(data: bytes, name: str, sandbox: str) -> tuple[dict[str, Any], grade_notebook.Outcome]:
+def both(data: bytes, name: str, sandbox: str) -> tuple[dict[str, Any], GradingResult]:
     """Return what `check` and what `grade` say of a file."""
 
     def start(plots: bool) -> tuple[str, check.Judging]:
@@ -354,12 +355,12 @@ def both(data: bytes, name: str, sandbox: str) -> tuple[dict[str, Any], grade_no
     return checked, outcome
 
 
-def agree(checked: dict[str, Any], outcome: grade_notebook.Outcome) -> None:
+def agree(checked: dict[str, Any], outcome: GradingResult) -> None:
     """Check that both say the same of the visible tests, and of what was wrong."""
     visible = {test["name"]: test["points"] for test in checked["tests"]}
-    assert visible == {n: t["points"] for n, t in outcome.tests.items() if not t["hidden"]}
+    assert visible == {n: t.points for n, t in outcome.tests.items() if not t.hidden}
     errors = {test["name"]: test["error"] for test in checked["tests"]}
-    assert errors == {n: t["error"] for n, t in outcome.tests.items() if not t["hidden"]}
+    assert errors == {n: t.error for n, t in outcome.tests.items() if not t.hidden}
     repairs = [n for n in checked["notes"] if n.startswith("cell ")]
     assert repairs == [n for n in outcome.notes if n.startswith("cell ")]
 
@@ -379,7 +380,7 @@ def test_right_work_is_right_whatever_became_of_the_notebook(name, change, sandb
     checked, outcome = both(json.dumps(notebook).encode(), name, sandbox)
     assert checked["problem_set"] == name
     agree(checked, outcome)
-    lost = {n: t["error"] for n, t in outcome.tests.items() if t["points"] < t["max_points"]}
+    lost = {n: t.error for n, t in outcome.tests.items() if t.points < t.max_points}
     assert not lost, outcome.notes
 
 

@@ -13,8 +13,8 @@ from nbformat import NotebookNode
 from tests.grading import fixture_course as fixture
 from utils.grading import nbgrader_steps
 from utils.grading.judge import grade_notebook
-from utils.grading.judge.grade_notebook import Outcome
 from utils.grading.notebook import restore
+from utils.grading.notebook.result import GradingResult
 from utils.grading.sandbox.config import Limits, SandboxConfig
 
 pytestmark = pytest.mark.usefixtures("sandbox")
@@ -172,7 +172,7 @@ RIGHT_WORK = [
 ]  # fmt: skip
 
 
-def grade(notebook: NotebookNode, **limits: Any) -> tuple[NotebookNode, Outcome]:
+def grade(notebook: NotebookNode, **limits: Any) -> tuple[NotebookNode, GradingResult]:
     content = nbformat.writes(notebook).encode()
     return grade_notebook.grade_notebook(content, fixture.course(), Limits(**limits))
 
@@ -192,7 +192,7 @@ def test_right_work_keeps_its_marks(work):
     notebook, outcome = grade(
         fixture.submission(work.before, work.after, **work.answers), **work.limits
     )
-    found = {name: test["points"] for name, test in outcome.tests.items()}
+    found = {name: test.points for name, test in outcome.tests.items()}
     assert found == {"test_softmax_visible": 3, "test_softmax_hidden": 4, "test_double": 3}
     assert not outcome.stopped, outcome.notes
     assert not outcome.repaired
@@ -284,7 +284,7 @@ def test_a_hidden_tests_inputs_are_not_shown(body, double, after):
     )
     told += "".join(outcome.notes) + notebook.cells[0].source + str(outcome.tests)
     assert SECRET not in told
-    assert outcome.tests["test_softmax_hidden"]["points"] == (
+    assert outcome.tests["test_softmax_hidden"].points == (
         0 if "size" in body and "warn" not in body else 4
     )
 
@@ -298,7 +298,7 @@ def test_a_test_may_use_what_a_hidden_one_above_it_defines():
     outcome = grade_notebook.run_notebook(
         notebook, grade_notebook.SandboxConfig(Limits(), grade_notebook.sandbox())
     )
-    assert outcome.tests["test_double"]["points"] == 3
+    assert outcome.tests["test_double"].points == 3
 
 
 # Limits and the sandbox -------------------------------------------------------------------------

@@ -14,7 +14,8 @@ import pytest
 from utils.grading.judge.fork_server import FORK_SERVER, ForkServer
 from utils.grading.sandbox import cgroups, seccomp, supervisor
 from utils.grading.sandbox.config import Limits, SandboxConfig
-from utils.grading.sandbox.supervisor import Process, Supervised
+from utils.grading.sandbox.messages import WAITED, Supervised
+from utils.grading.sandbox.process import Process
 
 pytestmark = pytest.mark.skipif(not supervisor.LINUX, reason="submissions are graded on Linux")
 
@@ -142,7 +143,7 @@ def test_who_does_not_read_the_answers_is_not_waited_for(supervised):
     supervised.commands.setblocking(False)
     with contextlib.suppress(OSError):
         while True:
-            supervised.commands.send(supervisor.WAITED + bytes(8))
+            supervised.commands.send(WAITED + bytes(8))
             time.sleep(0.0002)
     assert _answers(FORK_SERVER)
 

@@ -28,7 +28,8 @@ from nbformat import NotebookNode
 
 from tests.lectures.notebooks import LECTURES, STRICT, committed, solutions, write_copy
 from tests.servers import free_port, wait_for
-from utils.lecture_outputs import STAND_IN, THREADS, environment
+from utils.lecture_outputs import STAND_IN, environment
+from utils.system import ONE_THREAD
 
 PATIENCE = 60_000  # milliseconds until a page counts as broken, on a busy machine
 SECONDS_TO_RUN = 400  # of a whole lecture, with every other test running beside it
@@ -68,7 +69,7 @@ def lab(
     )
     env = environment(root, folder) | STRICT
     env["MNIST_DIR"] = env["MNIST_DIR"] or STAND_IN  # no download: it would not be a test of ours
-    for name in THREADS:
+    for name in ONE_THREAD:
         env.pop(name)  # as a student has it: NumPy may use all processors
     env["JUPYTER_CONFIG_DIR"] = str(folder / "config")
     for what in ("settings", "workspaces"):

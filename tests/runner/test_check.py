@@ -140,27 +140,28 @@ def test_the_courses_solutions_cannot_be_imported(tmp_path):
 
 @pytest.mark.parametrize("sandboxed", [True, False])
 @pytest.mark.parametrize(
-    ("cell", "source", "line", "points"),
+    ("cell", "source", "lines", "points"),  # in a loop, Python 3.14 is stopped at its last line
     [
-        ("identity_function", "while True:\n    pass\n", 1, 5),
+        ("identity_function", "while True:\n    pass\n", (1, 2), 5),
         (
             "identity_function",
             "def identity_function(a):\n    while a is not 3:\n        pass",
-            2,
+            (2, 3),
             5,
         ),
-        ("softmax", "import time\n" + BATCH + "time.sleep(1000)\n", 5, 3.5),
+        ("softmax", "import time\n" + BATCH + "time.sleep(1000)\n", (5,), 3.5),
     ],
     ids=["a cell", "a call", "below right work"],
 )
 def test_what_does_not_end_costs_its_own_checks_and_is_named(
-    tmp_path, capsys, sandboxed, cell, source, line, points
+    tmp_path, capsys, sandboxed, cell, source, lines, points
 ):
     path = write(tmp_path / "a.ipynb", RIGHT | {cell: source})
     found = check.checked(path, sandboxed and SANDBOX, {"cell_seconds": 2, "call_seconds": 2})
     assert not check.show(found)
     said = capsys.readouterr().out
-    assert f"was stopped (line {line}: `{source.splitlines()[line - 1].strip()}`)" in said
+    text = dict(enumerate(map(str.strip, source.splitlines()), start=1))
+    assert any(f"was stopped (line {line}: `{text[line]}`)" in said for line in lines)
     assert said.count("softmax: ") >= 1
     assert f"{points} of 6 points" in said
 

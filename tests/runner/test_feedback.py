@@ -12,7 +12,7 @@ from tests.problem_sets.grading import execute, read
 from tests.runner.conftest import PS1, RIGHT
 from tests.runner.test_report import Reader
 from utils.checks import MIME
-from utils.grading.course.scores import Mark, Marks
+from utils.grading.course.scores import CellScore, Scores
 from utils.grading.nbgrader_steps import HideHiddenTests
 from utils.grading.notebook.restore import without_hidden_tests
 from utils.grading.reports import feedback, rendering
@@ -22,8 +22,8 @@ SECRET = "12.34567"  # what a hidden test expects
 
 
 def cell(source: str, *outputs: dict, grade_id: str = "test_f_hidden", **about) -> NotebookNode:
-    marks = {"grade": True, "solution": False, "grade_id": grade_id, "points": 2} | about
-    made = new_code_cell(source, metadata={"nbgrader": marks})
+    metadata = {"grade": True, "solution": False, "grade_id": grade_id, "points": 2} | about
+    made = new_code_cell(source, metadata={"nbgrader": metadata})
     made.outputs = [NotebookNode(output) for output in outputs]
     return made
 
@@ -32,9 +32,13 @@ def hidden(source: str) -> str:
     return f"# Hidden checks.\n### BEGIN HIDDEN TESTS\n{source}\n### END HIDDEN TESTS\n"
 
 
-def filled(notebook: NotebookNode, marks: Marks | None = None, most: dict | None = None) -> str:
-    marks, most = marks or Marks(), most or {}
-    return feedback.fill(feedback.page(notebook), "ps0", "<b>me</b>", "graded", marks, most, "mark")
+def filled(
+    notebook: NotebookNode, scores: Scores | None = None, max_points: dict | None = None
+) -> str:
+    scores, max_points = scores or Scores(), max_points or {}
+    return feedback.fill(
+        feedback.page(notebook), "ps0", "<b>me</b>", "graded", scores, max_points, "mark"
+    )
 
 
 TABLE = {
@@ -149,9 +153,11 @@ def test_what_cost_points_comes_first_by_the_titles_of_the_tasks():
         cell("1", new_output("display_data", data={MIME: unwritten}), grade_id="test_g_hidden"),
     ]
     points = {"test_e_visible": 1.0, "test_f_visible": 1.0, "test_g_hidden": 0.0}
-    marks = Marks({name: Mark(auto=value, needs_person=False) for name, value in points.items()})
-    most = {"test_e_visible": 1.0, "test_f_visible": 2.0, "test_g_hidden": 2.0}
-    page = filled(new_notebook(cells=cells), marks, most)
+    scores = Scores(
+        {name: CellScore(auto=value, needs_person=False) for name, value in points.items()}
+    )
+    max_points = {"test_e_visible": 1.0, "test_f_visible": 2.0, "test_g_hidden": 2.0}
+    page = filled(new_notebook(cells=cells), scores, max_points)
     head, _, rest = page.partition("</header>")
     reader = Reader(f"{head}</header></main></body></html>")
     assert head.count("<table") == 1
@@ -191,8 +197,8 @@ CAUSED = {
 def test_a_common_cause_is_told_once_and_no_hint_is_empty(kind):
     output = new_output(kind, data={MIME: CAUSED, "text/plain": "0.0"})
     notebook = new_notebook(cells=[cell("1", output, grade_id="test_f_visible")])
-    marks = Marks({"test_f_visible": Mark(auto=0.0, needs_person=False)})
-    head, _, rest = filled(notebook, marks, {"test_f_visible": 3.0}).partition("</header>")
+    scores = Scores({"test_f_visible": CellScore(auto=0.0, needs_person=False)})
+    head, _, rest = filled(notebook, scores, {"test_f_visible": 3.0}).partition("</header>")
     assert head.count("<code>f</code> returned nothing (None). End with <code>return</code>.") == 1
     assert "visible checks: 2 checks" in head
     assert "visible checks: the shape" in head
@@ -213,8 +219,8 @@ def test_a_cause_in_a_hidden_test_that_was_not_meant_to_be_hidden_shows_no_numbe
 
 def test_points_that_a_person_gave_are_not_explained_by_checks():
     shown = cell("1", new_output("display_data", data={MIME: TABLE}), grade_id="test_f")
-    marks = Marks({"test_f": Mark(auto=1.0, manual=0.5, needs_person=False)})
-    head = filled(new_notebook(cells=[shown]), marks, {"test_f": 2.0}).partition("</header>")[0]
+    scores = Scores({"test_f": CellScore(auto=1.0, manual=0.5, needs_person=False)})
+    head = filled(new_notebook(cells=[shown]), scores, {"test_f": 2.0}).partition("</header>")[0]
     assert "points not given" in head
     assert "−1.5" in head
     assert "rows sum to 1" not in head
@@ -228,12 +234,12 @@ def test_points_comments_penalty_and_what_is_still_to_come():
             "Because.", metadata={"nbgrader": {"grade": True, "solution": True, "grade_id": "w"}}
         ),
     ]
-    marks = Marks(
-        {"test_f": Mark(auto=2.0, needs_person=False), "w": Mark()},
+    scores = Scores(
+        {"test_f": CellScore(auto=2.0, needs_person=False), "w": CellScore()},
         {"f": "A *fine* one <script>alert(1)</script>", "w": ""},
         penalty=0.5,
     )
-    page = filled(new_notebook(cells=cells), marks, {"test_f": 2.0, "w": 4.0})
+    page = filled(new_notebook(cells=cells), scores, {"test_f": 2.0, "w": 4.0})
     text = Reader(page).text
     assert "1.5 of 6 points so far; a person still has to grade some of it" in text
     assert "to come, of 4" in text
@@ -403,8 +409,8 @@ def test_a_renderer_that_dies_is_started_again(monkeypatch):
 def test_a_cell_that_cannot_be_shown_keeps_its_points_and_its_secrets(monkeypatch):
     monkeypatch.setattr(feedback, "hide_hidden_tests", lambda cell: 1 / 0)
     cells = [cell(hidden(SECRET)), new_markdown_cell("fine")]
-    marks = Marks({"test_f_hidden": Mark(auto=2.0, needs_person=False)})
-    page = filled(new_notebook(cells=cells), marks, {"test_f_hidden": 2.0})
+    scores = Scores({"test_f_hidden": CellScore(auto=2.0, needs_person=False)})
+    page = filled(new_notebook(cells=cells), scores, {"test_f_hidden": 2.0})
     assert SECRET not in page
     text = Reader(page).text
     assert "This cell cannot be shown; its points count." in text
@@ -489,12 +495,12 @@ def test_a_price_is_no_formula():
 
 def test_a_page_knows_whether_it_is_current(tmp_path):
     file = tmp_path / "page.html"
-    marks = Marks({"f": Mark(auto=1.0, needs_person=False)})
-    mark = feedback.stamp("digest", marks, {"f": 1.0})
-    file.write_text(feedback.fill([], "ps0", "me", "graded", marks, {"f": 1.0}, mark))
+    scores = Scores({"f": CellScore(auto=1.0, needs_person=False)})
+    mark = feedback.stamp("digest", scores, {"f": 1.0})
+    file.write_text(feedback.fill([], "ps0", "me", "graded", scores, {"f": 1.0}, mark))
     assert feedback.is_current(file, mark)
-    marks.comments["f"] = "new"
-    assert not feedback.is_current(file, feedback.stamp("digest", marks, {"f": 1.0}))
+    scores.comments["f"] = "new"
+    assert not feedback.is_current(file, feedback.stamp("digest", scores, {"f": 1.0}))
     file.write_text(file.read_text()[:-20])
     assert not feedback.is_current(file, mark)
-    assert not re.search("http", feedback.fill([], "ps0", "me", "graded", Marks(), {}, mark))
+    assert not re.search("http", feedback.fill([], "ps0", "me", "graded", Scores(), {}, mark))

@@ -23,6 +23,7 @@ from tests.runner.conftest import PS1, RIGHT, Classroom
 from utils.grading.course import gradebook_access
 from utils.grading.course.gradebook import Book, Entry
 from utils.grading.course.settings import CourseError
+from utils.grading.notebook.result import GradingResult
 from utils.grading.run import temporary_files
 
 pytestmark = [
@@ -330,6 +331,6 @@ def test_a_gradebook_locked_in_the_middle_of_a_run_is_told(classroom, monkeypatc
             locked(classroom) as other,
             pytest.raises(CourseError, match="what is graded is recorded"),
         ):
-            book.record(PS1, [Entry("ann", {})], {})
+            book.record(PS1, [Entry("ann", GradingResult())], {})
         assert f"process {other.pid}); waiting for it" in capsys.readouterr().err
-        assert book.record(PS1, [Entry("ann", {})], {}).keys() == {"ann"}
+        assert book.record(PS1, [Entry("ann", GradingResult())], {}).keys() == {"ann"}

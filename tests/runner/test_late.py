@@ -140,7 +140,7 @@ def late_class(classroom, client):
 
 def penalties(room) -> dict[str, float]:
     with Book(room.course) as book:
-        return {name: marks.penalty for name, marks in book.marks(PS1).items()}
+        return {name: scores.penalty for name, scores in book.scores(PS1).items()}
 
 
 EXPECTED = {"late": 2.8, "extended": 0, "half": 1.4}  # of 14 points: two days, none, one

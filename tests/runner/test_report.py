@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from utils.grading.course.gradebook import Mark, Marks
+from utils.grading.course.gradebook import CellScore, Scores
 from utils.grading.course.settings import find_course
 from utils.grading.reports import report, report_page
 from utils.grading.reports.charts import histogram
@@ -374,8 +374,8 @@ def test_a_test_cell_to_look_at_again_is_told_from_a_written_answer(course):
     course.notebook("submitted", "a", "ps0").parent.mkdir(parents=True)
 
     def why(**needs: bool) -> list[str]:
-        cells = {name: Mark(1.0, 2.0, needs_person=need) for name, need in needs.items()}
-        found = report._row(course, "ps0", "a", Marks(cells), TESTS)
+        cells = {name: CellScore(1.0, 2.0, needs_person=need) for name, need in needs.items()}
+        found = report._row(course, "ps0", "a", Scores(cells), TESTS)
         assert found.needs_person == any(needs.values())
         return found.why
 

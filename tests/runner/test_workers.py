@@ -8,8 +8,9 @@ import pytest
 
 from utils.grading.course.settings import CourseError
 from utils.grading.judge import grade_notebook
+from utils.grading.notebook.result import GradingResult
 from utils.grading.run import worker
-from utils.grading.run.worker import Failure, Job, Result, RunConfig
+from utils.grading.run.worker import Failure, Graded, Job, RunConfig
 from utils.grading.sandbox.config import Limits
 
 TERMS = RunConfig([], Limits())
@@ -25,14 +26,14 @@ class Future:
     """A task that is done."""
 
     key: int
-    value: list[Result] | None = None
+    value: list[Graded] | None = None
     error: Exception | None = None
 
     @property
     def status(self) -> str:
         return "error" if self.error else "finished"
 
-    def result(self) -> list[Result]:
+    def result(self) -> list[Graded]:
         return self.value
 
     def exception(self) -> Exception | None:
@@ -64,7 +65,7 @@ class Client:
             return Future(len(self.lots), error=error)
 
 
-def run(client: Client, monkeypatch, grade: Any) -> dict[str, Result | Failure]:
+def run(client: Client, monkeypatch, grade: Any) -> dict[str, Graded | Failure]:
     """Return what became of everyone's submission when one is graded like this."""
     monkeypatch.setattr(worker, "grade", grade)
     found = [one for batch in worker.run(TERMS, iter(JOBS), len(JOBS), client) for one in batch]
@@ -72,8 +73,8 @@ def run(client: Client, monkeypatch, grade: Any) -> dict[str, Result | Failure]:
     return {one.student: one for one in found}
 
 
-def right(terms: RunConfig, job: Job) -> Result:
-    return Result(job.student, "", b"", [], {})
+def right(terms: RunConfig, job: Job) -> Graded:
+    return Graded(job.student, b"", [], GradingResult())
 
 
 def test_everyone_comes_back_once_from_tasks_that_grow_small_at_the_end(monkeypatch):
@@ -87,19 +88,19 @@ def test_everyone_comes_back_once_from_tasks_that_grow_small_at_the_end(monkeypa
 def test_what_a_slow_task_has_not_begun_goes_to_others(monkeypatch):
     clock = SimpleNamespace(now=0.0)
 
-    def slow(terms: RunConfig, job: Job) -> Result:
+    def slow(terms: RunConfig, job: Job) -> Graded:
         clock.now += 20 if job.student == "student02" else 0.01
         return right(terms, job)
 
     monkeypatch.setattr(worker.time, "monotonic", lambda: clock.now)
     client = Client()
     results = run(client, monkeypatch, slow)
-    assert all(isinstance(one, Result) for one in results.values())
+    assert all(isinstance(one, Graded) for one in results.values())
     assert sum(client.lots) > len(JOBS)
 
 
 def test_a_submission_that_kills_its_worker_is_found_among_its_neighbours(monkeypatch):
-    def deadly(terms: RunConfig, job: Job) -> Result:
+    def deadly(terms: RunConfig, job: Job) -> Graded:
         if job.student == "student02":
             raise KilledWorker
         return right(terms, job)
@@ -112,7 +113,7 @@ def test_a_submission_that_kills_its_worker_is_found_among_its_neighbours(monkey
 
 
 def test_a_machine_without_a_sandbox_ends_the_run(monkeypatch):
-    def refused(terms: RunConfig, job: Job) -> Result:
+    def refused(terms: RunConfig, job: Job) -> Graded:
         raise grade_notebook.NotSandboxed("there is no sandbox")
 
     with pytest.raises(CourseError, match="there is no sandbox"):

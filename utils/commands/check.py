@@ -28,7 +28,7 @@ from utils.commands import agreed, new_parser
 from utils.commands.lab import let_the_course_win
 from utils.grading.run import self_study
 from utils.grading.terminal import clean
-from utils.system import ROOT
+from utils.system import ONE_THREAD, ROOT
 
 # What the process that checks may know of the environment: a submission can read all of it.
 KNOWN = (
@@ -131,13 +131,12 @@ def checked(
     if sandboxed is None:
         sandboxed = sys.platform == "linux"
     given = {name: os.environ[name] for name in KNOWN if name in os.environ}
-    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     process = subprocess.Popen(
         [sys.executable, "-I", "-c", START, str(ROOT)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=given | threads | {"LANG": "C.UTF-8"},
+        env=given | ONE_THREAD | {"LANG": "C.UTF-8"},
         start_new_session=True,  # Ctrl-C is for this process
     )
     try:

@@ -171,7 +171,7 @@ def by_hand(report: Report) -> str:
     """Return a sentence on the points that no test gives."""
     from utils.grading.reports.report_data import number
 
-    points = report.max_score - sum(report.most[test] for test in report.tests)
+    points = report.max_score - sum(report.max_points[test] for test in report.tests)
     return (
         f"{number(points)} of the {number(report.max_score)} points are for the written answer, "
         f"which a person grades; the tests give up to {number(report.max_score - points)}."

@@ -13,11 +13,15 @@ Five kinds of processes work together. Only plain data crosses between the last 
 2. A **worker** of Dask, `run.worker`, started with `run.preload`. `judge.grade_notebook` grades one
    submission: `notebook.reading` reads the file, `notebook.restore` puts the course's cells back,
    `judge.fork_server.ForkServer` sends the job on, `judge.results` validates the answer as if a
-   student had written it, and `notebook.reasons` says why a task earned nothing.
-3. The **fork server** of a worker, `judge.fork_server`: it imports NumPy once, reads no submission,
-   and forks a **supervisor** for each, `sandbox.supervisor`, which starts the next two, watches
-   them and ends them. Their sandboxes come from `sandbox.isolation` (namespaces or Landlock),
-   `sandbox.seccomp` (system calls) and `sandbox.cgroups` (kernel memory).
+   student had written it, and `notebook.reasons` says why a task earned nothing. What becomes of
+   the submission is a `notebook.result.GradingResult`, from here to the gradebook and the reports.
+3. The **fork server** of a worker, `judge.fork_server_process`: it imports NumPy once, does in
+   `judge.warm_up` what would else take each submission's time, and reads no submission. It keeps a
+   **supervisor** for each, `sandbox.supervisor`, which starts the next two (`sandbox.process`),
+   watches them and ends them. Their sandboxes come from `sandbox.namespaces` or
+   `sandbox.landlock`, `sandbox.seccomp` (system calls) and `sandbox.cgroups` (kernel memory);
+   `sandbox.visible_files` lists what they may see, and `sandbox.isolation` puts it all in force.
+   These processes and the grader's talk over `sandbox.messages`.
 4. The **judge**, in a sandbox of its own: `judge.judge` runs the test cells,
    `judge.student_client` starts the student process and asks it, `remote.proxies` stand for the
    student's objects.

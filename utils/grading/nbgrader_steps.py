@@ -224,8 +224,8 @@ class JudgedExecute(NbGraderPreprocessor):
         notes = list(nb.metadata.pop("grading", {}).get("notes", []))
         with in_a_folder(files) as folder:
             config = SandboxConfig(self.limits(names["assignment"]), sandbox(self.unsafe), folder)
-            outcome = run_notebook(nb, config)
-        found = [*notes_on(files), *outcome.notes, *reasons(nb, _course(names), outcome.tests)]
+            result = run_notebook(nb, config)
+        found = [*notes_on(files), *result.notes, *reasons(nb, _course(names), result.tests)]
         for note in found:
             self.log.warning("%s", clean(f"{names['student']}: {note}"))
         show_notes(nb, [*notes, *found])
@@ -251,7 +251,7 @@ class SafePage(Preprocessor):
     is not needed for formulas in MathML.
     """
 
-    MARKS = (
+    METADATA = (
         "schema_version", "grade_id", "grade", "solution", "locked", "task", "points", "cell_type",
         "checksum",
     )  # fmt: skip
@@ -285,16 +285,16 @@ class SafePage(Preprocessor):
     def _cell(self, cell: NotebookNode) -> NotebookNode:
         kept = NotebookNode(cell_type=cell.cell_type, source=cell.source, metadata=NotebookNode())
         kept.id = re.sub(r"[^a-zA-Z0-9_-]", "-", str(cell.get("id", "")))[:64] or "cell"
-        marks = cell.metadata.get("nbgrader", {})
-        if re.fullmatch(r"[\w-]+", str(marks.get("grade_id", "")), re.ASCII):
+        about = cell.metadata.get("nbgrader", {})
+        if re.fullmatch(r"[\w-]+", str(about.get("grade_id", "")), re.ASCII):
             kept.metadata.nbgrader = NotebookNode(
-                {name: marks[name] for name in self.MARKS if name in marks}
+                {name: about[name] for name in self.METADATA if name in about}
             )
         if cell.cell_type == "markdown" and "attachments" in cell:
             kept.attachments = cell.attachments
         if cell.cell_type == "code":
             kept.execution_count = cell.get("execution_count")
-            is_test = bool(marks.get("grade")) and not marks.get("solution")
+            is_test = bool(about.get("grade")) and not about.get("solution")
             kept.outputs = [self._output(output, is_test) for output in cell.outputs]
         return kept
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from utils.grading.judge.fork_server import FORK_SERVER, ForkServerError, start_process
 from utils.grading.judge.student_client import Submission
 from utils.grading.notebook.source import about
-from utils.grading.sandbox import isolation, supervisor
+from utils.grading.sandbox import supervisor, visible_files
 from utils.grading.sandbox.config import Limits, SandboxConfig
 from utils.system import ROOT
 
@@ -239,7 +239,7 @@ def _attempts(sandbox: str) -> dict[str, str]:
             "memory": limits.memory,
             "notebooks": str(ROOT / "solutions"),
             "mark": mark,
-            "variable": next(iter(os.environ.keys() - isolation.environment("").keys()), "?"),
+            "variable": next(iter(os.environ.keys() - visible_files.environment("").keys()), "?"),
         }
         found = _try(config, (_TOOLS + _ATTEMPTS).format(**names), "")
         for name, code in _LAST_ATTEMPTS.items():

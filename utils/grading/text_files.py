@@ -117,3 +117,9 @@ def some(names: Collection[str], most: int = 5) -> str:
     shown = [*names][:most]
     rest = len(names) - len(shown)
     return ", ".join(shown) + (f" and {rest} more" if rest else "")
+
+
+def seconds_in_words(number: float) -> str:
+    """Return a number of seconds in words."""
+    number = round(number, 1) or number
+    return f"{number:g} second{'' if number == 1 else 's'}"

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Self, cast
+from typing import IO, Any, cast
 
 LONGEST_END = (1 << 16) + 200  # bytes in which a zip file's last records and its comment lie
 LONGEST_HEADER = 1 << 14  # bytes of what a tar archive says about one member
@@ -198,16 +198,18 @@ def _tar_members(archive: Path, kind: str, budget: Budget) -> Iterator[Member]:
 class _TarInfo(tarfile.TarInfo):
     """What a tar archive says about a member; refused where it would take long to read."""
 
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        """Read a header, and refuse a longer text about the next member.
+    def _proc_member(self, bundle: tarfile.TarFile) -> tarfile.TarInfo | None:
+        """Go on from a header; refuse a longer text about the next member.
 
-        Python reads such a text whole, and before 3.12 in quadratic time.
+        Python reads such a text whole, and before 3.12 in quadratic time. Its source names this
+        method, which every version calls, as the one to override.
+
+        Raises:
+            BadArchive: the text is too long.
         """
-        info = super().frombuf(buf, encoding, errors)
-        if info.type in HEADERS and not 0 <= info.size <= LONGEST_HEADER:
+        if self.type in HEADERS and not 0 <= self.size <= LONGEST_HEADER:
             raise BadArchive("holds a file with a name that is too long; the rest is left out")
-        return info
+        return super()._proc_member(bundle)  # type: ignore[misc]
 
 
 class _Counted:

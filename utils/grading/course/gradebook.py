@@ -34,8 +34,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
 
 from utils.grading.course import course_cells, gradebook_access, lateness
-from utils.grading.course.scores import Mark, Marks
+from utils.grading.course.scores import CellScore, Scores
 from utils.grading.course.settings import Course, CourseError
+from utils.grading.notebook.result import GradingResult
 from utils.grading.notebook.source_cells import SourceCell
 
 
@@ -45,17 +46,12 @@ class Entry:
 
     Attributes:
         student: whose.
-        auto: points of each graded cell by grade id, None where a person has to give them.
-        comments: automatic comment on each cell that students write, None for none.
-        changed: cells whose text or points are not what they were when they were last graded; a
-            person who gave points for one of these is asked to look again.
+        result: of its grading.
         timestamp: when it was handed in, as `timestamp.txt` says it; None if nothing does.
     """
 
     student: str
-    auto: dict[str, float | None]
-    comments: dict[str, str | None] = field(default_factory=dict)
-    changed: set[str] = field(default_factory=set)
+    result: GradingResult
     timestamp: datetime.datetime | None = None
 
 
@@ -198,9 +194,9 @@ class Book:
         names = ("first_name", "last_name", "email", "lms_user_id")
         return {row[0]: dict(zip(names, (v or "" for v in row[1:]), strict=True)) for row in rows}
 
-    def marks(self, problem_set: str) -> dict[str, Marks]:
+    def scores(self, problem_set: str) -> dict[str, Scores]:
         """Return what the gradebook says about each submission of a problem set, by student."""
-        found: dict[str, Marks] = {}
+        found: dict[str, Scores] = {}
         of_set = (Assignment.name == problem_set, Notebook.name == problem_set)
 
         def rows(*columns: Any, tables: Sequence[Any]) -> Iterable[Any]:
@@ -224,14 +220,14 @@ class Book:
             if handed_in and due:
                 deadline = due + (extension or datetime.timedelta())
                 seconds = max(0.0, (handed_in - deadline).total_seconds())
-            found[student] = Marks(
+            found[student] = Scores(
                 penalty=penalty or 0.0, seconds_late=seconds, handed_in=handed_in
             )
         grade = (Grade.auto_score, Grade.manual_score, Grade.extra_credit, Grade.needs_manual_grade)
         for student, name, auto, manual, extra, needs in rows(
             BaseCell.name, *grade, tables=[Grade]
         ):
-            found[student].cells[name] = Mark(auto, manual, extra or 0.0, needs)
+            found[student].cells[name] = CellScore(auto, manual, extra or 0.0, needs)
         comment = (Comment.manual_comment, Comment.auto_comment)
         for student, name, manual, auto in rows(BaseCell.name, *comment, tables=[Comment]):
             found[student].comments[name] = manual or auto or ""
@@ -239,7 +235,7 @@ class Book:
 
     def record(
         self, problem_set: str, entries: Sequence[Entry], extensions: lateness.Extensions
-    ) -> dict[str, Marks]:
+    ) -> dict[str, Scores]:
         """Write what became of submissions, all of it or nothing.
 
         Points and comments that a person gave stay. Where a person gave points for something that
@@ -293,24 +289,24 @@ class Book:
                 getattr(by_notebook[row.notebook_id], place)[names[row.cell_id]] = row
         return have
 
-    def _write(self, entry: Entry, submitted: Submitted, extensions: lateness.Extensions) -> Marks:
+    def _write(self, entry: Entry, submitted: Submitted, extensions: lateness.Extensions) -> Scores:
         submitted.submission.timestamp = entry.timestamp
-        marks = Marks(handed_in=entry.timestamp)
+        scores = Scores(handed_in=entry.timestamp)
         for name, grade in submitted.grades.items():
-            points = entry.auto.get(name)
+            points = entry.result.auto.get(name)
             grade.auto_score = points
             if grade.manual_score is None:
                 grade.needs_manual_grade = points is None
-            elif name in entry.changed:
+            elif name in entry.result.changed:
                 grade.needs_manual_grade = True
-            marks.cells[name] = Mark(
+            scores.cells[name] = CellScore(
                 points, grade.manual_score, grade.extra_credit or 0.0, grade.needs_manual_grade
             )
         for name, comment in submitted.comments.items():
-            comment.auto_comment = entry.comments.get(name)
-            marks.comments[name] = comment.manual_comment or comment.auto_comment or ""
-        self._settle(submitted.submission, submitted.notebook, marks, extensions)
-        return marks
+            comment.auto_comment = entry.result.comments.get(name)
+            scores.comments[name] = comment.manual_comment or comment.auto_comment or ""
+        self._settle(submitted.submission, submitted.notebook, scores, extensions)
+        return scores
 
     def settle_lateness(self, problem_set: str, extensions: lateness.Extensions) -> None:
         """Write the new deadlines, and the penalties that nbgrader's plugin asks for.
@@ -322,7 +318,7 @@ class Book:
         assignment = self.book.find_assignment(problem_set)
         if assignment.duedate is None:
             return
-        marks = self.marks(problem_set)
+        scores = self.scores(problem_set)
         rows = self.db.execute(
             select(SubmittedAssignment, SubmittedNotebook)
             .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
@@ -331,29 +327,29 @@ class Book:
         )
         with self._writing():
             for submission, notebook in rows:
-                self._settle(submission, notebook, marks[submission.student_id], extensions)
+                self._settle(submission, notebook, scores[submission.student_id], extensions)
 
     def _settle(
         self,
         submission: SubmittedAssignment,
         notebook: SubmittedNotebook,
-        marks: Marks,
+        scores: Scores,
         extensions: lateness.Extensions,
     ) -> None:
-        """Write a new deadline and a penalty where they differ, into `marks`, too."""
-        score, penalty = sum(mark.points for mark in marks.cells.values()), None
+        """Write a new deadline and a penalty where they differ, into `scores`, too."""
+        score, penalty = sum(cell.points for cell in scores.cells.values()), None
         if submission.assignment.duedate is not None:
             lateness.extend(submission, extensions)
-            marks.seconds_late = submission.total_seconds_late
-        if marks.seconds_late > 0:
+            scores.seconds_late = submission.total_seconds_late
+        if scores.seconds_late > 0:
             penalty = self.late.late_submission_penalty(
-                submission.student_id, score, marks.seconds_late
+                submission.student_id, score, scores.seconds_late
             )
         if penalty is not None:
             penalty = min(max(penalty, 0.0), score)
         if notebook.late_submission_penalty != penalty:
             notebook.late_submission_penalty = penalty
-        marks.penalty = penalty or 0.0
+        scores.penalty = penalty or 0.0
 
 
 def _new_submission(

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from utils.grading.notebook.reading import text_hash
-from utils.grading.notebook.record import read_json
+from utils.grading.notebook.reading import read_json, text_hash
 from utils.grading.notebook.source_cells import RELEASES_FILE as FILE
 from utils.grading.notebook.source_cells import SourceCell, released_texts, without_hidden_tests
 from utils.grading.notebook.source_cells import read_releases as read

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Mark:
+class CellScore:
     """One graded cell of one submission.
 
     Attributes:
@@ -30,7 +30,7 @@ class Mark:
 
 
 @dataclass
-class Marks:
+class Scores:
     """What the gradebook says about one student's submission.
 
     Attributes:
@@ -41,7 +41,7 @@ class Marks:
         handed_in: when, in UTC; None if the gradebook does not know.
     """
 
-    cells: dict[str, Mark] = field(default_factory=dict)
+    cells: dict[str, CellScore] = field(default_factory=dict)
     comments: dict[str, str] = field(default_factory=dict)
     penalty: float = 0.0
     seconds_late: float = 0.0
@@ -50,9 +50,9 @@ class Marks:
     @property
     def score(self) -> float:
         """The points of all cells, less the penalty."""
-        return max(0.0, sum(mark.points for mark in self.cells.values()) - self.penalty)
+        return max(0.0, sum(cell.points for cell in self.cells.values()) - self.penalty)
 
     @property
     def needs_person(self) -> bool:
         """Whether a person has to look at any cell."""
-        return any(mark.needs_person for mark in self.cells.values())
+        return any(cell.needs_person for cell in self.cells.values())

@@ -30,10 +30,10 @@ from utils.grading.notebook.reading import (
     grade_id,
     read,
     read_file,
+    read_json,
     text_hash,
     text_of,
 )
-from utils.grading.notebook.record import read_json
 from utils.grading.notebook.source import bound_names
 from utils.grading.notebook.source_cells import SourceCell
 from utils.grading.text_files import same, some, writable

@@ -7,15 +7,14 @@ It touches no gradebook and no file, and imports little, since every worker and 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from utils.grading.judge.fork_server import FORK_SERVER, fork_server_for
 from utils.grading.notebook import restore
 from utils.grading.notebook.extra_files import in_a_folder, notes_on
 from utils.grading.notebook.reasons import reasons
-from utils.grading.notebook.record import NOTES_ID
 from utils.grading.notebook.restore import SourceCell, Unreadable
+from utils.grading.notebook.result import NOTES_ID, GradingResult, TestResult
 from utils.grading.notebook.source import about
 from utils.grading.sandbox import supervisor
 from utils.grading.sandbox.config import Limits, SandboxConfig
@@ -28,36 +27,6 @@ class NotSandboxed(RuntimeError):
     """Submissions are not run, because there is no sandbox."""
 
 
-@dataclass
-class Outcome:
-    """What became of a submission.
-
-    Attributes:
-        status: "graded" or "unreadable".
-        notes: sentences for the person who looks at it.
-        score, max_score: points of the test cells and of unanswered questions; points that a person
-            has still to give are in `max_score` only.
-        needs_manual_grade: a person has to read an answer. stopped: a process of it was ended
-        before its time. repaired: the course's cells had been changed and were put back. seconds:
-        wall time of the judge. cpu_seconds: processor time of all its processes. memory_bytes:
-        largest resident set of one of its processes. tests: for each test cell by its grade id, a
-        dict with `points`, `max_points`, `error`, `hidden` and
-            `checks`, a list of dicts with `name`, `points`, `state`, `what`, `hint`.
-    """
-
-    status: str = "graded"
-    notes: list[str] = field(default_factory=list)
-    score: float = 0.0
-    max_score: float = 0.0
-    needs_manual_grade: bool = False
-    stopped: bool = False
-    repaired: bool = False
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    memory_bytes: int = 0
-    tests: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-
 def grade_notebook(
     submission: bytes,
     course: Sequence[SourceCell],
@@ -67,7 +36,7 @@ def grade_notebook(
     released: Collection[str] | None = None,
     releases: Sequence[Mapping[str, str]] = (),
     documents: Collection[str] = (),
-) -> tuple[NotebookNode | None, Outcome]:
+) -> tuple[NotebookNode | None, GradingResult]:
     """Grade a submission.
 
     Args:
@@ -87,18 +56,15 @@ def grade_notebook(
     try:
         notebook = restore.read_notebook(submission)
     except Unreadable as error:
-        total = sum(cell.points for cell in course)
-        return None, Outcome(
-            "unreadable", [f"the notebook cannot be read: {error}"], max_score=total
-        )
+        return None, GradingResult.unreadable(error)
     notebook, notes = restore.restore(notebook, course, released, releases, documents)
     with in_a_folder(files or {}) as folder:
-        outcome = run_notebook(notebook, SandboxConfig(limits or Limits(), sandbox(unsafe), folder))
-    outcome.repaired = bool(notes)
-    outcome.notes[:0] = [*notes, *notes_on(files or {})]
-    outcome.notes += reasons(notebook, course, outcome.tests)
-    show_notes(notebook, outcome.notes)
-    return notebook, outcome
+        result = run_notebook(notebook, SandboxConfig(limits or Limits(), sandbox(unsafe), folder))
+    result.repaired = bool(notes)
+    result.notes[:0] = [*notes, *notes_on(files or {})]
+    result.notes += reasons(notebook, course, result.tests)
+    show_notes(notebook, result.notes)
+    return notebook, result
 
 
 def sandbox(unsafe: bool = False) -> str:
@@ -116,31 +82,30 @@ def sandbox(unsafe: bool = False) -> str:
     return found or "none"
 
 
-def run_notebook(notebook: NotebookNode, config: SandboxConfig) -> Outcome:
-    """Run a notebook that is in order; its cells' outputs are filled in.
+def run_notebook(notebook: NotebookNode, config: SandboxConfig) -> GradingResult:
+    """Run a notebook that is in order; its cells' outputs are filled in, and points by nbgrader.
 
     Args:
         notebook: changed in place.
         config: what the submission's process is to be like.
     """
-    from nbgrader.utils import determine_grade, is_grade
+    from nbgrader.utils import determine_grade, is_grade, is_task
 
-    outcome = run_cells(notebook, config)
+    result = run_cells(notebook, config)
     for cell in notebook.cells:
         if is_grade(cell):
-            points, most = determine_grade(cell)
-            outcome.max_score += most
-            outcome.score += points or 0.0
-            outcome.needs_manual_grade |= points is None
-    return outcome
+            result.auto[cell.metadata.nbgrader.grade_id] = determine_grade(cell)[0]
+        elif is_task(cell):
+            result.auto[cell.metadata.nbgrader.grade_id] = None
+    return result
 
 
 def run_cells(
     notebook: MutableMapping[str, Any],
     config: SandboxConfig,
     judge: Callable[[list[dict], SandboxConfig], dict[str, Any]] | None = None,
-) -> Outcome:
-    """Run a notebook that is in order; its cells' outputs are filled in, no scores summed up.
+) -> GradingResult:
+    """Run a notebook that is in order; its cells' outputs are filled in, but no points.
 
     Args:
         notebook: changed in place; of nbformat's nodes or of plain dicts.
@@ -148,21 +113,21 @@ def run_cells(
         judge: as `ForkServer.judge`; that of the fork server which suits the cells by default.
     """
     cells, places = _cells(notebook)
-    result = (judge or fork_server_for(cells).judge)(cells, config)
-    outcome = Outcome(
-        notes=list(result.get("notes", [])),
-        stopped=result.get("stopped", True),
-        seconds=result.get("seconds", 0.0),
-        cpu_seconds=result.get("cpu_seconds", 0.0),
-        memory_bytes=result.get("memory_bytes", 0),
+    answer = (judge or fork_server_for(cells).judge)(cells, config)
+    result = GradingResult(
+        notes=list(answer.get("notes", [])),
+        stopped=answer.get("stopped", True),
+        seconds=answer.get("seconds", 0.0),
+        cpu_seconds=answer.get("cpu_seconds", 0.0),
+        memory_bytes=answer.get("memory_bytes", 0),
     )
-    if "error" in result:
-        outcome.notes.append(
-            f"the judge could not finish: {result['error'].strip().splitlines()[-1]}"
+    if "error" in answer:
+        result.notes.append(
+            f"the judge could not finish: {answer['error'].strip().splitlines()[-1]}"
         )
     for number, place in enumerate(places):
         cell = notebook["cells"][place]
-        found = result.get("cells", {}).get(str(number))
+        found = answer.get("cells", {}).get(str(number))
         if found is None:
             found = {"outputs": [_not_run()], "points": 0.0, "checks": [], "error": "not run"}
         cell["outputs"] = [_as(type(cell), output) for output in found["outputs"]]
@@ -171,14 +136,14 @@ def run_cells(
             if "execution_count" in output:
                 output["execution_count"] = number + 1
         if cells[number]["kind"] == "test":
-            outcome.tests[cells[number]["label"]] = {
-                "points": found["points"],
-                "max_points": cells[number]["points"],
-                "error": found["error"],
-                "hidden": cells[number]["hidden"],
-                "checks": found["checks"],
-            }
-    return outcome
+            result.tests[cells[number]["label"]] = TestResult(
+                found["points"],
+                cells[number]["points"],
+                found["error"],
+                cells[number]["hidden"],
+                found["checks"],
+            )
+    return result
 
 
 def _as(kind: type, value: Any) -> Any:
@@ -200,19 +165,19 @@ def _cells(notebook: Mapping[str, Any]) -> tuple[list[dict], list[int]]:
     for place, cell in enumerate(notebook["cells"]):
         if cell["cell_type"] != "code":
             continue
-        marks = cell["metadata"].get("nbgrader", {})
+        metadata = cell["metadata"].get("nbgrader", {})
         kind = "student"
-        if marks.get("grade") and not marks.get("solution"):
+        if metadata.get("grade") and not metadata.get("solution"):
             kind = "test"
-        elif marks.get("locked"):
+        elif metadata.get("locked"):
             kind = "locked"
-        label, source = marks.get("grade_id") or str(len(cells) + 1), cell["source"]
+        label, source = metadata.get("grade_id") or str(len(cells) + 1), cell["source"]
         found = {"kind": kind, "label": label, "source": source}
         if kind != "student":
             found |= about(label, source)
         if kind == "test":
             hidden = restore.without_hidden_tests(source) != source
-            found |= {"points": float(marks.get("points", 0)), "hidden": hidden}
+            found |= {"points": float(metadata.get("points", 0)), "hidden": hidden}
         cells.append(found)
         places.append(place)
     return cells, places

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from utils.grading.judge.student_client import Ran, Submission
-from utils.grading.notebook.shell import CellShell, Output, error_output, text_of
+from utils.grading.notebook.outputs import Output
+from utils.grading.notebook.shell import CellShell, error_output, text_of
 from utils.grading.notebook.source import defined, unpack_code
 from utils.grading.remote.proxies import StudentError
 
@@ -217,7 +218,7 @@ class Judge:
         self, cell: dict, value: Any, error: BaseException | None, outputs: list[Output]
     ) -> Verdict:
         """Read the points and write them so that nbgrader reads the same."""
-        most = float(cell["points"])
+        max_points = float(cell["points"])
         checks = [
             check
             for output in outputs
@@ -238,7 +239,7 @@ class Judge:
             else:
                 kept.append(errors[-1] if errors else error_output(error, None))
             return Verdict(0.0, kept, checks, f"{kept[-1]['ename']}: {kept[-1]['evalue']}")
-        points = self._points(cell, value, most)
+        points = self._points(cell, value, max_points)
         kept.append(
             {
                 "output_type": "execute_result",
@@ -249,23 +250,24 @@ class Judge:
         )
         return Verdict(points, kept, checks)
 
-    def _points(self, cell: dict, value: Any, most: float) -> float:
+    def _points(self, cell: dict, value: Any, max_points: float) -> float:
         kind = type(value)
         if kind in (bool, np.bool_) and not value:
             self.submission.note(f"test cell {cell['label']} gave False, which counts as 0 points")
             return 0.0
         if kind not in (int, float) and not isinstance(value, np.integer | np.floating):
-            return most  # a test cell of plain asserts, none of which failed
+            return max_points  # a test cell of plain asserts, none of which failed
         try:
             points = float(value)
         except OverflowError:  # an int beyond all floats
             points = math.inf if value > 0 else -math.inf
-        if math.isfinite(points) and -1e-9 <= points <= most + 1e-9:
-            return min(max(points, 0.0), most)
+        if math.isfinite(points) and -1e-9 <= points <= max_points + 1e-9:
+            return min(max(points, 0.0), max_points)
         self.submission.note(
-            f"test cell {cell['label']} gave {points:g} of {most:g} points; please look at the test"
+            f"test cell {cell['label']} gave {points:g} of {max_points:g} points; "
+            "please look at the test"
         )
-        return min(points, most) if points > 0 else 0.0
+        return min(points, max_points) if points > 0 else 0.0
 
     def _once_more(self, waiting: dict[int, Place]) -> None:
         """Run again what missed a name, now that all cells have run.

@@ -12,7 +12,7 @@ import math
 from typing import Any
 
 from utils.grading.judge.judge import CHECKS_MIME
-from utils.grading.judge.student_client import clean_outputs
+from utils.grading.notebook.outputs import clean_outputs
 from utils.grading.sandbox.config import Limits
 
 MAX_BYTES = 64 << 20  # of an answer

@@ -8,16 +8,15 @@ what depends on it, and grading goes on.
 from __future__ import annotations
 
 import functools
-import json
-import re
 import socket
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
-from utils.grading.notebook.shell import Output, error_output
+from utils.grading.notebook.outputs import Output, Ran, clean_outputs
+from utils.grading.notebook.shell import error_output
 from utils.grading.remote.codec import CodecError
 from utils.grading.remote.connection import Ended, Late
 from utils.grading.remote.proxies import (
@@ -30,35 +29,19 @@ from utils.grading.remote.proxies import (
     StudentThing,
 )
 from utils.grading.sandbox.config import Limits
+from utils.grading.sandbox.messages import ProcessSupervisor, Supervised
 from utils.grading.sandbox.supervisor import OVERTIME
 from utils.grading.terminal import clean
+from utils.grading.text_files import seconds_in_words
 
 OVERDUE = "Overdue"  # type of the exception with which a process says so itself
 MAX_STARTS = 60  # processes of one submission
-MAX_NOTES = 30
-MAX_OUTPUTS = 5000  # of a cell
-MAX_NOTE = 1000  # characters
+MAX_NOTES, MAX_NOTE = 30, 1000  # how many, and characters of one
 HIDDEN_NOTE = "the submission's process ended in a hidden test"  # how and where is not told
-MIN_OVERTIME = 0.02  # seconds; less is not worth while
+MIN_OVERTIME = 0.02  # seconds
 FOR_TESTS = 1 / 3  # of the submission's time, which its cells cannot use up
 SPARE = 1 / 4  # of the submission's time: what it gets for running cells again in a new process
 GRACE = 0.5  # seconds in which a process whose time is up may say at which line it was
-
-
-class ProcessSupervisor(Protocol):
-    """Watches a process and ends it: `supervisor.Process`, or something that speaks for one."""
-
-    def too_much(self) -> str:
-        """Return what the process uses too much of, "" for nothing."""
-
-    def waiting_seconds(self, since: float) -> float:
-        """Return for how long it wanted a processor and had none, from a `time.monotonic` on."""
-
-    def alarm(self) -> None:
-        """Tell the process that its time is up, so that it says at which line it is."""
-
-    def end(self, why: str) -> dict:
-        """End the process, if it has not ended; return a report: `why`, `cpu`, `memory`."""
 
 
 @dataclass
@@ -68,13 +51,13 @@ class Start:
     link: socket.socket  # to the process
     supervisor: ProcessSupervisor
 
-
-@dataclass
-class Ran:
-    """What became of a cell."""
-
-    outputs: list[Output]
-    error: str = ""  # type of the exception that ended it
+    @classmethod
+    def of(cls, supervised: Supervised) -> Start:
+        """Have a process started; raise `ProcessEnded` if it cannot be."""
+        try:
+            return cls(supervised.start(), supervised)
+        except OSError as error:
+            raise ProcessEnded(f"its process could not be started: {error}") from None
 
 
 @dataclass
@@ -231,7 +214,9 @@ class Submission:
         self.end("it was stopped")
         if self.seconds_left <= 0:
             raise OutOfTime(self._out_of_time()) from None
-        raise CallTimeout(f"no answer within {_seconds(seconds)}: it was stopped{place}") from None
+        raise CallTimeout(
+            f"no answer within {seconds_in_words(seconds)}: it was stopped{place}"
+        ) from None
 
     def _overtime(self, begun: float, seconds: float) -> float:
         """Return how many seconds more a question may take that should be answered by now.
@@ -261,7 +246,7 @@ class Submission:
     def _out_of_time(self) -> str:
         seconds = self.limits.submission_seconds
         verb = "is" if seconds == 1 else "are"
-        return f"the submission's {_seconds(seconds)} {verb} used up"
+        return f"the submission's {seconds_in_words(seconds)} {verb} used up"
 
     def end(self, why: str = "") -> None:
         """End the process and all that it started.
@@ -410,73 +395,3 @@ class Submission:
                 (sys.stderr if output["name"] == "stderr" else sys.stdout).write(output["text"])
             elif self.publish and output["output_type"] != "error":
                 self.publish(output)
-
-
-# Outputs ----------------------------------------------------------------------------------------
-
-_MIMES = re.compile(r"text/(plain|html|markdown|latex)|image/(png|jpeg|gif)|application/json")
-
-
-def clean_outputs(text: str, limit: int) -> list[Output]:
-    """Return outputs that a submission reports, brought into a notebook's form.
-
-    Left out is what a notebook does not know, what a browser would run (scripts, SVG) and what
-    programs read, such as a table of checks.
-
-    Args:
-        text: the outputs as JSON.
-        limit: bytes of outputs to keep; a submission that follows the rules keeps to it.
-    """
-    if len(text) > 16 * limit + 10_000:  # JSON writes a character in up to twelve
-        return []
-    try:
-        given = json.loads(text)
-    except (ValueError, RecursionError):
-        return []
-    outputs: list[Output] = []
-    left = 2 * limit
-    for one in given[:MAX_OUTPUTS] if isinstance(given, list) else []:
-        match one:
-            case {"output_type": "stream", "name": "stdout" | "stderr" as name, "text": str(words)}:
-                words = writable(words[:left])
-                output = {"output_type": "stream", "name": name, "text": words}
-                size = len(words)
-            case {
-                "output_type": "error", "ename": str(name), "evalue": str(value),
-                "traceback": list(lines),
-            }:  # fmt: skip
-                lines = [writable(line[:2000]) for line in lines[:200] if isinstance(line, str)]
-                output = {
-                    "output_type": "error",
-                    "ename": writable(name[:200]),
-                    "evalue": writable(value[:5000]),
-                    "traceback": lines,
-                }
-                size = sum(map(len, lines)) + len(output["ename"]) + len(output["evalue"])
-            case {"output_type": "display_data" | "execute_result" as kind, "data": dict(data)}:
-                kept = {
-                    mime: writable(item)
-                    for mime, item in data.items()
-                    if isinstance(item, str) and _MIMES.fullmatch(mime)
-                }
-                output = {"output_type": kind, "data": kept, "metadata": {}}
-                if kind == "execute_result":
-                    output["execution_count"] = None
-                size = sum(map(len, kept.values()))
-            case _:
-                continue
-        if size <= left:
-            outputs.append(output)
-            left -= size
-    return outputs
-
-
-def _seconds(number: float) -> str:
-    """Return a number of seconds in words."""
-    number = round(number, 1) or number
-    return f"{number:g} second{'' if number == 1 else 's'}"
-
-
-def writable(text: str) -> str:
-    """Return text that can be written as UTF-8."""
-    return text.encode("utf-8", "replace").decode()

@@ -28,7 +28,8 @@ from typing import Any
 import numpy as np
 
 from utils.grading.notebook.extra_files import import_from_working_folder
-from utils.grading.notebook.shell import CellShell, Overdue, Stream, in_cell, text_of, type_name
+from utils.grading.notebook.outputs import Stream
+from utils.grading.notebook.shell import CellShell, Overdue, in_cell, text_of, type_name
 from utils.grading.remote.codec import CannotCross, CodecError
 from utils.grading.remote.connection import Connection, Ended, PeerObjects
 from utils.grading.sandbox.blocked_imports import forget_staff_modules

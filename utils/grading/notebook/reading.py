@@ -70,6 +70,15 @@ def _too_large(size: int) -> str:
     )
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON of a file of the course's own, {} if it is missing or damaged."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def read(data: bytes) -> dict[str, Any]:
     """Return a submitted notebook as `read_notebook` does, in plain dicts.
 
@@ -186,9 +195,9 @@ def _cell(given: Any, number: int) -> Cell | None:
         kind = "raw"
     cell = new_cell(kind, source, f"cell-{number}")
     metadata = given.get("metadata")
-    marks = metadata.get("nbgrader") if isinstance(metadata, dict) else None
-    if isinstance(marks, dict) and isinstance(marks.get("grade_id"), str):
-        cell["metadata"]["nbgrader"] = {"grade_id": marks["grade_id"]}
+    about = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    if isinstance(about, dict) and isinstance(about.get("grade_id"), str):
+        cell["metadata"]["nbgrader"] = {"grade_id": about["grade_id"]}
     if kind == "markdown" and (attachments := _attachments(given.get("attachments"))):
         cell["attachments"] = attachments
     return cell
@@ -207,8 +216,8 @@ def _attachments(given: Any) -> dict[str, dict[str, str]]:
 
 def grade_id(cell: Mapping[str, Any]) -> str:
     """Return a cell's grade id, "" if it has none."""
-    marks = cell["metadata"].get("nbgrader")
-    name = marks.get("grade_id") if isinstance(marks, dict) else None
+    about = cell["metadata"].get("nbgrader")
+    name = about.get("grade_id") if isinstance(about, dict) else None
     return name if isinstance(name, str) else ""
 
 

@@ -13,22 +13,23 @@ from typing import Any
 
 from utils.grading.notebook.reading import Cell, grade_id, text_hash
 from utils.grading.notebook.restore import SourceCell
+from utils.grading.notebook.result import TestResult
 from utils.grading.notebook.source import MAX_PARSED, about, bound_names
 
 MOST = 200  # characters of a student's words in one reason
 
 
 def reasons(
-    notebook: Mapping[str, Any], course: Sequence[SourceCell], tests: Mapping[str, dict[str, Any]]
+    notebook: Mapping[str, Any], course: Sequence[SourceCell], tests: Mapping[str, TestResult]
 ) -> list[str]:
     """Return a sentence for every task and every other test cell without a single point.
 
     Args:
         notebook: in order and executed.
         course: the course's cells.
-        tests: what became of the test cells, see `grade_notebook.Outcome`.
+        tests: what became of the test cells, see `GradingResult`.
     """
-    zero = {name for name, test in tests.items() if test["points"] == 0 < test["max_points"]}
+    zero = {name for name, test in tests.items() if test.points == 0 < test.max_points}
     if not zero:
         return []
     own = {name: cell for cell in notebook["cells"] if (name := grade_id(cell))}
@@ -52,9 +53,7 @@ def reasons(
         are = "cells {} are as they were" if len(untouched) > 1 else "cell {} is as it was"
         found.insert(0, f"{are.format(names)} handed out: nothing was written there")
     for name in sorted(zero - told):
-        found.append(
-            f"`{name}` earned 0 of {tests[name]['max_points']:g} points: {_why(tests[name])}"
-        )
+        found.append(f"`{name}` earned 0 of {tests[name].max_points:g} points: {_why(tests[name])}")
     return found
 
 
@@ -63,7 +62,7 @@ def _of_task(
     asked: frozenset[str],
     cell: Cell | None,
     notebook: Mapping[str, Any],
-    tests: list[dict[str, Any]],
+    tests: list[TestResult],
 ) -> str:
     """Return why a task that was not left as it was earned nothing."""
     names = ", ".join(f"`{name}`" for name in sorted(asked))
@@ -82,20 +81,20 @@ def _of_task(
     if not asked <= (bound := {n for c in _student_cells(notebook) for n in _names(c)}):
         lost = ", ".join(f"`{name}`" for name in sorted(asked - bound))
         return f"0 points for {names}: no cell defines {lost}"
-    undefined = any(check["state"] == "undefined" for test in tests for check in test["checks"])
+    undefined = any(check["state"] == "undefined" for test in tests for check in test.checks)
     if undefined and (broken := next(filter(error_of, _student_cells(notebook)), None)):
         return f"0 points for {names}: a cell above ended in {error_of(broken)}"
-    visible = [test for test in tests if not test["hidden"]]
+    visible = [test for test in tests if not test.hidden]
     return f"0 points for {names}: {_why((visible or tests)[0])}"
 
 
-def _why(test: dict[str, Any]) -> str:
+def _why(test: TestResult) -> str:
     """Return why a test cell gave nothing."""
-    if test["hidden"]:  # how it ended would say more of it
+    if test.hidden:  # how it ended would say more of it
         return "none of its hidden checks passed"
-    if test["error"]:
-        return f"it stopped with {_short(test['error'])}"
-    for check in test["checks"]:
+    if test.error:
+        return f"it stopped with {_short(test.error)}"
+    for check in test.checks:
         if check["state"] != "passed":
             told_once = check.get("same_cause") and check["hint"]
             return _short(check["what"] if told_once else f"{check['name']}: {check['what']}")
@@ -105,8 +104,8 @@ def _why(test: dict[str, Any]) -> str:
 def _student_cells(notebook: Mapping[str, Any]) -> Iterator[Cell]:
     """Yield the code cells that students write."""
     for cell in notebook["cells"]:
-        marks = cell["metadata"].get("nbgrader", {})
-        if cell["cell_type"] == "code" and (not marks or marks.get("solution")):
+        metadata = cell["metadata"].get("nbgrader", {})
+        if cell["cell_type"] == "code" and (not metadata or metadata.get("solution")):
             yield cell
 
 

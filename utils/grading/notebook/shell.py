@@ -12,7 +12,6 @@ import builtins
 import contextlib
 import importlib
 import io
-import json
 import linecache
 import os
 import re
@@ -20,7 +19,6 @@ import shutil
 import sys
 import tempfile
 import traceback
-from collections import deque
 from types import CodeType, TracebackType
 from typing import Any
 
@@ -31,143 +29,12 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 from traitlets.config import Config
 
+from utils.grading.notebook.outputs import Output, Outputs, Stream
 from utils.grading.notebook.source import compile_plain, is_definition
-
-Output = dict[str, Any]
 
 MAX_TEXT = 4000  # characters of an exception's message
 MAX_TRACEBACK = 60  # lines
 _OWN_FOLDER = os.path.dirname(os.path.dirname(__file__)) + os.sep
-
-
-class Outputs:
-    """What the running cell has shown so far: the head and the tail of it, up to a limit.
-
-    Args:
-        limit: bytes to keep; half of them for the head.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.start()
-
-    def start(self) -> None:
-        """Forget everything."""
-        self.head: list[Output] = []
-        self.tail: deque[tuple[int, Output]] = deque()
-        self.head_size = self.tail_size = self.lost = 0
-        self.clear_next = False
-
-    def write(self, name: str, text: str) -> None:
-        """Add text that was written to `stdout` or `stderr`."""
-        self._clear_if_asked()
-        room = self.limit // 2 - self.head_size
-        if not self.tail and room > 0:
-            last = self.head[-1] if self.head else None
-            if last and last["output_type"] == "stream" and last["name"] == name:
-                last["text"] += text[:room]
-            else:
-                self.head.append({"output_type": "stream", "name": name, "text": text[:room]})
-            self.head_size += min(len(text), room)
-            text = text[room:]
-        if text:
-            self._keep_last({"output_type": "stream", "name": name, "text": text}, len(text))
-
-    def add(self, output: Output) -> None:
-        """Add anything but text."""
-        self._clear_if_asked()
-        size = len(json.dumps(output, default=str))
-        if size > self.limit // 2:
-            kinds = ", ".join(output.get("data", {})) or output["output_type"]
-            self.write("stdout", f"[an output of {size:,} bytes is left out: {kinds}]\n")
-        elif not self.tail and self.head_size + size <= self.limit // 2:
-            self.head.append(output)
-            self.head_size += size
-        else:
-            self._keep_last(output, size)
-
-    def update(self, display_id: str, data: dict, metadata: dict) -> None:
-        """Change a display that is shown already."""
-        for output in (*self.head, *(output for _, output in self.tail)):
-            if output.get("transient") == display_id:
-                output["data"], output["metadata"] = data, metadata
-
-    def clear(self, wait: bool) -> None:
-        """Remove everything, now or when something comes to replace it."""
-        self.start()
-        self.clear_next = wait
-
-    def _clear_if_asked(self) -> None:
-        if self.clear_next:
-            self.start()
-
-    def _keep_last(self, output: Output, size: int) -> None:
-        room = self.limit // 2
-        if output["output_type"] == "stream" and size > room:
-            output["text"] = output["text"][-room:]
-            self.lost += size - room
-            size = room
-        if self.tail:
-            before, last = self.tail[-1]
-            if (
-                last["output_type"] == output["output_type"] == "stream"
-                and last["name"] == output["name"]
-                and before < 4096
-            ):
-                last["text"] += output["text"]
-                self.tail[-1] = (before + size, last)
-                output = {}
-        if output:
-            self.tail.append((size, output))
-        self.tail_size += size
-        while self.tail_size > room:
-            gone, _ = self.tail.popleft()
-            self.tail_size -= gone
-            self.lost += gone
-
-    def take(self) -> list[Output]:
-        """Return the outputs and forget them."""
-        if self.lost:
-            note = f"\n[... {self.lost:,} bytes of output are left out ...]\n"
-            self.head.append({"output_type": "stream", "name": "stdout", "text": note})
-        merged: list[Output] = []
-        for output in (*self.head, *(output for _, output in self.tail)):
-            output.pop("transient", None)
-            last = merged[-1] if merged else None
-            if (
-                last
-                and last["output_type"] == output["output_type"] == "stream"
-                and last["name"] == output["name"]
-            ):
-                last["text"] += output["text"]
-            else:
-                merged.append(output)
-        self.start()
-        return merged
-
-
-class Stream(io.TextIOBase):
-    """`sys.stdout` or `sys.stderr` of a running cell."""
-
-    encoding = "utf-8"
-    errors = "replace"
-
-    def __init__(self, name: str, outputs: Outputs) -> None:
-        self.name, self.outputs = f"<{name}>", outputs
-        self._kind = name
-
-    def write(self, text: str) -> int:
-        if not isinstance(text, str):
-            raise TypeError(f"write() needs a str, not {type(text).__name__}")
-        if text:
-            self.outputs.write(self._kind, str(text))
-        return len(text)
-
-    def writable(self) -> bool:
-        return True
-
-    def isatty(self) -> bool:
-        return False
 
 
 def _bundle(data: dict, metadata: dict | None) -> tuple[dict, dict]:

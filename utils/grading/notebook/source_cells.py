@@ -16,10 +16,10 @@ from utils.grading.notebook.reading import (
     new_cell,
     read,
     read_file,
+    read_json,
     text_hash,
     text_of,
 )
-from utils.grading.notebook.record import read_json
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

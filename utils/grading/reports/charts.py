@@ -14,30 +14,30 @@ from utils.grading.reports.report_data import Row, number
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#767676"  # told apart by the colour-blind, too
 
 
-def histogram(scores: Sequence[float], most: float) -> Markup:
+def histogram(scores: Sequence[float], max_points: float) -> Markup:
     """Return the distribution of scores as SVG.
 
     Args:
         scores: of all who have one.
-        most: points that can be earned.
+        max_points: points that can be earned.
     """
-    width = next(w for w in (1, 2, 5, 10, 20, 50, 100, math.inf) if most / w <= 20)
-    bins = max(1, math.ceil(most / width))
+    width = next(w for w in (1, 2, 5, 10, 20, 50, 100, math.inf) if max_points / w <= 20)
+    bins = max(1, math.ceil(max_points / width))
     counts = [0] * bins
     for score in scores:
         counts[min(bins - 1, max(0, int(score // width)))] += 1
     highest = max(counts)
     fullest = counts.index(highest)
-    low, high = fullest * width, min(most, (fullest + 1) * width)
+    low, high = fullest * width, min(max_points, (fullest + 1) * width)
     median = statistics.median(scores)
     students = "1 student" if len(scores) == 1 else f"{len(scores)} students"
     alt = (
-        f"Scores of {students}: the median is {median:.1f} of {number(most)} points, "
+        f"Scores of {students}: the median is {median:.1f} of {number(max_points)} points, "
         f"and the highest bar, {number(low)} to {number(high)} points, has {highest}."
     )
     left, top, tall, wide = 40, 20, 180, 640
     step = wide / bins
-    middle = left + wide * min(median, most) / (bins * width)
+    middle = left + wide * min(median, max_points) / (bins * width)
     parts: list[Markup] = []
     ends = [float(top)]  # of the median's dashes, which leave room for numbers
     for index, count in enumerate(counts):
@@ -49,7 +49,7 @@ def histogram(scores: Sequence[float], most: float) -> Markup:
             if abs(x + step / 2 - middle) < 4 * len(str(count)) + 2:
                 ends += [max(top, y - 14), y]
         parts.append(_label(x, top + tall + 14, number(index * width)))
-    parts.append(_label(left + wide, top + tall + 14, number(most)))
+    parts.append(_label(left + wide, top + tall + 14, number(max_points)))
     ends.append(float(top + tall))
     for start, end in zip(ends[::2], ends[1::2], strict=True):
         if end > start:

@@ -22,8 +22,8 @@ from nbgrader.utils import is_grade, is_solution, is_task
 from pygments.formatters import HtmlFormatter
 
 from utils.checks import MIME
-from utils.grading.course.scores import Mark, Marks
-from utils.grading.notebook.record import NOTES_ID
+from utils.grading.course.scores import CellScore, Scores
+from utils.grading.notebook.result import NOTES_ID
 from utils.grading.reports.cell_outputs import output_html, pictures
 from utils.grading.reports.checks_table import checks_table, lost_checks, valid_table
 from utils.grading.reports.hidden_tests import hide_hidden_tests
@@ -148,16 +148,22 @@ def _folded(title: str, content: Markup) -> Markup:
 # With what the gradebook says -------------------------------------------------------------------
 
 
-def stamp(digest: str, marks: Marks, most: dict[str, float]) -> str:
+def stamp(digest: str, scores: Scores, max_points: dict[str, float]) -> str:
     """Return a hash that changes whenever anything on the page does.
 
     Args:
         digest: of the graded submission.
-        marks: what the gradebook says.
-        most: points that each graded cell can earn.
+        scores: what the gradebook says.
+        max_points: points that each graded cell can earn.
     """
-    cells = [[name, m.points, m.needs_person] for name, m in sorted(marks.cells.items())]
-    known = [digest, cells, sorted(marks.comments.items()), marks.penalty, sorted(most.items())]
+    cells = [[name, m.points, m.needs_person] for name, m in sorted(scores.cells.items())]
+    known = [
+        digest,
+        cells,
+        sorted(scores.comments.items()),
+        scores.penalty,
+        sorted(max_points.items()),
+    ]
     return hashlib.sha256(json.dumps(known).encode()).hexdigest()
 
 
@@ -177,8 +183,8 @@ def fill(
     title: str,
     student: str,
     status: str,
-    marks: Marks,
-    most: dict[str, float],
+    scores: Scores,
+    max_points: dict[str, float],
     mark: str,
 ) -> str:
     """Return a student's page.
@@ -188,15 +194,15 @@ def fill(
         title: the problem set's name.
         student: whose page.
         status: "graded" or "unreadable".
-        marks: what the gradebook says.
-        most: points that each graded cell can earn, in the notebook's order.
+        scores: what the gradebook says.
+        max_points: points that each graded cell can earn, in the notebook's order.
         mark: from `stamp`.
     """
     renderer = Renderer()
-    total = f"{marks.score:g} of {sum(most.values()):g} points"
+    total = f"{scores.score:g} of {sum(max_points.values()):g} points"
     if status != "graded":
         total = "not graded: your file cannot be read"
-    elif marks.needs_person:
+    elif scores.needs_person:
         total += " so far; a person still has to grade some of it"
     return render(
         "feedback.html.j2",
@@ -204,33 +210,35 @@ def fill(
         code_style=_code_style(),
         student=student,
         total=total,
-        tasks=_tasks(cells, marks, most),
-        penalty=f"{marks.penalty:g}" if marks.penalty else "",
+        tasks=_tasks(cells, scores, max_points),
+        penalty=f"{scores.penalty:g}" if scores.penalty else "",
         cells=cells,
-        points=lambda name: _points(marks.cells.get(name, Mark()), most.get(name, 0.0)),
-        comments=marks.comments,
+        points=lambda name: _points(scores.cells.get(name, CellScore()), max_points.get(name, 0.0)),
+        comments=scores.comments,
         markdown=renderer.markdown,
         mark=mark,
     )
 
 
-def _tasks(cells: Sequence[PageCell], marks: Marks, most: dict[str, float]) -> list[dict[str, Any]]:
+def _tasks(
+    cells: Sequence[PageCell], scores: Scores, max_points: dict[str, float]
+) -> list[dict[str, Any]]:
     """Return the tasks with their points and lost checks, the most costly first."""
     graded = {cell.name: cell for cell in cells if cell.task}
     tasks: dict[str, list[PageCell]] = {}
-    for name in most:
+    for name in max_points:
         cell = graded.get(name) or PageCell("", Markup(), name, name)
         tasks.setdefault(cell.task, []).append(cell)
     found: list[dict[str, Any]] = []
     for title, members in tasks.items():
         lost, points, waits = [], 0.0, False
         for cell in members:
-            grade = marks.cells.get(cell.name, Mark())
+            grade = scores.cells.get(cell.name, CellScore())
             points += grade.points
             if _to_come(grade):
                 waits = True
                 continue
-            missing = most[cell.name] - grade.points
+            missing = max_points[cell.name] - grade.points
             checks = cell.lost
             if abs(sum(check["points"] for check in checks) - missing) > 1e-6:
                 checks = []  # a person gave other points, or the tests did not run
@@ -245,7 +253,7 @@ def _tasks(cells: Sequence[PageCell], marks: Marks, most: dict[str, float]) -> l
                 }
                 for check in checks
             ]
-        total = sum(most[cell.name] for cell in members)
+        total = sum(max_points[cell.name] for cell in members)
         shown = f"{points:g} / {total:g}"
         if waits:
             shown = f"to come, of {total:g}" if len(members) == 1 else f"{shown} so far"
@@ -254,14 +262,14 @@ def _tasks(cells: Sequence[PageCell], marks: Marks, most: dict[str, float]) -> l
     return sorted(found, key=lambda task: -cost[task["title"]])
 
 
-def _to_come(mark: Mark) -> bool:
-    return mark.needs_person and mark.manual is None and mark.auto is None
+def _to_come(cell: CellScore) -> bool:
+    return cell.needs_person and cell.manual is None and cell.auto is None
 
 
-def _points(mark: Mark, most: float) -> str:
-    if _to_come(mark):
-        return f"to come, of {most:g}"
-    return f"{mark.points:g} / {most:g}"
+def _points(cell: CellScore, max_points: float) -> str:
+    if _to_come(cell):
+        return f"to come, of {max_points:g}"
+    return f"{cell.points:g} / {max_points:g}"
 
 
 @functools.cache

@@ -43,7 +43,7 @@ def check_figures(report: Report) -> list[CheckFigures]:
     for row in report.graded():
         totals[row.student] = sum(row.points.get(test) or 0.0 for test in report.tests)
         for test in report.tests:
-            for name, passed, points, hidden in _results(row, test, report.most[test]):
+            for name, passed, points, hidden in _results(row, test, report.max_points[test]):
                 results.setdefault((test, name), {})[row.student] = passed, points, hidden
     place = {test: number for number, test in enumerate(report.tests)}
     figures = []
@@ -60,11 +60,11 @@ def check_figures(report: Report) -> list[CheckFigures]:
     return figures
 
 
-def _results(row: Row, test: str, most: float) -> list[tuple[str, bool, float, bool]]:
+def _results(row: Row, test: str, max_points: float) -> list[tuple[str, bool, float, bool]]:
     checks = row.checks.get(test)
     if checks:
         return [(c["name"], c["state"] == "passed", c["points"], c["hidden"]) for c in checks]
-    return [(test, (row.points.get(test) or 0.0) >= most, most, False)]
+    return [(test, (row.points.get(test) or 0.0) >= max_points, max_points, False)]
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from utils.grading.course.collect import Arrival, read_arrivals
 from utils.grading.course.settings import Course
 from utils.grading.course.zip_names import readings
-from utils.grading.notebook.record import read_record
+from utils.grading.notebook.result import read_result
 from utils.system import atomic_file
 
 
@@ -34,8 +34,8 @@ def write_feedback(course: Course, problem_set: str, system: str) -> list[Path]:
     for student, arrival in sorted(read_arrivals(course.arrivals(problem_set)).items()):
         page = course.feedback(student, problem_set)
         if arrival.system == system and page.is_file():
-            graded = read_record(course.notebook("autograded", student, problem_set)).get("file")
-            pages[_name(arrival, problem_set, graded or "")] = page
+            result = read_result(course.notebook("autograded", student, problem_set))
+            pages[_name(arrival, problem_set, result.file if result else "")] = page
     if not pages:
         return []
     path = course.reports / f"{problem_set}_{system}_feedback.zip"

@@ -14,7 +14,7 @@ from pathlib import Path
 from utils.grading.course import lateness
 from utils.grading.course.collect import Arrival
 from utils.grading.course.roster import Person
-from utils.grading.course.scores import Marks
+from utils.grading.course.scores import Scores
 from utils.grading.course.settings import Course
 from utils.grading.course.submissions import Chooser, kinds
 from utils.grading.reports.report_data import Row
@@ -57,21 +57,21 @@ class Unsettled:
 
     Attributes:
         course, problem_set: of the submissions.
-        most: points that each graded cell can earn.
+        max_points: points that each graded cell can earn.
         chooser: finds notebooks in folders.
     """
 
     course: Course
     problem_set: str
-    most: Mapping[str, float]
+    max_points: Mapping[str, float]
     chooser: Chooser
 
-    def look(self, row: Row, marks: Marks | None, arrival: Arrival | None) -> None:
+    def look(self, row: Row, scores: Scores | None, arrival: Arrival | None) -> None:
         """Add the problems to a student's row.
 
         Args:
             row: the row; it is changed.
-            marks: what the gradebook says of the submission, None for nothing.
+            scores: what the gradebook says of the submission, None for nothing.
             arrival: what arrived in the archive of Moodle or Canvas, None for nothing.
         """
         folder = self.course.folder("submitted", row.student, self.problem_set)
@@ -80,11 +80,11 @@ class Unsettled:
             self._explain(row, folder, arrival)
         elif problem:
             _ask(row, problem, "time of submission")
-        if marks is not None and row.status == "graded":
-            for name, mark in marks.cells.items():
-                worth = self.most.get(name, 0.0)
-                if mark.manual is not None and mark.manual > worth:
-                    said = f"a person gave {mark.manual:g} points, but it is worth {worth:g} now"
+        if scores is not None and row.status == "graded":
+            for name, cell in scores.cells.items():
+                worth = self.max_points.get(name, 0.0)
+                if cell.manual is not None and cell.manual > worth:
+                    said = f"a person gave {cell.manual:g} points, but it is worth {worth:g} now"
                     _ask(row, f"{name}: {said}", "points")
         if arrival is not None:
             for said in arrival.problems:

@@ -17,11 +17,12 @@ from utils.checks import MIME
 from utils.grading.course import roster
 from utils.grading.course.collect import read_arrivals
 from utils.grading.course.gradebook import Book
-from utils.grading.course.scores import Marks
+from utils.grading.course.scores import Scores
 from utils.grading.course.settings import Course
 from utils.grading.course.submissions import Chooser
 from utils.grading.judge.judge import explained
-from utils.grading.notebook.record import NOTES_ID, read_json, record_of
+from utils.grading.notebook.reading import read_json
+from utils.grading.notebook.result import NOTES_ID, result_of
 from utils.grading.reports.csv_files import to_csv
 from utils.grading.reports.outcomes import Unsettled, add_people, still_there
 from utils.grading.reports.report_data import Report, Row
@@ -47,19 +48,19 @@ def read(course: Course, book: Book, problem_set: str) -> Report:
         problem_set: its name; the gradebook has to know it.
     """
     cells = book.cells(problem_set)
-    people, marks = book.students(), book.marks(problem_set)
+    people, scores = book.students(), book.scores(problem_set)
     tests = [cell.grade_id for cell in cells if cell.is_test]
-    most = {cell.grade_id: cell.points for cell in cells if cell.grade or cell.task}
+    max_points = {cell.grade_id: cell.points for cell in cells if cell.grade or cell.task}
     arrivals = read_arrivals(course.arrivals(problem_set))
     listed = roster.read(course.class_list)
     add_people(people, listed)
-    settle = Unsettled(course, problem_set, most, Chooser.of(course, problem_set, cells))
+    settle = Unsettled(course, problem_set, max_points, Chooser.of(course, problem_set, cells))
     rows = []
-    for name in sorted(_everyone([*course.students(), *marks, *people, *arrivals])):
-        row = _row(course, problem_set, name, marks.get(name), tests)
-        settle.look(row, marks.get(name), arrivals.get(name))
+    for name in sorted(_everyone([*course.students(), *scores, *people, *arrivals])):
+        row = _row(course, problem_set, name, scores.get(name), tests)
+        settle.look(row, scores.get(name), arrivals.get(name))
         rows.append(row)
-    return Report(problem_set, most, tests, rows, people, arrivals)
+    return Report(problem_set, max_points, tests, rows, people, arrivals)
 
 
 def _everyone(names: Iterable[str]) -> list[str]:
@@ -71,46 +72,46 @@ def _row(
     course: Course,
     problem_set: str,
     student: str,
-    marks: Marks | None,
+    scores: Scores | None,
     tests: Sequence[str],
 ) -> Row:
     row = Row(student)
     submitted = course.notebook("submitted", student, problem_set)
     autograded = read_json(course.notebook("autograded", student, problem_set))
-    if marks is None or not autograded:
+    if scores is None or not autograded:
         return row
-    record = record_of(autograded)
-    row.status = record.get("status", "graded")
-    row.notes = list(record["notes"]) if record else _notes(autograded)
+    result = result_of(autograded)
+    row.status = result.status if result else "graded"
+    row.notes = result.notes if result else _notes(autograded)
     row.points = {
-        name: None if mark.auto is None and mark.manual is None else mark.points
-        for name, mark in marks.cells.items()
+        name: None if cell.auto is None and cell.manual is None else cell.points
+        for name, cell in scores.cells.items()
     }
-    row.needs_person = marks.needs_person
-    row.penalty, row.seconds_late = marks.penalty, marks.seconds_late
+    row.needs_person = scores.needs_person
+    row.penalty, row.seconds_late = scores.penalty, scores.seconds_late
     if row.seconds_late > 0:
         cost = f", {row.penalty:g} points less" if row.penalty else ""
         row.notes.append(f"{_duration(row.seconds_late)} late{cost}")
-    if record:
-        row.seconds, row.memory_bytes = record["seconds"], record["memory_bytes"]
-    if not still_there(submitted.parent, record.get("file") or submitted.name):
+    if result:
+        row.seconds, row.memory_bytes = result.seconds, result.memory_bytes
+    if not still_there(submitted.parent, (result and result.file) or submitted.name):
         row.notes.append("the submitted file is no longer there")
     if row.status != "graded":
         row.why.append("unreadable")
         row.points = {}
         return row
-    row.score = marks.score
+    row.score = scores.score
     row.checks = _checks(autograded)
-    asked = {name for name, mark in marks.cells.items() if mark.needs_person}
+    asked = {name for name, cell in scores.cells.items() if cell.needs_person}
     if asked.difference(tests):
         row.why.append("written answer")
     if asked.intersection(tests):
         row.why.append("test cell")
-    if record.get("stopped"):
+    if result and result.stopped:
         row.why.append("stopped")
-    if record.get("repaired"):
+    if result and result.repaired:
         row.why.append("repaired")
-    if record.get("ask"):
+    if result and result.ask:
         row.needs_person = True
         row.why.append("several notebooks")
     return row

@@ -47,7 +47,7 @@ class Report:
 
     Attributes:
         problem_set: its name.
-        most: points that each graded cell can earn by grade id, in the notebook's order.
+        max_points: points that each graded cell can earn by grade id, in the notebook's order.
         tests: grade ids of the test cells, in the notebook's order.
         rows: of all students, by their id.
         people: what the gradebook and the class list say about each student.
@@ -55,7 +55,7 @@ class Report:
     """
 
     problem_set: str
-    most: dict[str, float]
+    max_points: dict[str, float]
     tests: list[str]
     rows: list[Row]
     people: dict[str, dict[str, str]]
@@ -64,7 +64,7 @@ class Report:
     @property
     def max_score(self) -> float:
         """The points that can be earned in all."""
-        return sum(self.most.values())
+        return sum(self.max_points.values())
 
     def graded(self) -> list[Row]:
         """Return the rows that have a score."""

@@ -75,7 +75,7 @@ def _why_no_hints(report: Report) -> str:
     if not report.graded():
         return "Nothing is graded yet."
     short = sum(
-        any((row.points.get(test) or 0.0) < report.most[test] for test in report.tests)
+        any((row.points.get(test) or 0.0) < report.max_points[test] for test in report.tests)
         for row in report.graded()
     )
     if not short:

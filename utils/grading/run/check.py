@@ -134,12 +134,12 @@ def run(
     sandbox, judge = start(any(draws(c) for c in notebook["cells"] if c["cell_type"] == "code"))
     with extra_files.in_a_folder(files) as folder:
         config = SandboxConfig(allowed, sandbox, folder, figures="none")  # nobody would see them
-        outcome = grade_notebook.run_cells(notebook, config, judge)
-    tests = {n: t for n, t in outcome.tests.items() if _holds_code(_source(course, n))}
+        result = grade_notebook.run_cells(notebook, config, judge)
+    tests = {n: t for n, t in result.tests.items() if _holds_code(_source(course, n))}
     notes = [
         *notes,
         *extra_files.notes_on(files),
-        *outcome.notes,
+        *result.notes,
         *reasons(notebook, course, tests),
     ]
     if stem != name:
@@ -153,7 +153,7 @@ def run(
         grade_id = cell["metadata"].get("nbgrader", {}).get("grade_id", "")
         if grade_id in tests:
             tables[grade_id] = _table(cell)
-        elif grade_id not in outcome.tests and (error := error_of(cell)):
+        elif grade_id not in result.tests and (error := error_of(cell)):
             stopped.append({"label": grade_id or str(number), "error": error})
     return {
         "problem_set": name,
@@ -162,10 +162,10 @@ def run(
         "stopped": stopped,
         "tests": [
             {"name": n, "table": tables.get(n, "")}
-            | {key: test[key] for key in ("points", "max_points", "error", "hidden")}
+            | {key: getattr(test, key) for key in ("points", "max_points", "error", "hidden")}
             for n, test in tests.items()
         ],
-        "hidden": sum(t["max_points"] for n, t in outcome.tests.items() if n not in tests),
+        "hidden": sum(t.max_points for n, t in result.tests.items() if n not in tests),
         "by_hand": sum(cell.points for cell in course if cell.points and not cell.is_test),
     }
 
@@ -245,8 +245,8 @@ def as_handed_out(path: Path) -> dict[str, Any]:
 
 def _is_written(cell: Mapping[str, Any]) -> bool:
     """Return whether a cell for students no longer holds what nbgrader puts there."""
-    marks = cell["metadata"].get("nbgrader") or {}
-    return bool(marks.get("solution")) and not re.search("YOUR (CODE|ANSWER) HERE", text_of(cell))
+    about = cell["metadata"].get("nbgrader") or {}
+    return bool(about.get("solution")) and not re.search("YOUR (CODE|ANSWER) HERE", text_of(cell))
 
 
 def with_hidden_tests(problem_set: str, released: list[SourceCell]) -> list[SourceCell]:

@@ -19,7 +19,7 @@ import shutil
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +28,18 @@ import nbformat
 from utils.grading.course import lateness, releases
 from utils.grading.course.gradebook import Book, Entry
 from utils.grading.course.lateness import TIMESTAMP
-from utils.grading.course.scores import Marks
+from utils.grading.course.scores import Scores
 from utils.grading.course.settings import Course, CourseError
 from utils.grading.course.submissions import SECRET, Chooser, HandedIn
-from utils.grading.notebook.record import RECORD_VERSION, read_record
 from utils.grading.notebook.restore import SourceCell, Unreadable, cells_to_json, read_file
+from utils.grading.notebook.result import VERSION, GradingResult, read_result
 from utils.grading.reports import feedback, report
 from utils.grading.run import worker
 from utils.grading.run.cluster import LocalWorkers, workers_of
 from utils.grading.run.course_lock import only_one
 from utils.grading.run.limits import is_unsafe, limits_of
 from utils.grading.run.progress import Progress
-from utils.grading.run.worker import Failure, Job, Result, RunConfig
+from utils.grading.run.worker import Failure, Graded, Job, RunConfig
 from utils.grading.text_files import nearest, plain
 from utils.system import atomic_write, processors
 
@@ -55,13 +55,13 @@ class Submission:
         student: whose.
         digest: of the file, what lies beside it, the tests and the limits.
         handed_in: when, as `timestamp.txt` says it.
-        before: the record of the latest grading, {} if there is none.
+        before: the result of the latest grading, if there is one.
     """
 
     student: str
     digest: str
     handed_in: datetime.datetime | None
-    before: dict[str, Any] = field(default_factory=dict)
+    before: GradingResult | None = None
 
 
 class Run:
@@ -90,7 +90,9 @@ class Run:
         self.progress = Progress()
         self.progress.notes += book.take_in(problem_set)
         self.cells: list[SourceCell] = book.cells(problem_set)
-        self.most = {cell.grade_id: cell.points for cell in self.cells if cell.grade or cell.task}
+        self.max_points = {
+            cell.grade_id: cell.points for cell in self.cells if cell.grade or cell.task
+        }
         earlier = releases.known(course.directory, problem_set)
         self.chooser = Chooser.of(course, problem_set, self.cells)
         try:
@@ -113,7 +115,7 @@ class Run:
             releases.texts(course.directory, problem_set),
             earlier,
         )
-        known = [RECORD_VERSION, cells_to_json(self.cells), asdict(self.terms.limits), earlier]
+        known = [VERSION, cells_to_json(self.cells), asdict(self.terms.limits), earlier]
         self.common = hashlib.sha256(json.dumps(known).encode())
         for name, content in sorted(self.terms.files.items()):
             self.common.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
@@ -147,27 +149,24 @@ class Run:
                 f"{self.course.submitted}/{name} is left out: its name is not UTF-8; rename it"
             )
         self.book.settle_lateness(self.problem_set, self.extensions)
-        marks = self.book.marks(self.problem_set)
+        scores = self.book.scores(self.problem_set)
         todo, entries = [], []
         for submission in found:
             name = submission.student
             pending = self._pending(name)
-            record = read_record(pending)
-            half_done = record.get("digest") == submission.digest and not self.force
+            result = read_result(pending)
+            half_done = _is_of(result, submission) and not self.force
             if half_done:
-                submission.before = record
+                submission.before = result
             else:
                 with contextlib.suppress(FileNotFoundError):
                     pending.unlink()
-            if not half_done and (
-                self.force or submission.before.get("digest") != submission.digest
-            ):
+            before = submission.before
+            if before is None or not half_done and (self.force or not _is_of(before, submission)):
                 todo.append(submission)
                 continue
-            if half_done or not self._agrees(submission, marks.get(name)):
-                entries.append(
-                    self._entry(submission.student, submission.before, submission.handed_in)
-                )
+            if half_done or not _agrees(before, submission, scores.get(name)):
+                entries.append(Entry(name, before, submission.handed_in))
             self.progress.unchanged += 1
         for start in range(0, len(entries), BATCH):
             self._record(entries[start : start + BATCH])
@@ -176,16 +175,16 @@ class Run:
 
     def refresh_pages(self) -> None:
         """Write the students' pages anew where the gradebook says something new."""
-        for name, marks in self.book.marks(self.problem_set).items():
+        for name, scores in self.book.scores(self.problem_set).items():
             path = self.course.notebook("autograded", name, self.problem_set)
-            record = read_record(path)
-            if not record:
+            result = read_result(path)
+            if not result:
                 continue
-            mark = feedback.stamp(record["digest"], marks, self.most)
+            mark = feedback.stamp(result.digest, scores, self.max_points)
             if not feedback.is_current(self.course.feedback(name, self.problem_set), mark):
                 files = self._look(name).files
                 cells = feedback.page(nbformat.read(path, as_version=4), files)
-                self._write_page(name, record, cells, marks)
+                self._write_page(name, result, cells, scores)
 
     def _look(self, student: str) -> HandedIn:
         """Return what a student has handed in."""
@@ -214,15 +213,8 @@ class Run:
             digest.update(os.fsencode(name) + b"\0" + hashlib.sha256(content).digest())
         digest.update(json.dumps([found.name, found.notes, found.ask]).encode())
         folder = self.course.folder("submitted", student, self.problem_set)
-        before = read_record(self.course.notebook("autograded", student, self.problem_set))
+        before = read_result(self.course.notebook("autograded", student, self.problem_set))
         return Submission(student, digest.hexdigest(), lateness.read_timestamp(folder)[0], before)
-
-    def _agrees(self, submission: Submission, marks: Marks | None) -> bool:
-        """Return whether the gradebook has what the record and `timestamp.txt` say."""
-        if marks is None or marks.handed_in != submission.handed_in:
-            return False
-        auto = submission.before["auto"]
-        return all(name in auto and mark.auto == auto[name] for name, mark in marks.cells.items())
 
     # Grading ----------------------------------------------------------------------------------
 
@@ -234,12 +226,12 @@ class Run:
             client: of Dask, see `cluster`.
         """
         by_name = {submission.student: submission for submission in todo}
-        results: list[Result] = []
+        results: list[Graded] = []
         written = time.monotonic()
         try:
             for batch in worker.run(self.terms, self._jobs(todo), len(todo), client):
                 self.progress.failures += [item for item in batch if isinstance(item, Failure)]
-                results += [item for item in batch if isinstance(item, Result)]
+                results += [item for item in batch if isinstance(item, Graded)]
                 if len(results) >= BATCH or time.monotonic() - written > SECONDS:
                     self._keep(results, by_name)
                     written = time.monotonic()
@@ -263,25 +255,23 @@ class Run:
                 found.ask,
             )
 
-    def _keep(self, results: list[Result], submissions: dict[str, Submission]) -> None:
+    def _keep(self, results: list[Graded], submissions: dict[str, Submission]) -> None:
         """Write a few results: notebooks, gradebook, names, pages; forget them."""
         taken, results[:] = results[:], []
         self._write_pending(taken)
         entries = [
-            self._entry(result.student, result.record, submissions[result.student].handed_in)
-            for result in taken
+            Entry(one.student, one.result, submissions[one.student].handed_in) for one in taken
         ]
-        marks = self._record(entries)
-        for result in taken:
-            self._write_page(result.student, result.record, result.page, marks[result.student])
-            unreadable = result.record["status"] != "graded"
-            self.progress.unreadable += unreadable
-            self.progress.graded += not unreadable
-            self.progress.stopped += result.record["stopped"]
-            self.progress.need_person += marks[result.student].needs_person
+        scores = self._record(entries)
+        for one in taken:
+            self._write_page(one.student, one.result, one.page, scores[one.student])
+            self.progress.graded += one.result.is_graded
+            self.progress.unreadable += not one.result.is_graded
+            self.progress.stopped += one.result.stopped
+            self.progress.need_person += scores[one.student].needs_person
         self.watch(self.progress)
 
-    def _write_pending(self, results: list[Result]) -> None:
+    def _write_pending(self, results: list[Graded]) -> None:
         """Have the notebooks on the disk, together: one at a time, a disk takes its time for each.
 
         Raises:
@@ -289,30 +279,23 @@ class Run:
         """
         with ThreadPoolExecutor(BATCH) as pool:
             writes = [
-                pool.submit(
-                    atomic_write, self._pending(result.student), result.notebook, durable=True
-                )
-                for result in results
+                pool.submit(atomic_write, self._pending(one.student), one.notebook, durable=True)
+                for one in results
             ]
         for one in writes:
             one.result()
 
-    def _entry(
-        self, student: str, record: dict[str, Any], handed_in: datetime.datetime | None
-    ) -> Entry:
-        return Entry(student, record["auto"], record["comments"], set(record["changed"]), handed_in)
-
-    def _record(self, entries: list[Entry]) -> dict[str, Marks]:
+    def _record(self, entries: list[Entry]) -> dict[str, Scores]:
         """Write to the gradebook, then give the pending notebooks their names."""
         if not entries:
             return {}
-        marks = self.book.record(self.problem_set, entries, self.extensions)
+        scores = self.book.record(self.problem_set, entries, self.extensions)
         for entry in entries:
             pending = self._pending(entry.student)
             if pending.exists():
                 self._copy_files(entry.student)
                 pending.replace(self.course.notebook("autograded", entry.student, self.problem_set))
-        return marks
+        return scores
 
     def _pending(self, student: str) -> Path:
         folder = self.course.folder("autograded", student, self.problem_set)
@@ -337,11 +320,11 @@ class Run:
             atomic_write(target / name, content)
 
     def _write_page(
-        self, student: str, record: dict[str, Any], cells: list[feedback.PageCell], marks: Marks
+        self, student: str, result: GradingResult, cells: list[feedback.PageCell], scores: Scores
     ) -> None:
-        mark = feedback.stamp(record["digest"], marks, self.most)
+        mark = feedback.stamp(result.digest, scores, self.max_points)
         text = feedback.fill(
-            cells, self.problem_set, student, record["status"], marks, self.most, mark
+            cells, self.problem_set, student, result.status, scores, self.max_points, mark
         )
         page = self.course.feedback(student, self.problem_set)
         atomic_write(page, text)
@@ -349,6 +332,19 @@ class Run:
         for name in (TIMESTAMP, SECRET):  # `nbgrader release_feedback` wants them beside the page
             with contextlib.suppress(Unreadable):
                 atomic_write(page.with_name(name), read_file(submitted / name))
+
+
+def _is_of(result: GradingResult | None, submission: Submission) -> bool:
+    """Return whether a result is of this submission as it lies in its folder now."""
+    return result is not None and result.digest == submission.digest
+
+
+def _agrees(result: GradingResult, submission: Submission, scores: Scores | None) -> bool:
+    """Return whether the gradebook has what the result and `timestamp.txt` say."""
+    if scores is None or scores.handed_in != submission.handed_in:
+        return False
+    auto = result.auto
+    return all(name in auto and cell.auto == auto[name] for name, cell in scores.cells.items())
 
 
 def grade(

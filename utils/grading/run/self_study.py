@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from utils.grading.notebook.reading import grade_id, text_of
-from utils.grading.notebook.record import read_json
+from utils.grading.notebook.reading import grade_id, read_json, text_of
 from utils.system import ROOT, atomic_write, problem_sets_in
 
 PROGRESS = "progress.json"  # in grading/: what the last check of each problem set found
@@ -57,8 +56,8 @@ def solutions(problem_set: str) -> list[Solution]:
     """Return the solutions of a problem set's tasks in order, none if they are not here."""
     found, read = [], ""
     for cell in _cells(solution_path(problem_set)):
-        marks = cell["metadata"].get("nbgrader") or {}
-        if not marks.get("solution"):
+        about = cell["metadata"].get("nbgrader") or {}
+        if not about.get("solution"):
             if cell["cell_type"] == "markdown":
                 read = _paragraph(text_of(cell), r"\*\*Where to look:\*\*") or read
             continue

@@ -22,14 +22,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
-from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution, is_task
+from nbgrader.utils import compute_checksum, is_solution, is_task
 
 from utils.grading.course.settings import CourseError
 from utils.grading.judge import grade_notebook
 from utils.grading.notebook.extra_files import documents
-from utils.grading.notebook.record import RECORD, RECORD_VERSION
 from utils.grading.notebook.restore import SourceCell, text_hash
+from utils.grading.notebook.result import KEY, GradingResult
 from utils.grading.reports import feedback
 from utils.grading.reports.rendering import Renderer
 from utils.grading.sandbox.config import Limits
@@ -71,7 +72,7 @@ class Job:
         notebook: the submitted file.
         files: names and contents of the student's files beside it.
         unreadable: why the file was not even read, "" if it was.
-        before: the record of the latest grading, {} if there is none.
+        before: the result of the latest grading, if there is one.
         name: the submitted file's name in the student's folder.
         notes: sentences on what was handed in. ask: whether a person has to look at that.
     """
@@ -81,28 +82,27 @@ class Job:
     notebook: bytes
     files: dict[str, bytes] = field(default_factory=dict)
     unreadable: str = ""
-    before: dict[str, Any] = field(default_factory=dict)
+    before: GradingResult | None = None
     name: str = ""
     notes: Sequence[str] = ()
     ask: bool = False
 
 
 @dataclass(frozen=True)
-class Result:
+class Graded:
     """What a worker gives back.
 
     Attributes:
-        student, digest: the job's.
+        student: whose.
         notebook: the executed notebook's bytes.
         page: the student's page, see `feedback.page`.
-        record: what became of the submission, as the notebook holds it.
+        result: what became of the submission, as the notebook keeps it.
     """
 
     student: str
-    digest: str
     notebook: bytes
     page: list[feedback.PageCell]
-    record: dict[str, Any]
+    result: GradingResult
 
 
 @dataclass
@@ -116,7 +116,7 @@ class Failure:
 # In a worker ------------------------------------------------------------------------------------
 
 
-def work(terms: RunConfig, jobs: Sequence[Job]) -> list[Result]:
+def work(terms: RunConfig, jobs: Sequence[Job]) -> list[Graded]:
     """Grade submissions, the first of them at least; touches no gradebook and no file.
 
     Returns:
@@ -134,16 +134,16 @@ def work(terms: RunConfig, jobs: Sequence[Job]) -> list[Result]:
     return results
 
 
-def grade(terms: RunConfig, job: Job) -> Result:
+def grade(terms: RunConfig, job: Job) -> Graded:
     """Grade one submission.
 
     Raises:
         grade_notebook.NotSandboxed: this machine has no sandbox.
     """
     if job.unreadable:
-        notebook, outcome = None, _unreadable(terms.cells, job.unreadable)
+        notebook, result = None, GradingResult.unreadable(job.unreadable)
     else:
-        notebook, outcome = grade_notebook.grade_notebook(
+        notebook, result = grade_notebook.grade_notebook(
             job.notebook,
             terms.cells,
             terms.limits,
@@ -153,69 +153,36 @@ def grade(terms: RunConfig, job: Job) -> Result:
             terms.releases,
             documents(job.files),
         )
-    outcome.notes[:0] = job.notes
-    if notebook is not None and job.notes:
-        grade_notebook.show_notes(notebook, outcome.notes)
+    result.notes[:0] = job.notes
     if notebook is None:
         notebook = new_notebook(cells=[cell.new() for cell in terms.cells])
-        grade_notebook.show_notes(notebook, outcome.notes)
+        result.auto = {c.grade_id: None for c in terms.cells if c.grade or c.task}
+    grade_notebook.show_notes(notebook, result.notes)
     renderer = Renderer()
     page = feedback.page(notebook, job.files, renderer)
     if renderer.lost:
-        outcome.notes += [f"picture {name} is not shown" for name in renderer.lost[:MANY]]
-        grade_notebook.show_notes(notebook, outcome.notes)
-    readable = outcome.status == "graded"
-    record: dict[str, Any] = {
-        "version": RECORD_VERSION,
-        "digest": job.digest,
-        "status": outcome.status,
-        "notes": outcome.notes,
-        "file": job.name,
-        "ask": job.ask,
-        "stopped": outcome.stopped,
-        "repaired": outcome.repaired,
-        "seconds": round(outcome.seconds, 4),
-        "cpu_seconds": round(outcome.cpu_seconds, 4),
-        "memory_bytes": outcome.memory_bytes,
-        "auto": {},
-        "comments": {},
-        "texts": {},
-    }
-    for cell in notebook.cells:
-        name = cell.metadata.get("nbgrader", {}).get("grade_id", "")
-        if is_grade(cell):
-            points, _ = determine_grade(cell)
-            record["auto"][name] = points if readable else None
-        elif is_task(cell):
-            record["auto"][name] = None
-        if is_solution(cell) or is_task(cell):
-            untouched = compute_checksum(cell) == cell.metadata.nbgrader.get("checksum")
-            untouched |= text_hash(cell.source) in {one.get(name) for one in terms.releases}
-            blank = readable and untouched and not is_task(cell)
-            record["comments"][name] = "No response." if blank else None
-            record["texts"][name] = hashlib.sha256(cell.source.encode()).hexdigest()[:16]
-    record["changed"] = _changed(job.before, record)
-    notebook.metadata[RECORD] = record
+        result.notes += [f"picture {name} is not shown" for name in renderer.lost[:MANY]]
+        grade_notebook.show_notes(notebook, result.notes)
+    result.digest, result.file, result.ask = job.digest, job.name, job.ask
+    _look_at_answers(result, notebook, terms)
+    result.compare(job.before)
+    notebook.metadata[KEY] = result.to_json()
     # Not by nbformat, which takes ten times as long to break it into lines.
     written = json.dumps(notebook, ensure_ascii=False, separators=(",", ":")).encode()
-    return Result(job.student, job.digest, written, page, record)
+    return Graded(job.student, written, page, result)
 
 
-def _changed(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Return the cells whose text or points are not what they were; all if nobody knows."""
-    return sorted(
-        name
-        for name in now["auto"].keys() | now["texts"].keys()
-        if not before
-        or any(before[what].get(name) != now[what].get(name) for what in ("auto", "texts"))
-    )
-
-
-def _unreadable(course: Sequence[SourceCell], why: str) -> grade_notebook.Outcome:
-    total = sum(cell.points for cell in course)
-    return grade_notebook.Outcome(
-        "unreadable", [f"the notebook cannot be read: {why}"], max_score=total
-    )
+def _look_at_answers(result: GradingResult, notebook: NotebookNode, terms: RunConfig) -> None:
+    """Set the comments and hashes of the cells that students write."""
+    for cell in notebook.cells:
+        if not (is_solution(cell) or is_task(cell)):
+            continue
+        name = cell.metadata.nbgrader.grade_id
+        untouched = compute_checksum(cell) == cell.metadata.nbgrader.get("checksum")
+        untouched |= text_hash(cell.source) in {one.get(name) for one in terms.releases}
+        blank = result.is_graded and untouched and not is_task(cell)
+        result.comments[name] = "No response." if blank else None
+        result.texts[name] = hashlib.sha256(cell.source.encode()).hexdigest()[:16]
 
 
 # In the main process ----------------------------------------------------------------------------
@@ -223,7 +190,7 @@ def _unreadable(course: Sequence[SourceCell], why: str) -> grade_notebook.Outcom
 
 def run(
     terms: RunConfig, jobs: Iterable[Job], count: int, client: Any
-) -> Iterator[list[Result | Failure]]:
+) -> Iterator[list[Graded | Failure]]:
     """Yield what comes back from the workers, in the order in which it comes, in batches.
 
     Args:
@@ -287,7 +254,7 @@ def _some(finished: queue.SimpleQueue, client: Any) -> list[Any]:
     return found
 
 
-def _outcomes(future: Any, lot: list[Job]) -> tuple[list[Result | Failure], list[list[Job]]]:
+def _outcomes(future: Any, lot: list[Job]) -> tuple[list[Graded | Failure], list[list[Job]]]:
     """Return what became of a task's submissions, and in new lots those that are still to do."""
     error = future.exception() if future.status == "error" else None
     results = future.result() if future.status == "finished" else []

@@ -103,7 +103,7 @@ def test_memory_goes_into_large_pages_and_holds_what_it_held():
     code = (
         "import ctypes, mmap\n"
         "from pathlib import Path\n"
-        "from utils.grading.sandbox import isolation\n"
+        "from utils.grading.sandbox import system_calls\n"
         "def large():\n"
         "    text = Path('/proc/self/smaps_rollup').read_text()\n"
         "    return int(text.partition('AnonHugePages:')[2].split()[0])\n"
@@ -112,10 +112,11 @@ def test_memory_goes_into_large_pages_and_holds_what_it_held():
         "own.write(bytes([7]) * (8 << 20))\n"
         "own.madvise(mmap.MADV_HUGEPAGE)\n"
         "before = large()\n"
-        "isolation.use_large_pages()\n"
+        "system_calls.use_large_pages()\n"
         "assert own[:] == bytes([7]) * (8 << 20)\n"
         "start = -(-ctypes.addressof(ctypes.c_char.from_buffer(own)) // (2 << 20)) * (2 << 20)\n"
-        "can = isolation._libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(2 << 20), 25) == 0\n"
+        "size = ctypes.c_size_t(2 << 20)\n"
+        "can = system_calls.libc.madvise(ctypes.c_void_p(start), size, 25) == 0\n"
         "print(can, large() - before)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
@@ -129,15 +130,15 @@ def test_memory_goes_into_large_pages_and_holds_what_it_held():
 def test_the_connection_is_warmed_up_and_leaves_no_trace():
     # In a process of its own: making a shell changes `__main__` and what `display` does.
     code = (
-        "from utils.grading.judge import fork_server, student_process\n"
+        "from utils.grading.judge import student_process, warm_up\n"
         "calls, call = [], student_process.StudentConnection.call\n"
         "def counted(link, thing, *rest):\n"
         "    calls.append(getattr(thing, '__name__', ''))\n"
         "    return call(link, thing, *rest)\n"
         "student_process.StudentConnection.call = counted\n"
-        "shell = fork_server.make_shell(plots=False)\n"
+        "shell = warm_up.make_shell(plots=False)\n"
         "names = set(shell.user_ns)\n"
-        "fork_server._warm_up(shell, plots=False)\n"
+        "warm_up.warm_up(shell, plots=False)\n"
         "print(set(shell.user_ns) - names, shell.outputs.take())\n"
         "print(calls.count('double') >= 60, calls.count('fail') == 12)"
     )

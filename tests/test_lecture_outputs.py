@@ -205,5 +205,6 @@ def test_text_outputs_leave_out_pictures_and_measured_cells():
     cells[1].metadata.tags = ["measured"]
     texts = text_outputs(new_notebook(cells=cells))
     assert list(texts) == ["a"]
-    assert "seen" in texts["a"]
+    assert "<p>seen</p>" in texts["a"]
+    assert 'alt="A."' in texts["a"]
     assert "AAAA" not in texts["a"]

@@ -17,9 +17,10 @@ A **prediction** is not judged. The reader commits to a guess, then sees what ha
     quiz.predict("peak", "At which x is the peak?", answer=draw)  # draw(guess) -> (fig, "A ... .")
 
 `answer` is a text, a figure with its sentence, printed lines or any other value (shown as Python
-prints it), or a function of the guess that returns one of these. The guess is a number, with `options` the text of
-one, and None on a page; `utils.plots.mark_guess(ax, guess)` draws it. So the cell that computes
-the answer prints nothing, and the prediction that follows it shows what it computed.
+prints it), or a function of the guess that returns one of these. The guess is a number, with
+`options` the text of one, and None on a page; `utils.plots.mark_guess(ax, guess)` draws it. So the
+cell that computes the answer prints nothing, and the prediction that follows it shows what it
+computed.
 
 Where a kernel runs, a question is a widget. Where none runs (a web page, slides, a notebook that
 was just opened) the same output holds the question and the folded answer as HTML.

@@ -37,9 +37,7 @@ from utils.lecture_outputs import (
     normalised,
     text_outputs,
 )
-from utils.lecture_outputs import (
-    WIDGET as WIDGET_VIEW,
-)
+from utils.saved_widgets import WIDGET as WIDGET_VIEW
 
 SLIDE_TYPES = {"slide", "subslide", "fragment", "notes", "skip", ""}
 PREDICTION = re.compile(r"^quiz\.predict\(", re.MULTILINE)

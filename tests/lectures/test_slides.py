@@ -14,7 +14,7 @@ from tests.lectures.notebooks import LECTURES, about, code_cells, committed
 from utils.commands import slides
 from utils.commands.slides import SlidesError, find_lecture, stacks_of, write_slides
 from utils.lecture_minutes import NOTES
-from utils.lecture_outputs import NO_KERNEL
+from utils.saved_widgets import NO_KERNEL
 
 # Of every slide that can be shown: where it is, what it says, and what reaches over its edge.
 SHOWN = """async () => {

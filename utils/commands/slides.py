@@ -26,7 +26,7 @@ from pygments.formatters import HtmlFormatter
 from utils.commands import new_parser
 from utils.grading.reports import safe_html
 from utils.lecture_minutes import NOTES
-from utils.lecture_outputs import NO_KERNEL
+from utils.saved_widgets import NO_KERNEL
 from utils.system import ROOT
 
 DATA = Path(__file__).resolve().parent.parent / "data"

@@ -13,14 +13,13 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from utils import lecture_outputs
 from utils.lecture_outputs import (
-    NO_KERNEL,
-    WIDGET,
     LectureError,
     build_lectures,
     environment,
     text_outputs,
     uses_mnist,
 )
+from utils.saved_widgets import NO_KERNEL, WIDGET
 
 pytestmark = pytest.mark.slow
 

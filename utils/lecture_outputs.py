@@ -30,16 +30,13 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
 
 from utils.lecture_minutes import by_section, minutes, stated
+from utils.saved_widgets import WIDGET, take_out_widget
 from utils.system import atomic_write
 
 LARGEST = 500_000  # bytes of a lecture with its outputs
 SECONDS_PER_CELL = 120
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # how many NumPy uses
 STAND_IN = "digits"  # as a value of MNIST_DIR, see utils/mnist.py
-WIDGET = "application/vnd.jupyter.widget-view+json"
-NO_KERNEL = (
-    "Controls to move appear here when you run this cell; the figure above stands in for them."
-)
 KEPT_CELL_METADATA = ("tags", "slideshow", "jupyter", "transient", "measured")
 PICTURE = re.compile(r"data:image/png;base64,[\w+/=]*")  # inside HTML
 PROGRESS_BAR = re.compile(r"\d+%\|.*\[\d\d:\d\d<", re.DOTALL)
@@ -325,9 +322,7 @@ def _normal_output(where: str, output: NotebookNode) -> NotebookNode | None:
     if WIDGET in data:
         if PROGRESS_BAR.search(data.get("text/plain", "")):
             return None
-        del data[WIDGET]
-        if set(data) <= {"text/plain"}:  # a widget may bring its own text for pages: keep that
-            data["text/plain"] = NO_KERNEL
+        take_out_widget(data)
     shown = "\n".join(
         [output.get("text", ""), data.get("text/plain", ""), data.get("text/html", "")]
     )

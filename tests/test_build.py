@@ -1,5 +1,6 @@
 """`assignments/` is what nbgrader makes of `solutions/`, and only what is meant to be published."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tests.problem_sets.grading import ROOT, PlainCourse
 from utils.commands.build import (
     BuildError,
     build_assignments,
+    chosen,
     problem_sets,
     without_source,
 )
@@ -54,6 +56,28 @@ def test_build_repairs_what_was_edited_and_removes_what_is_left_over(course):
     left_over.write_text("1,2")
     assert sorted(build_assignments(course)) == sorted([edited, left_over])
     assert tree(course / "assignments") == before
+
+
+def test_one_problem_set_is_built_alone(course):
+    build_assignments(course)
+    first, second, *_ = problem_sets(course)
+    edited = [course / "assignments" / name / f"{name}.ipynb" for name in (first, second)]
+    for path in edited:
+        path.write_text("{}")
+    assert build_assignments(course, [second]) == [edited[1]]
+    assert edited[0].read_text() == "{}"
+
+
+def test_names_choose_problem_sets_and_lectures(course):
+    (course / "lectures").mkdir()
+    for name in ("01_output_layer", "02_softmax_overflow"):
+        (course / "lectures" / f"{name}.ipynb").write_text("{}")
+    assert chosen(course, ["ps1"]) == (["ps1_output_layer"], [])
+    assert chosen(course, ["02"]) == ([], ["02_softmax_overflow.ipynb"])
+    assert chosen(course, ["output_layer"]) == (["ps1_output_layer"], ["01_output_layer.ipynb"])
+    assert chosen(course, []) == (problem_sets(course), sorted(os.listdir(course / "lectures")))
+    with pytest.raises(BuildError, match="no lecture and no problem set has 'ps7' in its name"):
+        chosen(course, ["ps1", "ps7"])
 
 
 @pytest.mark.parametrize("left", ["nothing", "an empty folder", "other problem sets"])

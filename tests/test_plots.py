@@ -51,6 +51,8 @@ def test_a_figure_is_shown_once_with_its_sentence_in_every_format(shown):
     assert metadata["image/png"] == {"alt": SENTENCE, "width": 768, "height": 384}
     alt = 'alt="A line rises from one to three &amp; stays &lt;there&gt;."'
     assert alt in bundle["text/html"]
+    caption = ">A line rises from one to three &amp; stays &lt;there&gt;.</figcaption>"
+    assert caption in bundle["text/html"]
     assert plt.get_fignums() == []  # otherwise the notebook would show it a second time
 
 
@@ -81,6 +83,40 @@ def test_fewer_colours_change_the_picture_hardly_and_the_bytes_much(shown):
     )
     assert before.shape == after.shape
     assert np.abs(before - after).mean() < 1
+
+
+def test_a_grey_stays_grey_beside_colours():
+    fig, (left, right) = plt.subplots(1, 2)
+    left.imshow(np.arange(256).reshape(16, 16), cmap="gray")
+    right.imshow(np.arange(256).reshape(16, 16), cmap="viridis")
+    data = plots.png(fig)
+    before, after = (
+        np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"), int)
+        for picture in (data, plots._fewer_colours(data))
+    )
+    grey = (before == before[..., :1]).all(axis=-1)
+    assert (after[grey] == after[grey][:, :1]).all()
+    assert np.abs(after[grey] - before[grey]).max() <= 2
+    assert (after[(before == 255).all(axis=-1)] == 255).all()
+
+
+def test_a_figure_shrinks_to_fit_and_brings_its_own_white_card(shown):
+    plots.show(line(), SENTENCE)
+    for page in (shown[0][0]["text/html"], plots.img(line(), SENTENCE)):
+        style = re.search(r'<img [^>]*style="([^"]*)"', page)[1]
+        for rule in ("max-width: 100%", "height: auto", "background: white", "padding: 10px"):
+            assert rule in style
+
+
+def test_a_guess_is_marked_and_no_guess_is_not():
+    fig, axes = plt.subplots(1, 2)
+    plots.mark_guess(axes[0], None)
+    assert axes[0].lines[:] == []
+    plots.mark_guess(axes[0], 3.0)
+    plots.mark_guess(axes[1], 0.5, axis="y")
+    assert list(axes[0].lines[0].get_xdata()) == [3, 3]
+    assert list(axes[1].lines[0].get_ydata()) == [0.5, 0.5]
+    assert all(ax.texts[0].get_text() == "your guess" for ax in axes)
 
 
 @pytest.mark.parametrize(

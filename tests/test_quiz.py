@@ -1,14 +1,17 @@
 """Quick checks: what they say to an answer, what a page without a kernel shows, what is kept."""
 
 import json
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import ipywidgets
+import matplotlib.pyplot as plt
 import pytest
 
 from utils import quiz as room
+from utils.plots import mark_guess
 from utils.quiz import AnswerError, Choice, Number, Progress, Quiz, Shape, read_number, read_shape
 
 COLOURS = Choice(
@@ -20,6 +23,11 @@ COLOURS = Choice(
 )
 THIRD = Number("third", "What is 1/3?", 1 / 3, 0.01, "Three make one.", {3.0: "Upside down."})
 PAIR = Shape("pair", "Which shape?", (2, 1), "Axis 1 stays.", {(2,): "Without keepdims."})
+
+
+@pytest.fixture(autouse=True)
+def off_screen():
+    plt.switch_backend("agg")
 
 
 @pytest.fixture
@@ -50,13 +58,42 @@ def quiz(tmp_path, shown) -> Quiz:
         ("\N{MINUS SIGN}2", -2.0),
         ("inf", float("inf")),
         ("-inf", float("-inf")),
+        ("159,020", 159_020),
+        ("5,100", 5_100),
+        ("-1,234,567.5", -1_234_567.5),
+        ("1 000", 1_000),
+        ("1\N{NARROW NO-BREAK SPACE}234\N{NO-BREAK SPACE}567,5", 1_234_567.5),
+        ("5,100 %", 51),
+        ("1,000/8", 125),
+        ("5,1", 5.1),
+        ("0,250", 0.25),  # no number in thousands begins with 0
+        ("5,1000", 5.1),
+        ("2,5e3", 2_500),
+        ("１５９，０２０", 159_020),
+        ("ー０．２５", -0.25),
+        ("２５％", 0.25),
     ],
 )
 def test_a_number_is_read_in_every_usual_spelling(text, value):
     assert read_number(text) == pytest.approx(value, rel=1e-15)
 
 
-@pytest.mark.parametrize("text", ["", "  ", "many", "1/0", "1/2/3", "2..5", "__import__('os')"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "  ",
+        "many",
+        "1/0",
+        "1/2/3",
+        "2..5",
+        "1,23,456",
+        "1,000,5",
+        "1 00",
+        "1 2",
+        "__import__()",
+    ],
+)
 def test_what_is_no_number_is_answered_with_an_example(text):
     with pytest.raises(AnswerError, match=r"type a number, such as 0\.25"):
         read_number(text)
@@ -74,6 +111,7 @@ def test_what_is_no_number_is_answered_with_an_example(text):
         ("5", (5,)),
         ("()", ()),
         ("(0, 3)", (0, 3)),
+        ("（２，３）", (2, 3)),
     ],
 )
 def test_a_shape_is_read_in_every_usual_spelling(text, shape):
@@ -118,6 +156,19 @@ def test_a_number_counts_within_its_tolerance_only():
     assert THIRD.judge("0.1").text == "0.1 is too small."
     assert THIRD.judge("3").text == "Upside down."
     assert "another kind of number" in THIRD.judge("nan").text
+
+
+def test_a_wrong_number_with_a_comma_is_told_how_it_was_read():
+    check = Number("parameters", "?", 4_000, 1, "", {100: "Without the layer."})
+    assert check.judge("5,100").text == (
+        "5,100 is too large. (The comma was read as a thousands separator: 5,100.)"
+    )
+    assert check.judge("5,1").text == (
+        "5.1 is too small. (The comma was read as a decimal point: 5.1.)"
+    )
+    assert check.judge("100,0").text.startswith("Without the layer. (The comma")
+    assert check.judge("4,000").right
+    assert "comma" not in check.judge("5100").text
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), float("-inf")])
@@ -170,10 +221,53 @@ def test_markup_is_escaped_and_code_is_code():
     assert "a < b" not in page
 
 
+@pytest.mark.parametrize(
+    ("text", "page"),
+    [
+        ("*once* and **twice**", "<em>once</em> and <strong>twice</strong>"),
+        ("**never `x *= 2`**", "<strong>never <code>x *= 2</code></strong>"),
+        ("`a * b * c`, $a*b*c$", "<code>a * b * c</code>, $a*b*c$"),
+        ("*`y`*, then $*$ and *$t$*", "<em><code>y</code></em>, then $*$ and <em>$t$</em>"),
+        ("2 * 3 * 4, 2*3*4, x**2 and y**2", "2 * 3 * 4, 2*3*4, x**2 and y**2"),
+        ("**a *b* c**", "<strong>a <em>b</em> c</strong>"),
+        ("*a* < *b*", "<em>a</em> &lt; <em>b</em>"),
+    ],
+)
+def test_emphasis_is_set_beside_code_and_formulas(text, page):
+    assert room._markup(text) == page
+
+
+def test_texts_are_never_joined_into_one_sentence():
+    check = Choice(
+        "untrained",
+        "What is wrong?",
+        right="It runs 100 times.",
+        why="Both halves count.",
+        wrong={"Nothing, it is not trained yet.": "An untrained network guesses."},
+    )
+    page = room.folded(check)
+    assert "<p><b>It runs 100 times.</b></p><p>Both halves count.</p>" in page
+    assert "<b>Nothing, it is not trained yet.</b><br>An untrained network" in page
+    assert "Not Nothing" not in page
+    assert "..</" not in page
+    assert ".:" not in page
+
+
+def test_a_diagnosis_says_so(quiz, shown):
+    quiz.choice("why", "Accuracy is 0.10. Why?", right="a", why="b", wrong={"c": "d"})
+    quiz.shape("rows", "?", answer=(1,), why="b", diagnosis=True)
+    quiz.number("loss", "?", answer=1, tolerance=0, why="b", diagnosis=True)
+    assert shown[0]["text/plain"].startswith("Quick check. ")
+    for bundle in shown[1:]:
+        assert bundle["text/plain"].startswith("Quick check: find the fault. ")
+        assert "<b>Quick check: find the fault.</b>" in bundle["text/html"]
+    assert "find the fault" in texts(room._CheckView(quiz, quiz.checks["loss"]).box)
+
+
 def test_a_number_is_shown_with_the_digits_that_matter():
     assert THIRD.answer_text == "0.333"
     assert Number("x", "?", 0.0, 0.02, "").answer_text == "0"
-    assert Number("x", "?", 1200.0, 50, "").answer_text == "1200"
+    assert Number("x", "?", 1200.0, 50, "").answer_text == "1,200"
     assert Number("x", "?", float("inf"), 0.1, "").answer_text == "inf"
 
 
@@ -281,6 +375,116 @@ def test_progress_follows_the_answers(quiz, shown):
     assert "third, still open" in summary.value
 
 
+# Predictions ----------------------------------------------------------------------------------
+
+
+def prediction(monkeypatch, quiz: Quiz, *arguments, **options) -> tuple:
+    """What `quiz.predict` shows on a page, and its entry, button and answer in a kernel."""
+    live = []
+    monkeypatch.setattr(room, "show_live", lambda box, page, text: live.append((box, page, text)))
+    quiz.predict(*arguments, **options)
+    ((box, page, text),) = live
+    _, entry, button, answer = box.children
+    return page, text, entry, button, answer
+
+
+def test_a_page_folds_what_answers_a_prediction(monkeypatch, quiz):
+    page, text, *_ = prediction(
+        monkeypatch,
+        quiz,
+        "lengths",
+        "How many are **left** in `x`?",
+        answer="Four are left.",
+        why="One each.",
+    )
+    before, fold, after = page.partition("<details>")
+    assert fold
+    assert "How many are <strong>left</strong> in <code>x</code>?" in before
+    assert "Four are left." not in before
+    assert "<p>Four are left.</p><p>One each.</p>" in after
+    assert text == "Predict. How many are **left** in `x`?"
+
+
+def test_a_guess_stands_beside_what_happens(monkeypatch, quiz):
+    _, _, entry, button, answer = prediction(
+        monkeypatch, quiz, "lengths", "How many?", answer="Four are left.", why="One each."
+    )
+    button.click()
+    assert "Make a prediction first" in answer.value
+    entry.value = "many"
+    assert "type a number" in answer.value
+    assert "Four are left." not in answer.value
+    entry.value = "1,000"
+    assert "<b>Your prediction:</b> 1,000" in answer.value
+    assert answer.value.index("1,000") < answer.value.index("Four are left.")
+    assert "One each." in answer.value
+    assert 'role="alert"' in answer.value
+
+
+def test_a_prediction_may_be_a_choice(monkeypatch, quiz):
+    options = ["the *first*", "the `last`"]
+    page, text, entry, button, answer = prediction(
+        monkeypatch, quiz, "wins", "Which?", answer="The last.", options=options
+    )
+    assert page.index("<li>the <em>first</em></li>") < page.index("<details>")
+    assert text.endswith("\n- the *first*\n- the `last`")
+    assert entry._options_labels == ("the first", "the last")
+    button.click()
+    assert "The last." not in answer.value
+    entry.value = "the *first*"
+    assert "The last." not in answer.value, "choosing is not answering yet"
+    button.click()
+    assert "<b>Your prediction:</b> the <em>first</em>" in answer.value
+    assert "The last." in answer.value
+
+
+def test_a_function_answers_with_the_guess_in_its_figure(monkeypatch, quiz):
+    guesses = []
+
+    def draw(guess):
+        guesses.append(guess)
+        fig, ax = plt.subplots()
+        mark_guess(ax, guess)
+        return fig, "The line rises from one to three."
+
+    page, _, entry, _, answer = prediction(monkeypatch, quiz, "peak", "At which x?", answer=draw)
+    assert guesses == [None]
+    assert page.index("<details>") < page.index("<figure") < page.index("<figcaption")
+    entry.value = "0.5"
+    assert guesses == [None, 0.5]
+    assert "<figcaption" in answer.value
+    assert plt.get_fignums() == []
+    pictures = [re.search('base64,([^"]+)', text)[1] for text in (page, answer.value)]
+    assert pictures[0] != pictures[1]
+
+
+def test_a_figure_or_any_value_may_answer_again_and_again(monkeypatch, quiz):
+    fig, _ = plt.subplots()
+    sentence = "The axes hold nothing at all."
+    for given, seen in (
+        ((fig, sentence), sentence),
+        ([1, (2, "<")], "<pre>[1, (2, '&lt;')]</pre>"),
+    ):
+        page, _, entry, _, answer = prediction(monkeypatch, quiz, "x", "?", answer=given)
+        assert seen in page
+        for guess in ("1", "2"):
+            entry.value = guess
+            assert f"</b> {guess}</p>" in answer.value
+            assert seen in answer.value
+
+
+def test_what_cannot_answer_says_so_at_once_or_below_the_question(monkeypatch, quiz):
+    with pytest.raises(ValueError, match="full sentence"):
+        quiz.predict("x", "?", answer=(plt.figure(), "No"))
+    plt.close("all")
+    _, _, entry, _, answer = prediction(
+        monkeypatch, quiz, "x", "?", answer=lambda guess: str(1 if guess is None else 1 / guess)
+    )
+    entry.value = "0"
+    assert "ZeroDivisionError" in answer.value
+    assert "Try another one" in answer.value
+
+
 # Memory ---------------------------------------------------------------------------------------
 
 
@@ -359,7 +563,8 @@ def test_the_place_can_be_chosen(monkeypatch, tmp_path):
     assert tmp_path not in room.progress_file().parents
 
 
-def test_quiz_pulls_in_none_of_the_rooms_that_students_write():
-    listing = "import sys, utils.quiz; print([m for m in sys.modules if m.startswith('utils')])"
+def test_quiz_pulls_in_none_of_the_modules_that_students_write():
+    listing = "import sys, utils.quiz; print(*[m for m in sys.modules if m.startswith('utils.')])"
     done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True)
-    assert done.stdout.strip() == "['utils', 'utils.quiz_checks', 'utils.quiz']", done.stderr
+    loaded = {"utils.quiz", "utils.quiz_checks", "utils.plots", "utils.system"}
+    assert set(done.stdout.split()) == loaded, done.stderr

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from utils import widgets
-from utils.drawing_pad import stroke
+from utils.drawing_pad import filmstrip, stroke
 from utils.functions import accuracy, softmax
 from utils.mnist import load_mnist
 from utils.networks import TwoLayerNet, predict
@@ -580,6 +580,28 @@ def test_a_stroke_is_as_wide_as_the_pen_and_goes_through_its_points():
     assert np.flatnonzero(ink[:, 100]).tolist() == list(range(90, 111))  # y down, x to the right
     assert not ink[150:, :139].any()
     assert stroke([(10, 10), (10, 10)])[10, 10] == 255  # a dot
+
+
+def test_a_filmstrip_shows_the_drawing_and_the_bars_after_each_stroke():
+    asked = []
+
+    def network(x):
+        asked.append(x)
+        return np.eye(10)[len(asked)]
+
+    strokes = [[(50, 50), (50, 200)], [(200, 50), (200, 200)]]
+    fig, y = filmstrip(strokes, network)
+    np.testing.assert_array_equal(y, np.eye(10)[[1, 2]])
+    first, second = (ax.images[0].get_array() for ax in fig.axes[:2])
+    np.testing.assert_array_equal(first, stroke(strokes[0]))
+    np.testing.assert_array_equal(second, np.maximum(first, stroke(strokes[1])))
+    for image, drawing in zip(asked, (first, second), strict=True):
+        assert image.dtype == np.float32
+        np.testing.assert_allclose(255 * image, as_mnist(drawing).reshape(-1), atol=0.01)
+    for row, ax in zip(y, fig.axes[2:], strict=True):
+        np.testing.assert_array_equal([bar.get_height() for bar in ax.patches], row)
+        assert ax.get_title() == f"{row.argmax()}: 100.0%"
+    plt.close(fig)
 
 
 def test_the_pad_needs_no_network():

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import anywidget
 import numpy as np
 import traitlets
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
+
+from utils.plots import BLUE, VERMILLION
 
 _DATA = Path(__file__).resolve().parent / "data"
 
@@ -66,6 +70,41 @@ def stroke(points: ArrayLike, size: int = 280, width: int = 22) -> NDArray[np.ui
     return 255 * ink.astype(np.uint8)
 
 
+def filmstrip(
+    strokes: Sequence[ArrayLike], predict: Callable[[NDArray], NDArray]
+) -> tuple[Figure, NDArray[np.floating]]:
+    """Draw what the pad shows after each stroke: the drawing and the ten probabilities as bars.
+
+    For a page without a kernel, where nobody can draw.
+
+    Args:
+        strokes: the points of each stroke, see `stroke`.
+        predict: turns an image of shape (784,), float32 in 0..1, into ten probabilities (10,).
+
+    Returns:
+        The figure, one column for each stroke, and the probabilities, shape (S, 10).
+    """
+    ink = np.maximum.accumulate([stroke(points) for points in strokes])  # (S, size, size)
+    y = np.array([predict(_as_input(as_mnist(drawing))) for drawing in ink])  # (S, 784) -> (S, 10)
+    size = (1.9 * len(ink), 4.2)
+    fig, axes = plt.subplots(2, len(ink), figsize=size, sharey="row", squeeze=False)
+    for i, (top, bottom) in enumerate(axes.T):
+        top.imshow(ink[i], cmap="gray")
+        top.set_title(f"after {i + 1}" if i else "after 1 stroke")
+        top.axis("off")
+        best = y[i].argmax()
+        bottom.bar(range(10), y[i], color=[VERMILLION if k == best else BLUE for k in range(10)])
+        bottom.set_xticks(range(10), [str(k) for k in range(10)], size=10)
+        bottom.set(ylim=(0, 1), title=f"{best}: {y[i, best]:.1%}")
+    axes[1, 0].set_ylabel("probability")
+    return fig, y
+
+
+def _as_input(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return an image of shape (28, 28) as the network takes it: shape (784,), in 0..1."""
+    return image.reshape(-1).astype(np.float32) / 255
+
+
 def _averaging(old: int, new: int) -> NDArray[np.float64]:
     """Return the matrix (new, old) whose rows average `old` pixels into `new`; rows sum to 1."""
     edges = np.linspace(0, old, new + 1)
@@ -118,7 +157,7 @@ class DrawingPad(anywidget.AnyWidget):
             self.seen, self.probabilities, self.sentence = b"", [], "Draw a digit."
             return
         image = as_mnist(ink.reshape(self.size, self.size))
-        y = self._predict(image.reshape(-1).astype(np.float32) / 255)  # (784,) -> (10,)
+        y = self._predict(_as_input(image))  # (784,) -> (10,)
         first, second = np.argsort(y)[::-1][:2]
         with self.hold_sync():
             self.seen = image.tobytes()

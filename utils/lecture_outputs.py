@@ -29,16 +29,15 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
 
+from utils.lecture_minutes import by_section, minutes, stated
+from utils.saved_widgets import WIDGET, take_out_widget
 from utils.system import ONE_THREAD, atomic_write
 
 LARGEST = 500_000  # bytes of a lecture with its outputs
 SECONDS_PER_CELL = 120
 STAND_IN = "digits"  # as a value of MNIST_DIR, see utils/mnist.py
-WIDGET = "application/vnd.jupyter.widget-view+json"
-NO_KERNEL = (
-    "Controls to move appear here when you run this cell; the figure above stands in for them."
-)
 KEPT_CELL_METADATA = ("tags", "slideshow", "jupyter", "transient", "measured")
+PICTURE = re.compile(r"data:image/png;base64,[\w+/=]*")  # inside HTML
 PROGRESS_BAR = re.compile(r"\d+%\|.*\[\d\d:\d\d<", re.DOTALL)
 UNSTABLE = {
     "a memory address": re.compile(r"\bat 0x[0-9a-f]{6,}"),
@@ -81,7 +80,9 @@ def build_lectures(
         env = environment(root, Path(scratch))
         for i, path in enumerate(paths, start=1):
             say(f"lecture {i} of {len(paths)}: {path.name}")
-            text = nbformat.writes(execute(path, env, remeasure=remeasure), indent=1) + "\n"
+            built = execute(path, env, remeasure=remeasure)
+            say(f"  it takes {stated(minutes(built))} minutes: {_sections(built)}")
+            text = nbformat.writes(built, indent=1) + "\n"
             size = len(text.encode())
             if size > LARGEST:
                 raise LectureError(
@@ -92,6 +93,11 @@ def build_lectures(
                 atomic_write(path, text)
                 changed.append(path)
     return changed
+
+
+def _sections(notebook: NotebookNode) -> str:
+    """Return the minutes of each section of a lecture in one line."""
+    return ", ".join(f"{name} {took:.1f}" for name, took in by_section(notebook))
 
 
 def environment(root: Path, scratch: Path, *, stand_in: bool = False) -> dict[str, str]:
@@ -238,16 +244,19 @@ def normalised(
 
 
 def text_outputs(notebook: NotebookNode) -> dict[str, str]:
-    """Return the text that each code cell printed or showed, by cell id, without measured cells."""
+    """Return the text that each code cell printed or showed, by cell id.
+
+    Measured cells are left out, and so is the data of pictures.
+    """
     texts = {}
     for cell in notebook.cells:
         if cell.cell_type == "code" and "measured" not in cell.metadata.get("tags", []):
             parts = [output.get("text", "") for output in cell.outputs]
             parts += [
-                text
+                PICTURE.sub("", text)
                 for output in cell.outputs
                 for kind, text in sorted(output.get("data", {}).items())
-                if kind.startswith("text/") and "base64," not in text
+                if kind.startswith("text/")
             ]
             texts[cell.id] = "\n".join(parts)
     return texts
@@ -312,9 +321,7 @@ def _normal_output(where: str, output: NotebookNode) -> NotebookNode | None:
     if WIDGET in data:
         if PROGRESS_BAR.search(data.get("text/plain", "")):
             return None
-        del data[WIDGET]
-        if set(data) <= {"text/plain"}:  # a widget may bring its own text for pages: keep that
-            data["text/plain"] = NO_KERNEL
+        take_out_widget(data)
     shown = "\n".join(
         [output.get("text", ""), data.get("text/plain", ""), data.get("text/html", "")]
     )

@@ -1,7 +1,8 @@
 """What the figures of the course have in common: one style, one way to show them, shared drawings.
 
-A lecture draws with Matplotlib and ends with `show(fig, "A full sentence on what is seen.")`. The
-sentence is what a screen reader reads and what a page without pictures shows.
+A lecture draws with Matplotlib and ends with `show(fig, "A full sentence.")`. The
+sentence states the finding. It is the caption below the figure, its alternative text, and what a
+page without pictures shows.
 """
 
 import base64
@@ -10,6 +11,7 @@ import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -30,7 +32,12 @@ SKY, ORANGE, YELLOW, GREY = "#56B4E9", "#E69F00", "#F0E442", "#6E6E6E"
 STYLE = Path(__file__).resolve().parent / "data" / "course.mplstyle"
 
 _CSS_DPI = 96  # an inch of a web page
-_PALETTE = 64  # colours in a saved picture: smooth edges at a quarter of the bytes
+# The picture brings its own white card, so it looks the same on a dark page; it shrinks to fit.
+_CARD = (
+    "box-sizing: border-box; max-width: 100%; height: auto; padding: 10px; "
+    "background: white; border-radius: 6px"
+)
+_COLOURS, _GREYS = 64, 64  # in a saved picture: smooth edges at a third of the bytes
 _SHORTEST_SENTENCE = 5  # words
 
 
@@ -39,33 +46,48 @@ def use_style() -> None:
     plt.style.use(STYLE)
 
 
-def show(fig: Figure, alt: str) -> None:
-    """Display a figure with its alternative text, then close it.
+def show(fig: Figure, sentence: str) -> None:
+    """Display a figure with a sentence below it, then close it.
 
-    The output holds the picture twice: as HTML, since JupyterLab gives no alternative text to a
-    plain PNG, and as PNG for PDF and other exports. Its plain text is `alt` itself.
+    The output holds the picture twice: as HTML with its caption, and as PNG for PDF and other
+    exports. Its plain text is the sentence itself.
 
     Args:
         fig: the figure.
-        alt: full sentences that say what the figure shows.
+        sentence: one or more full sentences that state what the figure shows: the finding, not the
+            kind of plot. They are the visible caption and the alternative text.
 
     Raises:
-        ValueError: `alt` is not a sentence.
+        ValueError: `sentence` is not a sentence.
     """
     if figures_wanted() == "none":
-        _check(alt)
+        _check(sentence)
         plt.close(fig)
-        print(left_out(alt))
+        print(left_out(sentence))
         return
-    quickly = png(fig, compress_level=0)  # it is compressed once it has fewer colours
-    data = base64.b64encode(_fewer_colours(quickly)).decode()
     width, height = _size(fig)
+    data = _committed(fig)
     display(
-        {"image/png": data, "text/html": _img(data, alt, width, height), "text/plain": alt},
-        metadata={"image/png": {"alt": alt, "width": width, "height": height}},
+        {
+            "image/png": data,
+            "text/html": _captioned(_img(data, sentence, width, height), sentence),
+            "text/plain": sentence,
+        },
+        metadata={"image/png": {"alt": sentence, "width": width, "height": height}},
         raw=True,
     )
     plt.close(fig)
+
+
+def captioned(fig: Figure, sentence: str) -> str:
+    """Return the figure with its caption as HTML, as `show` displays it, and close it.
+
+    Raises:
+        ValueError: `sentence` is not a sentence.
+    """
+    page = _captioned(_img(_committed(fig), sentence, *_size(fig)), sentence)
+    plt.close(fig)
+    return page
 
 
 def img(fig: Figure, alt: str) -> str:
@@ -78,6 +100,33 @@ def img(fig: Figure, alt: str) -> str:
     page = _img(base64.b64encode(quickly).decode(), alt, *_size(fig))
     plt.close(fig)
     return page
+
+
+def mark_guess(ax: Axes, guess: float | None, axis: str = "x") -> None:
+    """Mark in a figure what the reader predicted, see `utils.quiz.Quiz.predict`.
+
+    Args:
+        ax: where to draw.
+        guess: the predicted number; None, as on a page without a kernel, draws nothing.
+        axis: the axis on which the number lies, "x" or "y".
+    """
+    if guess is None:
+        return
+    look: dict[str, Any] = {
+        "color": PURPLE,
+        "linestyle": (0, (2, 2)),
+        "linewidth": 2.5,
+        "zorder": 5,
+    }
+    text: dict[str, Any] = {"color": "black", "size": 13, "backgroundcolor": "white", "zorder": 6}
+    if axis == "x":
+        ax.axvline(guess, **look)
+        where, place = (guess, 0.97), ax.get_xaxis_transform()
+        ax.text(*where, "your guess", transform=place, ha="center", va="top", **text)
+    else:
+        ax.axhline(guess, **look)
+        where, place = (0.97, guess), ax.get_yaxis_transform()
+        ax.text(*where, "your guess", transform=place, ha="right", va="center", **text)
 
 
 def png(fig: Figure, compress_level: int = 6) -> bytes:
@@ -145,24 +194,54 @@ def draw_matrix(
     ax.spines[:].set_visible(False)
 
 
-def _check(alt: str) -> None:
-    if not (alt[:1].isupper() and alt.endswith(".") and len(alt.split()) >= _SHORTEST_SENTENCE):
-        raise ValueError(f"alternative text must be a full sentence that ends in '.', not {alt!r}")
+def _check(sentence: str) -> None:
+    words = len(sentence.split())
+    if not (sentence[:1].isupper() and sentence.endswith(".") and words >= _SHORTEST_SENTENCE):
+        raise ValueError(
+            "a figure needs a full sentence that begins with a capital letter, ends in '.' and has "
+            f"{_SHORTEST_SENTENCE} words or more, not {sentence!r}"
+        )
 
 
 def _img(data: str, alt: str, width: int, height: int) -> str:
     _check(alt)
     return (
-        f'<img alt="{html.escape(alt)}" width="{width}" height="{height}" '
+        f'<img alt="{html.escape(alt)}" width="{width}" height="{height}" style="{_CARD}" '
         f'src="data:image/png;base64,{data}">'
     )
 
 
+def _captioned(picture: str, sentence: str) -> str:
+    caption = html.escape(sentence, quote=False)
+    return (
+        f'<figure style="margin: 0.5em 0">{picture}'
+        f'<figcaption style="margin-top: 0.3em">{caption}</figcaption></figure>'
+    )
+
+
+def _committed(fig: Figure) -> str:
+    """Return a figure as PNG in base64, of few colours: for outputs, where bytes count."""
+    quickly = png(fig, compress_level=0)  # it is compressed once it has fewer colours
+    return base64.b64encode(_fewer_colours(quickly)).decode()
+
+
 def _fewer_colours(data: bytes) -> bytes:
-    """Return a PNG of at most `_PALETTE` colours: for what is committed, where bytes count."""
-    image = Image.open(io.BytesIO(data)).convert("RGB")
+    """Return a PNG with a palette of greys that stay grey and the best of the other colours."""
+    pixels = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))  # (height, width, 3)
+    levels = np.rint(np.arange(256) * (_GREYS - 1) / 255).astype(np.uint8)  # (256,)
+    indices = levels[pixels[..., 0]]  # (height, width)
+    ramp = np.rint(np.arange(_GREYS) * 255 / (_GREYS - 1)).astype(np.uint8)
+    palette = np.repeat(ramp, 3).tolist()
+    coloured = (pixels != pixels[..., :1]).any(axis=-1)  # (height, width)
+    if coloured.any():
+        row = Image.fromarray(pixels[coloured][np.newaxis])
+        few = row.quantize(_COLOURS, dither=Image.Dither.NONE)
+        indices[coloured] = np.asarray(few).ravel() + _GREYS
+        palette += few.getpalette() or []
+    image = Image.fromarray(indices)
+    image.putpalette(palette)
     small = io.BytesIO()
-    image.quantize(_PALETTE, dither=Image.Dither.NONE).save(small, format="PNG", optimize=True)
+    image.save(small, format="PNG", optimize=True)
     return small.getvalue()
 
 

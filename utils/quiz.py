@@ -1,4 +1,4 @@
-"""Quick checks: small questions in a lecture, answered on the spot, with a reason for every answer.
+"""Questions in a lecture, answered on the spot: quick checks and predictions.
 
     quiz = Quiz("02_softmax_overflow")
     quiz.choice("order", "Which class wins?", right="the largest score", why="...", wrong={...})
@@ -6,24 +6,41 @@
     quiz.shape("rows", "What is the shape of the maximum?", answer=(3, 1), why="...", wrong={...})
     quiz.progress()
 
-Where a kernel runs, a check is a widget. Where none runs (a web page, slides, a notebook that was
-just opened) the same output holds the question and a folded answer as HTML. What was solved is
-remembered in one file on the student's own machine; nothing is sent anywhere.
+A **quick check** is judged, with a reason for every answer. With `diagnosis=True` it asks what is
+wrong, given a symptom. What was solved is remembered in one file on the student's own machine;
+nothing is sent anywhere.
 
-In questions and reasons, `` `code` `` and ``$formula$`` may be used.
+A **prediction** is not judged. The reader commits to a guess, then sees what happens:
+
+    quiz.predict("nan", "How many are nan?", answer=f"{count} of 10,000.", why="...")
+    quiz.predict("wins", "Which wins?", options=["the first", "the last"], answer=(fig, "A ... ."))
+    quiz.predict("peak", "At which x is the peak?", answer=draw)  # draw(guess) -> (fig, "A ... .")
+
+`answer` is a text, a figure with its sentence, printed lines or any other value (shown as Python
+prints it), or a function of the guess that returns one of these. The guess is a number, with
+`options` the text of one, and None on a page; `utils.plots.mark_guess(ax, guess)` draws it. So the
+cell that computes the answer prints nothing, and the prediction that follows it shows what it
+computed.
+
+Where a kernel runs, a question is a widget. Where none runs (a web page, slides, a notebook that
+was just opened) the same output holds the question and the folded answer as HTML.
+
+In texts, `` `code` ``, ``$formula$``, ``*emphasis*`` and ``**strong emphasis**`` may be used.
 """
 
 import html
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import ipywidgets as widgets
 from IPython.display import display
+from matplotlib.figure import Figure
 from platformdirs import user_data_path
 
+from utils.plots import captioned
 from utils.quiz_checks import (
     AnswerError,
     Check,
@@ -32,6 +49,7 @@ from utils.quiz_checks import (
     Shape,
     read_number,
     read_shape,
+    shown,
 )
 
 __all__ = [
@@ -48,6 +66,7 @@ __all__ = [
 TRIES_BEFORE_THE_ANSWER = 2
 _STYLE = """<style>
 .quick-check {border-left: 4px solid #0072B2; padding-left: 1em;}
+.quick-check .widget-radio-box {height: auto; margin-bottom: 0.3em;}
 .quick-check .widget-radio-box label {height: auto; white-space: normal; line-height: 1.6;}
 .quick-check .widget-radio-box input {flex-shrink: 0; margin-right: 0.5em;}
 </style>"""
@@ -142,10 +161,17 @@ class Quiz:
         self._summaries: list[widgets.HTML] = []
 
     def choice(
-        self, name: str, question: str, *, right: str, why: str, wrong: Mapping[str, str]
+        self,
+        name: str,
+        question: str,
+        *,
+        right: str,
+        why: str,
+        wrong: Mapping[str, str],
+        diagnosis: bool = False,
     ) -> None:
         """Ask for one option; `wrong` maps each wrong option to the reason why it is wrong."""
-        self._ask(Choice(name, question, right, why, wrong))
+        self._ask(Choice(name, question, right, why, wrong, diagnosis))
 
     def number(
         self,
@@ -156,10 +182,11 @@ class Quiz:
         tolerance: float,
         why: str,
         wrong: Mapping[float, str] | None = None,
+        diagnosis: bool = False,
     ) -> None:
         """Ask for a number within `tolerance` of `answer`; `wrong` maps mistakes to reasons."""
         wrong = {float(value): reason for value, reason in (wrong or {}).items()}
-        self._ask(Number(name, question, float(answer), float(tolerance), why, wrong))
+        self._ask(Number(name, question, float(answer), float(tolerance), why, wrong, diagnosis))
 
     def shape(
         self,
@@ -169,9 +196,35 @@ class Quiz:
         answer: tuple[int, ...],
         why: str,
         wrong: Mapping[tuple[int, ...], str] | None = None,
+        diagnosis: bool = False,
     ) -> None:
         """Ask for the shape of an array; `wrong` maps likely mistakes to reasons."""
-        self._ask(Shape(name, question, tuple(answer), why, wrong or {}))
+        self._ask(Shape(name, question, tuple(answer), why, wrong or {}, diagnosis))
+
+    def predict(
+        self,
+        name: str,
+        question: str,
+        *,
+        answer: object,
+        why: str = "",
+        options: Sequence[str] = (),
+    ) -> None:
+        """Ask for a prediction, then show what happens and the guess beside it.
+
+        Args:
+            name: what the prediction is about, one or two words.
+            question: what the reader is to predict.
+            answer: what answers it, see the head of this module.
+            why: what explains it, shown below the answer.
+            options: the texts to choose from; without them the reader types a number.
+
+        Raises:
+            ValueError: the sentence of a figure is not a sentence.
+        """
+        prediction = _Prediction(name, question, answer, why, tuple(options))
+        page = f"{prediction.question_html}{_fold('See what happens', prediction.show(None))}"
+        show_live(_PredictionView(prediction).box, page, prediction.plain)
 
     def progress(self) -> None:
         """Show which checks of this lecture are solved; the list follows later answers."""
@@ -217,24 +270,18 @@ class _CheckView:
         button = widgets.Button(description="Check answer")
         button.on_click(self._on_check)
         self.feedback = widgets.HTMLMath()
-        head = "<b>Quick check.</b> "
+        head = f"<b>{_kind(check)}.</b> "
         if check.name in quiz.record.solved(quiz.lecture):
-            head = f"<b>Quick check</b> ({_mark(True)} solved before). "
+            head = f"<b>{_kind(check)}</b> ({_mark(True)} solved before). "
         question = widgets.HTMLMath(f"{_STYLE}<p>{head}{_markup(check.question)}</p>")
         self.box = widgets.VBox([question, self.entry, button, self.feedback])
         self.box.add_class("quick-check")
 
     def _entry(self) -> widgets.Widget:
         if isinstance(self.check, Choice):
-            options = [(option.replace("`", ""), option) for option in self.check.options]
-            layout = widgets.Layout(width="auto")
-            return widgets.RadioButtons(options=options, value=None, layout=layout)
+            return _radio_buttons(self.check.options)
         hint = "a number" if isinstance(self.check, Number) else "a shape, such as (2, 3)"
-        entry = widgets.Text(
-            description="Answer:", placeholder=hint, tooltip=hint, continuous_update=False
-        )
-        entry.observe(self._on_check, "value")  # the Enter key
-        return entry
+        return _text_field("Answer:", hint, self._on_check)
 
     def _on_check(self, _event: object) -> None:
         answer = self.entry.value
@@ -251,8 +298,88 @@ class _CheckView:
             return
         text = _markup(verdict.text)
         if len(self.tried) >= TRIES_BEFORE_THE_ANSWER:
-            text += _details("Show the answer", self.check)
+            text += _answer("Show the answer", self.check)
         self.feedback.value = _feedback(f"{_mark(False)} Not yet.", text)
+
+
+class _Prediction:
+    """A question that is not judged, and what answers it."""
+
+    def __init__(
+        self, name: str, question: str, answer: object, why: str, options: tuple[str, ...]
+    ) -> None:
+        self.name, self.question, self.why, self.options = name, question, why, options
+        self._answer = answer
+        # a figure can be drawn once only, so what does not depend on the guess is made now
+        self._fixed = "" if callable(answer) else _answer_html(answer)
+
+    @property
+    def question_html(self) -> str:
+        return f"<p><b>Predict.</b> {_markup(self.question)}</p>{_list(self.options)}"
+
+    @property
+    def plain(self) -> str:
+        return f"Predict. {self.question}{_plain_list(self.options)}"
+
+    def show(self, guess: float | str | None) -> str:
+        """Return the answer as HTML, for this guess; None if there is nobody to guess."""
+        answer = _answer_html(self._answer(guess)) if callable(self._answer) else self._fixed
+        why = f"<p>{_markup(self.why)}</p>" if self.why else ""
+        if guess is None:
+            return f"{answer}{why}"
+        said = _markup(guess) if isinstance(guess, str) else shown(guess)
+        return f"<p><b>Your prediction:</b> {said}</p><p><b>What happens:</b></p>{answer}{why}"
+
+
+class _PredictionView:
+    """The widget of one prediction: question, entry, button, and then what happens."""
+
+    def __init__(self, prediction: _Prediction) -> None:
+        self.prediction = prediction
+        question = f"<p><b>Predict.</b> {_markup(prediction.question)}</p>"
+        button = widgets.Button(description="See what happens")
+        button.on_click(self._on_guess)
+        if prediction.options:
+            self.entry = _radio_buttons(prediction.options)
+        else:
+            self.entry = _text_field("Prediction:", "a number", self._on_guess)
+        self.answer = widgets.HTMLMath()
+        self.box = widgets.VBox(
+            [widgets.HTMLMath(f"{_STYLE}{question}"), self.entry, button, self.answer]
+        )
+        self.box.add_class("quick-check")
+        self.box.add_class("prediction")
+
+    def _on_guess(self, _event: object) -> None:
+        typed = self.entry.value
+        try:
+            if typed is None or not typed.strip():
+                raise AnswerError("Make a prediction first: a wrong one costs nothing.")
+            guess = typed if self.prediction.options else read_number(typed)
+        except AnswerError as error:
+            self.answer.value = _feedback("", _markup(str(error)))
+            return
+        try:
+            text = self.prediction.show(guess)
+        except Exception as error:  # it would go unseen in a widget's callback
+            text = f"This prediction cannot be shown: {type(error).__name__}: {error}."
+            text = f"<p>{html.escape(text)} Try another one, or run the cells above again.</p>"
+        self.answer.value = _feedback("", text)
+
+
+def _radio_buttons(options: Sequence[str]) -> widgets.RadioButtons:
+    """Return buttons for these texts, none of them pressed."""
+    labels = [(_without_markup(option), option) for option in options]
+    return widgets.RadioButtons(options=labels, value=None, layout=widgets.Layout(width="auto"))
+
+
+def _text_field(description: str, hint: str, on_enter: Callable[[object], None]) -> widgets.Text:
+    """Return a field to type into; the Enter key does the same as the button."""
+    entry = widgets.Text(
+        description=description, placeholder=hint, tooltip=hint, continuous_update=False
+    )
+    entry.observe(on_enter, "value")
+    return entry
 
 
 def show_live(widget: widgets.Widget, html_text: str, text: str) -> None:
@@ -267,32 +394,51 @@ def show_live(widget: widgets.Widget, html_text: str, text: str) -> None:
 
 def folded(check: Check) -> str:
     """The question as HTML with its answer folded below: for pages without a kernel."""
-    options = ""
-    if isinstance(check, Choice):
-        items = "".join(f"<li>{_markup(option)}</li>" for option in check.options)
-        options = f"<ul>{items}</ul>"
-    return (
-        f"<p><b>Quick check.</b> {_markup(check.question)}</p>{options}{_details('Answer', check)}"
-    )
+    options = _list(check.options if isinstance(check, Choice) else ())
+    question = f"<p><b>{_kind(check)}.</b> {_markup(check.question)}</p>"
+    return f"{question}{options}{_answer('Answer', check)}"
 
 
 def plain(check: Check) -> str:
     """The question as plain text, without its answer."""
-    options = ""
-    if isinstance(check, Choice):
-        options = "".join(f"\n- {option}" for option in check.options)
-    return f"Quick check. {check.question}{options}"
+    options = _plain_list(check.options if isinstance(check, Choice) else ())
+    return f"{_kind(check)}. {check.question}{options}"
 
 
-def _details(summary: str, check: Check) -> str:
+def _kind(check: Check) -> str:
+    return "Quick check: find the fault" if check.diagnosis else "Quick check"
+
+
+def _list(options: Sequence[str]) -> str:
+    items = "".join(f"<li>{_markup(option)}</li>" for option in options)
+    return f"<ul>{items}</ul>" if items else ""
+
+
+def _plain_list(options: Sequence[str]) -> str:
+    return "".join(f"\n- {option}" for option in options)
+
+
+def _answer(summary: str, check: Check) -> str:
+    """The answer of a check, folded; each text is a paragraph of its own, as it was written."""
     mistakes = "".join(
-        f"<li>Not {_markup(answer)}: {_markup(reason)}</li>" for answer, reason in check.mistakes
+        f"<li>{_mark(False)} <b>{_markup(answer)}</b><br>{_markup(reason)}</li>"
+        for answer, reason in check.mistakes
     )
-    return (
-        f"<details><summary>{summary}</summary>"
-        f"<p><b>{_markup(check.answer_text)}</b>. {_markup(check.why)}</p>"
-        f"{f'<ul>{mistakes}</ul>' if mistakes else ''}</details>"
-    )
+    why = f"<p><b>{_markup(check.answer_text)}</b></p><p>{_markup(check.why)}</p>"
+    return _fold(summary, why + (f"<ul>{mistakes}</ul>" if mistakes else ""))
+
+
+def _fold(summary: str, page: str) -> str:
+    return f"<details><summary>{summary}</summary>{page}</details>"
+
+
+def _answer_html(answer: object) -> str:
+    """What answers a prediction, as HTML: a text, a figure with its sentence, lines or a value."""
+    if isinstance(answer, str) and "\n" not in answer:
+        return f"<p>{_markup(answer)}</p>"
+    if isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[0], Figure):
+        return captioned(*answer)
+    return f"<pre>{html.escape(str(answer), quote=False)}</pre>"
 
 
 def _feedback(head: str, text: str) -> str:
@@ -304,6 +450,25 @@ def _mark(right: bool) -> str:
     return "\N{HEAVY CHECK MARK}" if right else "\N{HEAVY MULTIPLICATION X}"
 
 
+_AS_IT_IS = re.compile(r"`([^`]+)`|\$[^$]+\$")  # code and formulas: no emphasis inside
+_STRONG = re.compile(r"(?<![\w*])\*\*(?=\S)(.+?)(?<=\S)\*\*(?![\w*])", re.DOTALL)
+_EMPHASIS = re.compile(r"(?<![\w*])\*(?=[^\s*])(.+?)(?<=[^\s*])\*(?![\w*])", re.DOTALL)
+
+
 def _markup(text: str) -> str:
-    """Escape `text` for HTML and set what stands between backticks as code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+    """Escape `text` for HTML and set its code and its emphasis."""
+    kept: list[str] = []
+
+    def keep(match: re.Match[str]) -> str:
+        code = match[1]
+        kept.append(f"<code>{code}</code>" if code else match[0])
+        return f"\0{len(kept) - 1}\0"
+
+    page = _AS_IT_IS.sub(keep, html.escape(text.replace("\0", ""), quote=False))
+    page = _EMPHASIS.sub(r"<em>\1</em>", _STRONG.sub(r"<strong>\1</strong>", page))
+    return re.sub(r"\0(\d+)\0", lambda match: kept[int(match[1])], page)
+
+
+def _without_markup(text: str) -> str:
+    """Return `text` as a label shows it, which knows no markup."""
+    return html.unescape(re.sub(r"<[^>]*>", "", _markup(text)))

@@ -1,11 +1,12 @@
 """The three kinds of quick check, a choice, a number and a shape, and how an answer is judged.
 
-Nothing here shows anything: `utils.quiz` does. Texts may hold code between backticks.
+Nothing here shows anything: `utils.quiz` does. Texts may hold the markup named there.
 """
 
 import math
 import random
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -31,6 +32,7 @@ class Choice:
     right: str
     why: str
     wrong: Mapping[str, str]
+    diagnosis: bool = False
 
     def __post_init__(self) -> None:
         _require(self.wrong, f"check {self.name!r}: a choice needs at least one wrong option")
@@ -71,6 +73,7 @@ class Number:
     tolerance: float
     why: str
     wrong: Mapping[float, str] = field(default_factory=dict)
+    diagnosis: bool = False
 
     def __post_init__(self) -> None:
         for value in self.wrong:
@@ -84,13 +87,18 @@ class Number:
         value = read_number(answer)
         if self._is_near(value, self.answer):
             return Verdict(True, self.why)
+        reason = self._reason(value)
+        return Verdict(False, f"{reason} {note}" if (note := comma_note(answer)) else reason)
+
+    def _reason(self, value: float) -> str:
+        """Return why a number is wrong."""
         for mistake, reason in self.wrong.items():
             if self._is_near(value, mistake):
-                return Verdict(False, reason)
+                return reason
         if not (math.isfinite(value) and math.isfinite(self.answer)):
-            return Verdict(False, "That is another kind of number than the answer.")
+            return f"{shown(value)} is another kind of number than the answer."
         direction = "large" if value > self.answer else "small"
-        return Verdict(False, f"{value:g} is too {direction}.")
+        return f"{shown(value)} is too {direction}."
 
     def _is_near(self, value: float, target: float) -> bool:
         if math.isfinite(value) and math.isfinite(target):
@@ -115,6 +123,7 @@ class Shape:
     answer: tuple[int, ...]
     why: str
     wrong: Mapping[tuple[int, ...], str] = field(default_factory=dict)
+    diagnosis: bool = False
 
     def __post_init__(self) -> None:
         _require(self.answer not in self.wrong, f"check {self.name!r}: right shape is also wrong")
@@ -149,20 +158,66 @@ Check = Choice | Number | Shape
 
 
 def read_number(text: str) -> float:
-    """Read `0.25`, `0,25`, `1/4`, `25 %`, `1e-3`, `inf` or `nan` as a float; raises AnswerError."""
-    cleaned = text.strip().lower().replace("\N{MINUS SIGN}", "-").replace(",", ".")
+    """Read what somebody types for a number; raises AnswerError.
+
+    `0.25`, `1/4`, `25 %`, `1e-3`, `inf` and `nan` are read, also in full-width characters.
+    Thousands may be set apart, as in `159,020` or `1 000`. A comma that does not set thousands
+    apart is a decimal comma, as in `5,1`.
+    """
+    cleaned = _plain_characters(text)
     percent = cleaned.endswith("%")
-    numerator, slash, denominator = cleaned.removesuffix("%").partition("/")
+    numerator, slash, denominator = cleaned.removesuffix("%").strip().partition("/")
     try:
-        value = float(numerator) / (float(denominator) if slash else 1.0)
+        value = _part(numerator) / (_part(denominator) if slash else 1.0)
     except (ValueError, ZeroDivisionError):
-        raise AnswerError("Please type a number, such as 0.25, 1/4, 1e-3 or inf.") from None
+        raise AnswerError(
+            "Please type a number, such as 0.25, 1/4, 1e-3 or inf. Thousands may be written as "
+            "5,100 or 5 100."
+        ) from None
     return value / 100 if percent else value
+
+
+def comma_note(text: str) -> str:
+    """Say how a comma in a typed number was read; "" if there is none."""
+    cleaned = _plain_characters(text)
+    if "," not in cleaned:
+        return ""
+    value = shown(read_number(text))
+    if _THOUSANDS.search(cleaned):
+        return f"(The comma was read as a thousands separator: {value}.)"
+    return f"(The comma was read as a decimal point: {value}.)"
+
+
+# 5,100 and 1,234,567.8, but not 0,250 or 12,34
+_THOUSANDS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d{3})+(?![\d,])")
+_SPACED = re.compile(r"(?<![\d.,] )(?<![\d.,])[1-9]\d{0,2}(?: \d{3})+(?!\d)(?! \d)")
+_MINUS = str.maketrans(
+    dict.fromkeys("\N{MINUS SIGN}\N{EN DASH}\N{KATAKANA-HIRAGANA PROLONGED SOUND MARK}", "-")
+)
+
+
+def _plain_characters(text: str) -> str:
+    """Return text with full-width characters and the kinds of space and minus made plain."""
+    return " ".join(unicodedata.normalize("NFKC", text).split()).lower().translate(_MINUS)
+
+
+def _part(text: str) -> float:
+    """Read a number without percent and fraction; raises ValueError."""
+    text = _SPACED.sub(lambda match: match[0].replace(" ", ""), text.strip())
+    if _THOUSANDS.search(text):
+        text = text.replace(",", "")
+    return float(text.replace(",", "."))
+
+
+def shown(value: float) -> str:
+    """Return a number as the lectures print it: `5,100`, `0.25`."""
+    return f"{value:,.10g}"
 
 
 def read_shape(text: str) -> tuple[int, ...]:
     """Read `(2, 3)`, `2, 3`, `2 x 3`, `(5,)`, `5` or `()` as a shape; raises AnswerError."""
-    inside = re.fullmatch(r"\s*[(\[]?([\d\s,x×*]*)[)\]]?\s*", text.lower())
+    cleaned = unicodedata.normalize("NFKC", text).lower()  # full-width digits, too
+    inside = re.fullmatch(r"\s*[(\[]?([\d\s,x×*]*)[)\]]?\s*", cleaned)
     if inside is None or not text.strip():
         raise AnswerError("Please type a shape, such as (2, 3), (5,) or ().")
     return tuple(int(length) for length in re.findall(r"\d+", inside[1]))
@@ -171,9 +226,9 @@ def read_shape(text: str) -> tuple[int, ...]:
 def _short(value: float, tolerance: float) -> str:
     """`value` with the digits that matter at this tolerance."""
     if not math.isfinite(value) or tolerance <= 0:
-        return f"{value:g}"
+        return shown(value)
     decimals = max(0, 1 - math.floor(math.log10(tolerance)))
-    text = f"{value:.{decimals}f}"
+    text = f"{value:,.{decimals}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

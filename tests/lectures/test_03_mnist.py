@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.lectures.notebooks import said
+from tests.lectures.notebooks import numbers, said
 from utils import mnist
 
 
@@ -71,6 +71,23 @@ def test_the_reader_of_bytes_adds_up_greys_and_says_the_digit_that_has_fewest(da
 def test_the_classes_are_of_about_the_same_size(data):
     for t in (data.t_train, data.t_test):
         assert np.all(np.abs(np.bincount(t) / len(t) - 0.1) < 0.015)
+
+
+def test_the_averages_of_four_and_nine_are_closest_and_five_is_taken_for_three(data):
+    if not data.is_mnist:
+        pytest.skip("the lecture says this of MNIST")
+    averages = np.stack([data.x_train[data.t_train == k].mean(axis=0) for k in range(10)])
+    apart = np.sum((averages[:, np.newaxis] - averages) ** 2, axis=-1)
+    np.fill_diagonal(apart, np.inf)
+    assert np.unravel_index(apart.argmin(), apart.shape) == (4, 9)
+    sums = data.x_test @ averages.T - np.sum(averages**2, axis=1) / 2
+    nearest = sums.argmax(axis=1)
+    counts = np.zeros((10, 10), int)
+    np.add.at(counts, (data.t_test, nearest), data.t_test != nearest)
+    assert np.unravel_index(counts.argmax(), counts.shape) == (5, 3)
+    assert numbers("03", r"On MNIST ([\d.]+) % are right") == [
+        round(100 * np.mean(nearest == data.t_test), 2)
+    ]
 
 
 def test_one_mnist_image_in_ten_lacks_full_white_and_none_of_the_stand_in(data):

@@ -1,11 +1,13 @@
 """What holds for every lecture: it runs anywhere, its outputs are fresh, it keeps to the form."""
 
+import html
 import re
 import statistics
 import tempfile
 from collections.abc import Iterator
 from functools import cache
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -27,28 +29,52 @@ from tests.lectures.notebooks import (
     solutions,
     write_copy,
 )
+from utils.lecture_minutes import CHECK, NOTES, WIDGET, minutes, stated
 from utils.lecture_outputs import (
     LARGEST,
-    WIDGET,
     environment,
     execute,
     normalised,
     text_outputs,
 )
+from utils.saved_widgets import WIDGET as WIDGET_VIEW
 
 SLIDE_TYPES = {"slide", "subslide", "fragment", "notes", "skip", ""}
-QUICK_CHECK = re.compile(r"^quiz\.(choice|number|shape)\(", re.MULTILINE)
-WIDGETS = re.compile(r"^(?:\w+ = )?(?:LiveFigure|DrawingPad|TrainingDashboard)\(", re.MULTILINE)
+PREDICTION = re.compile(r"^quiz\.predict\(", re.MULTILINE)
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:,\d{3})+(?!\d)|(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 # Numbers that a lecture reports from elsewhere; its cells cannot compute them.
 REPORTED = {
-    # with the book's ready-made weights: accuracy, and what a whole-batch softmax does to them;
-    # the size of a first-level cache
-    "04_inference_and_batches": {"0.9352", "0.19", "5.68", "0.2245", "32,000"},
+    # with the book's ready-made weights: accuracy, and what a whole-batch softmax does to them
+    "04_inference_and_batches": {"0.9352", "0.19", "5.68", "0.2245"},
 }
 
+# Lectures that are not yet converted to the form of the second edition: their outputs were written
+# before figures had captions; their predictions stand above an open answer, no check is marked as a
+# diagnosis, and they have no notes for the lecturer. Both sets are to become empty.
+OLD_OUTPUTS = {
+    "01_output_layer",
+    "02_softmax_overflow",
+    "07_gradient_descent",
+    "08_training",
+    "09_backpropagation",
+    "10_colour_classification",
+}
+OLD_QUESTIONS = OLD_OUTPUTS | {"05_loss_functions", "06_numerical_differentiation"}
+# More than 45 minutes long: each will become two lectures.
+TO_BE_SPLIT = {"05_loss_functions", "09_backpropagation", "10_colour_classification"}
+
 pytestmark = about(*LECTURES)
+
+
+def unless_in(old: set[str], path: Path) -> None:
+    """Skip a test for a lecture that is not yet converted."""
+    if path.stem in old:
+        pytest.skip(f"{path.stem} is not yet converted")
+
+
+def is_notes(cell: NotebookNode) -> bool:
+    return NOTES in cell.metadata.get("tags", [])
 
 
 def outputs(path: Path) -> Iterator[tuple[str, NotebookNode]]:
@@ -63,8 +89,8 @@ def is_hidden(cell: NotebookNode) -> bool:
 
 
 def prose(path: Path) -> str:
-    """All markdown without the code in it."""
-    text = "\n\n".join(cell.source for cell in markdown_cells(path))
+    """All markdown without the code in it, and without the notes for the lecturer."""
+    text = "\n\n".join(cell.source for cell in markdown_cells(path) if not is_notes(cell))
     text = re.sub(r"```.*?```", " ", text, flags=re.DOTALL)
     return re.sub(r"</?(details|summary)>", " ", text)
 
@@ -83,7 +109,10 @@ def fresh(path: Path, open_lecture) -> dict[str, str]:
 @pytest.mark.slow
 def test_the_committed_outputs_are_those_of_run_all(path, open_lecture, mnist_dir):
     now = fresh(path, open_lecture)
-    for cell, text in text_outputs(committed(path)).items():
+    before = text_outputs(committed(path))
+    if path.stem in OLD_OUTPUTS:  # what they say to a page has another form since
+        before = {cell: text for cell, text in before.items() if "<" not in text}
+    for cell, text in before.items():
         assert alike(text, now[cell]), (
             f"cell {cell} of {path.name} now says\n{now[cell]}\ninstead of\n{text}\n"
             "Run: python3 -m utils build"
@@ -147,7 +176,7 @@ def test_nothing_of_a_session_is_committed(path):
     for cell, output in outputs(path):
         assert output.output_type != "error", cell
         assert output.get("name") != "stderr", cell
-        assert WIDGET not in output.get("data", {}), cell
+        assert WIDGET_VIEW not in output.get("data", {}), cell
 
 
 def test_every_cell_was_run_once_in_order(path):
@@ -233,10 +262,66 @@ def test_goals_come_first_and_rewards_last(path):
     text = prose(path)
     for point in ("Do", "Learn", "Need"):
         assert f"- **{point}:** " in text
-    minutes = re.search(r"- \*\*Minutes:\*\* (\d+)\.", text)
-    assert 30 <= int(minutes[1]) <= 45
-    assert "**Predict" in text or re.search(r"\b([Pp]redict|[Gg]uess)\b", text)
     assert text.count("**Try:**") >= 3
+
+
+def test_the_stated_minutes_are_the_computed_ones(path):
+    unless_in(OLD_OUTPUTS, path)
+    (said,) = re.findall(r"- \*\*Minutes:\*\* (\d+)\.", prose(path))
+    took = minutes(committed(path))
+    assert int(said) == stated(took), f"{path.name} takes {took:.1f} minutes"
+    assert 30 <= int(said) <= 45 or path.stem in TO_BE_SPLIT
+
+
+def test_no_output_answers_a_question_asked_just_above_it(path):
+    unless_in(OLD_QUESTIONS, path)
+    cells = committed(path).cells
+    assert sum(len(PREDICTION.findall(cell.source)) for cell in code_cells(path)) >= 3
+    for cell, after in pairwise(cells):
+        asks = is_text(cell) and asks_for_a_prediction(cell.source)
+        if asks and after.cell_type == "code":
+            assert PREDICTION.search(after.source), f"{after.id} answers what {cell.id} asks"
+    for cell in code_cells(path):
+        if PREDICTION.search(cell.source):
+            assert is_hidden(cell), "the source of a prediction holds its answer"
+            (output,) = cell.outputs
+            assert output.data["text/plain"].startswith("Predict. ")
+            assert "<details><summary>See what happens" in output.data["text/html"]
+
+
+def asks_for_a_prediction(text: str) -> bool:
+    """Whether a text ends in a request to predict what comes next."""
+    last = re.sub(r"`[^`]*`", "x", re.split(r"\n\s*\n", text.strip())[-1])  # `predict` is code
+    return bool(re.search(r"\b(predict|guess)\b", last, re.IGNORECASE)) and last.endswith(
+        (":", "?")
+    )
+
+
+def test_figures_have_visible_captions(path):
+    unless_in(OLD_OUTPUTS, path)
+    for cell, output in outputs(path):
+        if "image/png" in output.get("data", {}):
+            caption = re.search(r"<figcaption.*?>(.*)</figcaption>", output.data["text/html"])
+            assert html.unescape(caption[1]) == output.data["text/plain"], cell
+
+
+def test_a_quick_check_asks_for_a_diagnosis(path):
+    unless_in(OLD_QUESTIONS, path)
+    checks = [cell.source for cell in code_cells(path) if CHECK.search(cell.source)]
+    assert any(re.search(r"^    diagnosis=True,$", source, re.MULTILINE) for source in checks)
+
+
+def test_the_last_cell_is_for_the_lecturer(path):
+    unless_in(OLD_QUESTIONS, path)
+    *others, last = committed(path).cells
+    assert is_text(last)
+    assert last.id == NOTES
+    assert last.source.startswith("<details><summary>Notes for the lecturer</summary>\n\n")
+    assert last.source.endswith("</details>")
+    for what in ("minutes", "ask", "misconception", "skip"):
+        assert what in last.source.lower()
+    assert is_notes(last)
+    assert not any(is_notes(cell) for cell in others)
 
 
 def test_the_problem_set_that_follows_is_named_with_its_tasks(path):
@@ -248,10 +333,10 @@ def test_the_problem_set_that_follows_is_named_with_its_tasks(path):
 
 def test_three_quick_checks_and_their_count(path):
     cells = code_cells(path)
-    checks = [cell for cell in cells if QUICK_CHECK.search(cell.source)]
-    assert sum(len(QUICK_CHECK.findall(cell.source)) for cell in checks) == 3
+    checks = [cell for cell in cells if CHECK.search(cell.source)]
+    assert sum(len(CHECK.findall(cell.source)) for cell in checks) == 3
     assert any(f'Quiz("{path.stem}")' in cell.source for cell in cells)
-    assert len({QUICK_CHECK.search(cell.source)[1] for cell in checks}) >= 2, "of several kinds"
+    assert len({CHECK.search(cell.source)[1] for cell in checks}) >= 2, "of several kinds"
     shown = [i for i, cell in enumerate(cells) if cell.source == "quiz.progress()"]
     assert shown
     assert shown[0] > max(cells.index(check) for check in checks)
@@ -259,7 +344,7 @@ def test_three_quick_checks_and_their_count(path):
         assert is_hidden(check), "the source of a check holds its answer"
         (output,) = check.outputs
         assert "<details>" in output.data["text/html"]
-        assert output.data["text/plain"].startswith("Quick check. ")
+        assert re.match(r"Quick check(: find the fault)?\. ", output.data["text/plain"])
 
 
 def test_each_of_at_most_two_widgets_has_a_figure_before_it(path):
@@ -268,10 +353,12 @@ def test_each_of_at_most_two_widgets_has_a_figure_before_it(path):
         if is_text(cell):
             drawn = drawn and not cell.source.startswith("## ")  # in the same section
             continue
-        if WIDGETS.search(cell.source):
+        if WIDGET.search(cell.source):
             widgets += 1
             assert drawn, f"no static figure before {cell.id}"
-        drawn |= any("image/png" in output.get("data", {}) for output in cell.outputs)
+        drawn |= any(
+            "<img " in output.get("data", {}).get("text/html", "") for output in cell.outputs
+        )
     assert 1 <= widgets <= 2
 
 
@@ -294,7 +381,7 @@ def test_one_idea_a_cell(path):
 
 def test_every_exercise_has_a_folded_solution(path):
     exercises = re.findall(r"^\*\*\d\. ", prose(path), flags=re.MULTILINE)
-    whole = "\n".join(cell.source for cell in markdown_cells(path))
+    whole = "\n".join(cell.source for cell in markdown_cells(path) if not is_notes(cell))
     assert len(exercises) >= 3
     assert len(SOLUTION.findall(whole)) == len(exercises) == whole.count("<details>")
     assert any("assert" in code for code in FENCED.findall(whole))

@@ -13,7 +13,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from utils.system import CONFIG, ROOT, load_config, problem_sets_in
@@ -26,7 +26,12 @@ class BuildError(ValueError):
 def main(argv: list[str]) -> int:
     """Write what has changed, name it, and return 0, or 1 where something cannot be built."""
     parser = argparse.ArgumentParser(prog="python3 -m utils build", description=__doc__)
-    parser.add_argument("names", nargs="*", help="build only lectures with these in their name")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="build only lectures and problem sets with one of these in their name",
+    )
     parser.add_argument(
         "--remeasure", action="store_true", help="also replace the figures of measured times"
     )
@@ -34,11 +39,14 @@ def main(argv: list[str]) -> int:
     from utils.lecture_outputs import LectureError, build_lectures  # slow to import
 
     try:
+        sets, lectures = chosen(ROOT, asked.names)
+        if sets or not asked.names:
+            _report("assignments", build_assignments(ROOT, sets))
         if not asked.names:
-            _report("assignments", build_assignments(ROOT))
             for path in without_source(ROOT):
                 print(f"left alone: {path}, for there is no source of it in solutions/")
-        _report("lectures", build_lectures(ROOT, asked.names, remeasure=asked.remeasure))
+        if lectures or not asked.names:
+            _report("lectures", build_lectures(ROOT, lectures, remeasure=asked.remeasure))
     except (BuildError, LectureError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -52,6 +60,27 @@ def _report(what: str, changed: list[Path]) -> None:
     for path in changed:
         print(f"written: {path.relative_to(ROOT)}")
     print(f"{what}: {len(changed) or 'no'} files changed")
+
+
+def chosen(root: Path, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the problem sets and the lectures with one of these parts in their name, else all.
+
+    Raises:
+        BuildError: nothing has such a name.
+    """
+    sets = problem_sets(root)
+    lectures = sorted(path.name for path in (root / "lectures").glob("[0-9]*.ipynb"))
+    for name in names:
+        if not any(name in known for known in [*sets, *lectures]):
+            raise BuildError(
+                f"no lecture and no problem set has {name!r} in its name; there are "
+                f"{', '.join([*lectures, *sets])}"
+            )
+
+    def is_meant(known: str) -> bool:
+        return not names or any(name in known for name in names)
+
+    return list(filter(is_meant, sets)), list(filter(is_meant, lectures))
 
 
 def problem_sets(root: Path) -> list[str]:
@@ -92,13 +121,14 @@ def release(course: Path, name: str) -> None:
     converter.start()
 
 
-def build_assignments(root: Path) -> list[Path]:
+def build_assignments(root: Path, only: Sequence[str] = ()) -> list[Path]:
     """Generate `assignments/` from `solutions/`, and remember what was handed out.
 
     A problem set in `assignments/` that has no source is left alone: it could not be built again.
 
     Args:
         root: the course folder.
+        only: names of problem sets to build just these, all if empty.
 
     Returns:
         The files that were written or removed, none if all were up to date.
@@ -107,7 +137,7 @@ def build_assignments(root: Path) -> list[Path]:
         BuildError: there are no sources.
     """
     target = root / "assignments"
-    names = problem_sets(root)
+    names = [name for name in problem_sets(root) if not only or name in only]
     if not names:
         raise BuildError(
             f"there are no problem sets in {root / 'solutions'}, so nothing is built and nothing "

@@ -13,6 +13,7 @@ from pathlib import Path
 from utils.system import ROOT, atomic_write
 
 MARK = "# Written by the course. Changes are lost unless you delete this line."
+SAVING = "--ContentsManager.pre_save_hook=utils.saved_widgets.before_saving"
 KERNEL_CONFIG = """{mark}
 import sys
 
@@ -47,7 +48,7 @@ def main(argv: list[str]) -> int:
     asked: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
     try:
-        process = subprocess.Popen([*command, start_page, *argv], cwd=ROOT)
+        process = subprocess.Popen([*command, start_page, SAVING, *argv], cwd=ROOT)
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())  # its kernels end, too
         if asked:
             process.terminate()

@@ -1,29 +1,31 @@
 """What lecture 03 says, tried out in its own kernel; test_lectures.py appends it cell by cell."""
 
-# %% every-flag
-# Every position of the flags, and what their figure says of it.
-import itertools
-
-for index, normalize, flatten, one_hot in itertools.product((0, 99), *[(True, False)] * 3):
-    fig, sentence = look_up(index, normalize, flatten, one_hot)
-    _, (x, t) = load_mnist(normalize, flatten, one_hot)
-    ends = f"from {x[index].min():g} to {x[index].max():g}"
-    assert sentence == (
-        f"Test image {index}, a {t_test[index]}: x_test {x.shape} of {x.dtype} {ends}, "
-        f"t_test {t.shape} of {t.dtype}."
-    )
-    label, view, numbers = (ax.images[0].get_array() for ax in fig.axes)
-    part = x[index, np.newaxis, 402:416] if flatten else x[index, 0, 13:16, 14:19]
-    assert np.array_equal(numbers, part)
-    assert np.array_equal(np.squeeze(view), np.squeeze(x[index]))
-    assert label.shape == (1, t[index].size)
-    plt.close(fig)
-
-# %% every-change
-for change in (-100, -40, -1, 0, 1, 20, 40, 100):
-    for dtype in ("uint8", "int16"):
-        fig, sentence = change_brightness(change, dtype)
-        on_paper = [grey + change for grey in (0, 128, 255)]
-        a, b, c = (grey % 256 if dtype == "uint8" else min(max(grey, 0), 255) for grey in on_paper)
-        assert sentence.endswith(f": 0 becomes {a}, 128 becomes {b}, 255 becomes {c}.")
+# %% every-neighbour
+# Every number of known images, and what the figure says of them.
+for known in sizes:
+    for index in (0, 8, 99):
+        fig, sentence = draw_neighbours(index, known)
+        plain = squared_distances(x_test[index], x_train[:known])
+        assert f"a {t_test[index]}, is a {t_train[plain.argmin()]}: " in sentence
+        shown = [ax.get_title() for ax in fig.axes]
+        assert shown[0] == f"test: {t_test[index]}"
+        near = [int(title.split(":")[0].replace(",", "")) for title in shown[1:]]
+        np.testing.assert_allclose(plain[near], np.sort(plain)[:5], rtol=1e-3)
         plt.close(fig)
+
+# %% more-known-images-help
+rates = [np.mean(t_train[distances[:, :n].argmin(axis=1)] == t_test[:100]) for n in sizes]
+assert rates == sorted(rates)
+assert rates[-1] > 0.95
+
+# %% ten-averages
+assert share > 0.8
+
+# %% strange-labels
+# Their labels are far less probable than most, for a network that has learned from them.
+assert p[strange].max() < 0.8 < 0.99 < np.median(p)
+
+# %% two-differences
+# What the figure of differences shows: floats choose the right image, bytes the wrong one.
+assert sums[0][0] < sums[1][0]
+assert sums[0][1] > sums[1][1]

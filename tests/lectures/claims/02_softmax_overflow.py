@@ -49,7 +49,8 @@ n, says, is_right, error = count_right(right, t_test)
 assert n.sum() == len(t_test)
 assert n.min() > 0
 np.testing.assert_allclose(n @ is_right / n.sum(), accuracy(right, t_test))
-assert np.all((says[1:] >= edges[1:-1]) & (says < edges[1:]))
+assert np.all(says[1:] >= edges[1:-1])
+assert np.all(says < edges[1:])
 
 # %% choosing-on-the-other-half
 # The "Try" at the end of the section on trust.

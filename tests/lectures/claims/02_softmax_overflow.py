@@ -36,11 +36,11 @@ for which, index in (("4 or 9?", torn), ("a clear 4", clear)):
         fig, sentence = temper(T, which)
         y = softmax(scores[index].astype(float) / T)
         assert y.argmax() == scores[index].argmax(), "a temperature never changes the winner"
-        assert f"a {y.argmax()} with a share of {y.max():.2f}" in sentence
+        assert f"for a {y.argmax()} with a share of {y.max():.2f}" in sentence
         third.append(np.sort(y)[-3])
         largest.append(y.max())
         plt.close(fig)
-    assert np.all(np.diff(largest) <= 0), "bolder when colder"
+    assert np.all(np.diff(largest) <= 0), "sharper at a lower temperature"
     assert third[-1] > 0.1, "the question of the widget has an answer"
     assert largest[-1] < 0.5
 

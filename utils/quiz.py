@@ -16,8 +16,8 @@ A **prediction** is not judged. The reader commits to a guess, then sees what ha
     quiz.predict("wins", "Which wins?", options=["the first", "the last"], answer=(fig, "A ... ."))
     quiz.predict("peak", "At which x is the peak?", answer=draw)  # draw(guess) -> (fig, "A ... .")
 
-`answer` is a text, a figure with its sentence, any other value (shown as Python prints it), or a
-function of the guess that returns one of these. The guess is a number, with `options` the text of
+`answer` is a text, a figure with its sentence, printed lines or any other value (shown as Python
+prints it), or a function of the guess that returns one of these. The guess is a number, with `options` the text of
 one, and None on a page; `utils.plots.mark_guess(ax, guess)` draws it. So the cell that computes
 the answer prints nothing, and the prediction that follows it shows what it computed.
 
@@ -432,8 +432,8 @@ def _fold(summary: str, page: str) -> str:
 
 
 def _answer_html(answer: object) -> str:
-    """What answers a prediction, as HTML: a text, a figure with its sentence, or a value."""
-    if isinstance(answer, str):
+    """What answers a prediction, as HTML: a text, a figure with its sentence, lines or a value."""
+    if isinstance(answer, str) and "\n" not in answer:
         return f"<p>{_markup(answer)}</p>"
     if isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[0], Figure):
         return captioned(*answer)

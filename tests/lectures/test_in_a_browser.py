@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.lectures.notebooks import LECTURES, about, answers
@@ -20,6 +22,7 @@ VALUES = """figure => [
     ...[...figure.querySelectorAll('input[type=checkbox]')].map(e => e.checked),
     ...[...figure.querySelectorAll('input:not([type=checkbox])')].map(e => e.value),
 ]"""
+PICTURED = r"(?m)^show\(|^(\w+ = )?(LiveFigure|DrawingPad|TrainingDashboard)\(|^quiz\."
 PICTURE = "figure => figure.querySelector('img').src"
 
 
@@ -49,6 +52,47 @@ def test_each_control_moves_its_figure_and_reset_sets_it_back(lecture):
         lecture.screenshot(name, of=figure)
         figure.get_by_role("button", name="Reset").click()
         lecture.wait_until(lambda f=figure, s=start: f.evaluate(VALUES) == s)
+
+
+# How far the parts of an output reach to the right of it, and how much of their size pictures keep.
+FIT = """output => {
+    const edge = output.getBoundingClientRect().right + 1;
+    const parts = [...output.querySelectorAll('*')].filter(e => !e.closest('pre'));
+    const images = [...output.querySelectorAll('img')].filter(image => image.offsetWidth);
+    return {
+        outside: parts.filter(e => e.getBoundingClientRect().right > edge).length,
+        scrolls: output.scrollWidth > output.clientWidth + 1,
+        shares: images.map(image => image.offsetWidth / Number(image.getAttribute('width'))),
+    };
+}"""
+
+
+@pytest.fixture
+def small_screen(lecture):
+    """The lecture on a projector of 1024 x 768, with JupyterLab's side bar open."""
+    before = lecture.page.viewport_size
+    lecture.page.set_viewport_size({"width": 1024, "height": 768})
+    assert lecture.page.locator("#jp-left-stack").bounding_box()["width"] > 150
+    yield lecture
+    lecture.page.set_viewport_size(before)
+
+
+def test_figures_and_widgets_fit_a_small_screen(small_screen):
+    shown = 0
+    for cell in small_screen.notebook.cells:
+        if not re.search(PICTURED, cell.get("source", "")) or cell.cell_type != "code":
+            continue
+        shown += 1
+        on_screen = small_screen.cell(cell.id)
+        outputs = on_screen.locator(".jp-OutputArea-output").all()
+        for output in outputs:
+            fit = output.evaluate(FIT)
+            assert not fit["scrolls"], cell.id
+            assert not fit["outside"], cell.id
+            assert all(share >= 0.6 for share in fit["shares"]), (cell.id, fit)
+        if "Live" in cell.source or "Dashboard(" in cell.source or "Pad(" in cell.source:
+            small_screen.screenshot(f"{cell.id}_1024x768")
+    assert shown >= 4
 
 
 def test_each_quick_check_is_answered_wrong_and_right(lecture):

@@ -108,3 +108,48 @@ def test_each_quick_check_is_answered_wrong_and_right(lecture):
         lecture.screenshot(f"{cell_id}_right", of=cell)
     done = f"{len(checks)} of {len(checks)} quick checks of this lecture solved."
     lecture.page.get_by_text(done).wait_for()
+
+
+def test_each_prediction_is_answered_beside_the_guess(lecture):
+    for cell in lecture.notebook.cells:
+        if not cell.source.startswith("quiz.predict("):
+            continue
+        on_screen = lecture.cell(cell.id)
+        button = on_screen.get_by_role("button", name="See what happens")
+        button.wait_for()
+        options = on_screen.locator("label:has(input[type=radio])").all()
+        if options:
+            options[0].click()
+        else:
+            on_screen.get_by_role("textbox", name="Prediction:").fill("7")
+        button.click()
+        on_screen.get_by_text("Your prediction:").wait_for()
+        on_screen.get_by_text("What happens:").wait_for()
+        lecture.screenshot(cell.id, of=on_screen)
+
+
+CHANGE_THEME = """theme =>
+    window.jupyterapp.commands.execute("apputils:change-theme", { theme })"""
+LOOK = """figure => {
+    const image = getComputedStyle(figure.querySelector("img"));
+    const colour = getComputedStyle(figure.querySelector("figcaption")).color;
+    return {
+        card: image.backgroundColor,
+        margin: parseFloat(image.paddingLeft),
+        light: colour.match(/\\d+/g).slice(0, 3).every(part => Number(part) > 150),
+    };
+}"""
+
+
+def test_figures_have_a_white_card_and_a_readable_caption_on_a_dark_page(lecture):
+    first = next(cell for cell in lecture.notebook.cells if re.search("(?m)^show\\(", cell.source))
+    figure = lecture.cell(first.id).locator("figure")
+    lecture.page.evaluate(CHANGE_THEME, "JupyterLab Dark")
+    try:
+        lecture.wait_until(lambda: figure.evaluate(LOOK)["light"])
+        look = figure.evaluate(LOOK)
+        lecture.screenshot("dark")
+    finally:
+        lecture.page.evaluate(CHANGE_THEME, "JupyterLab Light")
+    assert look["card"] == "rgb(255, 255, 255)"
+    assert look["margin"] >= 8

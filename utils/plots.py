@@ -198,8 +198,8 @@ def _check(sentence: str) -> None:
     words = len(sentence.split())
     if not (sentence[:1].isupper() and sentence.endswith(".") and words >= _SHORTEST_SENTENCE):
         raise ValueError(
-            "a figure needs a full sentence that begins with a capital letter, ends in '.' and has "
-            f"{_SHORTEST_SENTENCE} words or more, not {sentence!r}"
+            "the caption of a figure must be a full sentence that begins with a capital letter, "
+            f"ends in '.' and has {_SHORTEST_SENTENCE} words or more, not {sentence!r}"
         )
 
 

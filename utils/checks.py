@@ -89,6 +89,14 @@ HINTS = {
 student_cells: dict[str, str] = {}
 
 
+# What could solve a task in place of the student: other libraries, and the course's own solutions.
+# A module of the student's own is neither.
+_LIBRARY = re.compile(
+    r"(utils\.(functions|gradients|layers|networks|training)|autograd|cupy|cv2|jax|keras|mxnet|numba"
+    r"|numexpr|pandas|polars|scipy|skimage|sklearn|statsmodels|sympy|tensorflow|theano|torch)\b"
+)
+_OTHER_IMPORT = re.compile(r"(?m)^\s*(?:import|from)\s+(?!numpy\b|utils\s+import\s+checks\b)")
+
 # What a student's process hands over, and what the cells hold, may be made to keep the judge busy.
 MAX_PARSED = 100_000  # characters of the student's cells that are parsed to explain a failure
 MAX_LISTED = 1_000_000  # numbers in a list that is read as an array
@@ -215,6 +223,7 @@ class Task:
         self.is_settled = True
         if not self.hidden:
             self._charge_container()
+        self._charge_library()
         knows = any(check.is_evidence for check in self.checks)
         for check in self.checks:
             if not knows and not check.failure:
@@ -234,6 +243,23 @@ class Task:
         about = [check for check in read if check.is_about_arrays]
         for check in about[-1:] or read[:1]:
             check.failure = Failure(check.containers[0], "container")
+
+    def _charge_library(self) -> None:
+        """Let no check pass whose work another library than NumPy does."""
+        names = {self.name, *(getattr(check.called, "__name__", "") for check in self.checks)}
+        if all(check.failure for check in self.checks) or not (found := _library(names)):
+            return
+        module, *place = found
+        what = "This course uses NumPy only: the task is solved with another library"
+        hint = "Write every step with `np`, and delete the line that imports the library."
+        if not self.hidden:
+            what = f"This course uses NumPy only: `{self.name}` uses `{module}`"
+            hint = f"Delete the line that imports `{module}`, and write the step with `np`."
+        line, code = (0, "") if self.hidden else place
+        for check in self.checks:
+            check.failure = Failure(
+                what, "library", hint=hint, cause="library", line=line, code=code
+            )
 
     def _find_cause(self) -> None:
         """Tell what made several checks fail, or all of them, in a row of its own."""
@@ -782,6 +808,67 @@ def _defined(check: Check) -> list[str]:
         own = [(key, value) for key, value in check.names.items() if isinstance(value, kinds)]
         names = [key for key, value in own if value.__module__ == "__main__"]
     return [name for name in dict.fromkeys(reversed(names)) if not name.startswith("test_")]
+
+
+def _library(names: set[str]) -> tuple[str, int, str] | None:
+    """Return the library that does the work of the student's functions of these names.
+
+    What they call counts, too; an import that none of them uses does not. Of a name that is both
+    defined and imported, the definition counts.
+
+    Returns:
+        The library, the line that imports it and the text of that line; None if NumPy does it all.
+    """
+    sources = _sources()
+    if not any(map(_OTHER_IMPORT.search, sources)):
+        return None
+    imported: dict[str, tuple[str, int, str]] = {}  # by the name that the import binds
+    defined: dict[str, tuple[ast.stmt, list[str]]] = {}
+    for source in sources:
+        lines = source.splitlines()
+        for node in (_parse(source) or ast.Module([], [])).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                bound = [node.name]
+            elif isinstance(node, ast.Assign):
+                bound = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            else:
+                bound = []
+                imported |= _imports(node, lines)
+            defined |= dict.fromkeys(bound, (node, lines))
+    left, seen = set(names), set()
+    while left:
+        seen.add(name := left.pop())
+        if name in defined:
+            node, lines = defined[name]
+            if inside := _imports(node, lines):
+                return next(iter(inside.values()))
+            inner = list(ast.walk(node))
+            own = {n.arg for n in inner if isinstance(n, ast.arg)}
+            own |= {n.id for n in inner if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+            left |= {n.id for n in inner if isinstance(n, ast.Name)} - own - seen
+        elif name in imported:
+            return imported[name]
+    return None
+
+
+def _imports(node: ast.stmt, lines: list[str]) -> dict[str, tuple[str, int, str]]:
+    """Return the imports of other libraries in a statement, by the names that they bind."""
+    found = {}
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Import):
+            pairs = [(alias.asname or alias.name, alias.name) for alias in inner.names]
+        elif isinstance(inner, ast.ImportFrom) and not inner.level:
+            module = inner.module or ""
+            pairs = [
+                (alias.asname or alias.name, f"{module}.{alias.name}") for alias in inner.names
+            ]
+        else:
+            continue
+        for name, module in pairs:
+            if library := _LIBRARY.match(module):
+                place = library[0], inner.lineno, lines[inner.lineno - 1].strip()
+                found[name.partition(".")[0]] = place
+    return found
 
 
 def _unused_parameters(task: str) -> list[str]:

@@ -170,6 +170,28 @@ MISTAKES = [
         lacks=("Hint:",),
     ),
     Mistake(
+        "SciPy's function",
+        PS1,
+        "softmax",
+        "from scipy.special import softmax as theirs\n\n\n"
+        + _softmax("return theirs(np.asarray(a, dtype=float), axis=-1)"),
+        "This course uses NumPy only: `softmax` uses `scipy` (line 1: `from scipy",
+        ("Delete the line that imports `scipy`",),
+        ("Hint:",),
+    ),
+    Mistake(
+        "scikit-learn's encoder",
+        PS2,
+        "to_one_hot",
+        _one_hot(
+            "from sklearn.preprocessing import label_binarize as encode",
+            "return encode(t, classes=range(num_classes))",
+        ),
+        "This course uses NumPy only: `to_one_hot` uses `sklearn` (line 2: `from sklearn",
+        ("Delete the line that imports `sklearn`",),
+        ("Hint:",),
+    ),
+    Mistake(
         "another library inside",
         PS1,
         "softmax",

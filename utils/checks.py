@@ -39,6 +39,7 @@ import functools
 import html
 import importlib.util
 import io
+import itertools
 import json
 import linecache
 import os
@@ -81,6 +82,7 @@ HINTS = {
     "inf": "`inf` comes from an overflow or a division by 0: print each step for this input.",
     "changed": "Work on a copy: `a = a - ...` makes a new array, `a -= ...` changes the old one.",
     "shared": "Make a new array in each call, and keep nothing from one call to the next.",
+    "swapped": "Compare the order and the names with those in the text of the task.",
     "slow": "Let NumPy work on whole arrays instead of looping over single numbers.",
 }
 
@@ -272,9 +274,11 @@ class Task:
         if not groups:
             return
         largest = max(groups.values(), key=len)
-        if len(largest) > 1 or len(failed) == len(self.checks):
+        rest = [failure for check, failure in failed if failure.cause != largest[0][1].cause]
+        is_all = len(failed) == len(self.checks) and all(one.kind == "waits" for one in rest)
+        if len(largest) > 1 or is_all:
             check, first = largest[0]
-            hint = check.hints.get(first.kind) or first.hint or first.next_step
+            hint = first.hint or check.hints.get(first.kind) or first.next_step
             hint = hint or HINTS.get(first.kind, "")
             self.cause = {"what": str(first), "hint": hint, "line": first.line, "code": first.code}
             if self.hidden:
@@ -474,7 +478,7 @@ class Check:
         if failure.kind in ("waits", "unwritten"):
             return ""
         if failure.hint:
-            return self.hints.get(failure.kind, failure.hint)
+            return failure.hint
         keys = [failure.part, failure.part.partition("_")[0], failure.kind]
         found = next((self.hints[key] for key in keys if key in self.hints), "")
         return found or HINTS.get(failure.kind, "") or self.general_hint or failure.next_step
@@ -621,17 +625,38 @@ def _stopped(
         what = f"the check cannot use what {subject} returned: {name}: {message}"
         hint = HINTS["type"]
     cause = None if placed else (name, what)
-    failure = Failure(what, "error", hint=hint, next_step=_by_message(message), cause=cause)
+    sure, next_step = _by_message(message)
+    hint = hint or sure
+    failure = Failure(what, "error", hint=hint, next_step=next_step, cause=cause)
     unused = _unused_parameters(check.task.name)
     if unused and not hint:
         failure.hint = f"`{check.task.name}` never uses its argument `{unused[0]}`: use it."
     return failure
 
 
-def _by_message(message: str) -> str:
-    if re.search("shape|broadcast|dimension|axis|axes|size|index", message):
-        return "Print the shapes of the arrays in that line."
-    return "Read the message, and run that line alone in a new cell."
+# Next steps by what the message of an exception holds: they fit whatever a check is about.
+_BY_MESSAGE = {
+    "is not callable": "What stands before the brackets is not a function. Does a variable have "
+    "the name of a function, or is an operator missing?",
+    "'NoneType'": "Something in that line is None: a function without `return` gives nothing back, "
+    "nor do `print` and `shuffle`.",
+    "object has no attribute": "What stands before the dot is not what you expect: print its type. "
+    "Is `self.` missing where the attribute should be made?",
+    "[Cc]annot cast": "An operation such as `/=` keeps the dtype of its array, and an array of "
+    "integers cannot hold the result. Make a new array.",
+    "<U|'str'": "Text, such as a key of a dict, stands where an array is expected.",
+}
+_SHAPES = "shape|broadcast|dimension|axis|axes|size|index"
+
+
+def _by_message(message: str) -> tuple[str, str]:
+    """Return what to do about an exception: for sure, or "", and if no hint of a check fits."""
+    for pattern, step in _BY_MESSAGE.items():
+        if re.search(pattern, message):
+            return step, step
+    if re.search(_SHAPES, message):
+        return "", "Print the shapes of the arrays in that line."
+    return "", "Read the message, and run that line alone in a new cell."
 
 
 def _arguments(message: str, subject: str, placed: bool) -> tuple[str, str] | None:
@@ -1239,6 +1264,10 @@ def equal_by_name(
             failures[name] = error
     if not failures:
         return
+    for name, other in itertools.combinations(failures, 2):
+        if _agree(got[name], expected[other], rtol) and _agree(got[other], expected[name], rtol):
+            detail = f"`{name}` holds what belongs in `{other}`, and the reverse"
+            raise PropertyError("two arrays are swapped", detail, "swapped")
     first = next(iter(failures.values()))
     right = [f"`{name}`" for name in expected if name not in failures]
     part = "_".join(failures)
@@ -1248,6 +1277,12 @@ def equal_by_name(
     are = "is" if len(right) == 1 else "are"
     detail = f"{_listed(right)} {are} right, {_listed(wrong)} not; {first}"
     raise PropertyError("some arrays are wrong", detail, first.kind, part)
+
+
+def _agree(value: Any, wanted: Any, rtol: float) -> bool:
+    """Say whether a value is an array of numbers that agrees with another, in shape, too."""
+    is_array = type(value) is np.ndarray and value.dtype.kind in "iuf"
+    return is_array and value.shape == np.shape(wanted) and np.allclose(value, wanted, rtol=rtol)
 
 
 def _listed(names: list[str]) -> str:

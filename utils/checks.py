@@ -51,7 +51,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from time import perf_counter, process_time
+from time import perf_counter
 from types import TracebackType
 from typing import Any
 
@@ -1264,10 +1264,7 @@ def equal_by_name(
             failures[name] = error
     if not failures:
         return
-    for name, other in itertools.combinations(failures, 2):
-        if _agree(got[name], expected[other], rtol) and _agree(got[other], expected[name], rtol):
-            detail = f"`{name}` holds what belongs in `{other}`, and the reverse"
-            raise PropertyError("two arrays are swapped", detail, "swapped")
+    not_swapped({name: got[name] for name in failures}, expected, rtol)
     first = next(iter(failures.values()))
     right = [f"`{name}`" for name in expected if name not in failures]
     part = "_".join(failures)
@@ -1277,6 +1274,14 @@ def equal_by_name(
     are = "is" if len(right) == 1 else "are"
     detail = f"{_listed(right)} {are} right, {_listed(wrong)} not; {first}"
     raise PropertyError("some arrays are wrong", detail, first.kind, part)
+
+
+def not_swapped(got: dict[str, Any], expected: dict[str, Any], rtol: float = 1e-5) -> None:
+    """Check that no two arrays have each other's names, before the values are looked at."""
+    for name, other in itertools.combinations(got, 2):
+        if _agree(got[name], expected[other], rtol) and _agree(got[other], expected[name], rtol):
+            detail = f"`{name}` holds what belongs in `{other}`, and the reverse"
+            raise PropertyError("two arrays are swapped", detail, "swapped")
 
 
 def _agree(value: Any, wanted: Any, rtol: float) -> bool:
@@ -1521,11 +1526,10 @@ def fast(
 ) -> None:
     """Check that f takes much less time than a loop over single numbers for the same work.
 
-    The best call of each counts: of the loop by its processor time, which a busy machine does not
-    lengthen, so no slow f passes there. Where the loop had to wait for a processor, f may take up
-    to twice its share: its arrays have to wait, too, on their way through the judge. One quick call
-    is enough to pass. So is a list, which costs a check of its own: it takes long to arrive,
-    however fast f is.
+    The best call of each counts, by the clock: a busy machine lets both wait. (Through the judge, f
+    runs in another process, and its arrays have to travel; on a busy machine a right answer took
+    longer than the loop's processor time.) One quick call is enough to pass. So is a list, which
+    costs a check of its own: it takes long to arrive, however fast f is.
 
     Args:
         f, args: what to call.
@@ -1537,20 +1541,18 @@ def fast(
         than: what `loop` does, if it is anything else, such as many calls of another function.
     """
     _looks_at("side")
-    best_f = best_loop = best_wait = float("inf")
+    best_f = best_loop = float("inf")
     for number in range(4 * rounds):
         if number < rounds:
-            start, wait = process_time(), perf_counter()
+            start = perf_counter()
             loop()
-            best_loop = min(best_loop, process_time() - start)
-            best_wait = min(best_wait, perf_counter() - wait)
-        most = share * min(max(best_wait, best_loop), 2 * best_loop)
-        if number >= rounds and best_f > 3 * most:
+            best_loop = min(best_loop, perf_counter() - start)
+        elif best_f > 3 * share * best_loop:
             break
         start = perf_counter()  # f may run in another process
         got = call(f, *_tuple(args))
         best_f = min(best_f, perf_counter() - start)
-        if best_f <= most or type(got) in (list, tuple):
+        if best_f <= share * best_loop or type(got) in (list, tuple):
             return
     what = f"{_subject()} is about as slow as {than}"
     raise PropertyError(what, f"{best_f / best_loop:.1f} times its time", "slow")

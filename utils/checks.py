@@ -39,6 +39,7 @@ import functools
 import html
 import importlib.util
 import io
+import itertools
 import json
 import linecache
 import os
@@ -50,7 +51,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from time import perf_counter, process_time
+from time import perf_counter
 from types import TracebackType
 from typing import Any
 
@@ -81,6 +82,7 @@ HINTS = {
     "inf": "`inf` comes from an overflow or a division by 0: print each step for this input.",
     "changed": "Work on a copy: `a = a - ...` makes a new array, `a -= ...` changes the old one.",
     "shared": "Make a new array in each call, and keep nothing from one call to the next.",
+    "swapped": "Compare the order and the names with those in the text of the task.",
     "slow": "Let NumPy work on whole arrays instead of looping over single numbers.",
 }
 
@@ -88,6 +90,14 @@ HINTS = {
 # of the student's own kernel puts them here, so that a missing name can be explained.
 student_cells: dict[str, str] = {}
 
+
+# What could solve a task in place of the student: other libraries, and the course's own solutions.
+# A module of the student's own is neither.
+_LIBRARY = re.compile(
+    r"(utils\.(functions|gradients|layers|networks|training)|autograd|cupy|cv2|jax|keras|mxnet|numba"
+    r"|numexpr|pandas|polars|scipy|skimage|sklearn|statsmodels|sympy|tensorflow|theano|torch)\b"
+)
+_OTHER_IMPORT = re.compile(r"(?m)^\s*(?:import|from)\s+(?!numpy\b|utils\s+import\s+checks\b)")
 
 # What a student's process hands over, and what the cells hold, may be made to keep the judge busy.
 MAX_PARSED = 100_000  # characters of the student's cells that are parsed to explain a failure
@@ -215,6 +225,7 @@ class Task:
         self.is_settled = True
         if not self.hidden:
             self._charge_container()
+        self._charge_library()
         knows = any(check.is_evidence for check in self.checks)
         for check in self.checks:
             if not knows and not check.failure:
@@ -235,6 +246,23 @@ class Task:
         for check in about[-1:] or read[:1]:
             check.failure = Failure(check.containers[0], "container")
 
+    def _charge_library(self) -> None:
+        """Let no check pass whose work another library than NumPy does."""
+        names = {self.name, *(getattr(check.called, "__name__", "") for check in self.checks)}
+        if all(check.failure for check in self.checks) or not (found := _library(names)):
+            return
+        module, *place = found
+        what = "This course uses NumPy only: the task is solved with another library"
+        hint = "Write every step with `np`, and delete the line that imports the library."
+        if not self.hidden:
+            what = f"This course uses NumPy only: `{self.name}` uses `{module}`"
+            hint = f"Delete the line that imports `{module}`, and write the step with `np`."
+        line, code = (0, "") if self.hidden else place
+        for check in self.checks:
+            check.failure = Failure(
+                what, "library", hint=hint, cause="library", line=line, code=code
+            )
+
     def _find_cause(self) -> None:
         """Tell what made several checks fail, or all of them, in a row of its own."""
         failed = [(check, check.failure) for check in self.checks if check.failure]
@@ -246,9 +274,11 @@ class Task:
         if not groups:
             return
         largest = max(groups.values(), key=len)
-        if len(largest) > 1 or len(failed) == len(self.checks):
+        rest = [failure for check, failure in failed if failure.cause != largest[0][1].cause]
+        is_all = len(failed) == len(self.checks) and all(one.kind == "waits" for one in rest)
+        if len(largest) > 1 or is_all:
             check, first = largest[0]
-            hint = check.hints.get(first.kind) or first.hint or first.next_step
+            hint = first.hint or check.hints.get(first.kind) or first.next_step
             hint = hint or HINTS.get(first.kind, "")
             self.cause = {"what": str(first), "hint": hint, "line": first.line, "code": first.code}
             if self.hidden:
@@ -448,7 +478,7 @@ class Check:
         if failure.kind in ("waits", "unwritten"):
             return ""
         if failure.hint:
-            return self.hints.get(failure.kind, failure.hint)
+            return failure.hint
         keys = [failure.part, failure.part.partition("_")[0], failure.kind]
         found = next((self.hints[key] for key in keys if key in self.hints), "")
         return found or HINTS.get(failure.kind, "") or self.general_hint or failure.next_step
@@ -595,17 +625,38 @@ def _stopped(
         what = f"the check cannot use what {subject} returned: {name}: {message}"
         hint = HINTS["type"]
     cause = None if placed else (name, what)
-    failure = Failure(what, "error", hint=hint, next_step=_by_message(message), cause=cause)
+    sure, next_step = _by_message(message)
+    hint = hint or sure
+    failure = Failure(what, "error", hint=hint, next_step=next_step, cause=cause)
     unused = _unused_parameters(check.task.name)
     if unused and not hint:
         failure.hint = f"`{check.task.name}` never uses its argument `{unused[0]}`: use it."
     return failure
 
 
-def _by_message(message: str) -> str:
-    if re.search("shape|broadcast|dimension|axis|axes|size|index", message):
-        return "Print the shapes of the arrays in that line."
-    return "Read the message, and run that line alone in a new cell."
+# Next steps by what the message of an exception holds: they fit whatever a check is about.
+_BY_MESSAGE = {
+    "is not callable": "What stands before the brackets is not a function. Does a variable have "
+    "the name of a function, or is an operator missing?",
+    "'NoneType'": "Something in that line is None: a function without `return` gives nothing back, "
+    "nor do `print` and `shuffle`.",
+    "object has no attribute": "What stands before the dot is not what you expect: print its type. "
+    "Is `self.` missing where the attribute should be made?",
+    "[Cc]annot cast": "An operation such as `/=` keeps the dtype of its array, and an array of "
+    "integers cannot hold the result. Make a new array.",
+    "<U|'str'": "Text, such as a key of a dict, stands where an array is expected.",
+}
+_SHAPES = "shape|broadcast|dimension|axis|axes|size|index"
+
+
+def _by_message(message: str) -> tuple[str, str]:
+    """Return what to do about an exception: for sure, or "", and if no hint of a check fits."""
+    for pattern, step in _BY_MESSAGE.items():
+        if re.search(pattern, message):
+            return step, step
+    if re.search(_SHAPES, message):
+        return "", "Print the shapes of the arrays in that line."
+    return "", "Read the message, and run that line alone in a new cell."
 
 
 def _arguments(message: str, subject: str, placed: bool) -> tuple[str, str] | None:
@@ -782,6 +833,67 @@ def _defined(check: Check) -> list[str]:
         own = [(key, value) for key, value in check.names.items() if isinstance(value, kinds)]
         names = [key for key, value in own if value.__module__ == "__main__"]
     return [name for name in dict.fromkeys(reversed(names)) if not name.startswith("test_")]
+
+
+def _library(names: set[str]) -> tuple[str, int, str] | None:
+    """Return the library that does the work of the student's functions of these names.
+
+    What they call counts, too; an import that none of them uses does not. Of a name that is both
+    defined and imported, the definition counts.
+
+    Returns:
+        The library, the line that imports it and the text of that line; None if NumPy does it all.
+    """
+    sources = _sources()
+    if not any(map(_OTHER_IMPORT.search, sources)):
+        return None
+    imported: dict[str, tuple[str, int, str]] = {}  # by the name that the import binds
+    defined: dict[str, tuple[ast.stmt, list[str]]] = {}
+    for source in sources:
+        lines = source.splitlines()
+        for node in (_parse(source) or ast.Module([], [])).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                bound = [node.name]
+            elif isinstance(node, ast.Assign):
+                bound = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            else:
+                bound = []
+                imported |= _imports(node, lines)
+            defined |= dict.fromkeys(bound, (node, lines))
+    left, seen = set(names), set()
+    while left:
+        seen.add(name := left.pop())
+        if name in defined:
+            node, lines = defined[name]
+            if inside := _imports(node, lines):
+                return next(iter(inside.values()))
+            inner = list(ast.walk(node))
+            own = {n.arg for n in inner if isinstance(n, ast.arg)}
+            own |= {n.id for n in inner if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+            left |= {n.id for n in inner if isinstance(n, ast.Name)} - own - seen
+        elif name in imported:
+            return imported[name]
+    return None
+
+
+def _imports(node: ast.stmt, lines: list[str]) -> dict[str, tuple[str, int, str]]:
+    """Return the imports of other libraries in a statement, by the names that they bind."""
+    found = {}
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Import):
+            pairs = [(alias.asname or alias.name, alias.name) for alias in inner.names]
+        elif isinstance(inner, ast.ImportFrom) and not inner.level:
+            module = inner.module or ""
+            pairs = [
+                (alias.asname or alias.name, f"{module}.{alias.name}") for alias in inner.names
+            ]
+        else:
+            continue
+        for name, module in pairs:
+            if library := _LIBRARY.match(module):
+                place = library[0], inner.lineno, lines[inner.lineno - 1].strip()
+                found[name.partition(".")[0]] = place
+    return found
 
 
 def _unused_parameters(task: str) -> list[str]:
@@ -1152,6 +1264,7 @@ def equal_by_name(
             failures[name] = error
     if not failures:
         return
+    not_swapped({name: got[name] for name in failures}, expected, rtol)
     first = next(iter(failures.values()))
     right = [f"`{name}`" for name in expected if name not in failures]
     part = "_".join(failures)
@@ -1161,6 +1274,20 @@ def equal_by_name(
     are = "is" if len(right) == 1 else "are"
     detail = f"{_listed(right)} {are} right, {_listed(wrong)} not; {first}"
     raise PropertyError("some arrays are wrong", detail, first.kind, part)
+
+
+def not_swapped(got: dict[str, Any], expected: dict[str, Any], rtol: float = 1e-5) -> None:
+    """Check that no two arrays have each other's names, before the values are looked at."""
+    for name, other in itertools.combinations(got, 2):
+        if _agree(got[name], expected[other], rtol) and _agree(got[other], expected[name], rtol):
+            detail = f"`{name}` holds what belongs in `{other}`, and the reverse"
+            raise PropertyError("two arrays are swapped", detail, "swapped")
+
+
+def _agree(value: Any, wanted: Any, rtol: float) -> bool:
+    """Say whether a value is an array of numbers that agrees with another, in shape, too."""
+    is_array = type(value) is np.ndarray and value.dtype.kind in "iuf"
+    return is_array and value.shape == np.shape(wanted) and np.allclose(value, wanted, rtol=rtol)
 
 
 def _listed(names: list[str]) -> str:
@@ -1399,14 +1526,16 @@ def fast(
 ) -> None:
     """Check that f takes much less time than a loop over single numbers for the same work.
 
-    The best call of each counts: of the loop by its processor time, which a busy machine does not
-    lengthen, so no slow f passes there. One quick call is enough to pass. So is a list, which costs
-    a check of its own: through the judge it takes long to arrive, however fast f is.
+    The best call of each counts, by the clock: a busy machine lets both wait. (Through the judge, f
+    runs in another process, and its arrays have to travel; on a busy machine a right answer took
+    longer than the loop's processor time.) One quick call is enough to pass. So is a list, which
+    costs a check of its own: it takes long to arrive, however fast f is.
 
     Args:
         f, args: what to call.
         loop: does the same with Python's own loops; about a tenth of a second is right.
         share: of the loop's time that f may take; whole arrays need a hundredth of it, or less.
+            What is to be told as slow has to take more than twice the share.
         rounds: how often to try; four times as often what is slow by less than a factor of 3, since
             matrix products take that much longer where other programs use all processors.
         than: what `loop` does, if it is anything else, such as many calls of another function.
@@ -1415,9 +1544,9 @@ def fast(
     best_f = best_loop = float("inf")
     for number in range(4 * rounds):
         if number < rounds:
-            start = process_time()
+            start = perf_counter()
             loop()
-            best_loop = min(best_loop, process_time() - start)
+            best_loop = min(best_loop, perf_counter() - start)
         elif best_f > 3 * share * best_loop:
             break
         start = perf_counter()  # f may run in another process

@@ -47,8 +47,8 @@ PARAMS = "the call leaves its arguments alone"
 MEAN = "`da2` follows from `y` and `t`"
 W2 = "`W2` follows from `da2`"
 FAR = LARGE
-BLOCKS = "ReLU passes or blocks"
-W1 = "`W1` comes from what went into Affine 1"
+BLOCKS = "`da1` follows from `dz1`"
+W1 = "`W1` follows from `da1`"
 BIASES = "`dz1`, `b1` and `b2`"
 TOGETHER = "everything together, nothing changed"
 

@@ -150,6 +150,41 @@ def test_a_visible_test_does_not_print_a_line_of_the_solution(name):
                 assert "".join(line.split()) not in shown, (task, line)
 
 
+def _words_of_checks(name: str, kind: str) -> list[str]:
+    """Return the names and hints of a set's checks, from the sources of its test cells."""
+    found = []
+    for grade_id, cell in graded_cells(read("solutions", name)).items():
+        if not (grade_id.startswith("test_") and grade_id.endswith(kind)):
+            continue
+        tree = ast.parse(cell.source)
+        named = {
+            target.id: node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        for call in ast.walk(tree):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "check":
+                for part in [*call.args[1:], *(word.value for word in call.keywords)]:
+                    value = named.get(part.id, part) if isinstance(part, ast.Name) else part
+                    texts = [n.value for n in ast.walk(value) if isinstance(n, ast.Constant)]
+                    found += [text for text in texts if isinstance(text, str)]
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_hidden_check_names_a_property_and_no_number_and_no_code(name):
+    texts = _words_of_checks(name, "_hidden")
+    assert len(texts) > 10
+    for text in texts:
+        assert not re.search(r"(?<![A-Za-z\d])\d", text), text  # W1 and uint8 are names
+        for code in re.findall(r"`([^`]+)`", text):
+            assert not re.search(r"\w\(|\bnp\.|[^-+*/<>!= ]=|\w\[\w+\]", code), text
+        for word in ("axis=", "keepdims", "ndindex", "default_rng", "argmax"):
+            assert word not in text, text
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_where_to_look_names_sections_that_lectures_have(name):
     cells = [cell.source for path in LECTURES for cell in committed(path).cells]

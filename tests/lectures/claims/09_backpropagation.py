@@ -110,9 +110,9 @@ assert slopes["sixty"] == 1
 assert slopes["w1"] == slopes["w2"] == slopes["w3"] == 0
 
 
-class WithoutDout(Sigmoid):
+class WithoutDout(Tanh):
     def backward(self, dout):
-        return self.y * (1 - self.y)
+        return 1 - self.y**2
 
 
 assert check(WithoutDout(), rng.standard_normal((4, 5))) > 1e-2
@@ -127,7 +127,7 @@ def not_reversed(stack, last, x, t):
         dout = layer.backward(dout)
 
 
-with pytest.raises(ValueError, match="matmul"):
+with pytest.raises(ValueError, match="the output had shape"):
     not_reversed(stack, last, x_colours, t_hot)
 square = [Affine(rng.standard_normal((3, 3)), np.zeros(3)), ReLU()]
 square += [Affine(rng.standard_normal((3, 3)), np.zeros(3))]

@@ -202,9 +202,11 @@ class Writer:
 
     def state(self):
         """A random generator's state, or what claims to be one."""
-        data = b"".join(struct.pack("<Q", self.u64()) for _ in range(4))
-        data += bytes([self.one_of([0, 1, 2, 255])]) + struct.pack("<I", self.u64() % 2**32)
-        return self.value() if self.rarely() else data[: 36 if self.rarely() else 37]
+        if self.rarely():
+            return self.value()
+        numbers = [self.u64() if self.rarely() else n for n in (1, 2, 0, 3)]
+        name = self.one_of(["PCG64", "SFC64", "os"]) if self.rarely() else "PCG64"
+        return codec.Encoder(SharedObjects(0)).values([name, *numbers], 1)
 
     def pairs(self):
         """Keys and what they stand for; rarely one key too many."""

@@ -22,7 +22,7 @@ and makes a proxy.
     DICT, ORDERED    values: each key, and after it what it stands for
     BYTEARRAY        the bytes
     ARRAY            dtype, u8 d, d times u64 (the shape), the numbers in C order
-    GENERATOR        the state of a PCG64: u128, u128, u8, u32
+    GENERATOR        values: name of the bit generator, and the numbers of its state
     OBJECT           value: a description, always a tuple; the object itself stays where it is
 
     values           u32 n, n times a value
@@ -62,7 +62,7 @@ import re
 import struct
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,7 +97,16 @@ C_ORDER, F_ORDER, STRIDED, READ_ONLY = 0, 1, 2, 4
 U8, U32, U64 = struct.Struct("<B"), struct.Struct("<I"), struct.Struct("<Q")
 I64, F64, TWO_F64 = struct.Struct("<q"), struct.Struct("<d"), struct.Struct("<dd")
 HEAD = struct.Struct("<QBBQ")  # of a record: number, kind, flags, size
-PCG64 = struct.Struct("<16s16s?I")  # state, increment, whether half a number is left, that half
+
+# Random generators: the largest value of each number of a state, in the order that NumPy has them.
+_PCG64 = [2**128 - 1] * 2 + [1, 2**32 - 1]
+GENERATORS: dict[type, list[int]] = {
+    np.random.PCG64: _PCG64,
+    np.random.PCG64DXSM: _PCG64,
+    np.random.SFC64: [2**64 - 1] * 4 + [1, 2**32 - 1],
+    np.random.Philox: [2**64 - 1] * 10 + [4, 1, 2**32 - 1],
+    np.random.MT19937: [2**32 - 1] * 624 + [624],
+}
 
 DTYPE_TEXT = re.compile(
     r"\|b1|\|[iu]1|[<>](?:[iu][248]|f(?:2|4|8|12|16)|c(?:8|16|24|32))|\|S\d{1,5}|[<>]U\d{1,5}"
@@ -152,7 +161,7 @@ class SharedObjects:
         self.things: dict[int, Thing] = {}
         self.cost = 0  # of all things
         self.next = first + 2  # number of what this side shares next
-        self.highest = 0  # number of the peer's so far
+        self.highest = 1  # number of the peer's so far
         self._numbers: dict[int, int] = {}  # id() of a value -> its number
 
     def number(self, value: Any) -> int | None:
@@ -323,7 +332,8 @@ class Decoder:
             if number in records:
                 raise CodecError("a record comes twice")
             if number not in things and (
-                number % 2 == shared.parity or not 2 <= number <= shared.highest + NUMBERS_AHEAD
+                number % 2 == shared.parity
+                or not shared.highest < number <= shared.highest + NUMBERS_AHEAD
             ):
                 raise CodecError("a record has a number that is not its sender's to give")
             records[number] = kind, flags, self.take(size)
@@ -366,7 +376,9 @@ class Decoder:
             shared.add(new_array(self.whole(content, self.array), flags), kind, number)
             shared.note(shared.things[number], content, 0, [])
         elif kind == GENERATOR and shared.parity == 1:  # only the judge hands one over
-            shared.add(np.random.Generator(np.random.PCG64(0)), kind, number)
+            name, *_ = self.whole(content, lambda: self.values(1))
+            (bits,) = (one for one in GENERATORS if one.__name__ == name)
+            shared.add(np.random.Generator(bits()), kind, number)
         elif kind in EMPTY:
             shared.add(EMPTY[kind](), kind, number)
         else:
@@ -382,11 +394,16 @@ class Decoder:
                 raise CodecError("an array changed its dtype or shape in place")
         elif kind == BYTEARRAY:
             content = self.whole(data, lambda: self.take(len(data)))
-        elif kind == GENERATOR:
-            content = self.whole(data, lambda: PCG64.unpack(self.take(PCG64.size)))
         else:
             content = self.whole(data, lambda: self.values(1))
-            if kind == SET:
+            if kind == GENERATOR:
+                _, *content = content
+                for number, highest in zip(
+                    content, GENERATORS[type(thing.value.bit_generator)], strict=True
+                ):
+                    if type(number) is not int or not 0 <= number <= highest:
+                        raise CodecError("a random generator's state is out of range")
+            elif kind == SET:
                 self.check_hashes(content)
             elif kind != LIST:
                 self.check_hashes(content[::2])
@@ -558,17 +575,22 @@ def update(thing: Thing, content: Any) -> None:
         if value.flags.writeable:
             value[...] = content
     elif thing.kind == GENERATOR:
-        *numbers, has_uint32, uinteger = content
-        state, inc = (int.from_bytes(number, "little") for number in numbers)
-        half = {"has_uint32": int(has_uint32), "uinteger": uinteger}
-        value.bit_generator.state = {
-            "bit_generator": "PCG64", "state": {"state": state, "inc": inc}, **half
-        }  # fmt: skip
+        bits = value.bit_generator
+        bits.state = with_numbers(bits.state, iter(content))
     elif thing.kind in (LIST, BYTEARRAY):
         value[:] = content
     else:
         value.clear()
         value.update(content)
+
+
+def with_numbers(state: Any, numbers: Iterator[int]) -> Any:
+    """Return a bit generator's state with other numbers."""
+    if isinstance(state, dict):
+        return {name: with_numbers(part, numbers) for name, part in state.items()}
+    if isinstance(state, np.ndarray):
+        return np.array([next(numbers) for _ in state], state.dtype)
+    return state if isinstance(state, str) else next(numbers)
 
 
 # The encoder ------------------------------------------------------------------------------------
@@ -680,9 +702,8 @@ class Encoder:
         if kind == BYTEARRAY:
             return 0, bytes(value)
         if kind == GENERATOR:
-            state = value.bit_generator.state
-            numbers = [state["state"][name].to_bytes(16, "little") for name in ("state", "inc")]
-            return 0, PCG64.pack(*numbers, state["has_uint32"], state["uinteger"])
+            bits = value.bit_generator
+            return 0, self.values([type(bits).__name__, *state_numbers(bits.state)], 1)
         return 0, self.value(self.shared.describe(value), 1)
 
     def values(self, values: Collection, depth: int, ordered: bool = True) -> bytes:
@@ -743,7 +764,7 @@ class Encoder:
             return sized(NAMED, name.encode())
         if (
             kind is np.random.Generator
-            and type(value.bit_generator) is np.random.PCG64
+            and type(value.bit_generator) in GENERATORS
             and (shared.parity == 0 or shared.number(value) is not None)
         ):
             return self.mention(value, GENERATOR)
@@ -779,6 +800,15 @@ def sized(tag: int, data: bytes) -> bytes:
 
 def dtype_text(dtype: np.dtype) -> bytes:
     return U8.pack(len(dtype.str)) + dtype.str.encode()
+
+
+def state_numbers(state: Any) -> list[int]:
+    """Return all numbers of a bit generator's state, in the order that NumPy has them."""
+    if isinstance(state, dict):
+        return [number for part in state.values() for number in state_numbers(part)]
+    if isinstance(state, np.ndarray):
+        return state.tolist()
+    return [] if isinstance(state, str) else [int(state)]
 
 
 def array_content(array: np.ndarray) -> tuple[int, bytes]:

@@ -94,8 +94,8 @@ class Writer:
         self.draw = draw
         heap, _, _ = shared_heap(first)
         self.known = {number: thing.kind for number, thing in heap.things.items()}
-        self.new = [100 + 2 * i + 1 - first for i in range(4)]
-        self.own = heap.parity
+        self.next = heap.highest + 2
+        self.used: set[int] = set()  # numbers of records in this message
 
     def one_of(self, choices):
         return self.draw(st.sampled_from(choices))
@@ -119,7 +119,7 @@ class Writer:
         """The number of a record: known, new or, rarely, anything."""
         if self.rarely():
             return self.u64() if self.draw(st.booleans()) else self.draw(st.integers(0, 30))
-        return self.one_of([*self.known, *self.new])
+        return self.one_of([*self.known, self.next, self.next + 2])
 
     def dtype(self):
         return self.one_of(BAD_DTYPES if self.rarely() else DTYPES)
@@ -233,17 +233,28 @@ class Writer:
         return self.raw()
 
     def record(self):
-        number = self.one_of(self.new) if self.draw(st.booleans()) else self.number()
+        """A record of something new, or of what is known and has none in this message yet."""
+        kinds = {codec.OBJECT, *([] if self.rarely() else self.used)}
+        old = [n for n, kind in self.known.items() if not {n, kind} & kinds]
+        is_new = not old or self.draw(st.booleans())
+        number = self.next if is_new else self.one_of(old)
+        if self.rarely():
+            number = self.number()
+        self.next += 2 * (number == self.next)
+        self.used.add(number)
         kind = self.known.get(number)
         if kind in (None, codec.OBJECT) or self.rarely():
             kinds = [*[codec.ARRAY] * 5, *codec.EMPTY, codec.OBJECT]
             kind = self.one_of([codec.GENERATOR, VIEW, 0, 255] if self.rarely() else kinds)
         content = self.content(kind, number in self.known)
+        if self.known.setdefault(number, kind) == codec.ARRAY and number > self.last:
+            self.known[number] = codec.OBJECT  # its shape is not kept: only rarely an update
         size = self.u64() if self.rarely() else len(content)
         flags = self.draw(st.integers(0, 7)) if not self.rarely() else 255
         return struct.pack("<QBBQ", number, kind, flags, size) + content
 
     def message(self):
+        self.used, self.last = set(), self.next - 2
         forgotten = self.counted(
             lambda: struct.pack("<Q", self.number()), 1 if self.rarely() else 0
         )

@@ -325,7 +325,7 @@ class Decoder:
         if shared.parity == 0:
             for number in forgotten:
                 if number in things and things[number].kind != OBJECT:
-                    raise CodecError("a submission drops a copy of the judge's")
+                    raise CodecError("a submission drops what is not its own")
         records: dict[int, tuple[int, int, memoryview]] = {}
         for _ in range(self.count()):
             number, kind, flags, size = HEAD.unpack(self.take(HEAD.size))

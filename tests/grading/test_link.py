@@ -9,7 +9,7 @@ import time
 import pytest
 
 from utils.grading.remote import codec
-from utils.grading.remote.codec import CodecError
+from utils.grading.remote.codec import CannotCross, CodecError
 from utils.grading.remote.connection import Connection, Ended, PeerObjects
 
 
@@ -109,3 +109,30 @@ def test_a_question_that_cannot_be_answered_at_all_ends_the_connection(ends):
         link.reply("ask", bytes(8), ())
     with pytest.raises(CodecError, match="could not be answered"):
         link.ask("anything")
+
+
+class Proxies(PeerObjects):
+    """Objects that may be handed over by a description."""
+
+    def make(self, number, description):
+        return type("Proxy", (), {})()
+
+    def describe(self, value):
+        return (type(value).__name__,)
+
+
+def test_what_a_message_that_cannot_be_sent_should_have_told_is_told_by_the_next_one(ends):
+    """Else the peer mentions an object as known, although its description has gone here."""
+    for link in ends:
+        link.shared = Proxies(link.shared.parity)
+    link, peer = ends
+    thing = object()
+    peer.send("done", bytes(8), (thing,))
+    link.receive()  # its proxy is gone at once
+    with pytest.raises(CannotCross):
+        link.send("ask", bytes(8), (10**9999,))
+    link.send("ask", bytes(8), ())
+    peer.receive()
+    assert peer.shared.number(thing) is None
+    peer.send("done", bytes(8), (thing,))
+    assert type(link.receive()[2][0]).__name__ == "Proxy"

@@ -9,10 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from utils.grading.remote import codec, codec_arrays, codec_decode, codec_encode
+from utils.grading.remote import codec
 from utils.grading.remote.codec import CannotCross, CodecError, pack, unpack
-from utils.grading.remote.codec_arrays import generator_state as generator_parts
 from utils.grading.remote.connection import PeerObjects
+from utils.grading.remote.proxies import short
 
 
 class Thing:
@@ -222,7 +222,7 @@ spoilings = st.lists(
 @given(values, spoilings, st.sampled_from([0, 1]))
 def test_spoilt_messages_are_read_or_refused_in_both_directions(value, steps, first):
     heap, peer, _ = some_heap(first)
-    peer.things[next(iter(peer.things))].digest = b""  # so that there is an update in it
+    peer.things[next(iter(peer.things))].digest = None  # so that there is an update in it
     data = b"".join(pack(value, peer))
     got = read(spoil(data, steps), heap)
     try:
@@ -290,9 +290,7 @@ def array(dtype, shape, data):
 
 def INT(n):  # noqa: N802
     """An int as a value."""
-    out = bytearray()
-    codec.Encoder(SharedObjects(1)).value(out, n, 1)
-    return bytes(out)
+    return codec.Encoder(SharedObjects(1)).value(n, 1)
 
 
 MENTION = b"x" + struct.pack("<Q", 101)
@@ -311,9 +309,9 @@ BAD = {
     "an int of 1 MB": message(b"I" + struct.pack("<I", 1 << 20) + bytes(1 << 20)),
     "a mention of nothing": message(b"x" + struct.pack("<Q", 77)),
     "a mention of number 0": message(b"x" + struct.pack("<Q", 0)),
-    "a name": message(b"Gu\x02\x00\x00\x00osu\x06\x00\x00\x00system"),
-    "an unknown type": message(b"y\x04evil"),
-    "a type that is not text": message(b"y\x01\xff"),
+    "a name": message(b"G\x09\x00\x00\x00os:system"),
+    "a name of no module": message(b"G\x04\x00\x00\x00evil"),
+    "a name that is not text": message(b"G\x01\x00\x00\x00\xff"),
     "an object dtype": message(b"D\x02|O"),
     "a void dtype": message(b"D\x03|V8"),
     "a structured dtype": message(b"D\x07i4,(2)f"),
@@ -324,6 +322,7 @@ BAD = {
     "an array that becomes a list": message(b"N", record(4, "l", bytes(4))),
     "a list with bytes left over": message(b"N", record(101, "l", bytes(5))),
     "a list of 4 G elements": message(b"N", record(101, "l", b"\xff\xff\xff\xff")),
+    "a dict with a key too many": message(b"N", record(101, "d", b"\x03\0\0\0NNT")),
     "a dict with a list as key": message(
         b"N", record(101, "l", bytes(4)),
         record(103, "d", b"\x01\0\0\0x" + struct.pack("<Q", 101) + b"N"),
@@ -349,7 +348,7 @@ BAD = {
         b"N", record(101, "a", array("<f8", (1,) * 200, bytes(8)))
     ),
     "a truth value of 2": message(b"N", record(101, "a", array("|b1", (1,), b"\x02"))),
-    "a truth value of 255 as a scalar": message(b"n\x03|b1\x01\0\0\0\xff"),
+    "a truth value of 255 as a scalar": message(b"n\x03|b1\xff"),
     "a letter beyond Unicode": message(b"N", record(101, "a", array("<U1", (1,), b"\xff" * 4))),
     "a letter beyond Unicode, swapped": message(
         b"N", record(101, "a", array(">U1", (1,), b"\x7f" * 4))
@@ -366,9 +365,10 @@ BAD = {
     ),
     "a dtype that NumPy writes otherwise": message(b"D\x03=f8"),
     "a time in an unknown unit": message(b"D\x07<M8[xs]"),
-    "a time without a unit": message(b"n\x03<M8\x08\0\0\0" + bytes(8)),
-    "a scalar without its bytes": message(b"n\x03<f8\0\0\0\0"),
-    "a scalar text without a size but with bytes": message(b"n\x03|S0\x01\0\0\0x"),
+    "a time without a unit": message(b"n\x03<M8" + bytes(8)),
+    "a scalar without its bytes": message(b"n\x03<f8"),
+    "a scalar text without a size": message(b"n\x03|S0"),
+    "a scalar text without a size but with bytes": message(b"n\x03|S0x"),
     "a record numbered 0": message(b"N", record(0, "l", bytes(4))),
     "a record numbered 1": message(b"N", record(1, "l", bytes(4))),
     "a record numbered 2^63 + 1": message(b"N", record((1 << 63) + 1, "l", bytes(4))),
@@ -409,8 +409,7 @@ def test_what_no_honest_sender_writes_is_refused(what):
 
 
 def test_long_messages_and_large_dicts_are_refused(monkeypatch):
-    monkeypatch.setattr(codec_encode, "MAX_BYTES", 1000)
-    monkeypatch.setattr(codec_decode, "MAX_BYTES", 1000)
+    monkeypatch.setattr(codec, "MAX_BYTES", 1000)
     with pytest.raises(CodecError, match="too long"):
         unpack(bytes(1001), SharedObjects(0))
     with pytest.raises(CannotCross, match="at once"):
@@ -419,7 +418,7 @@ def test_long_messages_and_large_dicts_are_refused(monkeypatch):
     for value in (set(range(20_000)), dict.fromkeys(range(20_000))):
         with pytest.raises(CannotCross, match="of more than 16,384 elements"):
             pack(value, SharedObjects(1))
-        monkeypatch.setattr(codec.Encoder, "check_hashed", lambda *_: None)
+        monkeypatch.setattr(codec, "limited", lambda values: values)
         data = b"".join(pack(value, SharedObjects(1)))
         monkeypatch.undo()
         with pytest.raises(CodecError, match="too large"):
@@ -444,11 +443,11 @@ def test_extended_floats_that_no_processor_makes_are_refused(dtype, count):
 
 @pytest.mark.parametrize("dtype", ["<f16", ">f16", "<c32", ">c32"])
 def test_the_padding_of_extended_floats_is_never_sent(dtype):
-    if np.dtype(dtype).itemsize * 8 == np.finfo(np.longdouble).bits and not codec_arrays._EXTENDED:
+    if np.dtype(dtype).itemsize * 8 == np.finfo(np.longdouble).bits and not codec.EXTENDED:
         pytest.skip("they have no padding here")
     stale = np.arange(1, 4).astype(dtype)
     raw = stale.view(np.uint8)
-    codec_arrays._extended_bytes(raw, stale.dtype)[:, 10:] = 0xA5
+    codec.extended_floats(raw, stale.dtype)[:, 10:] = 0xA5
     assert b"\xa5" in stale.tobytes()
     for value in (stale, stale[0], [stale[::2]], stale * 2):
         assert b"\xa5" not in b"".join(pack(value, SharedObjects(0)))
@@ -476,16 +475,16 @@ def test_dicts_that_could_collide_are_limited_together():
 
 
 def test_what_is_shared_is_limited(monkeypatch):
-    for module in (codec_encode, codec_decode):
-        monkeypatch.setattr(module, "MAX_SHARED_BYTES", 10_000)
+    monkeypatch.setattr(codec, "MAX_SHARED_BYTES", 10_000)
     heap, peer = SharedObjects(0), SharedObjects(1)
     kept = [np.ones(500), [0]]
     there = cross(kept, heap, peer)
     with pytest.raises(CannotCross, match="shared"):
         pack(np.ones(1000), heap)
     there[1] += range(1000)  # what is shared already grows
-    monkeypatch.setattr(codec_encode, "MAX_SHARED_BYTES", 1 << 30)
+    monkeypatch.setattr(codec, "MAX_SHARED_BYTES", 1 << 30)
     data = b"".join(pack(None, peer))
+    monkeypatch.setattr(codec, "MAX_SHARED_BYTES", 10_000)
     with pytest.raises(CodecError, match="shared"):
         unpack(data, heap)
     there[1][:] = []
@@ -565,7 +564,7 @@ def test_a_value_is_named_in_no_time_whatever_it_holds():
         "x" * 10**7,
         [[[[[1]]]]],
     ):
-        assert len(codec.short(value)) < 90
+        assert len(short(value)) < 90
 
 
 @pytest.mark.parametrize("size", [10, 100_000])
@@ -575,6 +574,116 @@ def test_a_tidy_side_forgets_arrays_of_any_size(size):
     assert len(judge.things) == len(student.things) == 1
     unpack(b"".join(pack(None, judge, tidy=True)), student)
     assert len(judge.things) == len(student.things) == 0
+
+
+def test_numbers_are_given_one_after_another():
+    """Numbers that a sender could choose freely would collide in dicts."""
+    heap, peer = SharedObjects(0), SharedObjects(1)
+    far = codec.NUMBERS_AHEAD + 3
+    with pytest.raises(CodecError, match="number"):
+        unpack(message(b"N", record(far, "l", bytes(4))), heap)
+    with pytest.raises(CodecError, match="number"):
+        unpack(message(b"N", *(record(n, "l", bytes(4)) for n in (far - 2, 2 * far - 5))), heap)
+    assert not heap.things
+    for _ in range(3):  # what does not cross uses no numbers up
+        with pytest.raises(CannotCross):
+            pack([[[]] * 9, {1}, object(), 10**9999], peer)
+    cross([[], print], peer, heap)
+    assert list(heap.things) == [3, 5]
+    assert peer.next == 9
+    with pytest.raises(CodecError, match="number"):  # 7 is that of an object
+        unpack(message(b"N", record(7, "l", bytes(4))), heap)
+    unpack(message(b"N", record(7 + codec.NUMBERS_AHEAD, "l", bytes(4))), heap)
+
+
+def lists(*numbers):
+    """The content of a list of mentions."""
+    mentions = b"".join(b"x" + struct.pack("<Q", number) for number in numbers)
+    return struct.pack("<I", len(numbers)) + mentions
+
+
+def doubling(first, last, start):
+    """Records of lists with odd numbers, each of which holds the one before it twice."""
+    numbers = [start, *range(first, last, 2)]
+    return [
+        record(n, "l", lists(before, before))
+        for before, n in zip(numbers, numbers[1:], strict=False)
+    ]
+
+
+def test_a_list_that_grows_counts_in_all_that_hold_it():
+    """Only the innermost of many lists changes: it holds none itself."""
+    heap = SharedObjects(0)
+    unpack(message(b"N", record(101, "l", lists()), *doubling(103, 141, 101)), heap)
+    with pytest.raises(CodecError, match="endless"):
+        unpack(message(b"N", record(101, "l", struct.pack("<I", 9999) + b"N" * 9999)), heap)
+
+
+def test_the_judges_own_lists_count_in_those_that_hold_them():
+    heap = SharedObjects(0)
+    mine = [0.5] * 9999
+    pack(mine, heap)
+    with pytest.raises(CodecError, match="endless"):
+        unpack(message(b"N", *doubling(101, 139, heap.number(mine))), heap)
+    mine, heap = [], SharedObjects(0)
+    pack(mine, heap)
+    unpack(message(b"N", *doubling(101, 139, heap.number(mine))), heap)
+    mine += range(9999)
+    pack(None, heap)
+    with pytest.raises(CodecError, match="endless"):
+        unpack(message(b"N"), heap)
+
+
+def test_a_submission_drops_no_copy_of_the_judges():
+    """What is dropped would count no more in what holds it, and could be built upon."""
+    heap, peer, _ = some_heap(0)
+    for number, thing in list(heap.things.items()):
+        if thing.kind == codec.OBJECT:
+            unpack(message(forget=[number]), heap)
+            assert number not in heap.things
+        else:
+            with pytest.raises(CodecError, match="drops"):
+                unpack(message(forget=[number]), heap)
+            assert number in heap.things
+    unpack(message(forget=[77, 0, 2**64 - 1]), heap)  # nothing has these numbers
+    number = peer.number(peer.things[4].value)
+    unpack(message(forget=[number]), peer)
+    assert number not in peer.things
+
+
+def test_nothing_changes_before_the_whole_message_has_been_read():
+    for bad in (b"?", b"NN", b"", b"x" + struct.pack("<Q", 77)):
+        heap, _, shared = some_heap(0)
+        changes = [
+            record(heap.number(shared[0]), "a", array("<f8", (2, 3), b"\x01" * 48)),
+            record(heap.number(shared[1]), "l", lists()),
+            record(heap.number(shared[4]), "B", b"xyz"),
+        ]
+        with pytest.raises(CodecError):
+            unpack(message(bad, *changes), heap)
+        assert shared[0].tolist() == [[0, 1, 2], [3, 4, 5]]
+        assert (shared[1], shared[4]) == ([1, 2], bytearray(b"ab"))
+    heap, _, shared = some_heap(0)
+    own = heap.number(shared[1])
+    with pytest.raises(CodecError, match="endless"):
+        unpack(message(b"N", record(own, "l", lists(own, own))), heap)
+    assert shared[1] == [1, 2]
+
+
+def test_too_many_elements_are_refused_on_both_sides():
+    many = [None] * 600_000
+    with pytest.raises(CannotCross, match="more than 1,000,000 elements"):
+        pack((many, many.copy()), SharedObjects(1))
+    with pytest.raises(CannotCross, match="more than 1,000,000 elements"):
+        pack(tuple(many), heap := SharedObjects(1)), pack(tuple(many + many), heap)
+    data = message(b"N", *(record(n, "l", U32(600_000) + b"N" * 600_000) for n in (101, 103)))
+    with pytest.raises(CodecError, match="too many elements"):
+        unpack(data, SharedObjects(0))
+    assert len(cross(many, SharedObjects(1), SharedObjects(0))) == 600_000
+
+
+def U32(n):  # noqa: N802
+    return struct.pack("<I", n)
 
 
 def test_a_failed_message_leaves_nothing_behind():
@@ -588,52 +697,64 @@ def test_a_failed_message_leaves_nothing_behind():
     assert cross([[1]], heap, peer) == [[1]]
 
 
-def generator_state(**changes):
-    """The state of a generator that both sides have, with some parts of it replaced."""
-    bits = changes.pop("bits", "PCG64")
+BITS = ["PCG64", "PCG64DXSM", "SFC64", "Philox", "MT19937"]
+
+
+def generator_message(bits, changes):
+    """Return shared objects with a generator in them, and a message that changes its state.
+
+    Args:
+        bits: the kind of generator.
+        changes: new values of the numbers of its state, by their place.
+    """
     heap, peer = SharedObjects(0), SharedObjects(1)
     rng = np.random.Generator(getattr(np.random, bits)(1))
     cross(rng, heap, peer)
-    name, parts = generator_parts(rng)
-    name = changes.pop("name", name)
-
-    def change(part):
-        return tuple(
-            (
-                key,
-                change(item)
-                if type(item) is tuple and type(item[0]) is tuple
-                else changes.get(key, item),
-            )
-            for key, item in part
-        )
-
-    out = bytearray()
-    codec.Encoder(SharedObjects(1)).value(out, (name, change(parts)), 1)
-    return heap, message(b"N", record(2, "g", bytes(out))), rng
+    numbers = codec.state_numbers(rng.bit_generator.state)
+    for place, number in changes.items():
+        numbers[place:place] = [None]
+        numbers[place : place + 2] = number if type(number) is list else [number]
+    content = codec.Encoder(SharedObjects(1)).values([bits, *numbers], 1)
+    return heap, rng, message(b"N", record(2, "g", content))
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("bits", "changes"),
     [
-        {"state": -1}, {"inc": 1 << 128}, {"uinteger": 1 << 32}, {"has_uint32": 2}, {"state": 1.5},
-        {"state": None}, {"name": "MT19937"}, {"name": "os"}, {"name": 3},
-        {"bits": "MT19937", "pos": 625}, {"bits": "MT19937", "pos": -1},
-        {"bits": "MT19937", "key": (0,) * 623}, {"bits": "MT19937", "key": (1 << 32,) * 624},
-        {"bits": "Philox", "buffer_pos": 5}, {"bits": "Philox", "buffer_pos": -9},
-        {"bits": "Philox", "buffer": (1,) * 5}, {"bits": "SFC64", "state": (1, 2, 3)},
+        *((bits, {place: number}) for bits in BITS for place in (0, -1) for number in (
+            -1, 2**128, 1.5, None, True, [], [0, 0])),
+        ("PCG64", {2: 2}), ("PCG64", {3: 2**32}), ("SFC64", {0: 2**64}), ("SFC64", {4: 2}),
+        ("MT19937", {0: 2**32}), ("MT19937", {624: 625}),
+        ("Philox", {10: 5}), ("Philox", {9: 2**64}),
     ],
     ids=str,
 )  # fmt: skip
-def test_impossible_states_of_random_generators_are_refused(changes):
-    heap, data, rng = generator_state(**changes)
-    before = generator_parts(rng)
+def test_impossible_states_of_random_generators_are_refused(bits, changes):
+    if -1 in changes:
+        last = len(codec.GENERATORS[getattr(np.random, bits)]) - 1
+        changes = {last: changes[-1]}
+    heap, rng, data = generator_message(bits, changes)
+    before = codec.state_numbers(rng.bit_generator.state)
     with pytest.raises(CodecError):
         unpack(data, heap)
-    assert generator_parts(rng) == before
+    assert codec.state_numbers(rng.bit_generator.state) == before
 
 
-def test_a_possible_state_of_a_random_generator_is_taken_over():
-    heap, data, rng = generator_state(state=12345)
+@pytest.mark.parametrize("bits", BITS)
+def test_the_largest_numbers_of_a_state_are_possible(bits):
+    highest = codec.GENERATORS[getattr(np.random, bits)]
+    heap, rng, data = generator_message(bits, dict(enumerate(highest)))
     unpack(data, heap)
-    assert rng.bit_generator.state["state"]["state"] == 12345
+    assert codec.state_numbers(rng.bit_generator.state) == highest
+    rng.standard_normal(1000), rng.integers(9, size=1000, dtype=np.int32), rng.permutation(99)
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_a_generator_that_was_handed_over_draws_on_both_sides(bits):
+    heap, peer, make = SharedObjects(0), SharedObjects(1), getattr(np.random, bits)
+    rng, same_seed = (np.random.Generator(make(1)) for _ in range(2))
+    there = cross(rng, heap, peer)
+    assert there.integers(9, dtype=np.int32) == same_seed.integers(9, dtype=np.int32)
+    cross(None, peer, heap)
+    assert rng.integers(9, dtype=np.int32) == same_seed.integers(9, dtype=np.int32)
+    assert rng.random() == same_seed.random()

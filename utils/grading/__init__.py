@@ -28,7 +28,7 @@ Five kinds of processes work together. Only plain data crosses between the last 
 5. The **student process**, in its sandbox: `judge.student_process` runs the student's cells and
    answers the judge; `sandbox.blocked_imports` refuses the modules that hold solutions.
 
-Judge and student process talk over `remote.connection`, in the format of `remote.codec_format`.
+Judge and student process talk over `remote.connection`, in the format of `remote.codec`.
 `notebook.shell` runs cells in both.
 
 `check` starts one process, `run.check`, which is grader, worker and fork server in one and runs the

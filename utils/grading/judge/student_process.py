@@ -85,20 +85,21 @@ class StudentObjects(PeerObjects):
 
     def __init__(self) -> None:
         super().__init__(1)
-        self._named: dict[int, tuple[Any, tuple[str, str]]] = {}
+        self._named: dict[int, tuple[Any, str]] = {}
 
     def proxy_number(self, value: Any) -> int | None:
         return value._number if Remote in type(value).__mro__ else None
 
-    def name_of(self, value: Any) -> tuple[str, str] | None:
+    def name_of(self, value: Any) -> str | None:
         known = self._named.get(id(value))
         return known[1] if known else None
 
-    def by_name(self, module: str, name: str) -> Any:
+    def by_name(self, name: str) -> Any:
+        module, _, path = name.partition(":")
         value = importlib.import_module(module)
-        for part in name.split("."):
+        for part in path.split("."):
             value = getattr(value, part)
-        self._named[id(value)] = (value, (module, name))
+        self._named[id(value)] = (value, name)
         return value
 
     def describe(self, value: Any) -> tuple:

@@ -100,6 +100,7 @@ class Connection:
         self.verbs: dict[str, Callable] = {}  # what the peer may ask
         self._read = bytearray()  # what has been read of the next message
         self._space = memoryview(bytearray(_AT_ONCE))
+        self.forget: list[int] = []  # what the peer must be told of proxies that have gone
         self.tidy = False  # whether this side forgets shared objects that it does not use
         self._looked = time.monotonic()  # when the watch was asked
         self._fault: CodecError | None = None  # why the connection is of no more use
@@ -161,7 +162,9 @@ class Connection:
         if self._fault:
             raise self._fault
         message = (verb, token, body)
-        parts = codec.pack(message, self.shared, self.shared.unused(), self.tidy)
+        self.forget += self.shared.unused()
+        parts = codec.pack(message, self.shared, self.forget, self.tidy)
+        self.forget = []  # not before: if this message cannot be sent, the next one tells
         size = sum(map(len, parts))
         head = _length.pack(size)
         parts = [b"".join((head, *parts))] if size <= _AT_ONCE else [head, *parts]

@@ -26,6 +26,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import reprlib
 import socket
 import sys
 import types
@@ -45,6 +46,26 @@ MAX_NESTING = 40  # of questions within questions
 MAX_RAISED = 100  # of a test's own exceptions, kept for the call that they came out of
 MAX_LENGTH = 1 << 31  # of a student's object
 _LINES = range(1 << 31)  # line numbers
+
+
+def short(value: Any) -> str:
+    """Return a few words that name a value: its type, and its start if it is plain."""
+    kind = type(value)
+    name = kind.__name__ if isinstance(kind.__name__, str) else "object"
+    if kind in (int, float, complex, bool, str, bytes, tuple, list, dict):
+        try:
+            text = _SHORT.repr(value)
+        except (ValueError, RecursionError):
+            text = "..."
+        return f"{text[:60]}{'...' if len(text) > 60 else ''} ({name})"
+    named = getattr(value, "__name__", None) if not isinstance(value, np.ndarray) else None
+    return f"`{named[:60]}` ({name[:60]})" if isinstance(named, str) else f"a {name[:60]}"
+
+
+# A list may hold itself, or one list twice that holds another one twice, and so on: `repr` would
+# take forever.
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 3, 70, 70
 
 
 class Submission(Protocol):
@@ -275,9 +296,7 @@ def _special(name: str, check: Callable[[Any], bool] = lambda _: True) -> Any:
     def method(self: StudentThing, *args: Any) -> Any:
         value = _ask(self, "special", name, args)
         if not check(value):
-            raise error_type("TypeError", TypeError)(
-                f"{name} of {self!r} gave {codec.short(value)}"
-            )
+            raise error_type("TypeError", TypeError)(f"{name} of {self!r} gave {short(value)}")
         return value
 
     method.__name__ = name
@@ -366,7 +385,7 @@ class JudgeObjects(PeerObjects):
 
     def __init__(self) -> None:
         super().__init__(0)
-        self.sent_names: dict[tuple[str, str], Any] = {}
+        self.sent_names: dict[str, Any] = {}
 
     def proxy_number(self, value: Any) -> int | None:
         if not isinstance(value, StudentThing):
@@ -374,7 +393,7 @@ class JudgeObjects(PeerObjects):
         self.link.submission.revive(value)
         return value._thing_number
 
-    def name_of(self, value: Any) -> tuple[str, str] | None:
+    def name_of(self, value: Any) -> str | None:
         """Let a library's functions and classes cross by name: the student has them, too."""
         if isinstance(value, np.ufunc):
             module, name = "numpy", value.__name__
@@ -392,13 +411,13 @@ class JudgeObjects(PeerObjects):
             found = getattr(found, part, None)
         if found is not value:
             return None
-        self.sent_names[module, name] = value
-        return module, name
+        self.sent_names[f"{module}:{name}"] = value
+        return f"{module}:{name}"
 
-    def by_name(self, module: str, name: str) -> Any:
-        if (module, name) not in self.sent_names:
+    def by_name(self, name: str) -> Any:
+        if name not in self.sent_names:
             raise CodecError("a name that the judge did not send")
-        return self.sent_names[module, name]
+        return self.sent_names[name]
 
     def describe(self, value: Any) -> tuple:
         name, special, _ = open_to_students(value)
@@ -448,7 +467,7 @@ def open_to_students(value: Any) -> tuple[str, tuple[str, ...], bool]:
     if callable(value) and kind.__module__.partition(".")[0] in ("numpy", "utils", "functools"):
         return "function", ("__call__",), False
     raise CannotCross(
-        f"{codec.short(value)} cannot be handed to the submission: numbers, text, lists, tuples, "
+        f"{short(value)} cannot be handed to the submission: numbers, text, lists, tuples, "
         "dicts, sets, arrays, generators, functions and objects of the test's own classes can"
     )
 

@@ -251,13 +251,14 @@ class Task:
         names = {self.name, *(getattr(check.called, "__name__", "") for check in self.checks)}
         if all(check.failure for check in self.checks) or not (found := _library(names)):
             return
-        module, *place = found
-        what = "This course uses NumPy only: the task is solved with another library"
-        hint = "Write every step with `np`, and delete the line that imports the library."
-        if not self.hidden:
+        module, line, code = found
+        if self.hidden:
+            what = "This course uses NumPy only: the task is solved with another library"
+            hint = "Write every step with `np`, and delete the line that imports the library."
+            line, code = 0, ""
+        else:
             what = f"This course uses NumPy only: `{self.name}` uses `{module}`"
             hint = f"Delete the line that imports `{module}`, and write the step with `np`."
-        line, code = (0, "") if self.hidden else place
         for check in self.checks:
             check.failure = Failure(
                 what, "library", hint=hint, cause="library", line=line, code=code

@@ -100,7 +100,7 @@ def filmstrip(
     return fig, y
 
 
-def _as_input(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _as_input(image: NDArray[np.uint8]) -> NDArray[np.floating]:
     """Return an image of shape (28, 28) as the network takes it: shape (784,), in 0..1."""
     return image.reshape(-1).astype(np.float32) / 255
 

@@ -598,7 +598,7 @@ def with_numbers(state: Any, numbers: Iterator[int]) -> Any:
 _CONSTANT_TAGS = {value: bytes([tag]) for tag, value in CONSTANTS.items()}
 _CONSTANT_TYPES = set(map(type, _CONSTANT_TAGS))
 _COMPOUND = {tuple: TUPLE, frozenset: FROZENSET, slice: SLICE, range: RANGE}
-_MUTABLE = {make: kind for kind, make in EMPTY.items()}
+_MUTABLE: dict[type, int] = {make: kind for kind, make in EMPTY.items()}
 _TYPE_NAMES = {t: name for name, t in TYPES.items()}
 
 

@@ -15,13 +15,6 @@ from tests.problem_sets.tables import NAMES, TABLES, cells_of, graded_here
 
 Definition = ast.FunctionDef | ast.ClassDef
 
-# To be removed, line by line, as these lectures are rewritten; nothing is to be added.
-STILL_PRINTED = {
-    ("02_softmax_overflow", "batch_softmax"),
-    ("04_inference_and_batches", "predict"),
-    ("04_inference_and_batches", "accuracy_in_batches"),
-}
-
 
 def _definitions(source: str) -> list[Definition]:
     return [node for node in ast.walk(ast.parse(source)) if isinstance(node, Definition)]
@@ -120,8 +113,7 @@ def _cells(path) -> list[str]:
 @about(*LECTURES)
 def test_a_lecture_prints_nothing_that_a_problem_set_asks_for(path):
     printed = {name for source in _cells(path) for name in _printed(source)}
-    known = {name for lecture, name in STILL_PRINTED if lecture == path.stem}
-    assert printed - known == set()
+    assert printed == set()
 
 
 def _answers(path) -> list[tuple[str, str, str, str]]:
@@ -161,12 +153,11 @@ def _fits(node: Definition, wanted: Definition) -> bool:
 @about(*LECTURES)
 def test_nothing_in_a_lecture_can_be_handed_in(path):
     """Under the name that is asked for it would earn less than three quarters of the points."""
-    known = {name for lecture, name in STILL_PRINTED if lecture == path.stem}
     for problem_set, task, name, source in _answers(path):
         result = scores(graded_here(problem_set, task, Right(name, source)))
         earned = sum(result[grade_id][0] for grade_id in cells_of(task))
         most = TABLES[problem_set].POINTS[task]
-        assert earned < most * 3 / 4 or name in known, f"{name} earns {earned} of {most} in {task}"
+        assert earned < most * 3 / 4, f"{name} earns {earned} of {most} in {task}"
 
 
 AFFINE = """

@@ -101,7 +101,7 @@ _OTHER_IMPORT = re.compile(r"(?m)^\s*(?:import|from)\s+(?!numpy\b|utils\s+import
 
 # What a student's process hands over, and what the cells hold, may be made to keep the judge busy.
 MAX_PARSED = 100_000  # characters of the student's cells that are parsed to explain a failure
-MAX_LISTED = 1_000_000  # numbers in a list that is read as an array
+MAX_LISTED = 1_000_000  # numbers and lists in a list that is read as an array
 
 
 class PropertyError(Exception):
@@ -1178,14 +1178,14 @@ def _from_container(value: list | tuple, what: str, part: str) -> np.ndarray:
 def _holds_numbers(value: Any, left: list[int]) -> bool:
     """Say whether a list holds numbers alone; stop when there are more than are left.
 
-    It may hold one list or array many times over.
+    It may hold one list or array many times over, so these count, too, even if they are empty.
     """
+    left[0] -= 1
     if type(value) in (list, tuple):
         return bool(value) and left[0] >= 0 and all(_holds_numbers(item, left) for item in value)
     if type(value) is np.ndarray:
         left[0] -= value.size
         return left[0] >= 0 and value.dtype.kind in "biuf"
-    left[0] -= 1
     return left[0] >= 0 and type(value) in _NUMBERS and not isinstance(value, np.flexible)
 
 
@@ -1353,6 +1353,8 @@ def _difference(got: np.ndarray, expected: np.ndarray, near: np.ndarray) -> str:
 def _show(array: np.ndarray) -> str:
     if array.ndim == 0:
         return f"{array[()]:.6g}"
+    if array.ndim > 2 and array.size > 12:  # the ends of every axis would be shown: 2 ** ndim, say
+        return f"{_show(array.ravel())} in shape {array.shape}"
     text = np.array2string(array, precision=6, threshold=12, edgeitems=2, separator=", ")
     return " ".join(text.split())
 

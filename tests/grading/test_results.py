@@ -196,3 +196,25 @@ def test_outputs_that_are_too_long_are_left_out_and_points_stay(monkeypatch):
 
 def test_outputs_that_fit_stay():
     assert fit(copy.deepcopy(GOOD)) == GOOD
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        {"output_type": "error", "ename": "E", "evalue": "", "traceback": ["\U0001f600" * 2000]},
+        {"output_type": "error", "ename": "E", "evalue": "\U0001f600" * 2000, "traceback": []},
+        {"output_type": "stream", "name": "stdout", "text": ""},
+        {"output_type": "display_data", "data": {"text/plain": "\x01" * 2000}, "metadata": {}},
+    ],
+    ids=["tracebacks", "messages", "nothing", "texts"],
+)
+def test_outputs_of_every_kind_are_left_out_before_points_are(monkeypatch, output):
+    monkeypatch.setattr(results, "MAX_BYTES", 1 << 20)
+    cells = [*CELLS, *({"kind": "student", "label": str(n), "source": ""} for n in range(20))]
+    answer = copy.deepcopy(GOOD)
+    for number in range(2, 22):
+        outputs = [copy.deepcopy(output) for _ in range(2000)]
+        answer["cells"][str(number)] = {"outputs": outputs, "error": ""}
+    text = json.dumps(fit(answer))
+    assert len(text) <= results.MAX_BYTES
+    assert read(json.loads(text), cells, Limits())["cells"]["1"]["points"] == 2.0

@@ -18,6 +18,7 @@ from utils.grading.sandbox.config import Limits
 MAX_BYTES = 64 << 20  # of an answer
 MAX_NOTES, MAX_NOTE = 200, 2000  # how many, and characters of one
 MAX_CHECKS, MAX_WORDS = 500, 5000  # of a test cell, and characters of one of their texts
+_FORM = 10  # an output without any text takes so many characters, each as long as JSON's longest
 _LARGE = 1e12  # no number of seconds, and no points, are more
 
 
@@ -49,13 +50,13 @@ def fit(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _least(cell: dict[str, Any]) -> int:
-    """Return how many characters the longest texts among a cell's outputs have together."""
-    texts = (
-        text
-        for output in cell["outputs"]
-        for text in (output.get("text"), *output.get("data", {}).values())
-    )
-    return sum(len(text) for text in texts if isinstance(text, str))
+    """Return about how many characters a cell's outputs have together, whatever kinds they are."""
+    total = 0
+    for output in cell["outputs"]:
+        texts = [output.get("text", ""), output.get("evalue", "")]
+        texts += [*output.get("traceback", ()), *output.get("data", {}).values()]
+        total += _FORM + sum(len(text if type(text) is str else str(text)) for text in texts)
+    return total
 
 
 def read(answer: Any, cells: list[dict], limits: Limits) -> dict[str, Any]:

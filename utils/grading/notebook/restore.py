@@ -49,7 +49,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-_FENCE = re.compile(r"```[ \t]*\w*[ \t]*\n(.*?)\n?```", re.DOTALL)
+_FENCE = "```"
 
 
 def read_notebook(data: bytes) -> NotebookNode:
@@ -199,11 +199,11 @@ def _as_code(
         if cell["cell_type"] == "code":
             changed.append((name, cell))
             continue
-        fenced = _FENCE.fullmatch(cell["source"].strip())
-        code = fenced[1] if fenced else cell["source"]
+        fenced = _fenced(cell["source"])
+        code = cell["source"] if fenced is None else fenced
         course = known.get(name)
         if course is not None:
-            if fenced and course.solution and course.cell_type == "code":
+            if fenced is not None and course.solution and course.cell_type == "code":
                 cell = cell | {"source": code}
         elif any(asked <= (bound_names(code) or frozenset()) for asked in lost.values()):
             found = ", ".join(f"`{n}`" for n in sorted(bound_names(code) or ()))
@@ -211,6 +211,20 @@ def _as_code(
             cell = new_cell("code", code, cell.get("id") or "cell")
         changed.append((name, cell))
     return changed
+
+
+def _fenced(source: str) -> str | None:
+    """Return what stands between Markdown's fences if that is all of a text, else None.
+
+    No regular expression: blanks may belong to several of its parts, and it would try them all.
+    """
+    head, newline, rest = source.strip().partition("\n")
+    if not (newline and head.startswith(_FENCE) and rest.endswith(_FENCE)):
+        return None
+    language = head.removeprefix(_FENCE).strip(" \t")
+    if not re.fullmatch(r"\w*", language):
+        return None
+    return rest.removesuffix(_FENCE).removesuffix("\n")
 
 
 def _one_of_each(

@@ -1105,7 +1105,7 @@ def softmax(a):
          answers={"softmax": _LINK + """
 def softmax(a):
     data = bytes(8) + b"t\\3\\0\\0\\0u\\4\\0\\0\\0doneb\\x08\\0\\0\\0" + bytes(8)
-    raw(data + b"t\\1\\0\\0\\0Gu\\2\\0\\0\\0osu\\6\\0\\0\\0system")
+    raw(data + b"t\\1\\0\\0\\0G\\x09\\0\\0\\0os:system")
     import time; time.sleep(100)"""}),
     Case("a pickle", DOUBLE, stopped=True, note="softmax", answers={"softmax": _LINK + """
 import pickle

@@ -95,13 +95,21 @@ def _is_work(node: Definition) -> bool:
     return sum(isinstance(n, ast.BinOp | ast.Call | ast.Compare) for n in ast.walk(node)) >= 2
 
 
+def _is_call(node: ast.AST) -> bool:
+    """Whether a definition does no more than call a function of the course."""
+    match node:
+        case ast.FunctionDef(body=[ast.Return(value=ast.Call(func=ast.Attribute()))]):
+            return not any(isinstance(part, ast.BinOp | ast.Compare) for part in ast.walk(node))
+    return False
+
+
 def _printed(source: str) -> list[str]:
     """Return the definitions of a cell that answer a problem set, by name or by body."""
     names, bodies = _asked()
     return [
         node.name
         for node in _definitions(source)
-        if node.name in names or (_is_work(node) and _body(node) in bodies)
+        if (node.name in names and not _is_call(node)) or (_is_work(node) and _body(node) in bodies)
     ]
 
 

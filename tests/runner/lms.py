@@ -53,5 +53,7 @@ def collect(room: Classroom, *options: str, problem_set: str = PS1) -> str:
             app.start()
     finally:
         os.chdir(before)
+        # Else the garbage collector closes them, and with them those of the next one's log.
+        ZipCollectApp.instance().close_handlers()
         ZipCollectApp.clear_instance()
     return said.getvalue()

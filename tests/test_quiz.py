@@ -439,6 +439,7 @@ def test_a_prediction_may_be_a_choice(monkeypatch, quiz):
 
 
 def test_a_function_answers_with_the_guess_in_its_figure(monkeypatch, quiz):
+    plt.close("all")  # of other tests
     guesses = []
 
     def draw(guess):

@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import pytest
@@ -62,7 +63,8 @@ def test_jupyter_calls_it_by_the_name_that_lab_gives(tmp_path):
     config = Config({kind: {trait: name}})
     log = logging.getLogger("quiet")
     manager = AsyncLargeFileManager(config=config, root_dir=str(tmp_path), log=log)
-    asyncio.run(save(manager, notebook()))
+    with ThreadPoolExecutor() as pool:  # in this thread a browser's loop may run
+        pool.submit(asyncio.run, save(manager, notebook())).result()
     saved = (tmp_path / "a.ipynb").read_text(encoding="utf-8")
     assert WIDGET not in saved
     assert NO_KERNEL in saved

@@ -203,6 +203,7 @@ def test_nothing_runs_before_start_and_there_is_an_empty_picture():
 
 
 def test_a_whole_run_is_that_of_train_and_says_so():
+    plt.close("all")  # of other tests
     gate = Gate()
     gate.open = True
     dashboard = board(gate.run)

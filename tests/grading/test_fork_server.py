@@ -49,8 +49,13 @@ def runs(process):
 
 def ended(process):
     """Whether a process that is nobody's child here ends within some seconds."""
+    return comes_true(lambda: not runs(process))
+
+
+def comes_true(holds):
+    """Whether something holds within some seconds."""
     for _ in range(400):
-        if not runs(process):
+        if holds():
             return True
         time.sleep(0.05)
     return False
@@ -75,10 +80,7 @@ def test_workers_have_theirs_forked_from_one(new, sandbox, tmp_path, monkeypatch
     assert len(forked) == 2
     assert second._process is third._process is None
     second.close()
-    for _ in range(400):
-        if sum(map(runs, forked)) < 2:
-            break
-        time.sleep(0.05)
+    assert comes_true(lambda: not all(map(runs, forked)))
     time.sleep(0.2)
     assert sum(map(runs, forked)) == 1  # the other one goes on
     assert prints(third, sandbox) == "2\n"

@@ -13,6 +13,7 @@ from nbformat import NotebookNode
 
 from tests.problem_sets.grading import read, sources
 from tests.problem_sets.tables import NAMES
+from utils import lecture_minutes
 
 NOT_WORDS = re.compile(r"\$\$.*?\$\$|\$.*?\$|`[^`]*`", re.DOTALL)
 
@@ -31,7 +32,12 @@ def reading(notebook: NotebookNode) -> float:
     code = [source for source in code if "def test_" not in source]
     shown = "\n".join(code)
     figures, widgets = len(re.findall(r"\bshow\(", shown)), shown.count("DrawingPad(")
-    return len(words) / 150 + 0.1 * lines_of(shown) + figures + 2 * widgets
+    return (
+        len(words) / lecture_minutes.WORDS_PER_MINUTE
+        + lines_of(shown) * lecture_minutes.SECONDS_PER_LINE / 60
+        + figures * lecture_minutes.MINUTES_PER_FIGURE
+        + widgets * lecture_minutes.MINUTES_PER_WIDGET
+    )
 
 
 def work(solution: NotebookNode) -> float:

@@ -125,7 +125,7 @@ def _warm_up_judge(shell: CellShell, times: int = 6) -> None:
 
 
 class _NoSupervisor:
-    """For a submission's side that is no process of its own."""
+    """Stands in where a submission's side runs in this process."""
 
     def too_much(self) -> str:
         return ""

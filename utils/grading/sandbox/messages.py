@@ -13,8 +13,8 @@ READY = b"R"  # what the fork server says once it can be asked
 JUDGE, STUDENT = b"J", b"S"  # what it is asked for: a judge, or a student's process alone
 
 # What the judge, or the grader itself, may ask of a supervisor, and the answers. A judge that was
-# taken over can send anything, so none of them says how a process is to be: the order does, which
-# comes from the grader.
+# taken over can send anything, so none of them says how a process is to be: the `SandboxConfig`
+# does, which comes from the grader.
 START, END, WAITED, ALARM = b"S", b"E", b"W", b"A"
 STARTED, FAILED = b"S", b"F"
 MAX_COMMAND = 1000

@@ -12,7 +12,7 @@ import math
 from typing import Any
 
 from utils.grading.judge.judge import CHECKS_MIME
-from utils.grading.notebook.outputs import clean_outputs
+from utils.grading.notebook.outputs import as_utf8, clean_outputs
 from utils.grading.sandbox.config import Limits
 
 MAX_BYTES = 64 << 20  # of an answer
@@ -96,7 +96,7 @@ def _need(holds: bool, why: str) -> None:
 
 def _text(value: Any, most: int) -> str:
     _need(isinstance(value, str), "a text is not one")
-    return value[:most].encode("utf-8", "replace").decode()
+    return as_utf8(value[:most])
 
 
 def _number(value: Any, most: float = _LARGE) -> float:

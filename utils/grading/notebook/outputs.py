@@ -176,24 +176,24 @@ def clean_outputs(text: str, limit: int) -> list[Output]:
     for one in given[:MAX_OUTPUTS] if isinstance(given, list) else []:
         match one:
             case {"output_type": "stream", "name": "stdout" | "stderr" as name, "text": str(words)}:
-                words = writable(words[:left])
+                words = as_utf8(words[:left])
                 output = {"output_type": "stream", "name": name, "text": words}
                 size = len(words)
             case {
                 "output_type": "error", "ename": str(name), "evalue": str(value),
                 "traceback": list(lines),
             }:  # fmt: skip
-                lines = [writable(line[:2000]) for line in lines[:200] if isinstance(line, str)]
+                lines = [as_utf8(line[:2000]) for line in lines[:200] if isinstance(line, str)]
                 output = {
                     "output_type": "error",
-                    "ename": writable(name[:200]),
-                    "evalue": writable(value[:5000]),
+                    "ename": as_utf8(name[:200]),
+                    "evalue": as_utf8(value[:5000]),
                     "traceback": lines,
                 }
                 size = sum(map(len, lines)) + len(output["ename"]) + len(output["evalue"])
             case {"output_type": "display_data" | "execute_result" as kind, "data": dict(data)}:
                 kept = {
-                    mime: writable(item)
+                    mime: as_utf8(item)
                     for mime, item in data.items()
                     if isinstance(item, str) and _MIMES.fullmatch(mime)
                 }
@@ -209,6 +209,6 @@ def clean_outputs(text: str, limit: int) -> list[Output]:
     return outputs
 
 
-def writable(text: str) -> str:
+def as_utf8(text: str) -> str:
     """Return text that can be written as UTF-8."""
     return text.encode("utf-8", "replace").decode()

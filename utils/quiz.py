@@ -223,7 +223,8 @@ class Quiz:
             ValueError: the sentence of a figure is not a sentence.
         """
         prediction = _Prediction(name, question, answer, why, tuple(options))
-        page = f"{prediction.question_html}{_fold('See what happens', prediction.show(None))}"
+        folded_answer = _fold("See what happens", prediction.show(None))
+        page = f"{prediction.question_html}{_list(prediction.options)}{folded_answer}"
         show_live(_PredictionView(prediction).box, page, prediction.plain)
 
     def progress(self) -> None:
@@ -315,7 +316,7 @@ class _Prediction:
 
     @property
     def question_html(self) -> str:
-        return f"<p><b>Predict.</b> {_markup(self.question)}</p>{_list(self.options)}"
+        return f"<p><b>Predict.</b> {_markup(self.question)}</p>"
 
     @property
     def plain(self) -> str:
@@ -336,7 +337,6 @@ class _PredictionView:
 
     def __init__(self, prediction: _Prediction) -> None:
         self.prediction = prediction
-        question = f"<p><b>Predict.</b> {_markup(prediction.question)}</p>"
         button = widgets.Button(description="See what happens")
         button.on_click(self._on_guess)
         if prediction.options:
@@ -345,7 +345,12 @@ class _PredictionView:
             self.entry = _text_field("Prediction:", "a number", self._on_guess)
         self.answer = widgets.HTMLMath()
         self.box = widgets.VBox(
-            [widgets.HTMLMath(f"{_STYLE}{question}"), self.entry, button, self.answer]
+            [
+                widgets.HTMLMath(f"{_STYLE}{prediction.question_html}"),
+                self.entry,
+                button,
+                self.answer,
+            ]
         )
         self.box.add_class("quick-check")
         self.box.add_class("prediction")

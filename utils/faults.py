@@ -155,9 +155,9 @@ def examine(name: str, number: int = 2, images: int = 10) -> Findings:
     )
 
 
-def draw_findings(name: str, number: int = 2, images: int = 10) -> tuple[Figure, str]:
+def draw_findings(fault: str, number: int = 2, images: int = 10) -> tuple[Figure, str]:
     """Draw the relative error of each gradient, beside the verdicts; return also a sentence."""
-    found = examine(name, number, images)
+    found = examine(fault, number, images)
     fig = plt.figure(figsize=(8.5, 3.5), layout="none")
     ax = fig.add_axes((0.07, 0.2, 0.56, 0.76))
     for i, (key, error) in enumerate(found.errors.items()):
@@ -189,7 +189,7 @@ def draw_findings(name: str, number: int = 2, images: int = 10) -> tuple[Figure,
         failed += [] if passes else [f"{check} ({words})"]
     noticed = f"Checks that fail: {_all(failed)}." if failed else "Every check passes."
     rest = f" Wrong gradients: {', '.join(found.rejected)}." if found.rejected else ""
-    kind = FAULTS[name].words.format(number)
+    kind = FAULTS[fault].words.format(number)
     sentence = f"With {images} image{'s' * (images > 1)}, {kind}. {noticed}{rest}"
     return fig, sentence
 

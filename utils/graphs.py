@@ -62,16 +62,16 @@ def read_numbers(text: str) -> dict[str, float]:
         name, equals, number = (piece.strip() for piece in part.partition("="))
         if not equals or not _NAME.fullmatch(name):
             raise ExpressionError(
-                f"{part!r} does not give a name a number. Write a short name, = and a number, "
-                "such as x = 3, and put commas between several."
+                f"The part {part!r} does not give a name a number. Write a short name, = and a "
+                "number, such as x = 3, and put commas between several."
             )
         if name in numbers:
-            raise ExpressionError(f"{name} has two numbers. Give each name one number.")
+            raise ExpressionError(f"The name {name} has two numbers. Give it one.")
         try:
             numbers[name] = float(number)
         except ValueError:
             raise ExpressionError(
-                f"{number!r} is not a number. Write {name} = 3 or {name} = -0.5."
+                f"The text {number!r} is not a number. Write {name} = 3 or {name} = -0.5."
             ) from None
         _check_size(numbers[name])
     return numbers
@@ -106,8 +106,8 @@ def read_expression(
             tree = ast.parse(text.strip().replace("×", "*").replace("−", "-"), mode="eval")
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise ExpressionError(
-            f"{text!r} is not a complete expression. Check the brackets, and write every * sign: "
-            "2 * x, not 2x."
+            f"The text {text!r} is not a complete expression. Check the brackets, and write every "
+            "* sign: 2 * x, not 2x."
         ) from None
     operations = sum(isinstance(n, ast.BinOp | ast.UnaryOp | ast.Call) for n in ast.walk(tree))
     if operations > MOST_OPERATIONS:
@@ -145,16 +145,16 @@ class _Reader:
                 return self._apply(self.functions[name], name, self.compute(argument))
         part = ast.unparse(node)
         raise ExpressionError(
-            f"{part!r} is not part of an expression here. Use names, numbers, brackets, +, -, * and "
-            f"{_listed([f'{name}(...)' for name in self.functions])}."
+            f"The part {part!r} is not known here. Use names, numbers, brackets, +, -, "
+            f"{_listed(['*', *(f'{name}(...)' for name in self.functions)])}."
         )
 
     def _named(self, name: str) -> Any:
         if name in self.names:
             return self.names[name]
         if name in self.functions:
-            raise ExpressionError(f"{name} needs brackets: write {name}(x).")
-        raise ExpressionError(f"{name} has no number. Add {name} = 1 to the numbers.")
+            raise ExpressionError(f"The function {name} needs brackets: write {name}(x).")
+        raise ExpressionError(f"The name {name} has no number. Add {name} = 1 to the numbers.")
 
     def _apply(self, function: Callable, sign: str, *arguments: Any) -> Any:
         try:
@@ -162,13 +162,13 @@ class _Reader:
         except TypeError:
             hint = " For x ** 2 write x * x." if sign == "**" else ""
             raise ExpressionError(
-                f"This engine does not have the operation {sign}. Use +, -, * and "
-                f"{_listed(self.functions)}.{hint}"
+                f"This engine does not have the operation {sign}. Use +, -, "
+                f"{_listed(['*', *self.functions])}.{hint}"
             ) from None
         except (ArithmeticError, ValueError):
             raise ExpressionError(
-                f"{sign} cannot be computed with these numbers: the result is not a number, or it "
-                "is too large. Choose other numbers."
+                f"The operation {sign} cannot be computed with these numbers: the result is not a "
+                "number, or it is too large. Choose other numbers."
             ) from None
 
 
@@ -194,7 +194,7 @@ def read_graph(
     names = {name: new(number) for name, number in read_numbers(numbers).items()}
     taken = names.keys() & functions.keys()
     if taken:
-        raise ExpressionError(f"{min(taken)} is the name of a function. Choose another name.")
+        raise ExpressionError(f"The name {min(taken)} is that of a function. Choose another name.")
     order = in_order(read_expression(expression, names, functions, new))
     _walk_back(order, len(order))
     if not all(math.isfinite(v.value) and math.isfinite(v.grad) for v in order):
@@ -212,12 +212,12 @@ def _check_length(text: str) -> None:
 def _check_size(number: float) -> float:
     if not abs(number) <= LARGEST_NUMBER:
         raise ExpressionError(
-            f"{number:.3g} is not a number from -1,000,000 to 1,000,000. Choose one of these."
+            f"The number {number:.3g} cannot be used. Choose one from -1,000,000 to 1,000,000."
         )
     return float(number)
 
 
-def _listed(words: Sequence[str] | Mapping[str, Any]) -> str:
+def _listed(words: Sequence[str]) -> str:
     *others, last = words
     return f"{', '.join(others)} and {last}" if others else last
 

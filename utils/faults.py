@@ -162,7 +162,9 @@ def draw_findings(fault: str, number: int = 2, images: int = 10) -> tuple[Figure
     ax = fig.add_axes((0.07, 0.2, 0.56, 0.76))
     for i, (key, error) in enumerate(found.errors.items()):
         wrong = key in found.rejected
-        style = {"color": VERMILLION, "hatch": "//", "edgecolor": "white"} if wrong else {}
+        style: dict[str, Any] = (
+            {"color": VERMILLION, "hatch": "//", "edgecolor": "white"} if wrong else {}
+        )
         ax.barh(i, max(error, 2e-13), left=1e-13, **({"color": BLUE} | style))
         if key in found.wrong_shapes:
             ax.text(2e-13, i, "wrong shape", va="center", color="white", weight="bold")

@@ -92,7 +92,7 @@ def read_expression(
         text: the expression: names, numbers, + - * / **, brackets and calls of `functions`.
         names: the object for each name.
         functions: what may be called, with one argument, by name.
-        constant: turns a number in the text into an object of the engine.
+        constant: makes an object of the engine from a number in the text into an object of the engine.
 
     Raises:
         ExpressionError: the text is not such an expression, or it cannot be computed.
@@ -329,12 +329,13 @@ def _draw(
     fig = plt.figure(figsize=size, layout="none")
     half = (len(columns) - 1) / 2
     spread = max(max(abs(height) for height in heights.values()), (tallest - 1) / 2)
-    limits = {"xlim": (-half - 0.55, half + 0.55), "ylim": (-spread - 0.6, spread + 0.6)}
+    limits: dict[str, Any] = {
+        "xlim": (-half - 0.55, half + 0.55),
+        "ylim": (-spread - 0.6, spread + 0.6),
+    }
     ax = fig.add_axes((0, 0, 1, 1), **limits)
     ax.axis("off")
-    place = {
-        node: (k - half, heights[node]) for k, column in enumerate(columns) for node in column
-    }
+    place = {node: (k - half, heights[node]) for k, column in enumerate(columns) for node in column}
     named, half_boxes = _named(names), {}
     font = 13 if len(columns) <= 6 else 11
     line = 1.22 * font / 72 * (2 * spread + 1.2) / size[1]  # the height of a line of text
@@ -362,9 +363,7 @@ def _draw(
     return fig
 
 
-def _draw_edge(
-    ax: Axes, points: list[tuple[float, float]], half_box: tuple[float, float]
-) -> None:
+def _draw_edge(ax: Axes, points: list[tuple[float, float]], half_box: tuple[float, float]) -> None:
     """Draw a line through points that ends in an arrow at the border of the last box."""
     (x0, y0), (x1, y1) = points[-2:]
     dx, dy = x1 - x0, y1 - y0

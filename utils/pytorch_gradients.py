@@ -45,7 +45,7 @@ def compute() -> dict[str, Any]:
     Raises:
         ImportError: PyTorch is not installed.
     """
-    import torch  # noqa: PLC0415 (nothing else in the course needs it)
+    import torch  # nothing else in the course needs it
 
     def constant(number: float) -> torch.Tensor:
         return torch.tensor(number, dtype=torch.float64)

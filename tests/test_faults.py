@@ -65,7 +65,7 @@ def test_one_image_hides_two_faults():
 def test_the_figure_says_what_was_found(name):
     fig, sentence = draw_findings(name, 3, 2)
     plt.close(fig)
-    assert sentence.startswith("With 2 images, ")
+    assert sentence.startswith("Layer 3, 2 images: ")
     assert sentence.endswith(".")
     assert ("Every check passes." in sentence) == (name == "nothing")
     for check in ("shapes", "W and b", "first loss", "gradients"):

@@ -192,7 +192,7 @@ def draw_findings(fault: str, number: int = 2, images: int = 10) -> tuple[Figure
     noticed = f"Checks that fail: {_all(failed)}." if failed else "Every check passes."
     rest = f" Wrong gradients: {', '.join(found.rejected)}." if found.rejected else ""
     kind = FAULTS[fault].words.format(number)
-    sentence = f"With {images} image{'s' * (images > 1)}, {kind}. {noticed}{rest}"
+    sentence = f"Layer {number}, {images} image{'s' * (images > 1)}: {kind}. {noticed}{rest}"
     return fig, sentence
 
 

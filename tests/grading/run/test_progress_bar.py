@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.runner.conftest import PS1, RIGHT, START, Classroom
+from tests.classroom import PS1, RIGHT, START, Classroom
 from utils.commands.grade import Bar, start_early
 from utils.grading.run.runner import Progress
 from utils.grading.run.worker import Failure

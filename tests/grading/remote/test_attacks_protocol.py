@@ -12,7 +12,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from tests.grading import fixture_course as fixture
+from tests.grading.judge import fixture_course as fixture
 from tests.problem_sets.grading import check_states, execute, submission
 from utils import checks
 from utils.grading.notebook import answers, restore, source

@@ -6,7 +6,7 @@ import pytest
 from nbgrader.api import Gradebook
 from traitlets.config import Config
 
-from tests.runner.conftest import PS1, RIGHT
+from tests.classroom import PS1, RIGHT
 from utils.grading.course import lateness
 from utils.grading.course.gradebook import Book
 from utils.grading.course.lateness import (

@@ -9,7 +9,7 @@ import time
 import pytest
 from distributed import Client
 
-from tests.runner.conftest import PS1, RIGHT
+from tests.classroom import PS1, RIGHT
 
 pytestmark = [
     pytest.mark.slow,

@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from tests.runner import invented_class
-from tests.runner.conftest import PS1, ROOT
+from tests import invented_class
+from tests.classroom import PS1, ROOT
 from utils.commands.report import main as command
 from utils.grading.course.settings import CourseError, find_course
 from utils.grading.reports import similarity

@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parent.parent
+REPOSITORY = HERE.parents[2]
 TOP = Path("/tmp/arena")
 SECRET = "SECRET-OF-THE-STAFF"
 ORDINARY = 12345

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nbgrader.apps.zipcollectapp import ZipCollectApp
 
-from tests.runner.conftest import PS1, RIGHT, Classroom
+from tests.classroom import PS1, RIGHT, Classroom
 from utils.grading.simulated_class import Student, write_submission
 
 

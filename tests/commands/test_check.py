@@ -16,8 +16,8 @@ import nbformat
 import pytest
 from traitlets.config import Config
 
-from tests.runner.conftest import PS1, RIGHT, ROOT, START
-from tests.runner.test_interruption import gone, survivors
+from tests.classroom import PS1, RIGHT, ROOT, START
+from tests.processes import gone, survivors
 from utils.commands import check
 from utils.grading.judge import unsandboxed
 from utils.grading.notebook.reading import text_hash

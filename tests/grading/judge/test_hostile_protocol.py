@@ -10,7 +10,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from tests.grading import fixture_course as fixture
+from tests.grading.judge import fixture_course as fixture
 from utils.grading.judge import grade_notebook
 from utils.grading.judge.judge import Judge
 from utils.grading.sandbox.config import Limits

@@ -9,7 +9,7 @@ import pytest
 from nbgrader.api import Gradebook
 from sqlalchemy.exc import OperationalError
 
-from tests.runner.conftest import HALF, PS1, RIGHT, Classroom
+from tests.classroom import HALF, PS1, RIGHT, Classroom
 from utils.commands.grade import parse
 from utils.grading.course.gradebook import Book
 from utils.grading.course.settings import CourseError, find_course

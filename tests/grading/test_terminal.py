@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.runner.conftest import PS1, RIGHT
+from tests.classroom import PS1, RIGHT
 from utils.commands import grade
 from utils.grading.reports.report_data import Report, Row
 from utils.grading.run.runner import Progress

@@ -13,10 +13,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output, new_raw_cell
 
+from tests.classroom import PS1, RIGHT, Classroom
+from tests.end_to_end.test_nbgrader_flow import nbgrader
 from tests.formgrader import PATIENCE, formgrader
-from tests.runner.conftest import PS1, RIGHT, Classroom
-from tests.runner.test_feedback import SLOW
-from tests.runner.test_nbgrader_flow import nbgrader
+from tests.grading.reports.test_feedback import SLOW
 from utils.grading.reports.rendering import PLAIN
 
 pytestmark = [

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from tests.grading import fixture_course as fixture
+from tests.grading.judge import fixture_course as fixture
 from utils.grading import nbgrader_steps
 from utils.grading.judge import grade_notebook
 from utils.grading.notebook import restore

@@ -19,7 +19,8 @@ from nbgrader.api import Base, Gradebook, get_alembic_version
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
-from tests.runner.conftest import PS1, RIGHT, Classroom
+from tests.classroom import PS1, RIGHT, Classroom
+from tests.processes import gone, survivors
 from utils.grading.course import gradebook_access
 from utils.grading.course.gradebook import Book, Entry
 from utils.grading.course.settings import CourseError
@@ -67,27 +68,6 @@ def sound(room: Classroom) -> set[str]:
         assert len(marks) == 5
         recorded.add(name)
     return recorded
-
-
-def survivors(mark: str) -> list[int]:
-    """Return processes that were started with a variable in their environment."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                if mark.encode() in (entry / "environ").read_bytes():
-                    found.append(int(entry.name))
-            except OSError:
-                continue
-    return found
-
-
-def gone(mark: str, seconds: float = 20) -> bool:
-    """Wait until no such process is left."""
-    deadline = time.monotonic() + seconds
-    while survivors(mark) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return not survivors(mark)
 
 
 @pytest.fixture(scope="module")

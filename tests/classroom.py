@@ -13,19 +13,20 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
 
-from tests.runner import invented_class
-from utils.grading.course.gradebook import Book
-from utils.grading.course.settings import Course, find_course
-from utils.grading.run import runner
-from utils.grading.run.cluster import LocalWorkers
+from tests import invented_class
 from utils.grading.simulated_class import Student, write_submission
 
-ROOT = Path(__file__).resolve().parents[2]
+# Each fixture imports what it needs of the grader: this module is imported for all tests.
+if TYPE_CHECKING:
+    from utils.grading.course.settings import Course
+    from utils.grading.run import runner
+
+ROOT = Path(__file__).resolve().parents[1]
 PS1 = invented_class.NAME
 RIGHT = invented_class.RIGHT
 HALF = {"identity_function": RIGHT["identity_function"]}
@@ -47,6 +48,8 @@ class Classroom:
     @property
     def course(self) -> Course:
         """The course as the commands see it."""
+        from utils.grading.course.settings import find_course
+
         return find_course(self.root)
 
     def submit(self, student: str, answers: dict[str, str] | bytes, problem_set: str = PS1) -> Path:
@@ -90,6 +93,8 @@ class Classroom:
 
     def regrade(self, **arguments) -> runner.Progress:
         """Grade in this process, with workers that several tests share."""
+        from utils.grading.run import runner
+
         unsafe = "--unsafe" in self.options
         return runner.grade(self.course, PS1, client=self.client, unsafe=unsafe, **arguments)[0]
 
@@ -111,6 +116,9 @@ class Classroom:
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A course folder with one problem set, the course's settings and quick limits."""
+    from utils.grading.course.gradebook import Book
+    from utils.grading.course.settings import find_course
+
     root = tmp_path_factory.mktemp("template")
     config = (ROOT / "nbgrader_config.py").read_text(encoding="utf-8")
     (root / "nbgrader_config.py").write_text(config + QUICK, encoding="utf-8")
@@ -139,6 +147,8 @@ def options() -> tuple[str, ...]:
 @pytest.fixture(scope="session")
 def client() -> Iterator[Any]:
     """Two workers."""
+    from utils.grading.run.cluster import LocalWorkers
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Dask's and SQLAlchemy's own affairs
         with LocalWorkers(2) as workers:

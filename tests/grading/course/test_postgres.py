@@ -16,7 +16,7 @@ import pytest
 from nbgrader.api import Gradebook
 from sqlalchemy import create_engine, text
 
-from tests.runner.conftest import PS1, RIGHT, ROOT, Classroom
+from tests.classroom import PS1, RIGHT, ROOT, Classroom
 from utils.grading.course.gradebook import Book
 from utils.grading.course.settings import find_course
 from utils.grading.run import runner

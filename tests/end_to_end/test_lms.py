@@ -10,8 +10,8 @@ import zipfile
 import pytest
 from nbgrader.api import Gradebook
 
-from tests.runner.conftest import PS1, RIGHT, ROOT, Classroom
-from tests.runner.lms import collect, download, solved, zipped
+from tests.classroom import PS1, RIGHT, ROOT, Classroom
+from tests.lms_downloads import collect, download, solved, zipped
 from utils.grading.course import roster
 from utils.grading.course.collect import read_arrivals
 from utils.grading.course.roster import Matcher, RosterError

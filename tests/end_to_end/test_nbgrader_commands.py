@@ -14,7 +14,7 @@ from nbgrader.preprocessors import Execute
 from nbgrader.utils import determine_grade
 
 from tests.formgrader import formgrader
-from tests.grading import fixture_course as fixture
+from tests.grading.judge import fixture_course as fixture
 from utils.grading.course.settings import find_course
 from utils.grading.judge import grade_notebook
 from utils.grading.notebook import restore

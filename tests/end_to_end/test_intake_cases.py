@@ -15,8 +15,8 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from tests.runner.conftest import PS1, RIGHT, ROOT, Classroom
-from tests.runner.lms import zipped
+from tests.classroom import PS1, RIGHT, ROOT, Classroom
+from tests.lms_downloads import zipped
 from utils.grading.course import lateness, releases
 from utils.grading.course.gradebook import Book
 from utils.grading.judge import unsandboxed

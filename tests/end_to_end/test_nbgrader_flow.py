@@ -17,8 +17,8 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
+from tests.classroom import PS1, QUICK, RIGHT, ROOT, Classroom
 from tests.formgrader import PATIENCE, formgrader
-from tests.runner.conftest import PS1, QUICK, RIGHT, ROOT, Classroom
 from utils.grading.simulated_class import Student, write_submission
 
 pytestmark = [

@@ -11,8 +11,8 @@ import zipfile
 
 import pytest
 
-from tests.runner.conftest import PS1
-from tests.runner.lms import collect, download, solved, zipped
+from tests.classroom import PS1
+from tests.lms_downloads import collect, download, solved, zipped
 from utils.grading.course import archives
 from utils.grading.course.archives import BadArchive, Budget, unpack
 from utils.grading.course.collect import read_arrivals

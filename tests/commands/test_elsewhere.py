@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.runner.conftest import PS1, ROOT
+from tests.classroom import PS1, ROOT
 
 # What is not there: modules, functions and constants that only Linux or Unix has. The libraries
 # under the course are imported first, they have builds of their own for each system.

@@ -68,3 +68,18 @@ def test_a_wrong_measurement_moves_the_mean_and_not_the_median():
 def test_bits_and_nats_differ_by_a_factor_of_0_693():
     (factor,) = numbers("06", r"differ by a factor of ([\d.]+)")
     assert np.log(2) == pytest.approx(factor, abs=5e-4)
+
+
+def test_the_recipe_names_losses_that_are_minus_log_likelihoods():
+    """Each differs from minus the logarithm of the density by the same for every output."""
+    losses = {
+        "Laplace": (lambda y, t: abs(t - y), lambda y, t: -abs(t - y) - np.log(2)),
+        "Poisson": (
+            lambda y, t: y - t * np.log(y),
+            lambda y, t: t * np.log(y) - y - math.lgamma(t + 1),
+        ),
+    }
+    for name, (loss, log_density) in losses.items():
+        said("06", rf"\| ({name}) \|")
+        differences = [loss(y, 3) + log_density(y, 3) for y in (0.5, 2.0, 3.0, 7.0)]
+        assert differences == pytest.approx([differences[0]] * 4), name

@@ -156,6 +156,11 @@ class Book:
         """Return the names of all problem sets in the gradebook."""
         return sorted(self.db.scalars(select(Assignment.name)))
 
+    def due_dates(self) -> dict[str, datetime.datetime | None]:
+        """Return the deadline of each problem set in the gradebook, in UTC, None for none."""
+        rows = self.db.execute(select(Assignment.name, Assignment.duedate))
+        return {name: due for name, due in rows}  # noqa: C416 - these are no pairs by their type
+
     def has(self, problem_set: str) -> bool:
         """Return whether the gradebook knows a problem set."""
         return bool(course_cells.recorded(self.course, self.book, problem_set))

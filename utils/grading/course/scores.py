@@ -28,6 +28,11 @@ class CellScore:
         given = self.auto if self.manual is None else self.manual
         return (given or 0.0) + self.extra
 
+    @property
+    def unread(self) -> bool:
+        """Whether nobody has given points yet and a person has to."""
+        return self.needs_person and self.manual is None and self.auto is None
+
 
 @dataclass
 class Scores:

@@ -144,11 +144,9 @@ class Figures:
         """
         if not values:
             return None
-        first, middle, third = (
-            statistics.quantiles(values, n=4, method="inclusive")
-            if len(values) > 1
-            else values[:1] * 3
-        )
+        first = middle = third = values[0]
+        if len(values) > 1:
+            first, middle, third = statistics.quantiles(values, n=4, method="inclusive")
         mean, deviation = statistics.fmean(values), statistics.pstdev(values)
         return cls(len(values), mean, deviation, min(values), (first, middle, third), max(values))
 

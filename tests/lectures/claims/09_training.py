@@ -1,4 +1,4 @@
-"""What lecture 08 says, tried out in its own kernel; test_lectures.py appends it cell by cell."""
+"""What lecture 09 says, tried out in its own kernel; test_lectures.py appends it cell by cell."""
 
 # %% every-start
 # Every position of its figure with controls.

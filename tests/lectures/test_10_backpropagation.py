@@ -1,4 +1,4 @@
-"""What lecture 09 says in words and no cell of it asserts."""
+"""What lecture 10 says in words and no cell of it asserts."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What lecture 07 says in words and no cell of it asserts."""
+"""What lecture 08 says in words and no cell of it asserts."""
 
 import numpy as np
 import pytest
@@ -10,9 +10,9 @@ from utils.networks import TwoLayerNet
 
 
 def test_along_the_contour_the_height_stays_and_along_the_gradient_it_rises_most():
-    gradient = np.array(numbers("07", r"\\cdot d = (\d+) d_0 \+ (\d+) d_1"))
-    flat = numbers("07", r"That is 0 for \$d = \((-?\d+), (-?\d+)\)\$")
-    steep = np.array(numbers("07", r"for a given length, along \$\((-?\d+), (-?\d+)\)\$"))
+    gradient = np.array(numbers("08", r"\\cdot d = (\d+) d_0 \+ (\d+) d_1"))
+    flat = numbers("08", r"That is 0 for \$d = \((-?\d+), (-?\d+)\)\$")
+    steep = np.array(numbers("08", r"for a given length, along \$\((-?\d+), (-?\d+)\)\$"))
     assert gradient @ flat == 0
     around = np.linspace(0, 2 * np.pi, 1000)
     steps = np.hypot(*steep) * np.array([np.cos(around), np.sin(around)])  # of the same length
@@ -43,8 +43,8 @@ def test_minus_the_gradient_of_the_quick_check_lowers_a_loss():
 
 
 def test_a_matrix_of_784_by_50_has_39200_slopes():
-    (slopes,) = numbers("07", r"it has a slope for each of the ([\d,]+) weights")
-    other = tuple(map(int, numbers("07", r"\((\d+), (\d+)\): .No transposing")))
+    (slopes,) = numbers("08", r"it has a slope for each of the ([\d,]+) weights")
+    other = tuple(map(int, numbers("08", r"\((\d+), (\d+)\): .No transposing")))
     assert TwoLayerNet(*other[::-1], 10).params["W1"].size == slopes
 
 

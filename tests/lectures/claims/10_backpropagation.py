@@ -1,4 +1,4 @@
-"""What lecture 09 says, tried out in its own kernel; test_lectures.py appends it cell by cell."""
+"""What lecture 10 says, tried out in its own kernel; test_lectures.py appends it cell by cell."""
 
 # %% every-step
 # Every position of both of its figures with controls.

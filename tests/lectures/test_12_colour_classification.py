@@ -1,4 +1,4 @@
-"""What lecture 10 says in words and no cell of it asserts."""
+"""What lecture 12 says in words and no cell of it asserts."""
 
 import numpy as np
 import pytest
@@ -64,7 +64,7 @@ def test_momentum_is_there_already():
 def test_a_shared_weight_gets_the_sum_of_the_gradients_of_its_places():
     """A convolution as an Affine: numerically, dE/dkernel is the sum of dE/dW over its places."""
     (combined,) = said(
-        "10", r"a shared weight gets the \*(\w+)\* of the gradients of all its places"
+        "12", r"a shared weight gets the \*(\w+)\* of the gradients of all its places"
     )
     rng = np.random.default_rng(0)
     image, kernel, dout = (rng.standard_normal(shape) for shape in ((6, 6), (3, 3), (4, 4)))

@@ -88,7 +88,7 @@ def _table(text: str, shares: Mapping[str, Share]) -> str:
         if not line.startswith("|"):
             titles = [""]
             continue
-        row = [part.strip() for part in line.strip().strip("|").split("|")]
+        row = [part.strip() for part in line.strip()[1:].removesuffix("|").split("|")]
         if titles == [""]:
             titles = row if "points" in row and COLUMNS.keys() & set(row) else ["no points"]
         number = re.match(r"(\d+)\.", row[0])

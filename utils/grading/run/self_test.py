@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -104,12 +105,20 @@ class SelfTest:
         for name, result in results.items():
             wrong = [f"“{c['name']}”: {c['what']}" for c in result.checks if c["state"] != "passed"]
             if result.error:
-                faults.append(f"{name} stops with the solution: {result.error}")
+                error = self._visibly(name).error or result.error
+                faults.append(f"{name} stops with the solution: {error}")
             elif wrong:
                 faults.append(f"{name} fails the solution in {'; '.join(wrong)}")
             elif result.points < min(result.max_points, points_of(result)):
                 faults.append(f"{name} gives the solution {result.points:g} points")
         return faults
+
+    def _visibly(self, name: str) -> TestResult:
+        """Run the solution with a hidden test that is shown like a visible one."""
+        notebook = copy.deepcopy(self.solution)
+        cell = cells_of(notebook)[name]
+        cell["source"] = re.sub(r"(?m)^### (?:BEGIN|END) HIDDEN TESTS$", "", cell["source"])
+        return self.run(notebook)[name]
 
     def release_faults(self, blank: Mapping[str, str]) -> list[str]:
         """Return a sentence for each test cell that gives the release points.

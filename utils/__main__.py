@@ -44,6 +44,7 @@ COMMANDS = {
     "report": "write a problem set's report or the term's, scores for Canvas or Moodle",
     "test": "run every test; arguments go to pytest",
     "build": "write assignments/ and the outputs of lectures/ anew, or of one: build NAME",
+    "new": "make the scaffold of a problem set: new ps7_name",
     "slides": "make the slides of a lecture, one folder that works offline",
     "bench": "tables of speed, size and memory against what people would use instead",
     "weights": "train the network of the inference lectures and write its weights",

@@ -102,7 +102,9 @@ class Judge:
     def run(self) -> dict[int, Ran | Verdict]:
         """Return what became of each cell, by its place in `cells`."""
         sources = {c["label"]: c["source"] for c in self.cells if c["kind"] == "student"}
-        vars(importlib.import_module("utils.checks"))["student_cells"] = sources
+        student_cells = importlib.import_module("utils.checks").student_cells
+        student_cells.clear()
+        student_cells.update(sources)
         needed = self._needed()
         waiting: dict[int, Place] = {}
         for index, cell in enumerate(self.cells):

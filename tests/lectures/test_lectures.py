@@ -55,8 +55,6 @@ REPORTED = {
 OLD_OUTPUTS = {"09_training", "10_backpropagation", "12_colour_classification"}
 OLD_QUESTIONS = OLD_OUTPUTS | {
     "05_loss_functions",
-    "07_numerical_differentiation",
-    "08_gradient_descent",
 }
 # More than 45 minutes long: each will become two lectures.
 TO_BE_SPLIT = {"05_loss_functions", "10_backpropagation", "12_colour_classification"}

@@ -53,10 +53,7 @@ REPORTED = {
 # before figures had captions; their predictions stand above an open answer, no check is marked as a
 # diagnosis, and they have no notes for the lecturer. Both sets are to become empty.
 OLD_OUTPUTS = {"09_training"}
-OLD_QUESTIONS = OLD_OUTPUTS | {
-    "07_numerical_differentiation",
-    "08_gradient_descent",
-}
+OLD_QUESTIONS = OLD_OUTPUTS
 LONGEST = {"12_colour_classification": 50}  # minutes, where it may be more than 45
 
 pytestmark = about(*LECTURES)

@@ -354,14 +354,14 @@ def weight_image(weights: ArrayLike) -> NDArray[np.uint8]:
     """Return 784 weights as a picture: blue where positive, vermillion where negative.
 
     Args:
-        weights: shape (784,). The 0.995 quantile of their sizes gets the full colour.
+        weights: shape (784,). The 0.98 quantile of their sizes gets the full colour.
 
     Returns:
         RGB, shape (28, 28, 3).
     """
     weights = np.asarray(weights, dtype=np.float64).reshape(28, 28, 1)
-    largest = max(np.quantile(np.abs(weights), 0.995), 1e-12)
-    share = np.clip(weights / largest, -1, 1)  # (28, 28, 1)
+    largest = max(np.quantile(np.abs(weights), 0.98), 1e-12)
+    share = np.rint(6 * np.clip(weights / largest, -1, 1)) / 6  # (28, 28, 1), few shades
     ends = np.where(share > 0, _rgb(BLUE), _rgb(VERMILLION))  # (28, 28, 3)
     return np.rint(255 + (ends - 255) * np.abs(share)).astype(np.uint8)
 
@@ -384,7 +384,7 @@ def network_figure(layer_sizes: Sequence[int], drawn: Sequence[int]) -> Figure:
         layer_sizes: numbers of inputs, of units of each hidden layer, and of outputs.
         drawn: how many circles to draw of each; dots stand for the others.
     """
-    fig, ax = plt.subplots(figsize=(8.5, 4.2))
+    fig, ax = plt.subplots(figsize=(7.5, 3.6))
     last = len(layer_sizes) - 1
     colours = [GREY, *[BLUE] * (last - 1), VERMILLION]
     heights = []
@@ -398,7 +398,15 @@ def network_figure(layer_sizes: Sequence[int], drawn: Sequence[int]) -> Figure:
         ax.text(i, 1.14, f"{size} {name}", ha="center", va="bottom")
     for i, (above, below) in enumerate(pairwise(heights)):
         for start, end in product(above, below):
-            ax.plot([i, i + 1], [start, end], "-", color="#B8B8B8", linewidth=0.7, zorder=1)
+            ax.plot(
+                [i, i + 1],
+                [start, end],
+                "-",
+                color="#B8B8B8",
+                linewidth=0.6,
+                antialiased=False,
+                zorder=1,
+            )
         weights, biases = layer_sizes[i] * layer_sizes[i + 1], layer_sizes[i + 1]
         text = f"W{i + 1}: {weights:,} lines\nb{i + 1}: {biases} biases"
         ax.text(i + 0.5, -1.14, text, ha="center", va="top")

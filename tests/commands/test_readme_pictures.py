@@ -6,7 +6,6 @@ import re
 import pytest
 from PIL import Image
 
-from tests.conftest import ROOT
 from utils import chromium
 from utils.commands import build
 from utils.readme_pictures import (
@@ -19,6 +18,7 @@ from utils.readme_pictures import (
     figure,
     of_page,
 )
+from utils.system import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

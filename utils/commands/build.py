@@ -41,7 +41,17 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--remeasure", action="store_true", help="also replace the figures of measured times"
     )
+    parser.add_argument(
+        "--student-edition",
+        metavar="FOLDER",
+        type=Path,
+        help="write the course without solutions, hidden tests and what is for staff there",
+    )
     asked = parser.parse_args(argv)
+    if asked.student_edition and (asked.names or asked.remeasure):
+        parser.error("--student-edition goes with no other argument")
+    if asked.student_edition:
+        return student_edition(asked.student_edition)
     from utils.lecture_outputs import LectureError, build_lectures  # slow to import
 
     try:
@@ -60,6 +70,22 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted: every file is whole, old or new; build again", file=sys.stderr)
         return 130
+    return 0
+
+
+def student_edition(folder: Path) -> int:
+    """Write the student edition into a new folder; return 0, or 1 where that is not possible."""
+    from utils.student_edition import write_student_edition  # it imports this module
+
+    try:
+        count = write_student_edition(ROOT, folder)
+    except BuildError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted: nothing is written", file=sys.stderr)
+        return 130
+    print(f"written: {folder}, {count} files")
     return 0
 
 
@@ -186,9 +212,10 @@ def release(course: Path, name: str) -> None:
     """Let nbgrader write `assignments/NAME` of a course, without a gradebook.
 
     Raises:
-        nbgrader.converters.base.NbGraderException: nbgrader refused the notebook; its log says why.
+        BuildError: nbgrader refused the notebook; its log, which it prints, says why.
     """
     from nbgrader.converters import GenerateAssignment  # slow to import
+    from nbgrader.converters.base import NbGraderException
     from nbgrader.coursedir import CourseDirectory
     from nbgrader.preprocessors import SaveCells
 
@@ -198,7 +225,10 @@ def release(course: Path, name: str) -> None:
     converter.no_database = True
     converter.preprocessors = [p for p in converter.preprocessors if p is not SaveCells]
     converter.force = True
-    converter.start()
+    try:
+        converter.start()
+    except NbGraderException as error:
+        raise BuildError(f"nbgrader does not release {name}: {error}") from None
 
 
 def build_assignments(root: Path, only: Sequence[str] = ()) -> list[Path]:

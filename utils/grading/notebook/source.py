@@ -108,7 +108,7 @@ def about(label: str, source: str) -> dict[str, Any]:
 def makes_task(source: str) -> bool:
     """Return whether a test cell's text makes a `checks.Task`, whose points it has to end in."""
     tree = _parsed(source)
-    return bool(tree) and any(_called(node) == "Task" for node in ast.walk(tree))
+    return tree is not None and any(_called(node) == "Task" for node in ast.walk(tree))
 
 
 def forgotten_points(source: str) -> str:

@@ -50,6 +50,12 @@ COMMANDS = {
     "weights": "train the network of the inference lectures and write its weights",
     "doctor": "say what is installed, which data is here, and what protects the grader",
 }
+# The student edition has some of them.
+COMMANDS = {
+    name: what
+    for name, what in COMMANDS.items()
+    if (ROOT / "utils" / "commands" / f"{name}.py").is_file()
+}
 
 
 def usage() -> str:
@@ -68,6 +74,13 @@ def main(argv: "list[str]") -> int:
     if command not in COMMANDS:
         print(f"there is no command {command!r}\n\n{usage()}", file=sys.stderr)
         return 2
+    if not (ROOT / "requirements.txt").is_file():
+        print(
+            "only the package is installed here, for notebooks; commands need the course's folder: "
+            "call them there",
+            file=sys.stderr,
+        )
+        return 1
     try:
         ensure_environment(argv)
     except SetupError as error:

@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -18,11 +19,7 @@ from utils.mnist import MnistError, cache_folder, data_source
 from utils.system import ROOT, processors
 from utils.weights import load_weights, weights_file
 
-try:
-    from utils.grading.sandbox_probes import protections
-except ImportError:  # the student edition: it grades nothing
-    protections = None
-
+GRADES = find_spec("utils.grading.sandbox_probes") is not None  # the student edition does not
 Finding = tuple[bool, str, str]  # is it as it should be, what, and what was found or is to be done
 
 
@@ -37,7 +34,7 @@ def main(argv: list[str]) -> int:
         ("Course", True, course()),
         ("Packages", True, packages()),
         ("Data", True, data()),
-        *(_for_staff(sandboxes) if protections else ()),
+        *(_for_staff(sandboxes) if GRADES else ()),
     ):
         print(title)
         for good, what, found in findings:
@@ -68,7 +65,7 @@ def conclusion(amiss: int, sandboxes: list[str], mnist: bool) -> str:
         lines = ["All is well."]
     else:
         lines = ["Everything that a student needs is here."]
-    if not sandboxes and protections:
+    if not sandboxes and GRADES:
         lines.append(
             "No sandbox stands here: `grade` runs no submission on this machine. The lines above "
             "say what is missing."
@@ -147,6 +144,8 @@ def grading(sandboxes: list[str]) -> Iterator[Finding]:
     Args:
         sandboxes: takes the name of the one that stands here, if one does.
     """
+    from utils.grading.sandbox_probes import protections
+
     sandbox, found = protections()
     sandboxes += [sandbox] if sandbox else []
     yield (

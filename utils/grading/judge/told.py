@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from utils.grading.judge.student_client import Submission
 
 INSPECTED = (
-    "getsource", "getsourcelines", "getdoc", "isgeneratorfunction", "iscoroutinefunction",
-    "isasyncgenfunction", "isabstract",
+    "isclass", "getsource", "getsourcelines", "getdoc", "isgeneratorfunction",
+    "iscoroutinefunction", "isasyncgenfunction", "isabstract",
 )  # fmt: skip
 PYPLOT = ("gcf", "gca", "get_fignums", "close")
 
@@ -42,15 +42,23 @@ class TypeOf:
         if len(args) == 1 and not named and _is_thing(args[0]):
             thing = args[0]
             what, *_, lineage = thing._thing_about
+            if what == "class":
+                return self
+            if what == "object" and lineage[0].startswith("__main__:"):
+                own = thing._thing_link.submission.ask("getattr", thing, "__class__")
+                if _is_thing(own):
+                    return own
             found = claimed_class(thing)
-            if found is None or what == "class":
-                return self if what == "class" else builtins.type(thing)
+            if found is None:
+                return builtins.type(thing)
             first = f"{found.__module__}:{found.__qualname__}"
             return found if what == "function" or lineage[:1] == (first,) else builtins.type(thing)
         found = builtins.type(*args, **named)
         return self if found is builtins.type else found
 
     def __instancecheck__(self, value: Any) -> bool:
+        if _is_thing(value):
+            return value._thing_about[0] == "class"
         return isinstance(value, builtins.type)
 
     def __subclasscheck__(self, kind: Any) -> bool:
@@ -87,6 +95,8 @@ def _asking(original: Any, name: str) -> Any:
     @functools.wraps(original)
     def ask(thing: Any, *args: Any, **named: Any) -> Any:
         if _is_thing(thing):
+            if name == "isclass":
+                return thing._thing_about[0] == "class"
             return thing._thing_link.submission.ask("inspect", thing, name)
         return original(thing, *args, **named)
 

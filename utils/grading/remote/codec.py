@@ -457,12 +457,13 @@ class Decoder:
             elif kind == SET:
                 self.check_hashes(content)
             elif kind not in (LIST, DEQUE):
-                makers = [content.pop(0)] if kind == DEFAULT else []
-                if makers[:1] != [None] and not all(map(callable, makers)):
+                maker = content.pop(0) if kind == DEFAULT else None
+                if maker is not None and not callable(maker):
                     raise CodecError("a defaultdict cannot make what is missing")
                 self.check_hashes(content[::2])
-                pairs = list(zip(content[::2], content[1::2], strict=True))
-                content = (*makers, pairs)
+                content = list(zip(content[::2], content[1::2], strict=True))
+                if kind == DEFAULT:
+                    content = maker, content
         self.shared.note(thing, data, left - self.items, self.parts)
         return content
 
@@ -664,13 +665,13 @@ def update(thing: Thing, content: Any) -> None:
         value.clear()
         if thing.kind == DEQUE:
             value.extend(content)
-        elif thing.kind == SET:
-            value.update(content)
+        elif thing.kind == COUNTER:
+            dict.update(value, content)  # its own method would count
+        elif thing.kind == DEFAULT:
+            value.default_factory, pairs = content
+            value.update(pairs)
         else:
-            *makers, pairs = content
-            for maker in makers:
-                value.default_factory = maker
-            dict.update(value, pairs)
+            value.update(content)
 
 
 def set_state(generator: Any, numbers: list) -> None:

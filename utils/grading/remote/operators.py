@@ -6,17 +6,19 @@ _ARITHMETIC = (
     "rshift", "and", "xor", "or",
 )  # fmt: skip
 ARITHMETIC = tuple(f"__{how}{name}__" for name in _ARITHMETIC for how in ("", "r", "i"))
-# Of one object alone: what it gives has not seen what a test expects.
-CONVERSIONS = (
+# Of one object alone: what a number gives, and what all objects may give.
+NUMERIC = (
     "__neg__", "__pos__", "__abs__", "__invert__", "__round__", "__trunc__", "__floor__",
-    "__ceil__", "__int__", "__float__", "__complex__", "__index__", "__bool__", "__hash__",
-    "__repr__", "__str__", "__format__", "__bytes__", "__reversed__",
+    "__ceil__", "__int__", "__float__", "__complex__", "__index__",
+)  # fmt: skip
+CONVERSIONS = (
+    "__bool__", "__hash__", "__repr__", "__str__", "__format__", "__bytes__", "__reversed__",
 )  # fmt: skip
 ACCESS = (
     "__call__", "__len__", "__getitem__", "__setitem__", "__delitem__", "__contains__", "__iter__",
     "__next__", "__enter__", "__exit__",
 )  # fmt: skip
-ALL = (*ACCESS, *COMPARISONS, *ARITHMETIC, *CONVERSIONS)
+ALL = (*ACCESS, *COMPARISONS, *ARITHMETIC, *NUMERIC, *CONVERSIONS)
 
 
 def defined(kind: type) -> tuple[str, ...]:

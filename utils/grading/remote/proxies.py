@@ -10,8 +10,8 @@ would otherwise call the `sum` of an object that claims to be right), and it has
 operator or a comparison is handed on if it shows the student's code nothing that a test expects:
 between two of the student's objects (whoever answers for both could as well give two plain
 values), and between a plain value and an object that the test has just made itself, by calling a
-class that the course's own solution defines (`V(2) * 3`). All else ends in a `JudgeLimit`, and a
-person looks at the test.
+class that the course's own solution defines (`V(2) * 3`, `abs(V(-1))`). Else the object has no such
+operator, equals nothing but itself, and a person looks at a test that fails.
 
 What this does not protect against:
 
@@ -121,17 +121,16 @@ class JudgeLimit(TypeError):
 NOT_THEIR_FAULT = "this is a limit of the judge, not a fault of the submission"
 
 
-def refuse(thing: StudentThing, what: str, instead: str) -> JudgeLimit:
-    """Note that a test wants what a proxy does not do; return the exception to raise.
+def refuse(thing: StudentThing, what: str, instead: str) -> None:
+    """Note that a test wants what a proxy does not do.
 
     Args:
         thing: the proxy.
         what: what it does not do, after its name.
         instead: how the test could be written.
     """
-    text = f"{name_of(thing)} {what}: {NOT_THEIR_FAULT}. {instead}"
-    thing._thing_link.submission.limit(text)
-    return JudgeLimit(text)
+    submission = thing._thing_link.submission
+    submission.limit(f"{name_of(thing)} {what}: {NOT_THEIR_FAULT}. {instead}")
 
 
 # The student's exceptions -----------------------------------------------------------------------
@@ -314,10 +313,6 @@ _ATTRIBUTES = (
     "__annotations__", "__code__", "__defaults__", "__kwdefaults__", "__dict__", "__wrapped__",
     "__closure__", "__doc__",
 )  # fmt: skip
-_INSPECTED = (
-    "getsource", "getsourcelines", "getdoc", "isgeneratorfunction", "iscoroutinefunction",
-    "isasyncgenfunction", "isabstract",
-)  # fmt: skip
 
 
 def _library_class(entry: str, submission: Submission | None, below: type = object) -> type | None:
@@ -386,7 +381,7 @@ class StudentThing:
         if name.startswith("__") and name.endswith("__"):
             if name in ("__name__", "__qualname__") and given:
                 return given
-            if name not in _ATTRIBUTES:
+            if name not in _ATTRIBUTES and not (what == "class" and name in operators.ALL):
                 raise AttributeError(name)
         asker = sys._getframe(1).f_globals
         if _is_a_library(asker):
@@ -486,8 +481,6 @@ def _is_of_a_library(thing: StudentThing) -> bool:
 def claimed_class(thing: StudentThing) -> type | None:
     """Return the class that a proxy's object is an instance of as far as the judge has it."""
     what, _, _, _, lineage = thing._thing_about
-    if what == "class":
-        return type
     if what in ("function", "object"):
         if lineage and lineage[0] in _KINDS:
             return _KINDS[lineage[0]]
@@ -514,11 +507,12 @@ def _compare(self: StudentThing, name: str, other: object) -> Any:
     if name not in self._thing_about[3] or self._thing_link.busy:
         return NotImplemented
     if not _may_see(self, other):
-        raise refuse(
+        refuse(
             self,
             f"is compared with {short(other)}, which would show it what the test expects",
             "Let the test compare plain values, such as an attribute of the object",
         )
+        return NotImplemented
     return _ask(self, "special", name, (other,))
 
 
@@ -526,11 +520,12 @@ def _operator(name: str) -> Any:
     def method(self: StudentThing, *others: Any) -> Any:
         for other in others:
             if not _may_see(self, other):
-                raise refuse(
+                refuse(
                     self,
                     f"is asked for {name} with {short(other)}, which it would be shown",
                     "Let the test make the object by its class, or compare plain values",
                 )
+                return NotImplemented
         return _ask(self, "special", name, others)
 
     method.__name__ = name
@@ -606,15 +601,36 @@ def _of_type(*kinds: type) -> Callable[[Any], bool]:
     return lambda value: type(value) in kinds
 
 
+def _numeric(name: str, *kinds: type) -> Any:
+    def method(self: StudentThing, *args: Any) -> Any:
+        if not self._thing_made:
+            refuse(
+                self,
+                f"is asked for {name}, as if it were a number",
+                "Let the test make the object by its class, or ask for plain numbers",
+            )
+            raise JudgeLimit(f"{name_of(self)} is not a number")
+        value = _ask(self, "special", name, args)
+        if kinds and type(value) not in kinds:
+            raise error_type("TypeError", TypeError)(
+                f"{name} of {name_of(self)} gave {short(value)}"
+            )
+        return value
+
+    method.__name__ = name
+    return method
+
+
 _SPECIAL = {
     **{name: _operator(name) for name in (*operators.COMPARISONS[2:], *operators.ARITHMETIC)},
+    **{name: _numeric(name) for name in operators.NUMERIC},
     **{name: _special(name) for name in operators.CONVERSIONS if name != "__hash__"},
     **{name: _special(name, _of_type(str)) for name in ("__repr__", "__str__", "__format__")},
     "__bool__": _special("__bool__", _of_type(bool)),
-    "__int__": _special("__int__", _of_type(int)),
-    "__index__": _special("__index__", _of_type(int)),
-    "__float__": _special("__float__", _of_type(float)),
-    "__complex__": _special("__complex__", _of_type(complex)),
+    "__int__": _numeric("__int__", int),
+    "__index__": _numeric("__index__", int),
+    "__float__": _numeric("__float__", float),
+    "__complex__": _numeric("__complex__", complex),
     "__bytes__": _special("__bytes__", _of_type(bytes)),
     "__call__": _call,
     "__next__": _next,

@@ -208,6 +208,19 @@ def with_meanings(
     return found
 
 
+def other_kernel(notebook: Mapping[str, Any]) -> str:
+    """Return the language of a notebook whose kernel is not Python's, "" for Python."""
+    metadata = notebook.get("metadata") or {}
+    kernel = metadata.get("kernelspec") or {}
+    language = kernel.get("language") or (metadata.get("language_info") or {}).get("name") or ""
+    name = str(kernel.get("name") or "")
+    if str(language).lower() in ("python", "ipython") or name.startswith(("python", "conda")):
+        return ""
+    known = {"ir": "R", "julia": "Julia", "bash": "Bash", "octave": "Octave", "xcpp": "C++"}
+    guessed = next((what for start, what in known.items() if name.startswith(start)), "")
+    return str(language) or guessed
+
+
 def usual_delimiters(source: str, begin: str, end: str) -> str:
     """Return a cell's text with hidden tests between the lines that `without_hidden_tests` knows.
 

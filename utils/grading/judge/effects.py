@@ -13,12 +13,11 @@ read before: so nothing that a hidden test defines gets into the student's proce
 from __future__ import annotations
 
 import builtins
-import contextlib
 import importlib
 import re
 import sys
 import types
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from utils.grading.judge import random_state
@@ -88,26 +87,22 @@ class Effects:
             self._lift()
         self.names = {}
 
-    @contextlib.contextmanager
-    def judging(self) -> Iterator[None]:
+    def judging(self) -> Switch:
         """Undo the test's changes while the judge's own code runs."""
-        if not self.running:
-            yield
-            return
-        self._lift()
-        try:
-            yield
-        finally:
-            self._put_back()
+        return Switch(self, False)
 
-    @contextlib.contextmanager
-    def testing(self) -> Iterator[None]:
+    def testing(self) -> Switch:
         """Let the test's own code run, in the midst of the judge's."""
-        self._put_back()
-        try:
-            yield
-        finally:
+        return Switch(self, True)
+
+    def switch(self, running: bool) -> bool:
+        """Let the test's code run, or the judge's; return whether it was the test's before."""
+        before = self.running
+        if before and not running:
             self._lift()
+        elif running and not before:
+            self._put_back()
+        return before
 
     # Modules --------------------------------------------------------------------------------------
 
@@ -203,6 +198,21 @@ class Effects:
             for kind in random_state.KINDS:
                 random_state.advance(kind, words[kind])
                 self._random[kind] = random_state.get_state(kind)
+
+
+class Switch:
+    """A context in which the test's code runs, or the judge's; not of `contextlib`, which is
+    Python code that a test may have taken functions from.
+    """
+
+    def __init__(self, effects: Effects, running: bool) -> None:
+        self.effects, self.running = effects, running
+
+    def __enter__(self) -> None:
+        self.before = self.effects.switch(self.running)
+
+    def __exit__(self, *error: object) -> None:
+        self.effects.switch(self.before)
 
 
 def _is_patch(owner: Any, name: str, old: Any, new: Any) -> bool:

@@ -215,7 +215,7 @@ class Judge:
                     name
                     for other in here[:place]
                     if uses.intersection(other["binds"])
-                    for name in other["uses"]
+                    for name in {*other["uses"], *self.completed.intersection(other["binds"])}
                 }
                 if more <= uses:
                     break
@@ -279,10 +279,17 @@ class Judge:
         used -= self._import(used)
         # All names are asked for before it can be told which of them this cell uses.
         self.borrowed = self.submission.get(used & self.submission.names()) if used else {}
-        for name, value in self.borrowed.items():
-            about = value._thing_about if issubclass(type(value), StudentThing) else ("",)
-            if about[0] == "class" and "builtins:BaseException" in about[4]:
-                self.borrowed[name] = error_class(about[4], self.submission)  # for `except`
+        raised = {
+            name: value._thing_about[4]
+            for name, value in self.borrowed.items()
+            if issubclass(type(value), StudentThing)
+            and value._thing_about[0] == "class"
+            and "builtins:BaseException" in value._thing_about[4]
+        }
+        self.submission.exceptions = {}
+        for name in sorted(raised, key=lambda name: len(raised[name])):  # bases come first
+            self.borrowed[name] = error_class(raised[name], self.submission)  # for `except`
+            self.submission.exceptions = _exceptions(self.borrowed)
         if not used & set(cell["uses"]) <= {*self.borrowed, *cell["binds"]}:
             self.submission.missed_names = True
         namespace.update(self.borrowed)
@@ -340,6 +347,7 @@ class Judge:
             namespace.clear()
             namespace.update(place.namespace)
             self.borrowed = place.borrowed
+            submission.exceptions = _exceptions(place.borrowed)
             told.let_pyplot_ask(submission)
             self.effects.begin(cell, place.borrowed)
             code = unpack_code(cell["code"])
@@ -508,6 +516,12 @@ class Judge:
         ]
         above = {name for place, names in students if place < index for name in names or ()}
         return any(names is None or names & above for place, names in students if place > index)
+
+
+def _exceptions(borrowed: dict[str, Any]) -> dict[str, type[StudentError]]:
+    """Return the student's exceptions among some names, by the names of their types."""
+    kinds = (value for value in borrowed.values() if issubclass(type(value), type))
+    return {kind.__name__: kind for kind in kinds if issubclass(kind, StudentError)}
 
 
 def _checks(table: Any) -> list[dict]:

@@ -89,6 +89,7 @@ class Submission:
         modules: names of the course's own modules, beside the notebook.
         limits_met: sentences on what the running test wanted and the judge does not do.
         bound_by_tests: names that only tests bind, and by which cell; no hidden one is among them.
+        exceptions: the student's exceptions that tests know by name.
         effects: what the tests change besides values.
     """
 
@@ -106,6 +107,7 @@ class Submission:
     modules: Collection[str] = ()
     limits_met: list[str] = field(default_factory=list)
     bound_by_tests: dict[str, str] = field(default_factory=dict)
+    exceptions: dict[str, type[StudentError]] = field(default_factory=dict)
     effects: Effects = field(default_factory=lambda: Effects({}, []))
 
     def __post_init__(self) -> None:
@@ -352,6 +354,8 @@ class Submission:
         """Note something that a test wants and that works in one kernel, but not here."""
         if self.hidden:
             text = HIDDEN_LIMIT
+        elif NOT_THEIR_FAULT not in text:
+            text = f"{text}: {NOT_THEIR_FAULT}"
         if text not in self.limits_met and len(self.limits_met) < MAX_LIMITS:
             self.limits_met.append(text[:MAX_NOTE])
 
@@ -368,7 +372,7 @@ class Submission:
         self.limit(f"{text}; {NOT_THEIR_FAULT}")
         return "" if self.hidden else f"; {text}"
 
-    def in_test(self) -> contextlib.AbstractContextManager:
+    def in_test(self) -> contextlib.AbstractContextManager[None]:
         """Return a context in which the test's own code runs, within an answer."""
         return self.effects.testing()
 

@@ -209,10 +209,10 @@ class StudentConnection(Connection):
             "get": self.get,
             "change": self.change,
             "drawn": self.drawn,
+            "call": self.call,
         } | {
             name: self._as_the_test_has_it(answer)
             for name, answer in {
-                "call": self.call,
                 "getattr": lambda thing, name: getattr(thing, name),
                 "setattr": setattr,
                 "delattr": delattr,
@@ -296,13 +296,13 @@ class StudentConnection(Connection):
         return tuple(found)
 
     def _as_the_test_has_it(self, answer: Any) -> Any:
-        def patched(*args: Any) -> Any:
+        def patched(*args: Any, **named: Any) -> Any:
             if not self.patches:
-                return answer(*args)
+                return answer(*args, **named)
             before = bool(self.patched)
             self._put_in_force()
             try:
-                return answer(*args)
+                return answer(*args, **named)
             finally:
                 self._lift()
                 if before:
@@ -312,10 +312,8 @@ class StudentConnection(Connection):
 
     def _put_in_force(self) -> None:
         self._lift()
-        for module, name, *value in self.patches:
-            owner = importlib.import_module(module.partition(":")[0])
-            for part in filter(None, module.partition(":")[2].split(".")):
-                owner = getattr(owner, part)
+        owners = [_owner(module) for module, *_ in self.patches]  # before anything is patched
+        for owner, (_, name, *value) in zip(owners, self.patches, strict=True):
             had = (vars(owner)[name],) if name in vars(owner) else ()
             self.patched.append((owner, name, had))
             _set(owner, name, *value)
@@ -381,6 +379,7 @@ class StudentConnection(Connection):
             thing, args, kwargs: what to call, and with what.
             numpy_errors: `str(np.geterr())` there, "" if it is as it was.
         """
+        run = self._as_the_test_has_it(thing)
         streams = sys.stdout, sys.stderr, sys.stdin
         sys.stdout, sys.stderr = (
             Stream("stdout", self.shell.outputs),
@@ -392,9 +391,9 @@ class StudentConnection(Connection):
             warnings.simplefilter("always")
             try:
                 if not numpy_errors:
-                    return thing(*args, **dict(kwargs))
+                    return run(*args, **dict(kwargs))
                 with np.errstate(**_modes(numpy_errors)):
-                    return thing(*args, **dict(kwargs))
+                    return run(*args, **dict(kwargs))
             finally:
                 sys.stdout, sys.stderr, sys.stdin = streams
                 for warning in caught[:MAX_WARNINGS]:
@@ -464,6 +463,15 @@ def test_error(name: str, message: str) -> Any:
         return kind(message)
     except TypeError:
         return RuntimeError(message)
+
+
+def _owner(address: str) -> Any:
+    """Return the module or class that "MODULE" or "MODULE:CLASS" names."""
+    module, _, path = address.partition(":")
+    found: Any = importlib.import_module(module)
+    for part in filter(None, path.split(".")):
+        found = getattr(found, part)
+    return found
 
 
 def _set(owner: Any, name: str, *value: Any) -> None:

@@ -85,12 +85,14 @@ class Submission(Protocol):
         missed_names: whether the student's code raised a NameError.
         classes: names of classes that the course's solution defines.
         modules: names of the course's own modules, which lie beside the notebook.
+        exceptions: the student's exceptions that tests know by name.
     """
 
     muted: bool
     missed_names: bool
     classes: Collection[str]
     modules: Collection[str]
+    exceptions: dict[str, type[StudentError]]
 
     def ask(self, verb: str, thing: StudentThing, *args: Any) -> Any:
         """Return the student process's answer to a question about an object."""
@@ -110,7 +112,7 @@ class Submission(Protocol):
     def name_missing(self, name: str) -> str:
         """Return what to add where the student's code finds no such name; "" for nothing."""
 
-    def in_test(self) -> contextlib.AbstractContextManager:
+    def in_test(self) -> contextlib.AbstractContextManager[None]:
         """Return a context in which the test's own code runs, within an answer."""
 
 
@@ -247,7 +249,26 @@ def error_class(
         names.append(_plain_name(name.rpartition(".")[2]))
     if not names:  # one of Python's own, or a library's
         return error_type(_plain_name(own or (base.__name__ if base else "Exception")), base)
-    return error_type(_plain_name(own) if own else names[0], base, tuple(names[1:]))
+    known = submission.exceptions if submission else {}
+    if names[0] in known:
+        return known[names[0]]
+    if own:
+        names[0] = _plain_name(own)
+    for place, name in enumerate(names):
+        if name in known:
+            parents = (known[name], *([base] if base and not issubclass(known[name], base) else []))
+            return _derived(tuple(names[:place]), parents)
+    return error_type(names[0], base, tuple(names[1:]))
+
+
+@functools.lru_cache(256)
+def _derived(names: tuple[str, ...], parents: tuple[type, ...]) -> type[StudentError]:
+    """Return the first of some types, each derived from the next, and the last from others."""
+    if not names:
+        return parents[0]
+    bases = (_derived(names[1:], parents),) if len(names) > 1 else parents
+    named = {"type_name": names[0], "__module__": "__main__", "__qualname__": names[0]}
+    return type(names[0], bases, named)
 
 
 def student_error(body: Any, submission: Submission | None = None) -> tuple[StudentError, int]:
@@ -652,7 +673,8 @@ def _thing_type(name: str, special: tuple[str, ...], is_class: bool) -> type:
     if is_class:
         methods["__instancecheck__"] = _is_instance
         methods["__subclasscheck__"] = _is_subclass
-    return type(name, (StudentThing,), methods | {"__slots__": ()})
+    own = {"__slots__": (), "__doc__": vars(StudentThing)["__doc__"]}  # else it would be None
+    return type(name, (StudentThing,), methods | own)
 
 
 def _signature(text: str) -> inspect.Signature:

@@ -28,6 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # nbgrader calls `alembic` by name; the front door sees to that, pytest by itself does not.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
+# Fixtures: a course with submissions, and the processes that run a submission.
+pytest_plugins = ["tests.classroom", "tests.submission_processes"]
 
 # What the tests of these folders share takes long to make: open lectures, graded submissions.
 TOGETHER = ("tests/lectures/", "tests/problem_sets/")

@@ -938,6 +938,39 @@ def test_a_machine_that_lets_both_wait_costs_no_fast_function_its_points(monkeyp
         assert bool(check.failure and check.failure.kind == "slow") == is_slow
 
 
+@pytest.mark.parametrize(
+    ("seconds", "own", "is_slow"),
+    [
+        (4.0, 1.5, False),  # this end and the other one send and receive for 3 seconds
+        (4.0, 0.5, True),
+        (9.0, 9.0, True),  # at most three quarters of the time are for that
+    ],
+)
+def test_the_time_for_sending_and_receiving_does_not_count(seconds, own, is_slow, monkeypatch):
+    clock = {"perf_counter": 0.0, "process_time": 0.0}
+    for name in clock:
+        monkeypatch.setattr(checks, name, lambda name=name: clock[name])
+
+    class Proxy:
+        def _thing_bind(self, name, *value):
+            return ()
+
+        def __call__(self, a):
+            clock["perf_counter"] += seconds
+            clock["process_time"] += own
+
+    def loop():
+        clock["perf_counter"] += 10.0
+
+    def here(a):
+        Proxy()(a)
+
+    check = outcome(lambda: checks.fast(Proxy(), A, loop))
+    assert bool(check.failure and check.failure.kind == "slow") == is_slow
+    check = outcome(lambda: checks.fast(here, A, loop))  # then the time is the function's own
+    assert check.failure.kind == "slow"
+
+
 # A right function in place of the student's ------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from tests.lectures.notebooks import ROOT, about
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
-    about(ROOT / "lectures" / "08_training.ipynb"),
+    about(ROOT / "lectures" / "09_training.ipynb"),
 ]
 
 A_WHOLE_RUN = 600_000  # milliseconds; a quiet machine takes a few seconds

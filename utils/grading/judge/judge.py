@@ -32,7 +32,7 @@ from utils.grading.judge.effects import Effects, name_in
 from utils.grading.judge.student_client import Ran, Submission
 from utils.grading.notebook.outputs import Output
 from utils.grading.notebook.shell import CellShell, error_output, text_of
-from utils.grading.notebook.source import defined, unpack_code
+from utils.grading.notebook.source import defined, makes_task, unpack_code
 from utils.grading.remote.proxies import (
     NOT_THEIR_FAULT,
     StudentError,
@@ -51,6 +51,15 @@ USUAL_NAMES = {"np": "numpy", "plt": "matplotlib.pyplot", "math": "math", "check
 # What a test judges with is never the student's, whatever the course's solution binds.
 TOOL_MODULES = ("numpy.testing", "unittest", "pytest", "nose", "hypothesis", "pandas.testing")
 TOOL_NAMES = re.compile(r"_*(assert|check|test|verify|expect|grade)", re.IGNORECASE)
+
+NO_POINTS = (
+    "it has checks but gives no points, which is a fault of the test and not of the submission; "
+    "end it with `return task.points()` and call it in the last line"
+)
+
+
+class NoPoints(Exception):
+    """A test cell made checks and did not end in their points."""
 
 
 @dataclass
@@ -414,6 +423,10 @@ class Judge:
             else:
                 kept.append(errors[-1] if errors else error_output(error, None))
             return Verdict(0.0, kept, checks, f"{kept[-1]['ename']}: {kept[-1]['evalue']}")
+        if not _is_number(value) and makes_task(cell["source"]):
+            kept.append(error_output(NoPoints(NO_POINTS), None))
+            self.submission.note(f"test cell {cell['label']}: {NO_POINTS}")
+            return Verdict(0.0, kept, checks, f"{kept[-1]['ename']}: {NO_POINTS}")
         points = self._points(cell, value, max_points)
         kept.append(
             {
@@ -426,11 +439,10 @@ class Judge:
         return Verdict(points, kept, checks)
 
     def _points(self, cell: dict, value: Any, max_points: float) -> float:
-        kind = type(value)
-        if kind in (bool, np.bool_) and not value:
+        if type(value) in (bool, np.bool_) and not value:
             self.submission.note(f"test cell {cell['label']} gave False, which counts as 0 points")
             return 0.0
-        if kind not in (int, float) and not isinstance(value, np.integer | np.floating):
+        if not _is_number(value):
             return max_points  # a test cell of plain asserts, none of which failed
         try:
             points = float(value)
@@ -522,6 +534,11 @@ def _exceptions(borrowed: dict[str, Any]) -> dict[str, type[StudentError]]:
     """Return the student's exceptions among some names, by the names of their types."""
     kinds = (value for value in borrowed.values() if issubclass(type(value), type))
     return {kind.__name__: kind for kind in kinds if issubclass(kind, StudentError)}
+
+
+def _is_number(value: Any) -> bool:
+    """Return whether a test cell's result is points, as nbgrader reads it."""
+    return type(value) in (int, float) or isinstance(value, np.integer | np.floating)
 
 
 def _checks(table: Any) -> list[dict]:

@@ -12,11 +12,13 @@ import base64
 import functools
 import marshal
 import re
-import symtable
+from collections.abc import Iterable, Iterator
 from types import CodeType
 from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
+
+from utils.grading.notebook.global_names import GlobalNames, imported_names
 
 MAX_PARSED = 100_000  # characters of a cell whose names are looked for; parsing takes far longer
 
@@ -87,15 +89,15 @@ def about(label: str, source: str) -> dict[str, Any]:
     text = source if code else TransformerManager().transform_cell(source)
     try:
         tree = ast.parse(text)
-        names = _GlobalNames(tree, text)
+        names = GlobalNames(tree, text)
     except (SyntaxError, ValueError, RecursionError):
-        names = _GlobalNames(tree := ast.Module([], []), "")  # running it will tell
+        names = GlobalNames(tree := ast.Module([], []), "")  # running it will tell
     attributes = {n.attr: n.ctx for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
     changed = any(
         isinstance(n, ast.Attribute) and not isinstance(n.ctx, ast.Load) for n in ast.walk(tree)
     )
     mentioned = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} | attributes.keys()
-    mentioned |= {n for s in ast.walk(tree) if isinstance(s, _IMPORTS) for n in _imported(s)}
+    mentioned |= {n for s in ast.walk(tree) if isinstance(s, _IMPORTS) for n in imported_names(s)}
     texts = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and _is_text(n.value)]
     words: set[str] = set()
     if mentioned & _READ_TEXTS:
@@ -138,168 +140,62 @@ def _modules(tree: ast.Module, texts: list[str]) -> set[str]:
     return found
 
 
-class _GlobalNames(ast.NodeVisitor):
-    """The global names of a cell.
+def makes_task(source: str) -> bool:
+    """Return whether a test cell's text makes a `checks.Task`, whose points it has to end in."""
+    tree = _parsed(source)
+    return bool(tree) and any(_called(node) == "Task" for node in ast.walk(tree))
 
-    Attributes:
-        free: read before the cell certainly binds them, while it runs or in its functions.
-        read_first: read or deleted while it runs, before it certainly binds them.
-        bound: bound somewhere.
+
+def forgotten_points(source: str) -> str:
+    """Return what is wrong with a test cell that cannot give points, "" if nothing is.
+
+    nbgrader takes a test cell without a result for full marks. Only what is certain is told: a cell
+    may find its points in any way, and may also be plain asserts.
     """
-
-    def __init__(self, tree: ast.Module, text: str) -> None:
-        self.free: set[str] = set()
-        self.read_first: set[str] = set()
-        self.bound: set[str] = set()
-        self._certain: set[str] = set()  # bound so far, whatever happens
-        self._maybe = 0  # depth of statements that may not run
-        self._local: list[set[str]] = []  # names of comprehensions
-        self.visit(tree)
-        later, binds = _of_functions(text)
-        self.bound |= binds
-        self.free = self.read_first | (later - self._certain)
-
-    def _reads(self, name: str) -> None:
-        if name not in self._certain and not any(name in names for names in self._local):
-            self.read_first.add(name)
-
-    def _binds(self, name: str) -> None:
-        if any(name in names for names in self._local):
-            return
-        self.bound.add(name)
-        if not self._maybe:
-            self._certain.add(name)
-
-    def visit_Name(self, node: ast.Name) -> None:
-        if isinstance(node.ctx, ast.Store):
-            self._binds(node.id)
-            return
-        self._reads(node.id)
-        if isinstance(node.ctx, ast.Del):
-            self.bound.add(node.id)
-            self._certain.discard(node.id)
-
-    def visit_Assign(self, node: ast.Assign | ast.AnnAssign) -> None:
-        for part in (node.value, *(getattr(node, "targets", None) or [node.target])):  # type: ignore[union-attr]
-            if part is not None:
-                self.visit(part)
-
-    visit_AnnAssign = visit_Assign  # noqa: N815
-
-    def visit_AugAssign(self, node: ast.AugAssign) -> None:
-        self.visit(node.value)
-        if isinstance(node.target, ast.Name):
-            self._reads(node.target.id)
-        self.visit(node.target)
-
-    def visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
-        for name in _imported(node):
-            self._binds(name)
-
-    visit_ImportFrom = visit_Import  # noqa: N815
-
-    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        for part in (*node.decorator_list, node.args, node.returns):
-            if part is not None:
-                self.visit(part)
-        self._binds(node.name)
-
-    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
-
-    def visit_arguments(self, node: ast.arguments) -> None:
-        for part in (*node.defaults, *node.kw_defaults):
-            if part is not None:
-                self.visit(part)
-
-    def visit_Lambda(self, node: ast.Lambda) -> None:
-        self.visit(node.args)
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> None:
-        for part in (*node.decorator_list, *node.bases, *node.keywords):
-            self.visit(part)
-        self._binds(node.name)
-
-    def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
-        self.visit(node.iter)
-        self.visit(node.target)
-        self._perhaps([*node.body, *node.orelse])
-
-    visit_AsyncFor = visit_For  # noqa: N815
-
-    def visit_If(self, node: ast.If | ast.While) -> None:
-        self.visit(node.test)
-        self._perhaps([*node.body, *node.orelse])
-
-    visit_While = visit_If  # noqa: N815
-
-    def visit_Try(self, node: Any) -> None:
-        self._perhaps([*node.body, *node.handlers, *node.orelse])
-        for part in node.finalbody:
-            self.visit(part)
-
-    visit_TryStar = visit_Try  # noqa: N815
-
-    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
-        if node.type:
-            self.visit(node.type)
-        if node.name:
-            self.bound.add(node.name)
-            self._local.append({node.name})
-        for part in node.body:
-            self.visit(part)
-        if node.name:
-            self._local.pop()
-
-    def visit_Match(self, node: ast.Match) -> None:
-        self.visit(node.subject)
-        self._perhaps(node.cases)
-
-    def visit_MatchAs(self, node: Any) -> None:
-        if node.name:
-            self._binds(node.name)
-        self.generic_visit(node)
-
-    visit_MatchStar = visit_MatchAs  # noqa: N815
-
-    def _perhaps(self, parts: Any) -> None:
-        self._maybe += 1
-        for part in parts:
-            self.visit(part)
-        self._maybe -= 1
-
-    def visit_ListComp(self, node: Any) -> None:
-        names = {
-            part.id
-            for one in node.generators
-            for part in ast.walk(one.target)
-            if isinstance(part, ast.Name)
-        }
-        self._local.append(names)
-        self.generic_visit(node)
-        self._local.pop()
-
-    visit_SetComp = visit_DictComp = visit_GeneratorExp = visit_ListComp  # noqa: N815
+    tree = _parsed(source)
+    if not tree or not tree.body:
+        return ""
+    functions = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
+    last = tree.body[-1]
+    if not makes_task(source):
+        if functions and all(map(is_definition, tree.body)):
+            return f"it never calls `{[*functions][-1]}`: call it in the last line"
+        return ""
+    if not any(_called(node) == "points" for node in ast.walk(tree)):
+        return "it has checks, but never asks for their points: end in `return task.points()`"
+    if not isinstance(last, ast.Expr):
+        call = f"`{[*functions][-1]}()`" if functions else "`task.points()`"
+        return f"its points are lost: the last line has to be {call}"
+    function = functions.get(_called(last.value))
+    if function and not any(_returned(function.body)):
+        return f"`{function.name}` returns nothing: end it with `return task.points()`"
+    return ""
 
 
-def _of_functions(text: str) -> tuple[set[str], set[str]]:
-    """Return the global names that functions and classes of a cell read, and that they bind."""
-    reads: set[str] = set()
-    binds: set[str] = set()
-    queue = symtable.symtable(text, "cell", "exec").get_children()
-    while queue:
-        table = queue.pop()
-        queue += table.get_children()
-        for symbol in table.get_symbols():
-            if symbol.is_global() and symbol.is_referenced():
-                reads.add(symbol.get_name())
-            if symbol.is_declared_global() and symbol.is_assigned():
-                binds.add(symbol.get_name())
-    return reads, binds
+def _parsed(source: str) -> ast.Module | None:
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None  # magics; or running it will tell
 
 
-def _imported(statement: ast.Import | ast.ImportFrom) -> set[str]:
-    """Return the names that an import binds."""
-    return {(name.asname or name.name).partition(".")[0] for name in statement.names}
+def _called(node: ast.AST) -> str:
+    """Return the last part of the name of what a call calls, "" of anything else."""
+    match node:
+        case ast.Call(ast.Name(name)) | ast.Call(ast.Attribute(attr=name)):
+            return name
+    return ""
+
+
+def _returned(statements: Iterable[ast.AST]) -> Iterator[ast.expr]:
+    """Yield the values that statements return, but for those of functions within."""
+    for node in statements:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Lambda():
+                continue
+            case ast.Return(value=ast.expr() as value):
+                yield value
+        yield from _returned(ast.iter_child_nodes(node))
 
 
 @functools.lru_cache(256)  # asked again for each task
@@ -348,7 +244,7 @@ def defined(source: str) -> frozenset[str] | None:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 names.add(statement.name)
             case ast.Import() | ast.ImportFrom():
-                names |= _imported(statement)
+                names |= imported_names(statement)
             case ast.Assign() if is_definition(statement):
                 names.update(t.id for t in statement.targets if isinstance(t, ast.Name))
             case _:

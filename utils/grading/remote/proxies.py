@@ -280,7 +280,11 @@ def student_error(body: Any, submission: Submission | None = None) -> tuple[Stud
         case _:
             raise CodecError("an exception has the wrong form")
     kind = error_class(bases or (name,), submission, name)
-    error = kind.__new__(kind)
+    try:
+        error = kind.__new__(kind)
+    except TypeError:  # a library's exception that is not made without arguments
+        kind = error_type(_plain_name(name))
+        error = kind.__new__(kind)
     StudentError.__init__(error, message[:10_000])
     error.cell, error.line, error.code = cell[:200], line, code[:200]
     if line > 0:

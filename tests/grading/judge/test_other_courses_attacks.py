@@ -185,7 +185,8 @@ def test_no_student_file_lies_where_the_judge_runs():
         "",
         "def f(): return sorted(os.listdir('.'))\nimport os",
         [
-            "import os\nassert f() == ['mine.txt', 'ours.txt']\nassert os.listdir('.') == ['ours.txt']"
+            "import os\nassert f() == ['mine.txt', 'ours.txt']\n"
+            "assert os.listdir('.') == ['ours.txt']"
         ],
         files={"ours.txt": b"1"},
         theirs={"mine.txt": b"2"},

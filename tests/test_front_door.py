@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from traitlets.config import Config
 
-from tests.runner.test_interruption import gone, survivors
+from tests.processes import gone, survivors
 from utils import __main__ as front_door
 from utils.commands import lab
 

@@ -27,6 +27,7 @@ from nbgrader.preprocessors import Execute
 from traitlets.config import Config, PyFileConfigLoader
 from traitlets.utils.importstring import import_item
 
+from tests import invented_class
 from tests.benchmarks import peers
 from tests.benchmarks.measuring import (
     ROOT,
@@ -41,7 +42,6 @@ from tests.benchmarks.measuring import (
     seconds,
 )
 from tests.problem_sets.grading import PLAIN, execute, sources, submission
-from tests.runner import invented_class
 
 NAME = invented_class.NAME
 CONFIG = "nbgrader_config.py"

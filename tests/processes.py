@@ -1,0 +1,26 @@
+"""Processes that a test has started: which are left, and the wait until none is."""
+
+import os
+import time
+from pathlib import Path
+
+
+def survivors(mark: str) -> list[int]:
+    """Return processes that were started with a variable in their environment."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                if mark.encode() in (entry / "environ").read_bytes():
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+    return found
+
+
+def gone(mark: str, seconds: float = 20) -> bool:
+    """Wait until no such process is left."""
+    deadline = time.monotonic() + seconds
+    while survivors(mark) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return not survivors(mark)

@@ -179,6 +179,14 @@ def check_states(notebook: NotebookNode, grade_id: str) -> dict[str, str]:
     return {}
 
 
+def worth(notebook: NotebookNode, grade_id: str) -> float:
+    """Return what the checks of an executed test cell are worth together."""
+    for output in graded_cells(notebook)[grade_id].outputs:
+        if checks.MIME in output.get("data", {}):
+            return sum(check["points"] for check in output.data[checks.MIME]["checks"])
+    return 0.0
+
+
 def stderr(notebook: NotebookNode) -> list[str]:
     """Return everything that went to stderr, and every error."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]

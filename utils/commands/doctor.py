@@ -14,10 +14,14 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from utils.grading.sandbox import cgroups
-from utils.grading.sandbox_probes import protections
 from utils.mnist import MnistError, cache_folder, data_source
 from utils.system import ROOT, processors
 from utils.weights import load_weights, weights_file
+
+try:
+    from utils.grading.sandbox_probes import protections
+except ImportError:  # the student edition: it grades nothing
+    protections = None
 
 Finding = tuple[bool, str, str]  # is it as it should be, what, and what was found or is to be done
 
@@ -33,8 +37,7 @@ def main(argv: list[str]) -> int:
         ("Course", True, course()),
         ("Packages", True, packages()),
         ("Data", True, data()),
-        ("For the tests in a browser", False, browser()),
-        ("For grading: what a submission and its judge tried just now", False, grading(sandboxes)),
+        *(_for_staff(sandboxes) if protections else ()),
     ):
         print(title)
         for good, what, found in findings:
@@ -43,6 +46,12 @@ def main(argv: list[str]) -> int:
         print()
     print(conclusion(amiss, sandboxes, _mnist()))
     return 1 if amiss else 0
+
+
+def _for_staff(sandboxes: list[str]) -> Iterator[tuple[str, bool, Iterator[Finding]]]:
+    yield "For the tests in a browser", False, browser()
+    what = "For grading: what a submission and its judge tried just now"
+    yield what, False, grading(sandboxes)
 
 
 def conclusion(amiss: int, sandboxes: list[str], mnist: bool) -> str:
@@ -59,7 +68,7 @@ def conclusion(amiss: int, sandboxes: list[str], mnist: bool) -> str:
         lines = ["All is well."]
     else:
         lines = ["Everything that a student needs is here."]
-    if not sandboxes:
+    if not sandboxes and protections:
         lines.append(
             "No sandbox stands here: `grade` runs no submission on this machine. The lines above "
             "say what is missing."

@@ -101,6 +101,11 @@ class Course:
         """The file with everyone in the class."""
         return self.run_time / "students.csv"
 
+    @property
+    def term_file(self) -> Path:
+        """The file with the problem sets' weights, beside the settings."""
+        return self.root / "term.toml"
+
     def arrivals(self, problem_set: str) -> Path:
         """Return the file that says what `zip_collect` found for a problem set."""
         settings = self.config.get("ZipCollectApp", Config())

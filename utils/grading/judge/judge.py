@@ -24,7 +24,7 @@ import numpy as np
 from utils.grading.judge.student_client import Ran, Submission
 from utils.grading.notebook.outputs import Output
 from utils.grading.notebook.shell import CellShell, error_output, text_of
-from utils.grading.notebook.source import defined, unpack_code
+from utils.grading.notebook.source import defined, makes_task, unpack_code
 from utils.grading.remote.proxies import StudentError
 
 # as utils.checks has them, which takes longer to import
@@ -33,6 +33,16 @@ SAME_CAUSE = "same cause"
 
 # What a name in a test cell means if neither the test cells nor the locked cells define it.
 USUAL_NAMES = {"np": "numpy", "plt": "matplotlib.pyplot", "math": "math", "checks": "utils.checks"}
+
+
+NO_POINTS = (
+    "it has checks but gives no points, which is a fault of the test and not of the submission; "
+    "end it with `return task.points()` and call it in the last line"
+)
+
+
+class NoPoints(Exception):
+    """A test cell made checks and did not end in their points."""
 
 
 @dataclass
@@ -241,6 +251,10 @@ class Judge:
             else:
                 kept.append(errors[-1] if errors else error_output(error, None))
             return Verdict(0.0, kept, checks, f"{kept[-1]['ename']}: {kept[-1]['evalue']}")
+        if not _is_number(value) and makes_task(cell["source"]):
+            kept.append(error_output(NoPoints(NO_POINTS), None))
+            self.submission.note(f"test cell {cell['label']}: {NO_POINTS}")
+            return Verdict(0.0, kept, checks, f"{kept[-1]['ename']}: {NO_POINTS}")
         points = self._points(cell, value, max_points)
         kept.append(
             {
@@ -253,11 +267,10 @@ class Judge:
         return Verdict(points, kept, checks)
 
     def _points(self, cell: dict, value: Any, max_points: float) -> float:
-        kind = type(value)
-        if kind in (bool, np.bool_) and not value:
+        if type(value) in (bool, np.bool_) and not value:
             self.submission.note(f"test cell {cell['label']} gave False, which counts as 0 points")
             return 0.0
-        if kind not in (int, float) and not isinstance(value, np.integer | np.floating):
+        if not _is_number(value):
             return max_points  # a test cell of plain asserts, none of which failed
         try:
             points = float(value)
@@ -343,6 +356,11 @@ class Judge:
         ]
         above = {name for place, names in students if place < index for name in names or ()}
         return any(names is None or names & above for place, names in students if place > index)
+
+
+def _is_number(value: Any) -> bool:
+    """Return whether a test cell's result is points, as nbgrader reads it."""
+    return type(value) in (int, float) or isinstance(value, np.integer | np.floating)
 
 
 def _checks(table: Any) -> list[dict]:

@@ -12,6 +12,7 @@ import base64
 import functools
 import marshal
 import re
+from collections.abc import Iterable, Iterator
 from types import CodeType
 from typing import Any
 
@@ -102,6 +103,64 @@ def about(label: str, source: str) -> dict[str, Any]:
             case ast.Constant(str(words)) if magics:
                 found["uses"].update(re.findall(r"[^\W\d]\w*", words))
     return {key: sorted(names) for key, names in found.items()} | {"code": pack_code(code)}
+
+
+def makes_task(source: str) -> bool:
+    """Return whether a test cell's text makes a `checks.Task`, whose points it has to end in."""
+    tree = _parsed(source)
+    return tree is not None and any(_called(node) == "Task" for node in ast.walk(tree))
+
+
+def forgotten_points(source: str) -> str:
+    """Return what is wrong with a test cell that cannot give points, "" if nothing is.
+
+    nbgrader takes a test cell without a result for full marks. Only what is certain is told: a cell
+    may find its points in any way, and may also be plain asserts.
+    """
+    tree = _parsed(source)
+    if not tree or not tree.body:
+        return ""
+    functions = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
+    last = tree.body[-1]
+    if not makes_task(source):
+        if functions and all(map(is_definition, tree.body)):
+            return f"it never calls `{[*functions][-1]}`: call it in the last line"
+        return ""
+    if not any(_called(node) == "points" for node in ast.walk(tree)):
+        return "it has checks, but never asks for their points: end in `return task.points()`"
+    if not isinstance(last, ast.Expr):
+        call = f"`{[*functions][-1]}()`" if functions else "`task.points()`"
+        return f"its points are lost: the last line has to be {call}"
+    function = functions.get(_called(last.value))
+    if function and not any(_returned(function.body)):
+        return f"`{function.name}` returns nothing: end it with `return task.points()`"
+    return ""
+
+
+def _parsed(source: str) -> ast.Module | None:
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None  # magics; or running it will tell
+
+
+def _called(node: ast.AST) -> str:
+    """Return the last part of the name of what a call calls, "" of anything else."""
+    match node:
+        case ast.Call(ast.Name(name)) | ast.Call(ast.Attribute(attr=name)):
+            return name
+    return ""
+
+
+def _returned(statements: Iterable[ast.AST]) -> Iterator[ast.expr]:
+    """Yield the values that statements return, but for those of functions within."""
+    for node in statements:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Lambda():
+                continue
+            case ast.Return(value=ast.expr() as value):
+                yield value
+        yield from _returned(ast.iter_child_nodes(node))
 
 
 def _imported(statement: ast.Import | ast.ImportFrom) -> set[str]:

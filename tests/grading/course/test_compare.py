@@ -50,7 +50,7 @@ ONE = notebook(
         "### ANSWER ENDS",
         solution=True,
     ),
-    graded("test_f", "assert near(f(2), 4)\n# SECRET BEGINS\nassert near(f(77), 154)\n"
+    graded("test_f", "assert near(f(2), 4)\n# SECRET BEGINS\nassert near(f(987654), 1975308)\n"
     "# SECRET ENDS"),
     graded("test_load", "assert load() == '1\\n' and list(itertools.repeat(1, 2)) == [1, 1]"),
     graded("test_memory", "assert len(f([memoryview(b'ab')])) == 2"),
@@ -169,5 +169,5 @@ def test_one_line_turns_the_judge_on(course):
     nbgrader(course, "generate_feedback", "week 1")
     page = (course / "feedback/ann/week 1/first.html").read_text(encoding="utf-8")
     assert "test_f" in page
-    assert "77" not in page.replace("#777", "")
-    assert "154" not in page
+    assert "987654" not in page
+    assert "1975308" not in page

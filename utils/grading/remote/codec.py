@@ -832,6 +832,8 @@ class Encoder:
             if kind is frozenset:
                 return tag + self.values(limited(value), depth + 1, ordered=False)
             if kind is range:
+                if value[MAX_ITEMS:] and shared.keeps_large:
+                    return self.mention(value, OBJECT)
                 if value[MAX_ITEMS:]:
                     raise CannotCross(f"a range of more than {MAX_ITEMS:,} numbers cannot cross")
                 self.items += len(value)
@@ -846,6 +848,8 @@ class Encoder:
             return sized(BYTES, value)
         if kind is int:
             size = value.bit_length() // 8 + 1
+            if size > MAX_INT and shared.keeps_large:
+                return self.mention(value, OBJECT)
             if size > MAX_INT:
                 raise CannotCross(f"an int of {size} bytes is too large to be handed over")
             if size > 8:

@@ -231,3 +231,7 @@ def other_processes(mounts: str) -> Finding:
         "number of other processes",
         "a submission can find it out by os.stat; mount /proc with hidepid=2 and grade as root",
     )
+
+
+if __name__ == "__main__":  # where the package is installed without this repository
+    sys.exit(main(sys.argv[1:]))

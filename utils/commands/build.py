@@ -163,6 +163,7 @@ def try_out(root: Path, name: str) -> Path | None:
         worth = {i: self_test.points_of(result) for i, result in results.items()}
     if not faults:
         faults = test.release_faults(blank_answers(notebook)) + test.table_faults(results, table)
+        faults += test.time_faults()
     if faults:
         listed = "\n".join(f"- {fault}" for fault in faults)
         raise BuildError(f"{name} is not built, and nothing of it is written:\n{listed}")

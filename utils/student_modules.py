@@ -1,6 +1,6 @@
 """What of this package a student needs: its modules, found by what they import, and its packages.
 
-The student edition consists of these, and `setup.py` lets pip install no others. It is read before
+The student edition consists of these, and pip installs these packages. `setup.py` reads it before
 anything is installed, so this module uses the standard library only.
 """
 
@@ -13,9 +13,12 @@ from pathlib import Path
 
 COMMANDS = ("check", "doctor", "lab")
 FOR_STAFF = (  # though directly in utils/, or imported by `doctor`
+    "utils.chromium",
     "utils.lecture_minutes",
     "utils.lecture_outputs",
+    "utils.readme_pictures",
     "utils.student_edition",
+    "utils.grading.course.compare",
     "utils.grading.sandbox_probes",
 )
 DATA_FOR_STAFF = ("scaffold", "slides.css", "slides.js")  # in utils/data/

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import platform
 import re
@@ -149,10 +150,15 @@ def course() -> Iterator[Finding]:
 
 def packages() -> Iterator[Finding]:
     """Yield each package of requirements.txt with the version that is here."""
-    for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines():
+    lines = metadata.requires("neural-networks-in-numpy") or []  # if only the package is installed
+    with contextlib.suppress(FileNotFoundError):
+        lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    for line in lines:
         if not line or line.startswith(("#", "-")):
             continue
         requirement = Requirement(line)
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+            continue
         try:
             version = metadata.version(requirement.name)
         except metadata.PackageNotFoundError:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import platform
 import re
@@ -150,9 +149,11 @@ def course() -> Iterator[Finding]:
 
 def packages() -> Iterator[Finding]:
     """Yield each package of requirements.txt with the version that is here."""
-    lines = metadata.requires("neural-networks-in-numpy") or []  # if only the package is installed
-    with contextlib.suppress(FileNotFoundError):
+    try:
         lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:  # only the package is installed
+        names = metadata.packages_distributions().get("utils", [])
+        lines = [line for name in names for line in metadata.requires(name) or []]
     for line in lines:
         if not line or line.startswith(("#", "-")):
             continue

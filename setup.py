@@ -1,4 +1,4 @@
-"""With pip, this folder installs the packages that a student needs; pyproject.toml says the rest."""
+"""With pip, this folder installs what a student needs; pyproject.toml says the rest."""
 
 import sys
 from pathlib import Path

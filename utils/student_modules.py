@@ -18,6 +18,7 @@ FOR_STAFF = (  # though directly in utils/, or imported by `doctor`
     "utils.lecture_outputs",
     "utils.readme_pictures",
     "utils.student_edition",
+    "utils.grading.course.compare",
     "utils.grading.sandbox_probes",
 )
 DATA_FOR_STAFF = ("scaffold", "slides.css", "slides.js")  # in utils/data/

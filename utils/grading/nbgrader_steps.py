@@ -63,7 +63,7 @@ class SubmissionExporter(NotebookExporter):
     """Reads what was handed in, which may be anything, and writes notebooks.
 
     Raises:
-        Unreadable: the file is no notebook.
+        Unreadable: the file is not a notebook.
     """
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:

@@ -47,11 +47,19 @@ def main(argv: list[str]) -> int:
         action="store_true",
         help="write the pictures at the top of the README, and nothing else (needs Chromium)",
     )
+    parser.add_argument(
+        "--student-edition",
+        metavar="FOLDER",
+        type=Path,
+        help="write the course without solutions, hidden tests and what is for staff there",
+    )
     asked = parser.parse_args(argv)
+    if (asked.pictures or asked.student_edition) and (asked.names or asked.remeasure):
+        parser.error("--pictures and --student-edition build nothing else: give them alone")
     if asked.pictures:
-        if asked.names or asked.remeasure:
-            parser.error("--pictures builds nothing else: give it alone")
         return build_pictures()
+    if asked.student_edition:
+        return student_edition(asked.student_edition)
     from utils.lecture_outputs import LectureError, build_lectures  # slow to import
 
     try:
@@ -87,6 +95,22 @@ def build_pictures() -> int:
     except KeyboardInterrupt:
         print("\ninterrupted: no picture was changed", file=sys.stderr)
         return 130
+    return 0
+
+
+def student_edition(folder: Path) -> int:
+    """Write the student edition into a new folder; return 0, or 1 where that is not possible."""
+    from utils.student_edition import write_student_edition  # it imports this module
+
+    try:
+        count = write_student_edition(ROOT, folder)
+    except BuildError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted: nothing is written", file=sys.stderr)
+        return 130
+    print(f"written: {folder}, {count} files")
     return 0
 
 
@@ -213,9 +237,10 @@ def release(course: Path, name: str) -> None:
     """Let nbgrader write `assignments/NAME` of a course, without a gradebook.
 
     Raises:
-        nbgrader.converters.base.NbGraderException: nbgrader refused the notebook; its log says why.
+        BuildError: nbgrader refused the notebook; its log, which it prints, says why.
     """
     from nbgrader.converters import GenerateAssignment  # slow to import
+    from nbgrader.converters.base import NbGraderException
     from nbgrader.coursedir import CourseDirectory
     from nbgrader.preprocessors import SaveCells
 
@@ -225,7 +250,10 @@ def release(course: Path, name: str) -> None:
     converter.no_database = True
     converter.preprocessors = [p for p in converter.preprocessors if p is not SaveCells]
     converter.force = True
-    converter.start()
+    try:
+        converter.start()
+    except NbGraderException as error:
+        raise BuildError(f"nbgrader does not release {name}: {error}") from None
 
 
 def build_assignments(root: Path, only: Sequence[str] = ()) -> list[Path]:

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 from nbgrader.api import Gradebook
 
-from tests.runner.conftest import HALF, PS1, RIGHT, START, Classroom
+from tests.classroom import HALF, PS1, RIGHT, START, Classroom
 from utils.commands import handgrade
 from utils.grading.course.gradebook import Book
 from utils.grading.course.scores import HandGrade

@@ -432,7 +432,8 @@ def training_figure(
         The figure and a sentence with its numbers.
     """
     per_epoch, n = max(1, history.steps_per_epoch), len(history.loss)
-    fig = Figure(figsize=(8.5, 4.2), layout="none")  # a layout by hand: half the time to draw
+    fig = Figure(figsize=(8.5, 4.2))
+    fig.set_layout_engine("none")  # a layout by hand: half the time to draw
     left, right = (fig.add_axes((x, 0.43, 0.41, 0.5)) for x in (0.06, 0.57))
     width = max(1, n // 200)  # steps whose mean is one point of the curve
     loss = np.reshape(history.loss[: n - n % width], (-1, width)).mean(axis=1)

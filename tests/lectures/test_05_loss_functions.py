@@ -10,7 +10,7 @@ from utils.functions import cross_entropy_error, softmax, sum_squared_error
 
 LECTURE = committed(ROOT / "lectures" / "05_loss_functions.ipynb")
 CELLS = {cell.id: cell for cell in LECTURE.cells}
-TIMES = {"nearly six": 6, "nine": 9, "fifty": 50, "ninth": 9}
+TIMES = {"nearly six": 6, "six": 6, "nine": 9, "fifty": 50, "ninth": 9}
 
 
 @pytest.mark.parametrize("classes", [2, 3, 10, 100])
@@ -31,6 +31,12 @@ def test_at_one_in_a_hundred_squared_error_is_fifty_times_flatter():
     (times,) = said("05", r"squared error is (\w+) times flatter")
     (p,) = numbers("05", r"the slope at \$p = ([\d.]+)\$")
     assert (1 - p) / (2 * p * (1 - p) ** 2) == pytest.approx(TIMES[times], rel=0.02)
+
+
+def test_squared_error_takes_six_times_as_many_steps():
+    entropy, squared = re.findall(r"(\d+) steps", CELLS["teach-steps"].outputs[0].text)
+    (times,) = said("05", r"squared error takes (\w+) times as many steps")
+    assert round(int(squared) / int(entropy)) == TIMES[times]
 
 
 def test_cross_entropy_learns_most_from_the_worst_image():

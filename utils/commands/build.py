@@ -5,6 +5,7 @@ check has to fail for some wrong implementation; else nothing of it is written. 
 checks are filled into its texts. Then nbgrader itself generates `assignments/` from `solutions/`,
 in a temporary course and without a gradebook, so that nothing else is touched and two builds give
 the same bytes. The outputs of `lectures/` come from a clean kernel, see `utils/lecture_outputs.py`.
+With --pictures only the pictures of the README are written, see `utils/readme_pictures.py`.
 """
 
 from __future__ import annotations
@@ -41,7 +42,24 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--remeasure", action="store_true", help="also replace the figures of measured times"
     )
+    parser.add_argument(
+        "--pictures",
+        action="store_true",
+        help="write the pictures at the top of the README, and nothing else (needs Chromium)",
+    )
+    parser.add_argument(
+        "--student-edition",
+        metavar="FOLDER",
+        type=Path,
+        help="write the course without solutions, hidden tests and what is for staff there",
+    )
     asked = parser.parse_args(argv)
+    if (asked.pictures or asked.student_edition) and (asked.names or asked.remeasure):
+        parser.error("--pictures and --student-edition build nothing else: give them alone")
+    if asked.pictures:
+        return build_pictures()
+    if asked.student_edition:
+        return student_edition(asked.student_edition)
     from utils.lecture_outputs import LectureError, build_lectures  # slow to import
 
     try:
@@ -60,6 +78,39 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted: every file is whole, old or new; build again", file=sys.stderr)
         return 130
+    return 0
+
+
+def build_pictures() -> int:
+    """Write the pictures of the README, name them, and return 0, or 1 if it is not possible."""
+    from utils.chromium import ChromiumError
+    from utils.readme_pictures import PicturesError, write_pictures  # slow to import
+
+    try:
+        for path in write_pictures():
+            print(f"written: {path.relative_to(ROOT)}, {path.stat().st_size / 1000:.0f} kB")
+    except (ChromiumError, PicturesError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted: no picture was changed", file=sys.stderr)
+        return 130
+    return 0
+
+
+def student_edition(folder: Path) -> int:
+    """Write the student edition into a new folder; return 0, or 1 where that is not possible."""
+    from utils.student_edition import write_student_edition  # it imports this module
+
+    try:
+        count = write_student_edition(ROOT, folder)
+    except BuildError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted: nothing is written", file=sys.stderr)
+        return 130
+    print(f"written: {folder}, {count} files")
     return 0
 
 
@@ -186,9 +237,10 @@ def release(course: Path, name: str) -> None:
     """Let nbgrader write `assignments/NAME` of a course, without a gradebook.
 
     Raises:
-        nbgrader.converters.base.NbGraderException: nbgrader refused the notebook; its log says why.
+        BuildError: nbgrader refused the notebook; its log, which it prints, says why.
     """
     from nbgrader.converters import GenerateAssignment  # slow to import
+    from nbgrader.converters.base import NbGraderException
     from nbgrader.coursedir import CourseDirectory
     from nbgrader.preprocessors import SaveCells
 
@@ -198,7 +250,10 @@ def release(course: Path, name: str) -> None:
     converter.no_database = True
     converter.preprocessors = [p for p in converter.preprocessors if p is not SaveCells]
     converter.force = True
-    converter.start()
+    try:
+        converter.start()
+    except NbGraderException as error:
+        raise BuildError(f"nbgrader does not release {name}: {error}") from None
 
 
 def build_assignments(root: Path, only: Sequence[str] = ()) -> list[Path]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests.grading import fixture_course as fixture
+from tests.grading.judge import fixture_course as fixture
 from utils.commands import build
 from utils.commands.new import SCAFFOLD, make
 from utils.grading.course.gradebook import Book

@@ -11,7 +11,7 @@ import contextlib
 import datetime
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,9 @@ from sqlalchemy.exc import SAWarning, SQLAlchemyError
 
 from utils.grading.course import course_cells, gradebook_access, lateness
 from utils.grading.course.scores import CellScore, HandGrade, Scores
-from utils.grading.course.settings import Course, CourseError
+from utils.grading.course.settings import Course, CourseError, delimiters
 from utils.grading.notebook.result import GradingResult
-from utils.grading.notebook.source_cells import SourceCell
+from utils.grading.notebook.source_cells import SourceCell, usual_delimiters
 
 
 @dataclass
@@ -181,7 +181,11 @@ class Book:
 
     def cells(self, problem_set: str) -> list[SourceCell]:
         """Return the course's cells of a problem set, in the order of its source notebook."""
-        return course_cells.recorded(self.course, self.book, problem_set)
+        words = delimiters(self.course.config)
+        return [
+            replace(cell, source=usual_delimiters(cell.source, *words))
+            for cell in course_cells.recorded(self.course, self.book, problem_set)
+        ]
 
     # The students' side -----------------------------------------------------------------------
 

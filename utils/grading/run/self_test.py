@@ -187,7 +187,7 @@ class SelfTest:
             if cell["cell_type"] != "code":
                 continue
             name = (cell["metadata"].get("nbgrader") or {}).get("grade_id", "")
-            defines = bound_names(cell["source"]) or set()
+            defines = bound_names(cell["source"]) or frozenset()
             if name in (task, *tests) or name not in all_tests and wanted & defines:
                 names = source_names(name, cell["source"])
                 wanted |= set(names["uses"]).difference(names["binds"], names["parameters"])

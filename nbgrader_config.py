@@ -56,27 +56,10 @@ c.Execute.error_on_timeout = {
 }
 
 # --- The judge (utils/grading): tests run where the student's code is not -------------------------
-# `SubmissionExporter` reads what was handed in, `RestoreCells` goes first, `JudgedExecute` takes
-# the place of `Execute`; the rest is nbgrader's.
-# nbgrader's `validate` uses `Execute` all the same.
-c.Autograde.exporter_class = "utils.grading.nbgrader_steps.SubmissionExporter"
-c.Autograde.sanitize_preprocessors = [
-    "utils.grading.nbgrader_steps.RestoreCells",
-    "nbgrader.preprocessors.ClearOutput",
-    "nbgrader.preprocessors.DeduplicateIds",
-    "nbgrader.preprocessors.OverwriteKernelspec",
-    "nbgrader.preprocessors.OverwriteCells",
-    "nbgrader.preprocessors.CheckCellMetadata",
-]
-c.Autograde.autograde_preprocessors = [
-    "utils.grading.nbgrader_steps.JudgedExecute",
-    "nbgrader.preprocessors.IgnorePattern",
-    "nbconvert.preprocessors.ClearMetadataPreprocessor",
-    "nbgrader.preprocessors.LimitOutput",
-    "nbgrader.preprocessors.SaveAutoGrades",
-    "nbgrader.preprocessors.AssignLatePenalties",
-    "nbgrader.preprocessors.CheckCellMetadata",
-]
+# Another course needs no more than these two lines: see JUDGE.md. `nbgrader validate` has no judge.
+from utils.grading.judge_settings import use_judge  # noqa: E402
+
+use_judge(c)
 
 # What a submission may use: seconds of wall time, bytes. These are the course's defaults, ...
 c.JudgedExecute.call_seconds = 10  # one call from a test
@@ -90,23 +73,10 @@ c.JudgedExecute.output_bytes = 1 << 20  # kept of a cell's output, from its head
 # ... and what single problem sets need instead: {"ps5_two_layer_net": {"cell_seconds": 60}}.
 c.JudgedExecute.problem_sets = {}
 
-# A student's notebook may hold HTML, and staff look at it while logged in: on the pages of the
-# formgrader and of `nbgrader generate_feedback`, nothing of it runs or loads anything.
-c.HTMLExporter.preprocessors = ["utils.grading.nbgrader_steps.SafePage"]
-c.HTMLExporter.sanitize_html = True
-# --- end of the judge's part ----------------------------------------------------------------------
-
 # A submission made from an earlier release has not been edited: what is handed out is remembered.
 c.GenerateAssignment.preprocessors.append("utils.grading.course.releases.RememberRelease")
 
 # --- After grading -------------------------------------------------------------------------------
-# The page that a student gets shows no hidden test's source or expected values.
-c.GenerateFeedback.preprocessors = [
-    "nbgrader.preprocessors.GetGrades",
-    "utils.grading.nbgrader_steps.HideHiddenTests",
-    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
-]
-
 # What a late day costs; the deadline is the problem set's due date in the gradebook. Single
 # students' later deadlines: a CSV file with the columns student, problem_set, new_deadline. A date
 # without a time is until the end of that day.

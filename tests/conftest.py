@@ -1,7 +1,7 @@
 """Fixtures that more than one test file uses."""
 
+import contextlib
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -12,16 +12,6 @@ from xdist.scheduler import LoadFileScheduling
 # The same examples on every run and every machine, however slow: no test of ours is a lottery.
 settings.register_profile("course", derandomize=True, deadline=None, database=None)
 settings.load_profile("course")
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -69,15 +59,13 @@ def browser():
 
     Without it the tests that need it are skipped; on a CI machine they fail.
     """
-    if CHROMIUM is None:
-        reason = "needs Chromium: on Debian and Ubuntu, apt-get install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    from playwright.sync_api import sync_playwright
+    from utils.chromium import ChromiumError, chromium
 
-    with sync_playwright() as playwright:
-        as_root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS + as_root)
+    with contextlib.ExitStack() as stack:
+        try:
+            browser = stack.enter_context(chromium())
+        except ChromiumError as error:
+            if os.environ.get("CI") == "true":
+                pytest.fail(str(error))
+            pytest.skip(str(error))
         yield browser
-        browser.close()

@@ -5,6 +5,7 @@ import linecache
 import sys
 import warnings
 from html.parser import HTMLParser
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -303,7 +304,7 @@ def test_notebooks_get_all_three_forms(monkeypatch):
     from IPython.core.formatters import DisplayFormatter
 
     shown = []
-    monkeypatch.setattr(checks, "display", lambda data, raw: shown.append(data))
+    monkeypatch.setattr(checks.task, "display", lambda data, raw: shown.append(data))
     assert DisplayFormatter().format(table()) == ({}, {})  # it shows itself
     (data,) = shown
     assert set(data) == {"text/plain", "text/html", checks.MIME}
@@ -907,7 +908,7 @@ def test_a_list_that_takes_long_to_arrive_is_not_slow():
 )
 def test_one_quick_call_is_fast_enough(seconds, state, monkeypatch):
     clock, left = [0.0], list(seconds)
-    monkeypatch.setattr(checks, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(checks.speed, "perf_counter", lambda: clock[0])
 
     def f(a):
         clock[0] += left.pop(0)
@@ -926,7 +927,7 @@ def test_one_quick_call_is_fast_enough(seconds, state, monkeypatch):
 
 def test_a_machine_that_lets_both_wait_costs_no_fast_function_its_points(monkeypatch):
     clock = [0.0]
-    monkeypatch.setattr(checks, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(checks.speed, "perf_counter", lambda: clock[0])
 
     def wait(seconds):
         clock[0] += 10 * seconds  # ten programs share the processor
@@ -949,7 +950,7 @@ def test_a_machine_that_lets_both_wait_costs_no_fast_function_its_points(monkeyp
 def test_the_time_for_sending_and_receiving_does_not_count(seconds, own, is_slow, monkeypatch):
     clock = {"perf_counter": 0.0, "process_time": 0.0}
     for name in clock:
-        monkeypatch.setattr(checks, name, lambda name=name: clock[name])
+        monkeypatch.setattr(checks.speed, name, lambda name=name: clock[name])
 
     class Proxy:
         def _thing_bind(self, name, *value):
@@ -1032,7 +1033,7 @@ def earlier_set(folder, source: str) -> None:
     ],
 )
 def test_an_earlier_function_is_used_if_it_is_right(source, said, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(checks, "_kernel", lambda: object())
+    monkeypatch.setattr(checks.student_code, "kernel", lambda: object())
     if source:
         earlier_set(tmp_path, source)
     else:
@@ -1046,7 +1047,7 @@ def test_an_earlier_function_is_used_if_it_is_right(source, said, tmp_path, monk
 
 def test_an_earlier_function_gets_what_it_calls(tmp_path, monkeypatch, capsys):
     earlier_set(tmp_path, "def course(a):\n    return power(a)")
-    monkeypatch.setattr(checks, "_kernel", lambda: object())
+    monkeypatch.setattr(checks.student_code, "kernel", lambda: object())
     monkeypatch.chdir(tmp_path / "now")
     assert checks.earlier("ps0", course, A) is course
     own = checks.earlier("ps0", course, A, power=np.exp)
@@ -1064,7 +1065,7 @@ def test_where_work_is_graded_nothing_is_read(tmp_path, monkeypatch, capsys):
 
 def test_only_a_notebooks_own_kernel_is_one(monkeypatch):
     assert not checks.in_kernel()
-    monkeypatch.setattr(checks, "_kernel", lambda: object())
+    monkeypatch.setattr(checks.student_code, "kernel", lambda: object())
     assert checks.in_kernel()
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")  # by plain nbgrader
     assert not checks.in_kernel()
@@ -1082,15 +1083,15 @@ def test_what_is_no_list_is_named_and_stops_no_test_cell(got):
 USES = "def double(a):\n    return {}(a)\n"
 
 
-def of_cells(monkeypatch, *cells: str) -> tuple:
+def of_cells(*cells: str) -> tuple:
     """Return the table of a right `double` if the student's cells are these."""
-    monkeypatch.setattr(checks, "student_cells", dict(enumerate(cells)))
     tables = [checks.Task("double", hidden=hidden) for hidden in (False, True)]
-    for task in tables:
-        for name in ("one", "two"):
-            with task.check(1, name, "A hint."):
-                checks.gives(lambda a: 2 * a, np.array([1.0, 2.0]), [2.0, 4.0])
-        task.settle()
+    with mock.patch.dict(checks.student_cells, enumerate(cells), clear=True):
+        for task in tables:
+            for name in ("one", "two"):
+                with task.check(1, name, "A hint."):
+                    checks.gives(lambda a: 2 * a, np.array([1.0, 2.0]), [2.0, 4.0])
+            task.settle()
     return tables[0], tables[1]
 
 
@@ -1108,8 +1109,8 @@ def of_cells(monkeypatch, *cells: str) -> tuple:
         (["from scipy.special import exp2 as double"], "scipy", 1),
     ],
 )
-def test_another_library_is_told_once_and_earns_nothing(cells, library, line, monkeypatch):
-    shown, hidden = of_cells(monkeypatch, *cells)
+def test_another_library_is_told_once_and_earns_nothing(cells, library, line):
+    shown, hidden = of_cells(*cells)
     assert shown.earned == hidden.earned == 0
     assert shown.cause["what"].startswith(f"This course uses NumPy only: `double` uses `{library}`")
     assert shown.cause["line"] == line
@@ -1136,7 +1137,7 @@ def test_another_library_is_told_once_and_earns_nothing(cells, library, line, mo
         [],
     ],
 )
-def test_what_no_task_uses_costs_nothing(cells, monkeypatch):
-    shown, hidden = of_cells(monkeypatch, *cells)
+def test_what_no_task_uses_costs_nothing(cells):
+    shown, hidden = of_cells(*cells)
     assert shown.earned == hidden.earned == 2
     assert shown.cause is hidden.cause is None

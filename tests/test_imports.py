@@ -18,6 +18,7 @@ GRADER = (
     "judge",
     "course",
     "reports",
+    "hand_grading",
     "run",
     "nbgrader_steps",
 )

@@ -40,13 +40,21 @@ COMMANDS = {
     "lab": "open JupyterLab on the lectures",
     "check": "check your own work: FILE's visible tests, with hints",
     "grade": "grade all submissions of a problem set",
-    "report": "write a problem set's report, scores for Canvas or Moodle, similar submissions",
+    "handgrade": "grade a problem set's written answers on a page, beside their rubric",
+    "report": "write a problem set's report or the term's, scores for Canvas or Moodle",
     "test": "run every test; arguments go to pytest",
     "build": "write assignments/ and the outputs of lectures/ anew, or of one: build NAME",
+    "new": "make the scaffold of a problem set: new ps7_name",
     "slides": "make the slides of a lecture, one folder that works offline",
     "bench": "tables of speed, size and memory against what people would use instead",
     "weights": "train the network of the inference lectures and write its weights",
     "doctor": "say what is installed, which data is here, and what protects the grader",
+}
+# The student edition has some of them.
+COMMANDS = {
+    name: what
+    for name, what in COMMANDS.items()
+    if (ROOT / "utils" / "commands" / f"{name}.py").is_file()
 }
 
 
@@ -66,6 +74,13 @@ def main(argv: "list[str]") -> int:
     if command not in COMMANDS:
         print(f"there is no command {command!r}\n\n{usage()}", file=sys.stderr)
         return 2
+    if not (ROOT / "requirements.txt").is_file():
+        print(
+            "only the package is installed here, for notebooks; commands need the course's folder: "
+            "call them there",
+            file=sys.stderr,
+        )
+        return 1
     try:
         ensure_environment(argv)
     except SetupError as error:

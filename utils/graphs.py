@@ -92,7 +92,7 @@ def read_expression(
         text: the expression: names, numbers, + - * / **, brackets and calls of `functions`.
         names: the object for each name.
         functions: what may be called, with one argument, by name.
-        constant: makes an object of the engine from a number in the text into an object of the engine.
+        constant: makes an object of the engine from a number in the text.
 
     Raises:
         ExpressionError: the text is not such an expression, or it cannot be computed.

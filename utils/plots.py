@@ -10,6 +10,7 @@ import html
 import io
 import math
 from collections.abc import Sequence
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -343,4 +344,74 @@ def digits_figure(images: ArrayLike, titles: Sequence[str], columns: int = 6) ->
     for ax, image, title in zip(axes.flat, images, titles, strict=False):
         ax.imshow(image)
         ax.set_title(title, size=13)
+    return fig
+
+
+# Training -----------------------------------------------------------------------------------------
+
+
+def weight_image(weights: ArrayLike) -> NDArray[np.uint8]:
+    """Return 784 weights as a picture: blue where positive, vermillion where negative.
+
+    Args:
+        weights: shape (784,). The 0.98 quantile of their sizes gets the full colour.
+
+    Returns:
+        RGB, shape (28, 28, 3).
+    """
+    weights = np.asarray(weights, dtype=np.float64).reshape(28, 28, 1)
+    largest = max(np.quantile(np.abs(weights), 0.98), 1e-12)
+    share = np.rint(6 * np.clip(weights / largest, -1, 1)) / 6  # (28, 28, 1), few shades
+    ends = np.where(share > 0, _rgb(BLUE), _rgb(VERMILLION))  # (28, 28, 3)
+    return np.rint(255 + (ends - 255) * np.abs(share)).astype(np.uint8)
+
+
+def grey_image(pixels: ArrayLike) -> NDArray[np.uint8]:
+    """Return 784 grey values in 0..1 as a picture of shape (28, 28, 3)."""
+    grey = np.rint(255 * np.asarray(pixels, dtype=np.float64)).astype(np.uint8)
+    return np.repeat(grey.reshape(28, 28, 1), 3, axis=2)
+
+
+def _rgb(colour: str) -> NDArray[np.float64]:
+    """Return a colour such as "#0072B2" as three numbers in 0..255."""
+    return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], dtype=np.float64)
+
+
+def network_figure(layer_sizes: Sequence[int], drawn: Sequence[int]) -> Figure:
+    """Draw a network as circles and lines: a circle for a number, a line for a weight.
+
+    Args:
+        layer_sizes: numbers of inputs, of units of each hidden layer, and of outputs.
+        drawn: how many circles to draw of each; dots stand for the others.
+    """
+    fig, ax = plt.subplots(figsize=(7.5, 3.6))
+    last = len(layer_sizes) - 1
+    colours = [GREY, *[BLUE] * (last - 1), VERMILLION]
+    heights = []
+    for i, (size, n) in enumerate(zip(layer_sizes, drawn, strict=True)):
+        y = np.linspace(1, -1, n + (n < size))  # one place is left for the dots
+        if n < size:
+            ax.text(i, y[-2], "⋮", ha="center", va="center", size=22)
+            y = np.delete(y, -2)
+        heights.append(y)
+        name = "pixels" if i == 0 else "outputs" if i == last else "hidden units"
+        ax.text(i, 1.14, f"{size} {name}", ha="center", va="bottom")
+    for i, (above, below) in enumerate(pairwise(heights)):
+        for start, end in product(above, below):
+            ax.plot(
+                [i, i + 1],
+                [start, end],
+                "-",
+                color="#B8B8B8",
+                linewidth=0.6,
+                antialiased=False,
+                zorder=1,
+            )
+        weights, biases = layer_sizes[i] * layer_sizes[i + 1], layer_sizes[i + 1]
+        text = f"W{i + 1}: {weights:,} lines\nb{i + 1}: {biases} biases"
+        ax.text(i + 0.5, -1.14, text, ha="center", va="top")
+    for i, y in enumerate(heights):
+        ax.plot(np.full(len(y), i), y, "o", color=colours[i], markersize=13, zorder=2)
+    ax.set(xlim=(-0.3, last + 0.3), ylim=(-1.6, 1.35))
+    ax.axis("off")
     return fig

@@ -25,16 +25,22 @@ class Optimizer(Protocol):
 
 @dataclass
 class SGD:
-    """Stochastic gradient descent: W <- W - lr * dW.
+    """Stochastic gradient descent: W <- W - lr * (dW + weight_decay * W).
 
-    Source: Deep Learning from Scratch, sections 4.5.2 and 6.1.2.
+    Weight decay is the gradient of weight_decay / 2 times the sum of the squared weights. It leaves
+    the biases, which are arrays of one axis, as they are.
+
+    Source: Deep Learning from Scratch, sections 4.5.2, 6.1.2 and 6.4.2.
     """
 
     lr: float = 0.1
+    weight_decay: float = 0.0
 
     def update(self, params: Params, grads: Params) -> None:
         """Take one step against the gradient, in place."""
         for key, gradient in grads.items():
+            if self.weight_decay and params[key].ndim > 1:
+                params[key] *= 1 - self.lr * self.weight_decay
             params[key] -= self.lr * gradient
 
 
@@ -67,6 +73,7 @@ class History:
         train_accuracy: rate in 0..1 on the training images (the first 10,000 if there are more),
             one for each entry of `epoch`.
         test_accuracy: on the test images, likewise; empty without test images.
+        validation_accuracy: on the validation images, likewise; empty without them.
         stopped: True if training ended before its last epoch.
         epochs: how many epochs were asked for.
         steps_per_epoch: mini-batches in an epoch; `epoch[i]` was measured after
@@ -80,6 +87,7 @@ class History:
     stopped: bool = False
     epochs: int = 0
     steps_per_epoch: int = 0
+    validation_accuracy: list[float] = field(default_factory=list)
 
 
 def train(
@@ -89,6 +97,7 @@ def train(
     x_test: ArrayLike | None = None,
     t_test: ArrayLike | None = None,
     *,
+    validation: tuple[ArrayLike, ArrayLike] | None = None,
     epochs: int = 10,
     batch_size: int = 100,
     optimizer: Optimizer | None = None,
@@ -107,6 +116,8 @@ def train(
         t_train: labels: integers of shape (N,), or one-hot of shape (N, K).
         x_test: images to measure accuracy on after each epoch; never trained on.
         t_test: their labels.
+        validation: images to choose settings by, with their labels; rated after each epoch like
+            the test images, and never trained on either.
         epochs: passes over all training images, 0 or more.
         batch_size: images per step; the last step of an epoch may have fewer.
         optimizer: `SGD(lr=0.1)` if left out.
@@ -118,12 +129,13 @@ def train(
         The history. Where the loss becomes nan or inf, training stops there.
 
     Raises:
-        ValueError: not one label per image, test images without labels, or a number out of range.
+        ValueError: not one label per image, images without labels, or a number out of range.
 
     Source: Deep Learning from Scratch, sections 4.5.2 and 4.5.3.
     """
     x_train, t_train = _pair(x_train, t_train, "training")
     test = None if x_test is None and t_test is None else _pair(x_test, t_test, "test")
+    chosen_by = None if validation is None else _pair(*validation, "validation")
     if epochs < 0 or batch_size < 1:
         raise ValueError(f"needs epochs >= 0 and batch_size >= 1, not {epochs=}, {batch_size=}")
     optimizer = SGD() if optimizer is None else optimizer
@@ -139,10 +151,14 @@ def train(
 
     def measure(epoch: int) -> None:
         on_train = accuracy_in_batches(net.predict, x_train[:10_000], t_train[:10_000], 1000)
-        on_test = [] if test is None else [accuracy_in_batches(net.predict, *test, 1000)]
+        on_test, on_validation = (
+            [] if pair is None else [accuracy_in_batches(net.predict, *pair, 1000)]
+            for pair in (test, chosen_by)
+        )
         history.epoch.append(epoch)
         history.train_accuracy.append(on_train)
         history.test_accuracy.extend(on_test)
+        history.validation_accuracy.extend(on_validation)
 
     def stop() -> History:
         history.stopped = True
@@ -191,6 +207,8 @@ def _summary(history: History) -> dict[str, str]:
     """Return the figures that the progress bar shows after an epoch."""
     shown = {"loss": f"{np.mean(history.loss[-100:]):.4f}"}
     shown["train"] = f"{history.train_accuracy[-1]:.4f}"
+    if history.validation_accuracy:
+        shown["validation"] = f"{history.validation_accuracy[-1]:.4f}"
     if history.test_accuracy:
         shown["test"] = f"{history.test_accuracy[-1]:.4f}"
     return shown

@@ -5,7 +5,7 @@ import pytest
 
 from tests.lectures.notebooks import numbers
 from utils.functions import softmax
-from utils.gradients import gradient_descent, numerical_gradient
+from utils.gradients import gradient_descent
 from utils.networks import TwoLayerNet
 
 
@@ -32,23 +32,41 @@ def test_an_oscillating_walk_has_two_places():
     assert history[1::2] == pytest.approx(np.tile([3, -4], (10, 1)), abs=1e-6)
 
 
-def test_minus_the_gradient_of_the_quick_check_lowers_a_loss():
-    def loss(x):
-        return -2 * x[0] + x[1] + np.sum(x**2)
+@pytest.mark.parametrize("lr", [0.1, 1e-2, 1e-4, 1e-7])
+def test_a_step_along_plus_the_gradient_raises_the_loss_at_any_rate(lr):
+    """As the quick check says: no rate is small enough when the sign is wrong."""
+    _, history = gradient_descent(lambda x: np.sum(x**2), [-3, 4], -lr, 5)
+    assert np.all(np.diff(np.sum(history**2, axis=1)) > 0)
+    _, history = gradient_descent(lambda x: np.sum(x**2), [-3, 4], lr, 5)
+    assert np.all(np.diff(np.sum(history**2, axis=1)) < 0)
 
-    gradient = numerical_gradient(loss, np.zeros(2))
-    assert gradient == pytest.approx([-2, 1])
-    assert loss(np.array([0.1, -0.1])) < loss(np.zeros(2))
-    assert loss(np.array([-0.1, -0.1])) > loss(np.zeros(2))
+
+def test_momentum_needs_16_steps_in_the_valley_and_the_best_plain_rate_62():
+    def steps(lr: float, momentum: float) -> int:
+        """Steps until x stays within 0.01, by the exact slopes of x0^2 / 20 + x1^2."""
+        x, v, last = np.array([-5.0, 2.0]), np.zeros(2), 0
+        for step in range(1, 2000):
+            v = momentum * v - lr * x * [0.1, 2]
+            x = x + v
+            if np.abs(x).max() > 0.01:
+                last = step
+        return last + 1
+
+    rates = np.arange(0.9, 0.97, 0.001)
+    assert min(steps(lr, 0) for lr in rates) == 62
+    (rate,) = numbers("08", r"with the rate ([\d.]+) and half of the last step added")
+    assert steps(rate, 0.5) == 16
+    (above,) = numbers("08", r"alone would diverge, since it is above (\d)\.")
+    assert abs(1 - 2 * above) == 1 < abs(1 - 2 * rate)
 
 
 def test_a_matrix_of_784_by_50_has_39200_slopes():
     (slopes,) = numbers("08", r"it has a slope for each of the ([\d,]+) weights")
-    other = tuple(map(int, numbers("08", r"\((\d+), (\d+)\): .No transposing")))
+    other = tuple(map(int, numbers("08", r"\((\d+), (\d+)\): .It is not transposed")))
     assert TwoLayerNet(*other[::-1], 10).params["W1"].size == slopes
 
 
-def test_the_loss_of_one_layer_has_one_low_and_slopes_of_at_most_1():
+def test_the_loss_of_one_layer_is_convex_and_its_slopes_are_at_most_1():
     rng = np.random.default_rng(0)
     z, t = rng.normal(size=(30, 5)), rng.integers(0, 3, 30)
 

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from tests.lectures.notebooks import said
 from utils.colours import MARGIN, load_colours
 from utils.functions import softmax
-from utils.layers import Affine, SoftmaxWithLoss
+from utils.layers import SoftmaxWithLoss
 from utils.networks import MultiLayerNet, TwoLayerNet
 from utils.training import SGD, Momentum, train
 
@@ -59,28 +58,3 @@ def test_momentum_is_there_already():
     before = net.loss(x / 255, t)
     train(net, x / 255, t, epochs=2, optimizer=Momentum(0.01), progress=False)
     assert net.loss(x / 255, t) < before
-
-
-def test_a_shared_weight_gets_the_sum_of_the_gradients_of_its_places():
-    """A convolution as an Affine: numerically, dE/dkernel is the sum of dE/dW over its places."""
-    (combined,) = said(
-        "12", r"a shared weight gets the \*(\w+)\* of the gradients of all its places"
-    )
-    rng = np.random.default_rng(0)
-    image, kernel, dout = (rng.standard_normal(shape) for shape in ((6, 6), (3, 3), (4, 4)))
-
-    def loss(kernel):
-        windows = np.lib.stride_tricks.sliding_window_view(image, (3, 3))
-        return np.sum(dout * np.sum(windows * kernel, axis=(2, 3)))
-
-    affine = Affine(np.zeros((36, 16)), np.zeros(16))
-    affine.forward(image.reshape(1, 36))
-    affine.backward(dout.reshape(1, 16))
-    dW = affine.dW.reshape(6, 6, 4, 4)
-    places = [dW[i : i + 3, j : j + 3, i, j] for i, j in np.ndindex(4, 4)]
-    shared = getattr(np, combined)(places, axis=0)
-    for index in np.ndindex(3, 3):
-        step = np.zeros((3, 3))
-        step[index] = 1e-4
-        slope = (loss(kernel + step) - loss(kernel - step)) / 2e-4
-        assert slope == pytest.approx(shared[index])

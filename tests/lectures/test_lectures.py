@@ -49,25 +49,9 @@ REPORTED = {
     "04_inference_and_batches": {"0.9352", "0.19", "5.68", "0.2245"},
 }
 
-# Lectures that are not yet converted to the form of the second edition: their outputs were written
-# before figures had captions; their predictions stand above an open answer, no check is marked as a
-# diagnosis, and they have no notes for the lecturer. Both sets are to become empty.
-OLD_OUTPUTS = {"09_training", "12_colour_classification"}
-OLD_QUESTIONS = OLD_OUTPUTS | {
-    "05_loss_functions",
-    "07_numerical_differentiation",
-    "08_gradient_descent",
-}
-# More than 45 minutes long: each will become two lectures.
-TO_BE_SPLIT = {"05_loss_functions", "12_colour_classification"}
+LONGEST = {"12_colour_classification": 50}  # minutes, where it may be more than 45
 
 pytestmark = about(*LECTURES)
-
-
-def unless_in(old: set[str], path: Path) -> None:
-    """Skip a test for a lecture that is not yet converted."""
-    if path.stem in old:
-        pytest.skip(f"{path.stem} is not yet converted")
 
 
 def is_notes(cell: NotebookNode) -> bool:
@@ -107,8 +91,6 @@ def fresh(path: Path, open_lecture) -> dict[str, str]:
 def test_the_committed_outputs_are_those_of_run_all(path, open_lecture, mnist_dir):
     now = fresh(path, open_lecture)
     before = text_outputs(committed(path))
-    if path.stem in OLD_OUTPUTS:  # what they say to a page has another form since
-        before = {cell: text for cell, text in before.items() if "<" not in text}
     for cell, text in before.items():
         assert alike(text, now[cell]), (
             f"cell {cell} of {path.name} now says\n{now[cell]}\ninstead of\n{text}\n"
@@ -263,15 +245,13 @@ def test_goals_come_first_and_rewards_last(path):
 
 
 def test_the_stated_minutes_are_the_computed_ones(path):
-    unless_in(OLD_OUTPUTS, path)
     (said,) = re.findall(r"- \*\*Minutes:\*\* (\d+)\.", prose(path))
     took = minutes(committed(path))
     assert int(said) == stated(took), f"{path.name} takes {took:.1f} minutes"
-    assert 30 <= int(said) <= 45 or path.stem in TO_BE_SPLIT
+    assert 30 <= int(said) <= LONGEST.get(path.stem, 45)
 
 
 def test_no_output_answers_a_question_asked_just_above_it(path):
-    unless_in(OLD_QUESTIONS, path)
     cells = committed(path).cells
     assert sum(len(PREDICTION.findall(cell.source)) for cell in code_cells(path)) >= 3
     for cell, after in pairwise(cells):
@@ -295,7 +275,6 @@ def asks_for_a_prediction(text: str) -> bool:
 
 
 def test_figures_have_visible_captions(path):
-    unless_in(OLD_OUTPUTS, path)
     for cell, output in outputs(path):
         if "image/png" in output.get("data", {}):
             caption = re.search(r"<figcaption.*?>(.*)</figcaption>", output.data["text/html"])
@@ -303,13 +282,11 @@ def test_figures_have_visible_captions(path):
 
 
 def test_a_quick_check_asks_for_a_diagnosis(path):
-    unless_in(OLD_QUESTIONS, path)
     checks = [cell.source for cell in code_cells(path) if CHECK.search(cell.source)]
     assert any(re.search(r"^    diagnosis=True,$", source, re.MULTILINE) for source in checks)
 
 
 def test_the_last_cell_is_for_the_lecturer(path):
-    unless_in(OLD_QUESTIONS, path)
     *others, last = committed(path).cells
     assert is_text(last)
     assert last.id == NOTES

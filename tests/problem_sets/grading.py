@@ -17,6 +17,7 @@ import traceback
 import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 import nbformat
 import numpy as np
@@ -109,11 +110,12 @@ def submission(name: str, answers: dict[str, str]) -> NotebookNode:
 def execute(notebook: NotebookNode) -> NotebookNode:
     """Run the code cells in one namespace of this process, in place, with outputs as a kernel's."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
-    checks.student_cells = {
-        grade_id: cell.source
+    checks.student_cells.clear()
+    checks.student_cells.update(
+        (grade_id, cell.source)
         for grade_id, cell in graded_cells(notebook).items()
         if not is_grade(cell)
-    }
+    )
     with np.printoptions():  # a cell may set them
         for cell in notebook.cells:
             if cell.cell_type == "code":
@@ -133,9 +135,9 @@ def _run_cell(cell: NotebookNode, namespace: dict[str, Any]) -> list[NotebookNod
     name = f"<cell {cell.id}>"
     linecache.cache[name] = (len(cell.source), None, cell.source.splitlines(True), name)
     stdout, stderr = io.StringIO(), io.StringIO()
-    shown, checks.display = checks.display, display
     try:
         with (
+            mock.patch.object(checks.task, "display", display),
             warnings.catch_warnings(),
             contextlib.redirect_stdout(stdout),
             contextlib.redirect_stderr(stderr),
@@ -153,8 +155,6 @@ def _run_cell(cell: NotebookNode, namespace: dict[str, Any]) -> list[NotebookNod
         lines = traceback.format_exc().splitlines()
         output = {"ename": type(error).__name__, "evalue": str(error), "traceback": lines}
         outputs.append(nbformat.v4.new_output("error", **output))
-    finally:
-        checks.display = shown
     for stream, text in (("stdout", stdout.getvalue()), ("stderr", stderr.getvalue())):
         if text:
             outputs.insert(0, nbformat.v4.new_output("stream", name=stream, text=text))
@@ -177,6 +177,14 @@ def check_states(notebook: NotebookNode, grade_id: str) -> dict[str, str]:
             found = output.data[checks.MIME]["checks"]
             return {check["name"]: check["state"] for check in found}
     return {}
+
+
+def worth(notebook: NotebookNode, grade_id: str) -> float:
+    """Return what the checks of an executed test cell are worth together."""
+    for output in graded_cells(notebook)[grade_id].outputs:
+        if checks.MIME in output.get("data", {}):
+            return sum(check["points"] for check in output.data[checks.MIME]["checks"])
+    return 0.0
 
 
 def stderr(notebook: NotebookNode) -> list[str]:

@@ -2,8 +2,6 @@
 
 from tests.problem_sets.grading import Right, Wrong
 
-POINTS = {"to_one_hot": 5, "normalize_images": 4, "predict": 5, "accuracy_in_batches": 6}
-
 EXAMPLE = "the worked example"
 
 TEN = "ten classes, ten columns"

@@ -2,13 +2,6 @@
 
 from tests.problem_sets.grading import Right, Wrong
 
-POINTS = {
-    "sum_squared_error": 3,
-    "cross_entropy_error": 9,
-    "minibatch_indices": 4,
-    "written_answer": 4,
-}
-
 EXAMPLE = "the worked example"
 
 ONE_NUMBER = "a batch gives one number"

@@ -2,8 +2,6 @@
 
 from tests.problem_sets.grading import Right, Wrong
 
-POINTS = {"numerical_diff": 3, "numerical_gradient": 7, "gradient_descent": 6}
-
 EXAMPLE = "the worked example"
 
 BENDS = "a curved function"

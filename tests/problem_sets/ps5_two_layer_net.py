@@ -2,8 +2,6 @@
 
 from tests.problem_sets.grading import Mistake, Right, Wrong
 
-POINTS = {"relative_error": 3, "TwoLayerNet": 12}
-
 VECTORS = "two vectors"
 MATRICES = "two matrices"
 ZEROS = "two arrays of zeros"

@@ -2,8 +2,6 @@
 
 from tests.problem_sets.grading import Mistake, Right, Wrong
 
-POINTS = {"ReLU": 4, "Affine": 6, "SoftmaxWithLoss": 5, "MultiLayerNet": 5, "bug_hunt": 5}
-
 # ReLU
 FORWARD = "forward in the example"
 BACKWARD = "backward in the example"

@@ -21,11 +21,13 @@ from tests.problem_sets.grading import (
     sources,
     stderr,
     submission,
+    worth,
 )
 from tests.problem_sets.tables import NAMES, TABLES, cells_of, graded_here
 from utils import checks, mnist, plots
 from utils.grading.course.gradebook import Book
 from utils.grading.course.settings import find_course
+from utils.grading.run.points import fill
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -59,13 +61,16 @@ def _automatic(result: dict) -> dict:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_points_and_names_are_those_of_the_curriculum(name):
-    cells = graded_cells(read("solutions", name))
-    for task, points in TABLES[name].POINTS.items():
-        parts = [cells[i].metadata.nbgrader.points for i in cells_of(task) if i in cells]
-        assert sum(parts or [cells[task].metadata.nbgrader.points]) == points
-    graded = [cell.metadata.nbgrader for cell in cells.values() if cell.metadata.nbgrader.grade]
-    assert sum(cell.points for cell in graded) == sum(TABLES[name].POINTS.values())
+def test_the_points_in_the_texts_are_those_of_the_checks(name):
+    notebook = execute(read("solutions", name))
+    fresh = read("solutions", name)
+    fill(fresh, {i: worth(notebook, i) for i in graded_cells(notebook) if i.startswith("test_")})
+    assert fresh == read("solutions", name)
+    text = "\n".join(cell.source for cell in fresh.cells)
+    graded = [
+        c.metadata.nbgrader for c in graded_cells(fresh).values() if c.metadata.nbgrader.grade
+    ]
+    assert f"**{sum(cell.points for cell in graded):g}** |" in text  # in the table's last row
     visible = sum(cell.points for cell in graded if cell.grade_id.endswith("_visible"))
     hidden = sum(cell.points for cell in graded if cell.grade_id.endswith("_hidden"))
     assert 0.3 <= visible / (visible + hidden) <= 0.5
@@ -245,6 +250,7 @@ def test_solution_scores_everything(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_function_has_ten_wrong_and_four_right_ways(name):
+    assert TABLES[name].__name__, f"write tests/problem_sets/{name}.py"
     tasks = set(sources(read("solutions", name)))
     for table, least in ((TABLES[name].WRONG, 10), (TABLES[name].RIGHT, 4)):
         assert set(table) == tasks

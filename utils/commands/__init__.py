@@ -36,9 +36,19 @@ def positive(what: str) -> Callable[[str], int]:
     return number
 
 
-def add_course(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of a command that works on a problem set of some course."""
-    parser.add_argument("problem_set", metavar="PS", help="for instance ps1_output_layer")
+def add_course(parser: argparse.ArgumentParser, needed: bool = True) -> None:
+    """Add the arguments of a command that works on a problem set of some course.
+
+    Args:
+        parser: is changed.
+        needed: a problem set has to be given.
+    """
+    parser.add_argument(
+        "problem_set",
+        metavar="PS",
+        nargs=None if needed else "?",
+        help="for instance ps1_output_layer",
+    )
     parser.add_argument("--course", metavar="DIR", help="a course folder elsewhere")
     parser.add_argument(
         "--db", metavar="URL", help="the gradebook, such as postgresql://user@host/gradebook"

@@ -1,22 +1,29 @@
 """`python3 -m utils build`: write the generated files of the course anew.
 
-`assignments/` is generated from `solutions/` by nbgrader itself, in a temporary course and
-without a gradebook, so that nothing else is touched and two builds give the same bytes. The outputs
-of `lectures/` come from a clean kernel, see `utils/lecture_outputs.py`.
+A problem set is tried out first: the solution has to earn every point, the release none, and each
+check has to fail for some wrong implementation; else nothing of it is written. The points of its
+checks are filled into its texts. Then nbgrader itself generates `assignments/` from `solutions/`,
+in a temporary course and without a gradebook, so that nothing else is touched and two builds give
+the same bytes. The outputs of `lectures/` come from a clean kernel, see `utils/lecture_outputs.py`.
+With --pictures only the pictures of the README are written, see `utils/readme_pictures.py`.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import copy
 import json
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from utils.system import CONFIG, ROOT, load_config, problem_sets_in
+import nbformat
+
+from utils.system import CONFIG, ROOT, atomic_write, load_config, problem_sets_in
 
 
 class BuildError(ValueError):
@@ -35,13 +42,31 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--remeasure", action="store_true", help="also replace the figures of measured times"
     )
+    parser.add_argument(
+        "--pictures",
+        action="store_true",
+        help="write the pictures at the top of the README, and nothing else (needs Chromium)",
+    )
+    parser.add_argument(
+        "--student-edition",
+        metavar="FOLDER",
+        type=Path,
+        help="write the course without solutions, hidden tests and what is for staff there",
+    )
     asked = parser.parse_args(argv)
+    if (asked.pictures or asked.student_edition) and (asked.names or asked.remeasure):
+        parser.error("--pictures and --student-edition build nothing else: give them alone")
+    if asked.pictures:
+        return build_pictures()
+    if asked.student_edition:
+        return student_edition(asked.student_edition)
     from utils.lecture_outputs import LectureError, build_lectures  # slow to import
 
     try:
         sets, lectures = chosen(ROOT, asked.names)
         if sets or not asked.names:
-            _report("assignments", build_assignments(ROOT, sets))
+            filled = [path for name in sets if (path := try_out(ROOT, name))]
+            _report("assignments", filled + build_assignments(ROOT, sets))
         if not asked.names:
             for path in without_source(ROOT):
                 print(f"left alone: {path}, for there is no source of it in solutions/")
@@ -53,6 +78,39 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted: every file is whole, old or new; build again", file=sys.stderr)
         return 130
+    return 0
+
+
+def build_pictures() -> int:
+    """Write the pictures of the README, name them, and return 0, or 1 if it is not possible."""
+    from utils.chromium import ChromiumError
+    from utils.readme_pictures import PicturesError, write_pictures  # slow to import
+
+    try:
+        for path in write_pictures():
+            print(f"written: {path.relative_to(ROOT)}, {path.stat().st_size / 1000:.0f} kB")
+    except (ChromiumError, PicturesError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted: no picture was changed", file=sys.stderr)
+        return 130
+    return 0
+
+
+def student_edition(folder: Path) -> int:
+    """Write the student edition into a new folder; return 0, or 1 where that is not possible."""
+    from utils.student_edition import write_student_edition  # it imports this module
+
+    try:
+        count = write_student_edition(ROOT, folder)
+    except BuildError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted: nothing is written", file=sys.stderr)
+        return 130
+    print(f"written: {folder}, {count} files")
     return 0
 
 
@@ -102,13 +160,87 @@ def temporary_course(root: Path) -> Iterator[Path]:
         yield course
 
 
+def try_out(root: Path, name: str) -> Path | None:
+    """Test a problem set as its author would, and fill its points into its texts.
+
+    Args:
+        root: the course folder.
+        name: of the problem set.
+
+    Returns:
+        The source if the points in it were written anew, None if they are as they were.
+
+    Raises:
+        BuildError: something is wrong; nothing is written.
+    """
+    from utils.grading.run import points, self_test  # slow to import
+    from utils.grading.run.limits import limits_of
+
+    started = time.monotonic()
+    path = root / "solutions" / name / f"{name}.ipynb"
+    notebook = read_source(path)
+    test = self_test.SelfTest(notebook, limits_of(load_config(root), name))
+    table = self_test.wrong_implementations(root, name)
+    faults = test.forgotten()
+    if not faults:
+        results = test.run(notebook)
+        faults = test.solution_faults(results)
+        worth = {i: self_test.points_of(result) for i, result in results.items()}
+    if not faults:
+        faults = test.release_faults(blank_answers(notebook)) + test.table_faults(results, table)
+    if faults:
+        listed = "\n".join(f"- {fault}" for fault in faults)
+        raise BuildError(f"{name} is not built, and nothing of it is written:\n{listed}")
+    checks = sum(len(result.checks) for result in results.values())
+    fails = (
+        "and each fails for some wrong implementation"
+        if table
+        else (f"but there is no table of wrong implementations, tests/problem_sets/{name}.py")
+    )
+    seconds = time.monotonic() - started
+    print(f"{name}: the solution passes all {checks} checks, {fails} ({seconds:.0f} s)", flush=True)
+    before = nbformat.writes(notebook)
+    points.fill(notebook, worth)
+    after = nbformat.writes(notebook)
+    if after == before:
+        return None
+    atomic_write(path, after + "\n")
+    return path
+
+
+def read_source(path: Path) -> nbformat.NotebookNode:
+    """Return a notebook of `solutions/`.
+
+    Raises:
+        BuildError: it is not one.
+    """
+    try:
+        return nbformat.read(path, as_version=4)
+    except (OSError, ValueError) as error:  # also not JSON, and not valid
+        raise BuildError(f"{path} is not a notebook that can be read: {error}") from None
+
+
+def blank_answers(notebook: nbformat.NotebookNode) -> dict[str, str]:
+    """Return what students find in the cells of their tasks, by grade id."""
+    from nbgrader.preprocessors import ClearSolutions  # slow to import
+
+    clear = ClearSolutions(enforce_metadata=False)
+    released, _ = clear.preprocess(copy.deepcopy(notebook), {})
+    return {
+        cell.metadata.nbgrader.grade_id: cell.source
+        for cell in released.cells
+        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("solution")
+    }
+
+
 def release(course: Path, name: str) -> None:
     """Let nbgrader write `assignments/NAME` of a course, without a gradebook.
 
     Raises:
-        nbgrader.converters.base.NbGraderException: nbgrader refused the notebook; its log says why.
+        BuildError: nbgrader refused the notebook; its log, which it prints, says why.
     """
     from nbgrader.converters import GenerateAssignment  # slow to import
+    from nbgrader.converters.base import NbGraderException
     from nbgrader.coursedir import CourseDirectory
     from nbgrader.preprocessors import SaveCells
 
@@ -118,7 +250,10 @@ def release(course: Path, name: str) -> None:
     converter.no_database = True
     converter.preprocessors = [p for p in converter.preprocessors if p is not SaveCells]
     converter.force = True
-    converter.start()
+    try:
+        converter.start()
+    except NbGraderException as error:
+        raise BuildError(f"nbgrader does not release {name}: {error}") from None
 
 
 def build_assignments(root: Path, only: Sequence[str] = ()) -> list[Path]:

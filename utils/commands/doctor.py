@@ -1,7 +1,11 @@
-"""`doctor`: say what is installed, which data is here, and what protects the grader."""
+"""`doctor`: say what is installed, which data is here, and what protects the grader.
+
+`doctor --course DIR` grades the notebooks of another nbgrader course by nbgrader and by the judge.
+"""
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import re
@@ -9,32 +13,40 @@ import shutil
 import sys
 from collections.abc import Iterator
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
 from utils.grading.sandbox import cgroups
-from utils.grading.sandbox_probes import protections
+from utils.grading.terminal import clean
 from utils.mnist import MnistError, cache_folder, data_source
 from utils.system import ROOT, processors
 from utils.weights import load_weights, weights_file
 
+GRADES = find_spec("utils.grading.sandbox_probes") is not None  # the student edition does not
 Finding = tuple[bool, str, str]  # is it as it should be, what, and what was found or is to be done
 
 
 def main(argv: list[str]) -> int:
     """Print every finding; return 1 if something that a student needs is amiss, else 0."""
-    if argv:
-        print("doctor takes no arguments")
-        return 2
+    parser = argparse.ArgumentParser(prog="python3 -m utils doctor", description=main.__doc__)
+    parser.add_argument(
+        "--course",
+        metavar="DIR",
+        help="grade the release and the solution of every notebook of an nbgrader course by "
+        "nbgrader and by the judge, and name each test cell whose points differ",
+    )
+    options = parser.parse_args(argv)
+    if options.course is not None:
+        return compare_course(Path(options.course))
     amiss = 0
     sandboxes: list[str] = []
     for title, needed, findings in (
         ("Course", True, course()),
         ("Packages", True, packages()),
         ("Data", True, data()),
-        ("For the tests in a browser", False, browser()),
-        ("For grading: what a submission and its judge tried just now", False, grading(sandboxes)),
+        *(_for_staff(sandboxes) if GRADES else ()),
     ):
         print(title)
         for good, what, found in findings:
@@ -43,6 +55,52 @@ def main(argv: list[str]) -> int:
         print()
     print(conclusion(amiss, sandboxes, _mnist()))
     return 1 if amiss else 0
+
+
+def _for_staff(sandboxes: list[str]) -> Iterator[tuple[str, bool, Iterator[Finding]]]:
+    yield "For the tests in a browser", False, browser()
+    what = "For grading: what a submission and its judge tried just now"
+    yield what, False, grading(sandboxes)
+
+
+def compare_course(folder: Path) -> int:
+    """Print where a course's points differ between nbgrader and the judge; return 1 if any do."""
+    if not GRADES:
+        print("this copy of the course is for students and has no grader", file=sys.stderr)
+        return 2
+    from utils.grading.course.compare import compare  # slow to import
+    from utils.grading.course.settings import CourseError
+    from utils.grading.judge.grade_notebook import NotSandboxed
+
+    tests = differ = amiss = notebooks = 0
+    try:
+        for found in compare(folder.resolve()):
+            notebooks += 1
+            tests += found.tests
+            if found.refused:
+                amiss += 1
+                print(f"--  {clean(found.notebook)}: not graded: {clean(found.refused)}")
+                continue
+            cells = {one.cell for one in found.differences}
+            differ += len(cells)
+            good = "ok" if not cells else "NO"
+            print(f"{good}  {clean(found.notebook)}: {found.tests - len(cells)} of {found.tests} "
+                  "test cells get the same points")  # fmt: skip
+            for one in found.differences:
+                judged = "left to a person" if one.asks else f"{one.judged:g}"
+                print(
+                    f"    {clean(one.cell)}, {one.work}: {one.plain:g} points by nbgrader, by the "
+                    f"judge {judged}\n        {clean(one.why)}"
+                )
+    except (CourseError, NotSandboxed) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print()
+    print(
+        f"{notebooks} notebooks with {tests} test cells, of which {differ} get other points by the "
+        f"judge{'; JUDGE.md shows how to rewrite such tests' if differ else ''}."
+    )
+    return 1 if differ or amiss else 0
 
 
 def conclusion(amiss: int, sandboxes: list[str], mnist: bool) -> str:
@@ -59,7 +117,7 @@ def conclusion(amiss: int, sandboxes: list[str], mnist: bool) -> str:
         lines = ["All is well."]
     else:
         lines = ["Everything that a student needs is here."]
-    if not sandboxes:
+    if not sandboxes and GRADES:
         lines.append(
             "No sandbox stands here: `grade` runs no submission on this machine. The lines above "
             "say what is missing."
@@ -138,6 +196,8 @@ def grading(sandboxes: list[str]) -> Iterator[Finding]:
     Args:
         sandboxes: takes the name of the one that stands here, if one does.
     """
+    from utils.grading.sandbox_probes import protections
+
     sandbox, found = protections()
     sandboxes += [sandbox] if sandbox else []
     yield (

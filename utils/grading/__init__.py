@@ -9,7 +9,8 @@ Five kinds of processes work together. Only plain data crosses between the last 
    `run.runner` plans a run, sends submissions to workers and records what they return;
    `run.cluster` starts Dask, and `run.temporary_files` keeps what must not be left behind.
    `course` knows the folders and settings, takes in what arrives, and holds the gradebook,
-   scores and lateness. `reports` makes everything that people read.
+   scores and lateness. `reports` makes everything that people read; `hand_grading` serves the
+   page on which a person grades written answers.
 2. A **worker** of Dask, `run.worker`, started with `run.preload`. `judge.grade_notebook` grades one
    submission: `notebook.reading` reads the file, `notebook.restore` puts the course's cells back,
    `judge.fork_server.ForkServer` sends the job on, `judge.results` validates the answer as if a
@@ -38,7 +39,7 @@ judge runs in the same process.
 `nbgrader_steps` offers the same to nbgrader's own commands, `sandbox_probes` tries out the sandbox
 for `doctor`, and `simulated_class` makes up students for `demo` and the tests. Packages and modules
 are listed from the lowest: text_files, terminal; notebook; sandbox; remote; judge; course;
-reports; run; nbgrader_steps. A package imports only packages that come before it.
+reports; hand_grading; run; nbgrader_steps. A package imports only packages that come before it.
 """
 
 import functools

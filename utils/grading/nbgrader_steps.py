@@ -1,17 +1,21 @@
 """The grader as steps of nbgrader's own commands; `nbgrader_config.py` names them.
 
 In `nbgrader autograde`, `SubmissionExporter` stands in place of nbconvert's reader, `RestoreCells`
-before `ClearOutput`, and `JudgedExecute` in place of `Execute`; `HideHiddenTests` is a step of
-`nbgrader generate_feedback`; `SafePage` is one of whatever makes HTML, the formgrader too.
+before `ClearOutput`, `JudgedExecute` in place of `Execute`, and `SaveAutoGrades` in place of
+nbgrader's; `HideHiddenTests` is a step of `nbgrader generate_feedback`; `SafePage` is one of
+whatever makes HTML, the formgrader too. `judge_settings` puts all of them into a configuration.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import glob
 import html
 import os
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +29,27 @@ from nbgrader.converters import Autograde
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.preprocessors import SaveAutoGrades as NbGraderSaveAutoGrades
 from traitlets import Bool, Dict, Float, Integer
+from traitlets.config import Config
 
 from utils.checks import MIME
 from utils.grading.course import lateness, releases
-from utils.grading.course.settings import Course
+from utils.grading.course.settings import Course, data_files, delimiters
 from utils.grading.course.submissions import Chooser, HandedIn
 from utils.grading.judge.grade_notebook import run_notebook, sandbox, show_notes
 from utils.grading.notebook import restore
-from utils.grading.notebook.extra_files import documents, files_beside, in_a_folder, notes_on
+from utils.grading.notebook.extra_files import (
+    documents,
+    files_beside,
+    in_a_folder,
+    modules_in,
+    notes_on,
+)
+from utils.grading.notebook.reading import read_json
 from utils.grading.notebook.reasons import reasons
 from utils.grading.notebook.restore import SourceCell, Unreadable
+from utils.grading.notebook.source_cells import other_kernel, usual_delimiters, with_meanings
 from utils.grading.reports import cell_outputs
 from utils.grading.reports.checks_table import checks_table, valid_table
 from utils.grading.reports.hidden_tests import hide_hidden_tests
@@ -164,8 +178,8 @@ class RestoreCells(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         names = resources["nbgrader"]
-        course = _course(names)
         directory = CourseDirectory(config=self.config)
+        course = _course(names, directory)
         found = resources.get(HANDED_IN)
         nb, notes = restore.restore(
             nb,
@@ -181,10 +195,29 @@ class RestoreCells(NbGraderPreprocessor):
         return nb, resources
 
 
-def _course(names: dict) -> list[SourceCell]:
-    """Return the course's cells of the problem set that nbgrader is at."""
+def _course(names: dict, directory: CourseDirectory) -> list[SourceCell]:
+    """Return the course's cells of the notebook that nbgrader is at.
+
+    The gradebook has them; what names mean in the course's notebook, its source tells.
+    """
     with Gradebook(names["db_url"]) as gradebook:
-        return restore.cells_of_gradebook(gradebook, names["assignment"], names["notebook"])
+        cells = restore.cells_of_gradebook(gradebook, names["assignment"], names["notebook"])
+    for kind in (directory.source_directory, directory.release_directory):
+        folder = directory.format_path(kind, ".", names["assignment"])
+        source = read_json(Path(folder) / f"{names['notebook']}.ipynb")
+        if source.get("cells"):
+            break
+    cells = with_meanings(cells, source if source.get("cells") else None)
+    words = delimiters(directory.config)
+    return [replace(cell, source=usual_delimiters(cell.source, *words)) for cell in cells]
+
+
+def _use_usual_delimiters(nb: NotebookNode, config: Config) -> None:
+    """Put a course's own delimiters of hidden tests into the form that all else knows."""
+    for cell in nb.cells:
+        about = cell.metadata.get("nbgrader", {})
+        if about.get("grade") and not about.get("solution"):
+            cell.source = usual_delimiters(cell.source, *delimiters(config))
 
 
 class JudgedExecute(NbGraderPreprocessor):
@@ -218,22 +251,61 @@ class JudgedExecute(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         names = resources["nbgrader"]
+        if language := other_kernel(nb):
+            raise NbGraderException(
+                f"{names['assignment']}/{names['notebook']} is a notebook for {language}: the "
+                "judge runs Python only. Grade it by nbgrader alone: leave out the line that "
+                "turns the judge on in nbgrader_config.py"
+            )
+        directory = CourseDirectory(config=self.config)
+        _use_usual_delimiters(nb, self.config)
+        course = _course(names, directory)
         files = files_beside(resources["metadata"]["path"])
         if found := resources.get(HANDED_IN):  # it may have been in a folder or an archive
             files = found.files | files
+        ours = read_files(data_files(directory, names["assignment"]))
         notes = list(nb.metadata.pop("grading", {}).get("notes", []))
-        with in_a_folder(files) as folder:
-            config = SandboxConfig(self.limits(names["assignment"]), sandbox(self.unsafe), folder)
-            result = run_notebook(nb, config)
-        found = [*notes_on(files), *result.notes, *reasons(nb, _course(names), result.tests)]
+        with in_a_folder({**files, **ours}) as folder, in_a_folder(ours) as judges:
+            config = SandboxConfig(
+                self.limits(names["assignment"]),
+                sandbox(self.unsafe),
+                folder,
+                course_folder=judges if ours else "",
+                modules=modules_in(ours),
+            )
+            result = run_notebook(nb, config, course)
+        resources[ASKS] = {name for name, test in result.tests.items() if test.ask}
+        theirs = set(files) - set(ours)
+        found = [*notes_on(theirs), *result.notes, *reasons(nb, course, result.tests)]
         for note in found:
             self.log.warning("%s", clean(f"{names['student']}: {note}"))
         show_notes(nb, [*notes, *found])
         return nb, resources
 
 
+ASKS = "judge_asks"  # where a step finds the test cells for which a person has to give the points
+
+
+class SaveAutoGrades(NbGraderSaveAutoGrades):
+    """Saves the points; where the judge may be why some are missing, a person has to give them."""
+
+    def _add_score(self, cell: NotebookNode, resources: dict) -> None:
+        super()._add_score(cell, resources)
+        name = cell.metadata["nbgrader"]["grade_id"]
+        if name in resources.get(ASKS, ()):
+            grade = self.gradebook.find_grade(
+                name, self.notebook_id, self.assignment_id, self.student_id
+            )
+            grade.auto_score, grade.needs_manual_grade = None, True
+            self.gradebook.db.commit()
+
+
 class HideHiddenTests(NbGraderPreprocessor):
     """Keeps hidden tests hidden on the pages of `nbgrader generate_feedback`."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        _use_usual_delimiters(nb, self.config)
+        return super().preprocess(nb, resources)
 
     def preprocess_cell(
         self, cell: NotebookNode, resources: dict, cell_index: int
@@ -327,6 +399,15 @@ class SafePage(Preprocessor):
         return self.renderer.markdown(
             source, cell_outputs.pictures(source, attachments, self.files)
         )
+
+
+def read_files(paths: Mapping[str, Path]) -> dict[str, bytes]:
+    """Return the contents of the course's own files, as far as they can be read."""
+    found = {}
+    for name, path in paths.items():
+        with contextlib.suppress(Unreadable):
+            found[name] = restore.read_file(path)
+    return found
 
 
 def _pictures_in(folder: str) -> dict[str, bytes]:

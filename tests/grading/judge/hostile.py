@@ -620,7 +620,7 @@ except OSError: pass
 """),
     Case("editing sources and other submissions", before="""
 import os
-for path in ("@solutions@", "@other@", "@repository@/utils/checks.py",
+for path in ("@solutions@", "@other@", "@repository@/utils/checks/task.py",
              "@repository@/nbgrader_config.py"):
     for mode in ("a", "w", "x"):
         try: open(path, mode).write("# changed"); print("GOT-IT", path)

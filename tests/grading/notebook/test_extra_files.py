@@ -129,7 +129,7 @@ def test_the_courses_modules_win_in_the_students_own_kernel(tmp_path, environmen
         "import utils\nprint(utils.__file__)",
         "import helper\nprint(helper.x)",
     )
-    assert "class 'utils.checks.Task'> 3.14" in first
+    assert "class 'utils.checks.task.Task'> 3.14" in first
     assert f"your {kind} `utils" in first
     assert "hides behind the course's module of that name: rename it" in first
     assert str(folder) not in second

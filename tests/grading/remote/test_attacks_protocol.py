@@ -7,6 +7,7 @@ import itertools
 import json
 import re
 import struct
+from unittest import mock
 
 import nbformat
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 from tests.grading.judge import fixture_course as fixture
 from tests.problem_sets.grading import check_states, execute, submission
 from utils import checks
+from utils.checks import student_code
 from utils.grading.notebook import answers, restore, source
 from utils.grading.notebook.reading import MAX_CODE, Unreadable, read
 from utils.grading.notebook.restore import without_hidden_tests
@@ -114,11 +116,11 @@ def test_empty_lines_are_not_looked_through_once_for_each():
     assert "was changed" in notes[0]
 
 
-def test_why_a_name_is_not_defined_is_said_of_any_cell(monkeypatch):
+def test_why_a_name_is_not_defined_is_said_of_any_cell():
     cells = {"f": "§" + EMPTY_LINES + "def g(", "g": "1 +" + EMPTY_LINES[:90_000]}
-    monkeypatch.setattr(checks, "student_cells", cells)
     task = checks.Task("f")
-    exec("with task.check(1, 'values'):\n    f(1)", {"task": task})
+    with mock.patch.dict(checks.student_cells, cells, clear=True):
+        exec("with task.check(1, 'values'):\n    f(1)", {"task": task})
     assert task.checks[0].state == "undefined"
 
 
@@ -132,9 +134,10 @@ def test_text_that_takes_long_to_parse_is_not_parsed(monkeypatch):
     assert source.bound_names(long) is None
     assert source.defined(long) is None
     assert not answers._is_text({"source": long, "cell_type": "code"})
-    monkeypatch.setattr(checks, "student_cells", {"f": long, "g": "x" * 90_000, "h": "y" * 20_000})
-    assert checks._sources() == ["x" * 90_000]
-    assert checks._parse(long) is None
+    cells = {"f": long, "g": "x" * 90_000, "h": "y" * 20_000}
+    with mock.patch.dict(checks.student_cells, cells, clear=True):
+        assert student_code.student_sources() == ["x" * 90_000]
+    assert student_code.parse(long) is None
 
 
 def test_a_notebook_with_too_much_code_says_what_to_do():

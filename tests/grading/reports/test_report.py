@@ -1,6 +1,7 @@
 """The report: a CSV file that opens right in a spreadsheet, and a page that opens offline."""
 
 import csv
+import datetime
 import html.parser
 import io
 import re
@@ -13,9 +14,9 @@ from utils.grading.course.gradebook import CellScore, Scores
 from utils.grading.course.settings import find_course
 from utils.grading.reports import report, report_page
 from utils.grading.reports.charts import histogram
-from utils.grading.reports.csv_files import COLUMNS, to_canvas, to_csv, to_moodle
+from utils.grading.reports.csv_files import COLUMNS, MORE_COLUMNS, to_canvas, to_csv, to_moodle
 from utils.grading.reports.item_analysis import check_figures, common_hints
-from utils.grading.reports.report_data import Report, Row, number
+from utils.grading.reports.report_data import Report, Row, duration, in_order, number
 from utils.system import atomic_write
 
 TESTS = ["test_f_visible", "test_f_hidden"]
@@ -64,7 +65,7 @@ def lines(text: str) -> list[list[str]]:
 def test_a_csv_reader_gets_back_what_was_written():
     text = to_csv(make(*(row(name, True, False) for name in NAMES)))
     head, *body = lines(text)
-    assert head == [*COLUMNS, *TESTS]
+    assert head == [*COLUMNS, *TESTS, *MORE_COLUMNS]
     assert [line[0].removeprefix("'") for line in body] == NAMES
     assert {len(line) for line in body} == {len(head)}
     assert text.count("\r\n") == len(NAMES) + 1
@@ -138,7 +139,8 @@ def test_numbers_stay_numbers():
 def test_an_unreadable_submission_has_no_points_at_all():
     unreadable = Row("a", "unreadable", needs_person=True, notes=["the file is empty"])
     (_, line) = lines(to_csv(make(unreadable)))
-    assert line == ["a", "ps0", "unreadable", "", "9", "True", "the file is empty", "", ""]
+    assert line[:9] == ["a", "ps0", "unreadable", "", "9", "True", "the file is empty", "", ""]
+    assert set(line[9:]) == {""}
 
 
 def test_canvas_gets_its_columns_and_the_points_possible():
@@ -348,7 +350,7 @@ def test_ids_are_set_apart_and_nothing_that_is_wide_widens_the_page(course):
     hebrew = row("\u05d0\u05d1 (1)", True, why=["stopped"])
     text = report_page.page(make(hebrew, row("x" * 200, False)), course)
     assert "<bdi>\u05d0\u05d1 (1)</bdi>" in text
-    assert text.count("<bdi>") == text.count("</bdi>") == 2 + 1 + 2  # everyone, for a person, costs
+    assert text.count("<bdi>") == text.count("</bdi>") == 2 * 2 + 1 + 2  # all, a person, costs
     assert text.count('<div class="wide"><table') == text.count("<table")
     assert text.count('<div class="wide"><svg') == text.count("<figure>") == 2
 
@@ -375,7 +377,7 @@ def test_a_test_cell_to_look_at_again_is_told_from_a_written_answer(course):
 
     def why(**needs: bool) -> list[str]:
         cells = {name: CellScore(1.0, 2.0, needs_person=need) for name, need in needs.items()}
-        found = report._row(course, "ps0", "a", Scores(cells), TESTS)
+        found = report._row(course, "ps0", "a", Scores(cells), {TESTS[0]: 3.0}, TESTS)
         assert found.needs_person == any(needs.values())
         return found.why
 
@@ -394,3 +396,83 @@ def test_a_class_without_grades_has_a_report_too(course, rows):
     to_csv(few)
     to_canvas(few)
     to_moodle(few)
+
+
+# What staff look for ----------------------------------------------------------------------------
+
+
+def test_the_csv_file_says_lateness_time_name_and_points_possible_in_columns():
+    known = {
+        "name": "Ada Doe", "handed_in": datetime.datetime(2026, 11, 30, 17, 5), "possible": 5.0,
+        "unread": 4.0, "seconds_late": 5400.0, "penalty": 0.5,
+    }  # fmt: skip
+    head, full, unknown, missing = lines(
+        to_csv(make(row("a", True, **known), row("b", True, possible=9.0), Row("c")))
+    )
+    at = head.index("name")
+    assert head[at:] == [*MORE_COLUMNS]
+    assert full[at:] == ["Ada Doe", "2026-11-30T17:05:00Z", "1.5", "0.5", "5", "4"]
+    assert unknown[at:] == ["", "", "", "0", "9", "0"]
+    assert missing[at:] == [""] * 6
+
+
+def section(text: str, title: str) -> str:
+    """Return one section of a page as text, its rows on lines of their own."""
+    start = text.index(f"<h2>{title}")
+    return re.sub(r"<[^>]*>", " ", text[start : text.index("</section>", start)])
+
+
+def test_the_page_says_what_is_possible_so_far_who_is_late_and_who_is_missing(course):
+    unread = row("a", True, True, possible=5.0, unread=4.0)
+    late = row("b", True, possible=9.0, seconds_late=4 * 86_400 + 600.0, penalty=5.0)
+    late.handed_in = datetime.datetime(2026, 12, 4, 18, 10)
+    people = {"c": {"email": "cleo@example.org"}}
+    text = report_page.page(make(unread, late, Row("c", name="Cleo"), people=people), course)
+    shown = section(text, "All submissions")
+    assert "2 of 5; 4 unread" in shown
+    assert "1 of 9 " in shown
+    assert "2026-12-04 18:10" in shown
+    assert "4.1 days, −5" in shown  # a fifth day has begun
+    assert re.search(r"c\s+Cleo\s+cleo@example.org", section(text, r"Missing (1)"))
+    assert "Compared" not in text
+
+
+def test_the_page_compares_with_earlier_sets(course):
+    now = make(row("a", True, possible=2.0), row("b", True, True, possible=2.0), Row("c"))
+    now.earlier = [
+        Report("ps1", {"t": 4.0}, ["t"], [Row("a", "graded", 4.0, possible=4.0), Row("b")], {}),
+        Report("ps2", {"t": 4.0}, ["t"], [Row("a", "graded", 2.0, possible=2.0, unread=2.0)], {}),
+    ]  # fmt: skip
+    text = report_page.page(now, course)
+    compared = section(text, "Compared with earlier problem sets").split()
+    assert compared[compared.index("ps1") :][:7] == ["ps1", "1", "2", "100.0", "%", "100.0", "%"]
+    assert compared[compared.index("ps0") :][:7] == ["ps0", "2", "1", "75.0", "%", "75.0", "%"]
+    assert section(text, "All submissions").count("100 % ▼") == 1
+    assert now.before() == {"a": 100.0}
+
+
+def test_an_id_never_breaks(browser, course):
+    many = make(*(row(f"student-of-the-class-{i}", False, notes=["a note " * 30], why=["stopped"])
+                  for i in range(3)))  # fmt: skip
+    page = browser.new_page(viewport={"width": 700, "height": 800})
+    page.set_content(report_page.page(many, course))
+    heights = page.eval_on_selector_all(
+        "td.id bdi", "all => all.map(e => e.getClientRects().length)"
+    )
+    assert heights == [1] * 6
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.close()
+
+
+def test_ps10_is_later_than_ps9():
+    names = ["ps10_d", "ps2_b", "ps9_c", "ps1_a"]
+    assert sorted(names, key=in_order) == ["ps1_a", "ps2_b", "ps9_c", "ps10_d"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(1, "1 min"), (61, "2 min"), (5400, "1.5 h"), (108_000, "30.0 h"), (108_001, "30.1 h"),
+     (259_200, "3.0 days"), (259_199.999999, "3.0 days"), (345_601, "4.1 days")],
+)  # fmt: skip
+def test_lateness_is_rounded_up(seconds, words):
+    assert duration(seconds) == words

@@ -1,35 +1,37 @@
 """What lecture 05 says, tried out in its own kernel; test_lectures.py appends it cell by cell."""
 
-# %% every-position
-# Every position of both of its figures with controls.
-for classes in (2, 3, 10, 100):
-    for p in chances:
-        fig, sentence = draw_losses(p, classes)
-        rest = np.full(classes - 1, (1 - p) / (classes - 1))
-        a = np.log(np.append(p, rest))
-        words = sentence.replace(",", " ").replace(";", " ").rstrip(".").split()
-        said = [float(word) for word in words if word[-1].isdigit()]
-        t = np.eye(classes)[0]
-        losses = cross_entropy_error, sum_squared_error
-        true = [f for loss in losses for f in (loss(softmax(a), t), slope(loss, a, 0))]
-        np.testing.assert_allclose(said, [p, classes, *true], atol=6e-4)
-        plt.close(fig)
+# %% one-weight-at-a-time
+# Where the path of the figure ends, no single change lowers the loss, but some other place does.
+here = measure(*path[-1], (3, 1), 9)[0]
+for change in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+    assert measure(*np.add(path[-1], change), (3, 1), 9)[0] >= here
+for before, after in zip(path, path[1:], strict=False):
+    assert np.abs(np.subtract(before, after)).sum() == 1, "one weight, by 1"
 
-# %% every-coin
-gone = {}
-for heads in (0.5, 0.7, 0.9):
-    for series in (1, 2, 3):
-        for n in numbers:
-            fig, sentence = draw_coin(n, heads, series)
-            left, right = fig.axes
-            ones = int(sentence.split()[1])
-            (top,) = right.lines[-1].get_xdata()
-            assert abs(top - ones / n) <= 1 / 400, sentence
-            if "rounded to 0" in sentence:
-                gone.setdefault((heads, series), n)
-                assert not left.lines[0].get_ydata().any()
-            plt.close(fig)
-assert {heads for heads, _ in gone} == {0.5, 0.7}, gone
-assert set(gone.values()) == {2000}
-first_ten = (np.random.default_rng(1).random(2000)[:10] < 0.7).astype(int)
-assert first_ten.tolist() == flips.tolist()
+# %% the-game
+# Each move is counted once, says the loss of its place, and two moves are enough to win.
+played.clear()
+row, column = np.unravel_index(map_of_game.argmin(), map_of_game.shape)
+best = stops[column].item(), stops[row].item()
+places = [(10, 10), (-15, 15), (best[0], 15), best]
+for move, place in enumerate(places):
+    for the_map in ("hidden", "shown", "hidden"):
+        fig, sentence = play(*place, the_map)
+        loss, rate = measure(*place, units, digit)
+        assert sentence.startswith(f"Move {move}: loss {loss:.4f}, accuracy {rate:.1%}."), sentence
+        assert sentence.endswith(f"The map is {the_map}.")
+        assert ("not reached yet" in sentence) == (move < 3), sentence
+        assert len(fig.axes[0].collections) == (the_map == "shown"), "a hidden map is hidden"
+        plt.close(fig)
+assert "reached at move 3" in sentence
+played.clear()
+play(10, 10, "hidden")
+assert played == [(10, 10)]
+plt.close("all")
+
+# %% both-rewritten-weights
+# `measure` with the trained weights is the trained network.
+for pair, k in (((3, 1), 9), (units, digit)):
+    loss, rate = measure(*net["W3"][list(pair), k], pair, k)
+    np.testing.assert_allclose(loss, cross_entropy_error(y_train[:500], t_train[:500]))
+    assert rate == accuracy(y_train[:500], t_train[:500])

@@ -7,8 +7,8 @@ for red, green, blue in np.stack(np.meshgrid(*[corners] * 3), axis=-1).reshape(-
     if (red + 3 * green + 5 * blue) % 7:  # a seventh of them is enough
         continue
     fig, sentence = pick(red, green, blue)
-    swatch, slice_, bars = fig.axes
-    assert swatch.images[0].get_array().ravel().tolist() == [red, green, blue]
+    slice_, bar_axes = fig.axes
+    assert np.allclose(swatch.get_facecolor()[:3], np.array([red, green, blue]) / 255)
     y = softmax(learn("/ 255", "he")[0].predict(np.array([[red, green, blue]]) / 255))[0]
     names = np.array(COLOUR_NAMES)
     told = ", ".join(f"{name} {p:.3f}" for name, p in zip(names, y, strict=True))
@@ -16,7 +16,7 @@ for red, green, blue in np.stack(np.meshgrid(*[corners] * 3), axis=-1).reshape(-
     called = names[y.argmax()]
     start = f"The network calls ({red}, {green}, {blue}) {called}: {told}. "
     assert sentence == start + f"Its largest part is {largest}."
-    assert np.allclose([bar.get_width() for bar in bars.patches], y)
+    assert np.allclose([bar.get_width() for bar in bar_axes.patches], y)
     (dot,) = [line for line in slice_.lines if line.get_marker() == "o"]
     assert dot.get_xydata().tolist() == [[red, green]]
     if not {red, green, blue} & {1, 254}:  # where the map has a cell just here, their colours agree
@@ -25,25 +25,18 @@ for red, green, blue in np.stack(np.meshgrid(*[corners] * 3), axis=-1).reshape(-
             assert np.array_equal(cells[green // 5, red // 5], TINTS[y.argmax()])
     plt.close(fig)
 
-# %% every-training
-for inputs in SCALINGS:
-    for std in (0.01, "he"):
-        for divide, last in ((True, SoftmaxWithLoss), (False, Undivided)):
-            fig, sentence = curves(inputs, std, divide)
-            runs = [learn(inputs, std, seed, last) for seed in range(5)]
-            firsts = [history.loss[0] for _, history in runs]
-            ends = [net.accuracy(scale[inputs](x_new), t_new) for net, _ in runs]
-            assert f"{min(firsts):.2f} to {max(firsts):.2f}, the final" in sentence
-            assert sentence.endswith(f"colours {min(ends):.2f} to {max(ends):.2f}.")
-            step = "(y - t) / N" if divide else "y - t"
-            assert sentence.startswith(f"Inputs {inputs}, {named(std)}, {step}: ")
-            left, right = fig.axes
-            for line, (_, history) in zip(right.lines, runs, strict=True):
-                assert np.array_equal(line.get_ydata(), history.test_accuracy)
-            for line, (_, history) in zip(left.lines, runs, strict=False):
-                assert len(history.loss) == 720
-                assert np.isclose(line.get_ydata()[-1], np.mean(history.loss[-12:]))
-            plt.close(fig)
+# %% every-epoch
+for i, epochs in enumerate(EPOCHS):
+    fig, sentence = borders(epochs)
+    assert np.array_equal(fig.axes[0].images[0].get_array(), TINTS[maps[i]])
+    told = [name for k, name in enumerate(COLOUR_NAMES) if (maps[i] == k).any()]
+    assert sentence.startswith(f"After {epochs} epochs the map shows {' and '.join(told)}, and ")
+    assert f"{rates_then[i]:.1%} of 6,000 new colours" in sentence
+assert rates_then[EPOCHS.index(1)] < 0.9 < rates_then[EPOCHS.index(6)]
+rule = np.maximum(128, np.maximum(*np.meshgrid(PARTS, PARTS)))  # (52, 52)
+red, green = np.meshgrid(PARTS, PARTS)
+true = np.where(rule == 128, 2, np.where(red > green, 0, 1))  # (52, 52)
+assert np.mean(maps[-1] == true) > 0.95 > np.mean(maps[EPOCHS.index(1)] == true)
 
 # %% signal
 # What the text says of the numbers that its cells print.
@@ -59,6 +52,12 @@ assert history.loss[1] > history.loss[0]
 assert np.isclose(np.mean(history.loss[-12:]), np.log(3), atol=0.01)
 faded = learn("/ 255", 0.01)[1]
 assert np.allclose(faded.loss, np.log(3), atol=0.02), "it stands still from the start"
+assert max(ratio["/ 255", 0.01]) < 1e-5 < 1 < max(ratio["0 to 255", "he"])
+for run in (("0 to 255", 0.01), ("/ 255", "he")):
+    assert all(1e-4 < value < 1e-2 for value in ratio[run]), "roughly a thousandth"
+for factor, (ahead, back) in deep.items():
+    assert 0.3 * factor**20 < ahead[-1] / ahead[0] < 3 * factor**20, "a factor a layer"
+    assert 0.1 * factor**20 < back[0] / back[-1] < 3 * factor**20, "and on the way back"
 assert learn("/ 255", 0.1)[0].accuracy(x_new / 255, t_new) > 0.9
 assert learn("/ 255", 0.03)[0].accuracy(x_new / 255, t_new) < 0.9
 
@@ -86,14 +85,14 @@ without = MultiLayerNet(sizes)
 without.params = {k: 0 * v if k.startswith("b") else v for k, v in namer.params.items()}
 assert not without.predict(np.zeros(3)).any(), "black is named by the biases alone"
 
+# %% memorised
+net = MultiLayerNet(sizes, "he", seed=0)
+how = setting | {"optimizer": SGD(0.1)}
+train(net, x_train / 255, shuffled, epochs=1000, **how)
+assert net.accuracy(x_train / 255, shuffled) > 0.7
+assert net.accuracy(x_new / 255, t_new) < 0.45, "about a third"
+
 # %% digits
-rates_moved = [
-    readers[ReLU].accuracy(np.roll(pictures, k, axis=2).reshape(-1, 784), digits_test)
-    for k in range(5)
-]
-assert rates_moved == sorted(rates_moved, reverse=True)
-assert rates_moved[0] > 0.9
-assert rates_moved[4] < 0.5
 with quiet():
     assert not np.isfinite(readers[FlippedReLU].loss(images[:100], digits[:100]))
 

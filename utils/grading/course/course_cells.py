@@ -43,6 +43,8 @@ from utils.grading.notebook.source_cells import (
     SourceCell,
     cells_of_gradebook,
     cells_of_notebook,
+    other_kernel,
+    with_meanings,
 )
 from utils.grading.text_files import some
 
@@ -67,6 +69,10 @@ def prepared_cells(course: Course, problem_set: str) -> list[SourceCell]:
         raise CourseError(f"there is no problem set {problem_set!r}: {path} is missing") from None
     except ValueError as error:
         raise CourseError(f"{path} is not a notebook: {error}") from None
+    if language := other_kernel(notebook):
+        raise CourseError(
+            f"{path} is a notebook for {language}: the judge runs Python only; grade it by nbgrader"
+        )
     converter = GenerateAssignment(
         coursedir=CourseDirectory(config=course.config), config=copy.deepcopy(course.config)
     )
@@ -104,6 +110,7 @@ def recorded(course: Course, gradebook: Gradebook, problem_set: str) -> list[Sou
         source = nbformat.read(course.source(problem_set), as_version=4)
     except (OSError, ValueError):
         return cells  # the gradebook alone will do
+    cells = with_meanings(cells, source)
     names = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in source.cells]
     place = {name: number for number, name in enumerate(names)}
     return sorted(cells, key=lambda cell: place.get(cell.grade_id, len(place)))

@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 import datetime
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
 
 from utils.grading.course import course_cells, gradebook_access, lateness
-from utils.grading.course.scores import CellScore, Scores
-from utils.grading.course.settings import Course, CourseError
+from utils.grading.course.scores import CellScore, HandGrade, Scores
+from utils.grading.course.settings import Course, CourseError, delimiters
 from utils.grading.notebook.result import GradingResult
-from utils.grading.notebook.source_cells import SourceCell
+from utils.grading.notebook.source_cells import SourceCell, usual_delimiters
 
 
 @dataclass
@@ -156,6 +156,11 @@ class Book:
         """Return the names of all problem sets in the gradebook."""
         return sorted(self.db.scalars(select(Assignment.name)))
 
+    def due_dates(self) -> dict[str, datetime.datetime | None]:
+        """Return the deadline of each problem set in the gradebook, in UTC, None for none."""
+        rows = self.db.execute(select(Assignment.name, Assignment.duedate))
+        return {name: due for name, due in rows}  # noqa: C416 - these are no pairs by their type
+
     def has(self, problem_set: str) -> bool:
         """Return whether the gradebook knows a problem set."""
         return bool(course_cells.recorded(self.course, self.book, problem_set))
@@ -176,7 +181,11 @@ class Book:
 
     def cells(self, problem_set: str) -> list[SourceCell]:
         """Return the course's cells of a problem set, in the order of its source notebook."""
-        return course_cells.recorded(self.course, self.book, problem_set)
+        words = delimiters(self.course.config)
+        return [
+            replace(cell, source=usual_delimiters(cell.source, *words))
+            for cell in course_cells.recorded(self.course, self.book, problem_set)
+        ]
 
     # The students' side -----------------------------------------------------------------------
 
@@ -231,6 +240,7 @@ class Book:
         comment = (Comment.manual_comment, Comment.auto_comment)
         for student, name, manual, auto in rows(BaseCell.name, *comment, tables=[Comment]):
             found[student].comments[name] = manual or auto or ""
+            found[student].by_person[name] = manual or ""
         return found
 
     def record(
@@ -306,6 +316,56 @@ class Book:
             comment.auto_comment = entry.result.comments.get(name)
             scores.comments[name] = comment.manual_comment or comment.auto_comment or ""
         self._settle(submitted.submission, submitted.notebook, scores, extensions)
+        return scores
+
+    def give(
+        self,
+        problem_set: str,
+        student: str,
+        cell: str,
+        given: HandGrade,
+        seen: HandGrade,
+        extensions: lateness.Extensions,
+        is_current: Callable[[], bool],
+    ) -> Scores:
+        """Write what a person gives for an answer, with the penalty that follows from it.
+
+        Args:
+            problem_set, student, cell: whose answer.
+            given: points and comment; points None for none yet.
+            seen: what the person saw there before.
+            extensions: as `lateness.deadlines` gives them.
+            is_current: whether the answer is still the one that the person has read. It is asked
+                while nobody else can write, so no grading comes in between.
+
+        Returns:
+            What the gradebook says of the submission now.
+
+        Raises:
+            CourseError: the gradebook cannot be written, or the answer, its points or its comment
+                have changed meanwhile; then nothing is written.
+        """
+        with self._writing():
+            mine = self._submissions(problem_set, [student])[student]
+            grade, comment = mine.grades.get(cell), mine.comments.get(cell)
+            if grade is None or comment is None:
+                raise CourseError(f"{problem_set} has no answer {cell} any longer; reload the page")
+            now = HandGrade(grade.manual_score, comment.manual_comment or "")
+            if now != seen:
+                raise CourseError(
+                    f"somebody else has graded this meanwhile: {now}; reload the page"
+                )
+            grade.manual_score = given.points
+            grade.needs_manual_grade = given.points is None and grade.auto_score is None
+            comment.manual_comment = given.comment or None
+            self.db.flush()
+            if not is_current():
+                raise CourseError(
+                    "the student has handed in something else meanwhile; reload the page and read "
+                    "the new answer"
+                )
+            scores = self.scores(problem_set)[student]
+            self._settle(mine.submission, mine.notebook, scores, extensions)
         return scores
 
     def settle_lateness(self, problem_set: str, extensions: lateness.Extensions) -> None:

@@ -28,6 +28,23 @@ class CellScore:
         given = self.auto if self.manual is None else self.manual
         return (given or 0.0) + self.extra
 
+    @property
+    def unread(self) -> bool:
+        """Whether nobody has given points yet and a person has to."""
+        return self.needs_person and self.manual is None and self.auto is None
+
+
+@dataclass(frozen=True)
+class HandGrade:
+    """Points and comment that a person gives for an answer; points None for none yet."""
+
+    points: float | None = None
+    comment: str = ""
+
+    def __str__(self) -> str:
+        points = "no points" if self.points is None else f"{self.points:g} points"
+        return f"{points}, {'with' if self.comment else 'no'} comment"
+
 
 @dataclass
 class Scores:
@@ -36,6 +53,7 @@ class Scores:
     Attributes:
         cells: the graded cells by grade id.
         comments: comments by grade id: by a person, else automatic, else "".
+        by_person: those that a person wrote, "" for none.
         penalty: points lost by being late.
         seconds_late: after the student's own deadline.
         handed_in: when, in UTC; None if the gradebook does not know.
@@ -43,6 +61,7 @@ class Scores:
 
     cells: dict[str, CellScore] = field(default_factory=dict)
     comments: dict[str, str] = field(default_factory=dict)
+    by_person: dict[str, str] = field(default_factory=dict)
     penalty: float = 0.0
     seconds_late: float = 0.0
     handed_in: datetime.datetime | None = None

@@ -101,6 +101,11 @@ class Course:
         """The file with everyone in the class."""
         return self.run_time / "students.csv"
 
+    @property
+    def term_file(self) -> Path:
+        """The file with the problem sets' weights, beside the settings."""
+        return self.root / "term.toml"
+
     def arrivals(self, problem_set: str) -> Path:
         """Return the file that says what `zip_collect` found for a problem set."""
         settings = self.config.get("ZipCollectApp", Config())
@@ -152,10 +157,26 @@ class Course:
         return sorted(entry.name for entry in self.submitted.iterdir() if _is_student(entry))
 
     def data_files(self, problem_set: str) -> dict[str, Path]:
-        """Return the files that are handed out beside the problem set's notebook, by name."""
-        folder = self.source(problem_set).parent
-        ignored = [*self.directory.ignore, "*.ipynb"]
-        return {Path(file).name: Path(file) for file in find_all_files(str(folder), ignored)}
+        """Return the files that are handed out beside the problem set's notebook, by path."""
+        return data_files(self.directory, problem_set)
+
+
+def data_files(directory: CourseDirectory, problem_set: str) -> dict[str, Path]:
+    """Return the files that are handed out beside a problem set's notebook, by path with `/`."""
+    folder = Path(
+        os.path.normpath(directory.format_path(directory.source_directory, ".", problem_set))
+    )
+    found = find_all_files(str(folder), [*directory.ignore, "*.ipynb"])
+    return {Path(file).relative_to(folder).as_posix(): Path(file) for file in found}
+
+
+def delimiters(config: Config) -> tuple[str, str]:
+    """Return between which words a course's hidden tests stand."""
+    given = config.get("ClearHiddenTests", {})
+    return (
+        str(given.get("begin_test_delimeter", "BEGIN HIDDEN TESTS")),
+        str(given.get("end_test_delimeter", "END HIDDEN TESTS")),
+    )
 
 
 def _is_student(entry: Path) -> bool:
@@ -195,10 +216,8 @@ def _move(config: Config, root: Path) -> None:
     for step in STEPS:
         setattr(config.CourseDirectory, f"{step}_directory", str(run_time / step))
     for what, name in (("source", "solutions"), ("release", "assignments")):
-        here = root / name
-        setattr(
-            config.CourseDirectory, f"{what}_directory", str(here if here.is_dir() else ROOT / name)
-        )
+        here = next((root / one for one in (name, what) if (root / one).is_dir()), ROOT / name)
+        setattr(config.CourseDirectory, f"{what}_directory", str(here))
     config.CourseDirectory.db_url = f"sqlite:///{(run_time / 'gradebook.db').as_posix()}"
     config.ExportPlugin.to = str(run_time / "grades.csv")
 

@@ -237,11 +237,13 @@ class ForkServer:
         submission.end("it was a try")
         return self.judge([], SandboxConfig(Limits(), sandbox)).get("error", "")
 
-    def judge(self, cells: list[dict], config: SandboxConfig) -> dict[str, Any]:
+    def judge(
+        self, cells: list[dict], config: SandboxConfig, release: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Have a submission judged.
 
         Args:
-            cells: as `Judge` takes them.
+            cells, release: as `Judge` takes them.
             config: what its process is to be like.
         Returns:
             `cells` (by place, as text: what became of each), `notes`, `seconds`, `cpu_seconds`,
@@ -256,7 +258,7 @@ class ForkServer:
             deadline = time.monotonic() + seconds
             try:
                 send_message(ours, dataclasses.asdict(config))
-                send_message(ours, {"cells": cells})
+                send_message(ours, {"cells": cells, "release": release or {}})
                 answer = receive_message(ours, results.MAX_BYTES, deadline)
                 if answer is not None:
                     return results.read(answer, cells, config.limits)

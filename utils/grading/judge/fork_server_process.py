@@ -148,11 +148,13 @@ def _end_all(folder: str) -> NoReturn:
 
 
 def _read_config(message: dict) -> SandboxConfig:
-    return SandboxConfig(**message | {"limits": Limits(**message["limits"])})
+    return SandboxConfig(
+        **message | {"limits": Limits(**message["limits"]), "modules": tuple(message["modules"])}
+    )
 
 
 def _student(sock: socket.socket, config: SandboxConfig, shell: CellShell) -> None:
-    student_process.main(sock, shell, config.limits.output_bytes)
+    student_process.main(sock, shell, config.limits.output_bytes, config.modules)
 
 
 def _alone(commands: socket.socket, shell: CellShell) -> Supervisor:
@@ -191,8 +193,8 @@ def _judge(
 ) -> None:
     """Run as a submission's judge, in its sandbox: read the cells, send the result."""
     try:
-        cells = receive_message(job)["cells"]
-        result = _run_job(cells, config, Supervised(commands), first, shell)
+        message = receive_message(job)
+        result = _run_job(message, config, Supervised(commands), first, shell)
     except BaseException:
         result = {"error": traceback.format_exc()}
     with contextlib.suppress(OSError):
@@ -200,7 +202,7 @@ def _judge(
 
 
 def _run_job(
-    cells: list[dict],
+    message: dict[str, Any],
     config: SandboxConfig,
     supervised: Supervised,
     first: socket.socket,
@@ -210,7 +212,7 @@ def _run_job(
     shell.outputs.limit = config.limits.output_bytes
     starts = [Start(first, supervised)]
     submission = Submission(lambda: starts.pop() if starts else Start.of(supervised), config.limits)
-    found = Judge(shell, submission, cells).run()
+    found = Judge(shell, submission, message["cells"], message["release"]).run()
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return results.fit(
         {

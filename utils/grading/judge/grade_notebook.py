@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from utils.grading.judge.fork_server import FORK_SERVER, fork_server_for
 from utils.grading.notebook import restore
-from utils.grading.notebook.extra_files import in_a_folder, notes_on
+from utils.grading.notebook.extra_files import in_a_folder, modules_in, notes_on
 from utils.grading.notebook.reasons import reasons
 from utils.grading.notebook.restore import SourceCell, Unreadable
 from utils.grading.notebook.result import NOTES_ID, GradingResult, TestResult
@@ -21,6 +21,9 @@ from utils.grading.sandbox.config import Limits, SandboxConfig
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
+
+
+PERSON = "a person has to give these points"
 
 
 class NotSandboxed(RuntimeError):
@@ -36,6 +39,7 @@ def grade_notebook(
     released: Collection[str] | None = None,
     releases: Sequence[Mapping[str, str]] = (),
     documents: Collection[str] = (),
+    course_files: Mapping[str, bytes] | None = None,
 ) -> tuple[NotebookNode | None, GradingResult]:
     """Grade a submission.
 
@@ -47,6 +51,7 @@ def grade_notebook(
             contents, see `extra_files`.
         unsafe: run it even where there is no sandbox.
         released, releases, documents: see `restore.put_in_order`.
+        course_files: those of the files that the course hands out; the judge has no others.
     Returns:
         The executed notebook, None if the file is unreadable; and what became of it.
     Raises:
@@ -58,10 +63,18 @@ def grade_notebook(
     except Unreadable as error:
         return None, GradingResult.unreadable(error)
     notebook, notes = restore.restore(notebook, course, released, releases, documents)
-    with in_a_folder(files or {}) as folder:
-        result = run_notebook(notebook, SandboxConfig(limits or Limits(), sandbox(unsafe), folder))
+    ours = course_files or {}
+    with in_a_folder({**(files or {}), **ours}) as folder, in_a_folder(ours) as judges:
+        config = SandboxConfig(
+            limits or Limits(),
+            sandbox(unsafe),
+            folder,
+            course_folder=judges if ours else "",
+            modules=modules_in(ours),
+        )
+        result = run_notebook(notebook, config, course)
     result.repaired = bool(notes)
-    result.notes[:0] = [*notes, *notes_on(files or {})]
+    result.notes[:0] = [*notes, *notes_on(set(files or {}) - set(ours))]
     result.notes += reasons(notebook, course, result.tests)
     show_notes(notebook, result.notes)
     return notebook, result
@@ -82,19 +95,24 @@ def sandbox(unsafe: bool = False) -> str:
     return found or "none"
 
 
-def run_notebook(notebook: NotebookNode, config: SandboxConfig) -> GradingResult:
+def run_notebook(
+    notebook: NotebookNode, config: SandboxConfig, course: Sequence[SourceCell] = ()
+) -> GradingResult:
     """Run a notebook that is in order; its cells' outputs are filled in, and points by nbgrader.
 
     Args:
         notebook: changed in place.
         config: what the submission's process is to be like.
+        course: the course's cells.
     """
     from nbgrader.utils import determine_grade, is_grade, is_task
 
-    result = run_cells(notebook, config)
+    result = run_cells(notebook, config, course=course)
     for cell in notebook.cells:
         if is_grade(cell):
-            result.auto[cell.metadata.nbgrader.grade_id] = determine_grade(cell)[0]
+            name = cell.metadata.nbgrader.grade_id
+            asks = name in result.tests and result.tests[name].ask
+            result.auto[name] = None if asks else determine_grade(cell)[0]
         elif is_task(cell):
             result.auto[cell.metadata.nbgrader.grade_id] = None
     return result
@@ -103,7 +121,8 @@ def run_notebook(notebook: NotebookNode, config: SandboxConfig) -> GradingResult
 def run_cells(
     notebook: MutableMapping[str, Any],
     config: SandboxConfig,
-    judge: Callable[[list[dict], SandboxConfig], dict[str, Any]] | None = None,
+    judge: Callable[..., dict[str, Any]] | None = None,
+    course: Sequence[SourceCell] = (),
 ) -> GradingResult:
     """Run a notebook that is in order; its cells' outputs are filled in, but no points.
 
@@ -111,9 +130,15 @@ def run_cells(
         notebook: changed in place; of nbformat's nodes or of plain dicts.
         config: what the submission's process is to be like.
         judge: as `ForkServer.judge`; that of the fork server which suits the cells by default.
+        course: the course's cells, which know what names mean in its own notebook.
     """
     cells, places = _cells(notebook)
-    answer = (judge or fork_server_for(cells).judge)(cells, config)
+    release = {
+        kind: sorted({name for cell in course for name in getattr(cell, kind)})
+        for kind in ("imports", "classes", "completes")
+    }
+    release["modules"] = sorted(config.modules)
+    answer = (judge or fork_server_for(cells).judge)(cells, config, release)
     result = GradingResult(
         notes=list(answer.get("notes", [])),
         stopped=answer.get("stopped", True),
@@ -130,6 +155,7 @@ def run_cells(
         found = answer.get("cells", {}).get(str(number))
         if found is None:
             found = {"outputs": [_not_run()], "points": 0.0, "checks": [], "error": "not run"}
+            found["ask"] = ""
         cell["outputs"] = [_as(type(cell), output) for output in found["outputs"]]
         cell["execution_count"] = number + 1
         for output in cell["outputs"]:
@@ -142,7 +168,10 @@ def run_cells(
                 found["error"],
                 cells[number]["hidden"],
                 found["checks"],
+                found["ask"],
             )
+            if found["ask"]:
+                result.notes.append(f"`{cells[number]['label']}`: {PERSON}: {found['ask']}")
     return result
 
 

@@ -1,8 +1,10 @@
 """The judge: runs a notebook's cells, the student's in their process and the test cells here.
 
 A name that a test cell uses means, in this order: what the test cells and the locked cells define;
-what it usually means (`np`, `checks`); what the student's cells define, by a proxy. So a test's
-own tools are never the student's.
+what the course's own notebook imports in its other cells; what it usually means (`np`, `checks`);
+what the student's cells define, by a proxy. So a test's own tools are never the student's. Only a
+name that the course's solution changes, such as a locked class that it completes, means what the
+student has made of it.
 
 Hidden tests run when all cells have: what is shown of a notebook comes from processes that have not
 met their inputs. Each finds the names as they were where it stands.
@@ -14,18 +16,29 @@ same: nothing on stderr, a plain float, no result next to an error.
 from __future__ import annotations
 
 import builtins
+import errno
 import importlib
 import math
+import re
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from utils.grading.judge import told
+from utils.grading.judge.effects import Effects, name_in
 from utils.grading.judge.student_client import Ran, Submission
 from utils.grading.notebook.outputs import Output
 from utils.grading.notebook.shell import CellShell, error_output, text_of
-from utils.grading.notebook.source import defined, unpack_code
-from utils.grading.remote.proxies import StudentError
+from utils.grading.notebook.source import defined, makes_task, unpack_code
+from utils.grading.remote.proxies import (
+    NOT_THEIR_FAULT,
+    StudentError,
+    StudentThing,
+    error_class,
+)
 
 # as utils.checks has them, which takes longer to import
 CHECKS_MIME = "application/vnd.course-checks+json"
@@ -33,6 +46,20 @@ SAME_CAUSE = "same cause"
 
 # What a name in a test cell means if neither the test cells nor the locked cells define it.
 USUAL_NAMES = {"np": "numpy", "plt": "matplotlib.pyplot", "math": "math", "checks": "utils.checks"}
+
+
+# What a test judges with is never the student's, whatever the course's solution binds.
+TOOL_MODULES = ("numpy.testing", "unittest", "pytest", "nose", "hypothesis", "pandas.testing")
+TOOL_NAMES = re.compile(r"_*(assert|check|test|verify|expect|grade)", re.IGNORECASE)
+
+NO_POINTS = (
+    "it has checks but gives no points, which is a fault of the test and not of the submission; "
+    "end it with `return task.points()` and call it in the last line"
+)
+
+
+class NoPoints(Exception):
+    """A test cell made checks and did not end in their points."""
 
 
 @dataclass
@@ -63,6 +90,7 @@ class Verdict:
     checks: list[dict] = field(default_factory=list)
     error: str = ""
     missed_names: bool = False
+    ask: str = ""  # why a person has to look: the judge, and not the student, may be the reason
 
 
 class Judge:
@@ -73,16 +101,42 @@ class Judge:
         submission: runs the student's.
         cells: dicts with `kind` ("student", "locked" or "test"), `label`, `source`; for tests and
             locked cells what `source.about` says, for tests `points` and `hidden`.
+        release: what the course's own notebook says of names: `imports`, `classes`, `completes`,
+            see `SourceCell`; and `modules`, those that lie beside it.
     """
 
-    def __init__(self, shell: CellShell, submission: Submission, cells: list[dict]) -> None:
+    def __init__(
+        self,
+        shell: CellShell,
+        submission: Submission,
+        cells: list[dict],
+        release: Mapping[str, Any] | None = None,
+    ) -> None:
         self.shell, self.submission, self.cells = shell, submission, cells
+        release = release or {}
+        submission.classes = frozenset(release.get("classes", ()))
+        submission.modules = frozenset(release.get("modules", ()))
+        submission.effects = self.effects = Effects(shell.user_ns, cells)
+        shell.code_ended = self.effects.end
+        self.imports = {name: parts for name, *parts in map(str.split, release.get("imports", ()))}
+        tools = {name for name, parts in self.imports.items() if self._is_tool(parts[0])}
+        self.completed = {
+            name
+            for name in release.get("completes", ())
+            if name not in tools and not TOOL_NAMES.match(name)
+        }
+        self.broken: dict[str, str] = {}  # names of locked cells, and why they mean nothing here
         self.own: set[str] = set(shell.user_ns)  # names that are not the student's
         self.borrowed: dict[str, Any] = {}  # the student's, as the latest test cell saw them
         self.ran: dict[int, Ran] = {}
         self.verdicts: dict[int, Verdict] = {}
         submission.publish = self._publish
         submission.muted = True  # but for test cells
+
+    def _is_tool(self, module: str) -> bool:
+        return module.startswith(TOOL_MODULES) or (
+            module.partition(".")[0] in self.submission.modules
+        )
 
     def _publish(self, output: Output) -> None:
         self.shell.outputs.add(
@@ -92,8 +146,16 @@ class Judge:
     def run(self) -> dict[int, Ran | Verdict]:
         """Return what became of each cell, by its place in `cells`."""
         sources = {c["label"]: c["source"] for c in self.cells if c["kind"] == "student"}
-        vars(importlib.import_module("utils.checks"))["student_cells"] = sources
+        student_cells = importlib.import_module("utils.checks").student_cells
+        student_cells.clear()
+        student_cells.update(sources)
+        told.let_inspect_ask()
+        told.let_pyplot_ask(self.submission)
+        if any("doctest" in cell["source"] for cell in self.cells if cell["kind"] == "test"):
+            told.let_doctest_refuse(self.submission)
+        self._let_course_import()
         needed = self._needed()
+        self._close(needed)
         waiting: dict[int, Place] = {}
         for index, cell in enumerate(self.cells):
             if cell["kind"] == "test":
@@ -132,28 +194,84 @@ class Judge:
     def _needed(self) -> set[int]:
         """Return which locked cells bind a name that a test cell uses, directly or not."""
         wanted = {name for c in self.cells if c["kind"] == "test" for name in c["uses"]}
-        needed = set()
-        for index, cell in reversed(list(enumerate(self.cells))):
-            if cell["kind"] == "locked" and not wanted.isdisjoint(cell["binds"]):
-                needed.add(index)
-                wanted.update(cell["uses"])
-                self.own.update(cell["binds"])
-        return needed
+        wanted.update(word for c in self.cells if c["kind"] == "test" for word in c["words"])
+        needed: set[int] = set()
+        while True:
+            more = {
+                index
+                for index, cell in enumerate(self.cells)
+                if cell["kind"] == "locked" and wanted & (set(cell["binds"]) - self.completed)
+            }
+            if more == needed:
+                return needed
+            needed = more
+            for index in needed:
+                wanted.update(self.cells[index]["uses"])
+                self.own.update(set(self.cells[index]["binds"]) - self.completed)
+
+    def _close(self, needed: set[int]) -> None:
+        """Let every test and locked cell use what the cells use whose names it uses.
+
+        A locked function, or the helper of an earlier test, may call the student's function.
+        """
+        here = [
+            cell
+            for index, cell in enumerate(self.cells)
+            if cell["kind"] == "test" or index in needed
+        ]
+        for place, cell in enumerate(here):
+            uses = {*cell["uses"], *cell["words"]}
+            while True:
+                more = {
+                    name
+                    for other in here[:place]
+                    if uses.intersection(other["binds"])
+                    for name in {*other["uses"], *self.completed.intersection(other["binds"])}
+                }
+                if more <= uses:
+                    break
+                uses |= more
+            cell["needs"] = sorted(uses)
+
+    def _let_course_import(self) -> None:
+        """Let tests import the course's own modules, which lie in this process's folder."""
+        modules = self.submission.modules
+        if not modules:
+            return
+        if "" not in sys.path:
+            sys.path.insert(0, "")
+        if "utils" in modules:  # of the course's own: nothing here needs this package from now on
+            for name in [name for name in sys.modules if name.partition(".")[0] == "utils"]:
+                del sys.modules[name]
 
     def _trusted(self, cell: dict) -> None:
         """Run a locked cell here, too, so that tests use the course's definitions."""
         error: BaseException | None
+        index = self.cells.index(cell)
+        self.submission.limits_met.clear()
         try:
             self._lend(cell)
+            self.effects.begin(cell, self.borrowed)
             code = unpack_code(cell["code"])
             _, error = self.shell.run(cell["label"], cell["source"], code=code)
         except StudentError as ended:
             error = ended
+        self.submission.undo_changes()
         self.shell.outputs.take()
-        if error:
-            self.submission.note(
-                f"the locked cell {cell['label']} ended in an error: {text_of(error)}"
-            )
+        for name in self.completed & set(cell["binds"]):
+            self.shell.user_ns.pop(name, None)
+        if not error:
+            return
+        self.submission.note(f"the locked cell {cell['label']} ended in an error: {text_of(error)}")
+        if self.ran[index].error and not isinstance(error, ImportError):
+            return  # as it did for the student
+        why = "; ".join(self.submission.limits_met) or f"{type(error).__name__}: {text_of(error)}"
+        for name in cell["binds"]:
+            if name not in self.shell.user_ns:
+                self.broken[name] = (
+                    f"`{name}` is bound by the locked cell `{cell['label']}`, which ends in an "
+                    f"error in the judge: {why}"
+                )
 
     def _lend(self, cell: dict) -> None:
         """Put the student's names that a cell uses into its namespace."""
@@ -165,15 +283,50 @@ class Judge:
                 self.own.add(name)  # a test cell has given the name a meaning of its own
         self.borrowed = {}
         known = vars(builtins)
-        used = {n for n in cell["uses"] if not (n in self.own or n in namespace or n in known)}
-        for name in used & USUAL_NAMES.keys():
-            namespace[name] = importlib.import_module(USUAL_NAMES[name])
-        used -= USUAL_NAMES.keys()
+        needs = cell.get("needs", cell["uses"])
+        used = {n for n in needs if not (n in self.own or n in namespace or n in known)}
+        if "type" in needs and "type" not in self.own:
+            namespace.setdefault("type", told.TYPE)
+        used -= self._import(used)
         # All names are asked for before it can be told which of them this cell uses.
         self.borrowed = self.submission.get(used & self.submission.names()) if used else {}
-        if not used <= {*self.borrowed, *cell["binds"], *cell["parameters"]}:
+        raised = {
+            name: value._thing_about[4]
+            for name, value in self.borrowed.items()
+            if issubclass(type(value), StudentThing)
+            and value._thing_about[0] == "class"
+            and "builtins:BaseException" in value._thing_about[4]
+        }
+        self.submission.exceptions = {}
+        for name in sorted(raised, key=lambda name: len(raised[name])):  # bases come first
+            self.borrowed[name] = error_class(raised[name], self.submission)  # for `except`
+            self.submission.exceptions = _exceptions(self.borrowed)
+        if not used & set(cell["uses"]) <= {*self.borrowed, *cell["binds"]}:
             self.submission.missed_names = True
         namespace.update(self.borrowed)
+
+    def _import(self, names: set[str]) -> set[str]:
+        """Import what the course's own notebook imports, or usual names; return which of them."""
+        namespace, found = self.shell.user_ns, set()
+        for name in names - self.completed:
+            module, *attribute = self.imports.get(name) or [USUAL_NAMES.get(name, "")]
+            if not module:
+                continue
+            try:
+                value: Any = importlib.import_module(module)
+                for part in attribute:
+                    if not hasattr(value, part):
+                        importlib.import_module(f"{module}.{part}")
+                    value = getattr(value, part)
+            except Exception as error:  # whatever the module does
+                self.broken[name] = (
+                    f"`{name}` is imported by the course's notebook, and cannot be imported in the "
+                    f"judge: {type(error).__name__}: {text_of(error)}"
+                )
+            else:
+                namespace[name] = value
+                found.add(name)
+        return found
 
     def _place(self, cell: dict) -> Place:
         """Return where a test cell stands if all cells so far are those above it."""
@@ -192,15 +345,22 @@ class Judge:
         """Run a test cell where it stands."""
         submission, namespace = self.submission, self.shell.user_ns
         submission.missed_names = place.missed
+        submission.limits_met.clear()
+        if not cell["hidden"]:
+            names = set(cell["binds"]) - place.borrowed.keys()
+            submission.bound_by_tests |= dict.fromkeys(names, cell["label"])
         submission.muted, submission.hidden = False, cell["hidden"]
         value: Any = None
-        error: BaseException | None
+        error: BaseException | None = None
         try:
             if place.error:
                 raise place.error
             namespace.clear()
             namespace.update(place.namespace)
             self.borrowed = place.borrowed
+            submission.exceptions = _exceptions(place.borrowed)
+            told.let_pyplot_ask(submission)
+            self.effects.begin(cell, place.borrowed)
             code = unpack_code(cell["code"])
             value, error = self.shell.run(
                 cell["label"], cell["source"], cell["hidden"], code, show=False
@@ -209,10 +369,36 @@ class Judge:
             error = ended
             self.shell.outputs.add(error_output(ended, None, cell["hidden"]))
         finally:
+            if error is not None:
+                self._look_for_limits(error)
+            submission.undo_changes()
             submission.muted, submission.hidden = True, False
         verdict = self._verdict(cell, value, error, self.shell.outputs.take())
         verdict.missed_names = submission.missed_names
+        if submission.limits_met and verdict.points < float(cell["points"]):
+            verdict.ask = "; ".join(submission.limits_met)
         return verdict
+
+    def _look_for_limits(self, error: BaseException) -> None:
+        """Note if it is the judge, and not the student, that made a test end in an error."""
+        submission = self.submission
+        if isinstance(error, StudentError):
+            return
+        if isinstance(error, NameError) and (why := self.broken.get(name_in(text_of(error)))):
+            submission.limit(f"{why}; {NOT_THEIR_FAULT}")
+        elif isinstance(error, ModuleNotFoundError):
+            submission.limit(
+                f"`{error.name}` is not installed where tests run, nor handed out by the course: "
+                f"{NOT_THEIR_FAULT}. A test imports no module of a student's"
+            )
+        elif isinstance(error, OSError) and error.errno in (
+            errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS,
+        ):  # fmt: skip
+            submission.limit(
+                f"the file {error.filename!r} is not in the judge, or cannot be written there: "
+                f"{NOT_THEIR_FAULT}. What a submission writes stays with it: let its function "
+                "return the content, or take it as an argument"
+            )
 
     def _verdict(
         self, cell: dict, value: Any, error: BaseException | None, outputs: list[Output]
@@ -239,6 +425,10 @@ class Judge:
             else:
                 kept.append(errors[-1] if errors else error_output(error, None))
             return Verdict(0.0, kept, checks, f"{kept[-1]['ename']}: {kept[-1]['evalue']}")
+        if not _is_number(value) and makes_task(cell["source"]):
+            kept.append(error_output(NoPoints(NO_POINTS), None))
+            self.submission.note(f"test cell {cell['label']}: {NO_POINTS}")
+            return Verdict(0.0, kept, checks, f"{kept[-1]['ename']}: {NO_POINTS}")
         points = self._points(cell, value, max_points)
         kept.append(
             {
@@ -251,11 +441,10 @@ class Judge:
         return Verdict(points, kept, checks)
 
     def _points(self, cell: dict, value: Any, max_points: float) -> float:
-        kind = type(value)
-        if kind in (bool, np.bool_) and not value:
+        if type(value) in (bool, np.bool_) and not value:
             self.submission.note(f"test cell {cell['label']} gave False, which counts as 0 points")
             return 0.0
-        if kind not in (int, float) and not isinstance(value, np.integer | np.floating):
+        if not _is_number(value):
             return max_points  # a test cell of plain asserts, none of which failed
         try:
             points = float(value)
@@ -341,6 +530,17 @@ class Judge:
         ]
         above = {name for place, names in students if place < index for name in names or ()}
         return any(names is None or names & above for place, names in students if place > index)
+
+
+def _exceptions(borrowed: dict[str, Any]) -> dict[str, type[StudentError]]:
+    """Return the student's exceptions among some names, by the names of their types."""
+    kinds = (value for value in borrowed.values() if issubclass(type(value), type))
+    return {kind.__name__: kind for kind in kinds if issubclass(kind, StudentError)}
+
+
+def _is_number(value: Any) -> bool:
+    """Return whether a test cell's result is points, as nbgrader reads it."""
+    return type(value) in (int, float) or isinstance(value, np.integer | np.floating)
 
 
 def _checks(table: Any) -> list[dict]:

@@ -125,6 +125,7 @@ def _cell(given: Any, cell: dict, limits: Limits) -> dict[str, Any]:
         "points": 0.0 if error else points,
         "checks": [_check(check) for check in checks],
         "error": error,
+        "ask": _text(given.get("ask", ""), MAX_WORDS),
     }
 
 

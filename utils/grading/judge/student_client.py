@@ -7,19 +7,23 @@ what depends on it, and grading goes on.
 
 from __future__ import annotations
 
+import builtins
+import contextlib
 import functools
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from utils.grading.judge.effects import Effects, name_in
 from utils.grading.notebook.outputs import Output, Ran, clean_outputs
 from utils.grading.notebook.shell import error_output
-from utils.grading.remote.codec import CodecError
+from utils.grading.remote.codec import CannotCross, CodecError
 from utils.grading.remote.connection import Ended, Late
 from utils.grading.remote.proxies import (
+    NOT_THEIR_FAULT,
     CallTimeout,
     JudgeConnection,
     Lost,
@@ -34,11 +38,15 @@ from utils.grading.sandbox.supervisor import OVERTIME
 from utils.grading.terminal import clean
 from utils.grading.text_files import seconds_in_words
 
+__builtins__ = dict(vars(builtins))  # this module's own: tests may patch what all others use
+
 OVERDUE = "Overdue"  # type of the exception with which a process says so itself
 MAX_STARTS = 60  # processes of one submission
 MAX_NOTES, MAX_NOTE = 30, 1000  # how many, and characters of one
 HIDDEN_NOTE = "the submission's process ended in a hidden test"  # how and where is not told
 MIN_OVERTIME = 0.02  # seconds
+HIDDEN_LIMIT = "a hidden test met a limit of the judge"  # of which the rest is not told
+MAX_LIMITS = 20  # sentences on what a test cell wanted and the judge does not do
 FOR_TESTS = 1 / 3  # of the submission's time, which its cells cannot use up
 SPARE = 1 / 4  # of the submission's time: what it gets for running cells again in a new process
 GRACE = 0.5  # seconds in which a process whose time is up may say at which line it was
@@ -77,6 +85,12 @@ class Submission:
         hidden: a hidden test runs: what calls print is dropped, and notes tell no more than that a
             process ended.
         publish: takes what it displays during a test.
+        classes: names of classes that the course's solution defines.
+        modules: names of the course's own modules, beside the notebook.
+        limits_met: sentences on what the running test wanted and the judge does not do.
+        bound_by_tests: names that only tests bind, and by which cell; no hidden one is among them.
+        exceptions: the student's exceptions that tests know by name.
+        effects: what the tests change besides values.
     """
 
     start: Callable[[], Start]
@@ -89,6 +103,12 @@ class Submission:
     muted: bool = False
     hidden: bool = False
     publish: Callable[[Output], None] | None = None
+    classes: Collection[str] = ()
+    modules: Collection[str] = ()
+    limits_met: list[str] = field(default_factory=list)
+    bound_by_tests: dict[str, str] = field(default_factory=dict)
+    exceptions: dict[str, type[StudentError]] = field(default_factory=dict)
+    effects: Effects = field(default_factory=lambda: Effects({}, []))
 
     def __post_init__(self) -> None:
         self.ends = time.monotonic() + self.limits.submission_seconds
@@ -289,16 +309,81 @@ class Submission:
         if not about and not self.hidden:  # else the student's choice of words might tell
             about = thing._thing_about[2] or thing._thing_about[1]
         about = f"`{about}`" if about else "a call"
+        with self.effects.judging():
+            return self._ask_about(about, verb, thing, *args)
+
+    def _ask_about(self, about: str, verb: str, thing: StudentThing, *args: Any) -> Any:
+        """Ask about a thing, given what to call it."""
         self.revive(thing)
         late = self.late.get(about, 0)  # what has kept us waiting so often will do so again
         patience = max(self.limits.call_seconds / 2**late, min(1.0, self.limits.call_seconds))
         try:
-            return self._ask(patience, verb, thing, *args)
+            if changes := self.effects.changes(self.link):
+                self._ask(patience, "change", *changes)
+                self.revive(thing)
+            answer = self._ask(patience, verb, thing, *args)
+            if self.effects.seeded:
+                self.effects.drawn(self._ask(patience, "drawn"))
+            return answer
+        except CannotCross as error:
+            self.limit(str(error))
+            raise
         except (CallTimeout, ProcessEnded, OutOfTime) as error:
             if isinstance(error, CallTimeout):
                 self.late[about] = late + 1
             self.stop(self._as_note(f"{about}: {error}"))
             raise
+
+    def ask_process(self, verb: str, *args: Any) -> Any:
+        """Ask the student's process something that is about no object of its own."""
+        with self.effects.judging():
+            self.ready()
+            try:
+                return self._ask(self.limits.call_seconds, verb, None, *args)
+            except CannotCross as error:
+                self.limit(str(error))
+                raise
+
+    def undo_changes(self) -> None:
+        """Let the student's own cells find everything as it was before the last test."""
+        if self.effects.forget() and self.link:
+            with contextlib.suppress(StudentError):
+                self._ask(self.limits.call_seconds, "change", (), ())
+
+    def limit(self, text: str) -> None:
+        """Note something that a test wants and that works in one kernel, but not here."""
+        if self.hidden:
+            text = HIDDEN_LIMIT
+        elif NOT_THEIR_FAULT not in text:
+            text = f"{text}: {NOT_THEIR_FAULT}"
+        if text not in self.limits_met and len(self.limits_met) < MAX_LIMITS:
+            self.limits_met.append(text[:MAX_NOTE])
+
+    def name_missing(self, message: str) -> str:
+        """Return what to add to a NameError of the student's code, "" for nothing."""
+        name = name_in(message)
+        cell = self.bound_by_tests.get(name)
+        if not cell:
+            return ""
+        text = (
+            f"`{name}` is bound by the cell `{cell}`, and tests run apart from the submission: a "
+            f"function has to take it as an argument"
+        )
+        self.limit(f"{text}; {NOT_THEIR_FAULT}")
+        return "" if self.hidden else f"; {text}"
+
+    def in_test(self) -> contextlib.AbstractContextManager[None]:
+        """Return a context in which the test's own code runs, within an answer."""
+        return self.effects.testing()
+
+    def own_class(self, name: str) -> type | None:
+        """Return the class of this name that a test cell or a locked cell defines."""
+        found = self.effects.namespace.get(name.partition(".")[0])
+        for part in name.split(".")[1:]:
+            found = vars(found).get(part) if issubclass(type(found), type) else None
+        if not issubclass(type(found), type) or issubclass(found, StudentError):  # type: ignore[arg-type]
+            return None
+        return found if found.__module__ == "__main__" else None  # type: ignore[union-attr]
 
     def _as_note(self, text: str) -> str:
         """Return a note; in hidden tests always the same, as a student chooses how it ends."""

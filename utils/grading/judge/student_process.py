@@ -23,22 +23,26 @@ import sys
 import threading
 import types
 import warnings
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 
+from utils.grading.judge import random_state
 from utils.grading.notebook.extra_files import import_from_working_folder
 from utils.grading.notebook.outputs import Stream
 from utils.grading.notebook.shell import CellShell, Overdue, in_cell, text_of, type_name
+from utils.grading.remote import operators
 from utils.grading.remote.codec import CannotCross, CodecError
 from utils.grading.remote.connection import Connection, Ended, PeerObjects
 from utils.grading.sandbox.blocked_imports import forget_staff_modules
 
-SPECIAL = (
-    "__call__", "__len__", "__getitem__", "__setitem__", "__delitem__", "__contains__", "__iter__",
-    "__next__", "__enter__", "__exit__",
-)  # fmt: skip
+__builtins__ = dict(vars(builtins))  # this module's own: tests may patch what all others use
 
+INSPECTED = (
+    "getsource", "getsourcelines", "getdoc", "isgeneratorfunction", "iscoroutinefunction",
+    "isasyncgenfunction", "isabstract",
+)  # fmt: skip
 MAX_WARNINGS = 20  # of one call
 LOOK = 0.05  # seconds until the next try to stop the student's code
 _OWN_FOLDER = os.path.dirname(os.path.dirname(__file__)) + os.sep
@@ -82,6 +86,7 @@ class StudentObjects(PeerObjects):
     """What the submission's process has in common with the judge."""
 
     link: StudentConnection
+    keeps_large = True
 
     def __init__(self) -> None:
         super().__init__(1)
@@ -106,16 +111,28 @@ class StudentObjects(PeerObjects):
         return describe(value)
 
     def make(self, number: int, description: tuple) -> Any:
-        name, special = description
-        kind = type(name, (Remote,), {"__slots__": ()} | {s: _special(s) for s in special})
-        return kind(self.link, number)
+        name, special, entry = description
+        methods: dict[str, Any] = {"__slots__": ()} | {s: _special(s) for s in special}
+        if own := self.own_class(entry):
+            methods["__class__"] = property(lambda _: own)  # for `isinstance`
+        return type(name, (Remote,), methods)(self.link, number)
+
+    def own_class(self, entry: str) -> type | None:
+        """Return this side's class for "MODULE:NAME" of the judge's, None if there is none."""
+        module, _, name = entry.partition(":")
+        names = self.link.shell.user_ns if module == "__main__" else {}
+        if module != "__main__" and module in sys.modules:
+            names = vars(sys.modules[module])
+        found = names.get(name)
+        return found if isinstance(found, type) else None
 
 
-def describe(value: Any) -> tuple[str, str, str, tuple[str, ...]]:
-    """Return kind, type, name and special methods of something that cannot cross."""
+def describe(value: Any) -> tuple[str, str, str, tuple[str, ...], tuple[str, ...]]:
+    """Return kind, type, name, special methods and classes of something that cannot cross."""
     kind = type(value)
     kind_name = str(type.__getattribute__(kind, "__name__"))
-    special = tuple(s for s in SPECIAL if any(s in vars(base) for base in kind.__mro__))
+    special = operators.defined(kind)
+    lineage = lineage_of(value if isinstance(value, type) else kind)
     what, name = "object", ""
     if isinstance(value, np.ndarray):
         if kind is np.ndarray:
@@ -131,7 +148,18 @@ def describe(value: Any) -> tuple[str, str, str, tuple[str, ...]]:
         what = "function"
     if what in ("function", "class", "module"):
         name = str(getattr(value, "__name__", ""))
-    return what, kind_name[:200], name[:200], special
+        special = tuple(s for s in special if s in operators.ACCESS)
+    return what, kind_name[:200], name[:200], special, lineage
+
+
+def lineage_of(kind: type) -> tuple[str, ...]:
+    """Return "MODULE:NAME" of a class and its bases."""
+    found = []
+    for base in kind.__mro__[:20]:
+        module = type.__getattribute__(base, "__module__")
+        name = str(type.__getattribute__(base, "__qualname__"))
+        found.append(f"{module if isinstance(module, str) else '?'}:{name}"[:200])
+    return tuple(found)
 
 
 def signature(value: Any) -> str:
@@ -169,23 +197,35 @@ class StudentConnection(Connection):
         self.is_overdue = False  # a timer tries again to stop the student's code
         self.given = set(shell.user_ns)  # names that are not the student's
         self.warned: list[tuple[str, str, int]] = []
+        self.patches: tuple[tuple, ...] = ()  # of modules, by the test
+        self.patched: list[tuple[Any, str, tuple]] = []  # what is in force, and what was there
+        self.replaced: dict[str, tuple] = {}  # names that the test has changed, and what they had
+        self.drawn_from: list[Any] = [None, None]  # states of the random generators as told
         self.verbs = {
             "run": self.run,
             "define": shell.define,
             "names": self.names,
             "bind": self.bind,
             "get": self.get,
+            "change": self.change,
+            "drawn": self.drawn,
             "call": self.call,
-            "getattr": lambda thing, name: getattr(thing, name),
-            "setattr": setattr,
-            "delattr": delattr,
-            "special": self.special,
-            "isinstance": isinstance,
-            "issubclass": issubclass,
-            "signature": signature,
-            "dir": lambda thing: [name for name in dir(thing) if isinstance(name, str)],
-            "copy": copy.copy,
-            "deepcopy": copy.deepcopy,
+        } | {
+            name: self._as_the_test_has_it(answer)
+            for name, answer in {
+                "getattr": lambda thing, name: getattr(thing, name),
+                "setattr": setattr,
+                "delattr": delattr,
+                "special": self.special,
+                "isinstance": isinstance,
+                "issubclass": issubclass,
+                "signature": signature,
+                "dir": lambda thing: [name for name in dir(thing) if isinstance(name, str)],
+                "copy": copy.copy,
+                "deepcopy": copy.deepcopy,
+                "inspect": inspected,
+                "pyplot": pyplot,
+            }.items()
         }
 
     def serve(self) -> None:
@@ -215,7 +255,73 @@ class StudentConnection(Connection):
         """Ask the judge something; any thread may, but only while the judge waits for an answer."""
         with self.turn:
             self.turn.wait_for(lambda: self.unanswered)
-            return self.ask(verb, *args)
+            in_force = bool(self.patched)
+            self._lift()
+            try:
+                return self.ask(verb, *args)
+            finally:
+                if in_force:
+                    self._put_in_force()
+
+    # What the test changes besides values ---------------------------------------------------------
+
+    def change(
+        self, patches: tuple, names: tuple, numpy_state: Any = None, python_state: Any = None
+    ) -> None:
+        """Take over what the test has changed.
+
+        Args:
+            patches: module, name and value (none: deleted) of each change to a module; from now on
+                they hold while the student's code runs.
+            names: of the student's: each with its value, or none.
+            numpy_state, python_state: of the random generators that all code shares.
+        """
+        self.patches = patches
+        for name, had in self.replaced.items():
+            self.bind(None, name, *had)
+        self.replaced = {name: self.bind(None, name, *value) for name, *value in names}
+        for kind, state in enumerate((numpy_state, python_state)):
+            if state is not None:
+                random_state.set_state(kind, state)
+                self.drawn_from[kind] = random_state.get_state(kind)
+
+    def drawn(self) -> tuple[int, ...]:
+        """Return how many words each random generator has given since it was told its state."""
+        found = []
+        for kind, before in enumerate(self.drawn_from):
+            count = random_state.words_between(kind, before) if before is not None else -1
+            if count > 0:
+                self.drawn_from[kind] = random_state.get_state(kind)
+            found.append(count)
+        return tuple(found)
+
+    def _as_the_test_has_it(self, answer: Any) -> Any:
+        def patched(*args: Any, **named: Any) -> Any:
+            if not self.patches:
+                return answer(*args, **named)
+            before = bool(self.patched)
+            self._put_in_force()
+            try:
+                return answer(*args, **named)
+            finally:
+                self._lift()
+                if before:
+                    self._put_in_force()
+
+        return patched
+
+    def _put_in_force(self) -> None:
+        self._lift()
+        owners = [_owner(module) for module, *_ in self.patches]  # before anything is patched
+        for owner, (_, name, *value) in zip(owners, self.patches, strict=True):
+            had = (vars(owner)[name],) if name in vars(owner) else ()
+            self.patched.append((owner, name, had))
+            _set(owner, name, *value)
+
+    def _lift(self) -> None:
+        while self.patched:
+            owner, name, had = self.patched.pop()
+            _set(owner, name, *had)
 
     # What the judge asks --------------------------------------------------------------------------
 
@@ -273,19 +379,21 @@ class StudentConnection(Connection):
             thing, args, kwargs: what to call, and with what.
             numpy_errors: `str(np.geterr())` there, "" if it is as it was.
         """
+        run = self._as_the_test_has_it(thing)
         streams = sys.stdout, sys.stderr, sys.stdin
         sys.stdout, sys.stderr = (
             Stream("stdout", self.shell.outputs),
             Stream("stderr", self.shell.outputs),
         )
-        sys.stdin = io.StringIO()
+        if not any(name == "stdin" for _, name, *_ in self.patches):
+            sys.stdin = io.StringIO()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
                 if not numpy_errors:
-                    return thing(*args, **dict(kwargs))
+                    return run(*args, **dict(kwargs))
                 with np.errstate(**_modes(numpy_errors)):
-                    return thing(*args, **dict(kwargs))
+                    return run(*args, **dict(kwargs))
             finally:
                 sys.stdout, sys.stderr, sys.stdin = streams
                 for warning in caught[:MAX_WARNINGS]:
@@ -315,9 +423,13 @@ class StudentConnection(Connection):
             case "__enter__":
                 return type(thing).__enter__(thing)
             case "__exit__":
-                return bool(type(thing).__exit__(thing, None, None, None))
+                error = test_error(*args) if args else None
+                kind = type(error) if args else None
+                return bool(type(thing).__exit__(thing, kind, error, None))
+            case "__bool__":
+                return bool(thing)
             case _:
-                raise AttributeError(name)
+                return getattr(type(thing), name)(thing, *args)
         return None
 
     # Answers --------------------------------------------------------------------------------------
@@ -337,15 +449,58 @@ class StudentConnection(Connection):
         if good:
             return body[0]
         name, message, number = body
-        kind = getattr(builtins, name, None)
-        if not (isinstance(kind, type) and issubclass(kind, Exception)):
-            kind = type(name, (Exception,), {})
-        try:
-            error = kind(message)
-        except TypeError:
-            error = RuntimeError(message)
+        error = test_error(name, message)
         error.test_error = number  # the judge raises its own exception again if this one gets out
         raise error
+
+
+def test_error(name: str, message: str) -> Any:
+    """Return an exception of the test's, as the student's code sees it."""
+    kind = getattr(builtins, name, None)
+    if not (isinstance(kind, type) and issubclass(kind, Exception)):
+        kind = type(name, (Exception,), {})
+    try:
+        return kind(message)
+    except TypeError:
+        return RuntimeError(message)
+
+
+def _owner(address: str) -> Any:
+    """Return the module or class that "MODULE" or "MODULE:CLASS" names."""
+    module, _, path = address.partition(":")
+    found: Any = importlib.import_module(module)
+    for part in filter(None, path.split(".")):
+        found = getattr(found, part)
+    return found
+
+
+def _set(owner: Any, name: str, *value: Any) -> None:
+    """Set a module's name, or delete it."""
+    if value:
+        setattr(owner, name, value[0])
+    elif name in vars(owner):
+        delattr(owner, name)
+
+
+def inspected(thing: Any, name: str) -> Any:
+    """Return what a function of `inspect` says of something."""
+    if name not in INSPECTED:
+        raise AttributeError(name)
+    found = getattr(inspect, name)(thing)
+    return found if isinstance(found, str | bool | tuple | None) else str(found)
+
+
+def pyplot(thing: Any, name: str) -> Any:
+    """Return the current figure or axes, or the numbers of all figures; close them all."""
+    found = sys.modules.get("matplotlib.pyplot")
+    if found is None or not found.get_fignums():
+        return None
+    match name:
+        case "gcf" | "gca" | "get_fignums":
+            return getattr(found, name)()
+        case "close":
+            found.close("all")
+    return None
 
 
 def describe_error(error: BaseException) -> tuple:
@@ -355,7 +510,7 @@ def describe_error(error: BaseException) -> tuple:
         Name of the type, names of its bases, message, the cell and line it came from and that
         line's text, and the number of the judge's own exception if it came from there.
     """
-    bases = tuple(str(base.__name__)[:200] for base in type(error).__mro__[:20])
+    bases = tuple(one.removeprefix("builtins:") for one in lineage_of(type(error)))
     cell, line, code = "", 0, ""
     trace = error.__traceback__
     while trace:
@@ -371,13 +526,26 @@ def describe_error(error: BaseException) -> tuple:
     return type_name(error), bases, text_of(error), cell[:200], line, code[:200], number
 
 
-def main(sock: socket.socket, shell: CellShell, output_limit: int) -> None:
-    """Run as a submission's process until the judge hangs up."""
+def main(
+    sock: socket.socket, shell: CellShell, output_limit: int, modules: Collection[str] = ()
+) -> None:
+    """Run as a submission's process until the judge hangs up.
+
+    Args:
+        sock: leads to the judge.
+        shell: runs the cells.
+        output_limit: bytes of a cell's output.
+        modules: names of the modules that the course has put beside the notebook.
+    """
     shell.outputs.limit = output_limit
     link = StudentConnection(sock, shell)
     in_main = threading.current_thread() is threading.main_thread()
     if in_main and hasattr(signal, "SIGALRM"):  # Windows has none
         signal.signal(signal.SIGALRM, link.overdue)
-    import_from_working_folder()
-    forget_staff_modules()
+    import_from_working_folder(modules)
+    if "utils" in modules:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "utils"]:
+            del sys.modules[name]
+    else:
+        forget_staff_modules()
     link.serve()

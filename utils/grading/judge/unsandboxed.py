@@ -31,11 +31,16 @@ _START = (
 )
 
 
-def judge(cells: list[dict], config: SandboxConfig, plots: bool = False) -> dict[str, Any]:
+def judge(
+    cells: list[dict],
+    config: SandboxConfig,
+    release: dict[str, Any] | None = None,
+    plots: bool = False,
+) -> dict[str, Any]:
     """Judge a submission as `ForkServer.judge` does.
 
     Args:
-        cells: as `Judge` takes them.
+        cells, release: as `Judge` takes them.
         config: what its process is to be like; it has no sandbox, whatever this says.
         plots: whether it will want Matplotlib.
     """
@@ -43,7 +48,7 @@ def judge(cells: list[dict], config: SandboxConfig, plots: bool = False) -> dict
     shell.outputs.limit = config.limits.output_bytes
     submission = Submission(lambda: start_process(config, plots), config.limits)
     try:
-        results = Judge(shell, submission, cells).run()
+        results = Judge(shell, submission, cells, release).run()
     finally:
         submission.end("the grading is over")
         close_shell()

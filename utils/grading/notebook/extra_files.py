@@ -2,7 +2,7 @@
 
 They are read with limits and copied into a new folder, for `check`, `grade` and `nbgrader
 autograde` alike. A student's cells import modules from there, as from the folder of a notebook in
-Jupyter; the judge never does.
+Jupyter; the judge only those that the course has put there.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import importlib.machinery
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,12 @@ def in_a_folder(files: Mapping[str, bytes]) -> Iterator[str]:
         yield folder
 
 
+def modules_in(files: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the modules and packages that an import finds among files."""
+    tops = {name.partition("/")[0].removesuffix(".py") for name in files if name.endswith(".py")}
+    return tuple(sorted(name for name in tops if name.isidentifier()))
+
+
 def documents(files: Iterable[str]) -> list[str]:
     """Return those of a student's files that may hold a written answer.
 
@@ -125,10 +131,17 @@ def notes_on(files: Iterable[str]) -> list[str]:
 
 
 class CourseFirst:
-    """Finds the modules that the course needs where they are installed, not beside a notebook."""
+    """Finds the modules that the course needs where they are installed, not beside a notebook.
+
+    Args:
+        beside: names of the modules that the course itself has put beside its notebook.
+    """
+
+    def __init__(self, beside: Collection[str] = ()) -> None:
+        self.beside = beside
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if path is not None or name not in COURSE_MODULES:
+        if path is not None or name not in COURSE_MODULES or name in self.beside:
             return None
         elsewhere = [place for place in sys.path if place not in ("", os.getcwd())]
         for finder in sys.meta_path:
@@ -139,9 +152,13 @@ class CourseFirst:
         return None
 
 
-def import_from_working_folder() -> None:
-    """Let this process import the modules in its working folder, as a kernel of Jupyter does."""
-    sys.meta_path.insert(0, CourseFirst())
+def import_from_working_folder(beside: Collection[str] = ()) -> None:
+    """Let this process import the modules in its working folder, as a kernel of Jupyter does.
+
+    Args:
+        beside: see `CourseFirst`.
+    """
+    sys.meta_path.insert(0, CourseFirst(beside))
     sys.path.insert(0, "")
 
 

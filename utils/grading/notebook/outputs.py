@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import builtins
 import io
 import json
 import re
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
+
+__builtins__ = dict(vars(builtins))  # this module's own: tests may patch what all others use
 
 Output = dict[str, Any]
 
@@ -150,6 +153,10 @@ class Stream(io.TextIOBase):
 
     def isatty(self) -> bool:
         return False
+
+
+class NoInput(io.StringIO):
+    """`sys.stdin` of a running cell: there is nobody to ask."""
 
 
 _MIMES = re.compile(r"text/(plain|html|markdown|latex)|image/(png|jpeg|gif)|application/json")

@@ -28,6 +28,7 @@ class TestResult:
         error: why it was not run to its end, "" if it was.
         hidden: it holds hidden tests.
         checks: of `utils.checks`: `name`, `points`, `state`, `what`, `hint` of each.
+        ask: why a person has to give the points: the judge may be why they are missing.
     """
 
     __test__ = False  # pytest would take it for tests
@@ -37,6 +38,7 @@ class TestResult:
     error: str = ""
     hidden: bool = False
     checks: list[dict[str, Any]] = field(default_factory=list)
+    ask: str = ""
 
 
 @dataclass

@@ -11,7 +11,6 @@ import base64
 import builtins
 import contextlib
 import importlib
-import io
 import linecache
 import os
 import re
@@ -19,6 +18,7 @@ import shutil
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 from types import CodeType, TracebackType
 from typing import Any
 
@@ -29,7 +29,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 from traitlets.config import Config
 
-from utils.grading.notebook.outputs import Output, Outputs, Stream
+from utils.grading.notebook.outputs import NoInput, Output, Outputs, Stream
 from utils.grading.notebook.source import compile_plain, is_definition
 
 MAX_TEXT = 4000  # characters of an exception's message
@@ -119,6 +119,7 @@ class CellShell(InteractiveShell):
     history_manager: Any
     hidden = False  # whether the running cell's errors tell no more than their type
     as_made: tuple = ()  # see `_changes`
+    code_ended: Callable[[], None] = staticmethod(lambda: None)  # called before all else is done
 
     def __init__(self, **kwargs: Any) -> None:
         self.outputs = Outputs(1 << 20)
@@ -192,13 +193,16 @@ class CellShell(InteractiveShell):
         self.last_error = None
         streams = sys.stdout, sys.stderr, sys.stdin
         sys.stdout, sys.stderr = Stream("stdout", self.outputs), Stream("stderr", self.outputs)
-        sys.stdin = io.StringIO()
+        sys.stdin = NoInput()
         try:
             if code is None and self._is_as_made():
                 code = compile_plain(label, source)
             if code:
                 return self._run_plain(source, *code, show)
-            result = self.run_cell(source, store_history=True)
+            try:
+                result = self.run_cell(source, store_history=True)
+            finally:
+                self.code_ended()
         finally:
             sys.stdout, sys.stderr, sys.stdin = streams
         if result is None:
@@ -228,12 +232,15 @@ class CellShell(InteractiveShell):
         value, error = None, None
         try:
             with self.builtin_trap, self.display_trap:
-                exec(code, self.user_ns)
-                if last:
-                    value = eval(last, self.user_ns)
-                    if show:
-                        self.displayhook.plain = True
-                        sys.displayhook(value)
+                try:
+                    exec(code, self.user_ns)
+                    if last:
+                        value = eval(last, self.user_ns)
+                        if show:
+                            self.displayhook.plain = True
+                            sys.displayhook(value)
+                finally:
+                    self.code_ended()
         except BaseException as caught:
             error = caught
             self.showtraceback()
@@ -254,7 +261,7 @@ class CellShell(InteractiveShell):
         name = self.compile.cache(source, self.execution_count)
         tree = ast.parse(source, name)
         tree.body = [statement for statement in tree.body if is_definition(statement)]
-        exec(compile(tree, name, "exec"), self.user_ns)
+        exec(compile(tree, name, "exec", dont_inherit=True), self.user_ns)
 
 
 def error_output(error: BaseException, trace: TracebackType | None, hidden: bool = False) -> Output:

@@ -12,10 +12,13 @@ import base64
 import functools
 import marshal
 import re
+from collections.abc import Iterable, Iterator
 from types import CodeType
 from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
+
+from utils.grading.notebook.global_names import GlobalNames, imported_names
 
 MAX_PARSED = 100_000  # characters of a cell whose names are looked for; parsing takes far longer
 
@@ -39,8 +42,8 @@ def compile_plain(label: str, source: str) -> tuple[CodeType, CodeType | None] |
             final = tree.body[-1]
             if not _after(final, source).startswith(";"):  # which says: do not show it
                 tree.body.pop()
-                last = compile(ast.Expression(final.value), name, "eval")
-        return compile(tree, name, "exec"), last
+                last = compile(ast.Expression(final.value), name, "eval", dont_inherit=True)
+        return compile(tree, name, "exec", dont_inherit=True), last
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None  # a magic, `await` at the top level, or a fault: IPython knows
 
@@ -75,38 +78,124 @@ def about(label: str, source: str) -> dict[str, Any]:
     """Return what the judge needs to know of a test cell or a locked cell.
 
     Returns:
-        `uses`, `binds`, `parameters`: names that it reads (magics' arguments included), that it
-        binds anywhere, and of the parameters of its functions; `code`: see `pack_code`.
+        `uses`: global names that it reads before it binds them, in its functions, too (magics'
+        arguments included); `reads`: those of them that it reads or deletes while it runs, before
+        it gives them a meaning of its own; `binds`: global names that it binds; `words`: names
+        that may stand in its texts, for `eval` and the like; `patches`: it sets or deletes
+        attributes, so it may change a module; `modules`: those that it names; `seeds`: it seeds a
+        random generator; `files`: it opens files by name; `code`: see `pack_code`.
     """
     code = compile_plain(label, source)
     text = source if code else TransformerManager().transform_cell(source)
-    found: dict[str, set[str]] = {"uses": set(), "binds": set(), "parameters": set()}
     try:
         tree = ast.parse(text)
+        names = GlobalNames(tree, text)
     except (SyntaxError, ValueError, RecursionError):
-        tree = ast.Module([], [])  # running it will tell
-    magics = "get_ipython()" in text
+        names = GlobalNames(tree := ast.Module([], []), "")  # running it will tell
+    attributes = {n.attr: n.ctx for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
+    changed = any(
+        isinstance(n, ast.Attribute) and not isinstance(n.ctx, ast.Load) for n in ast.walk(tree)
+    )
+    mentioned = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} | attributes.keys()
+    mentioned |= {n for s in ast.walk(tree) if isinstance(s, _IMPORTS) for n in imported_names(s)}
+    texts = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and _is_text(n.value)]
+    words: set[str] = set()
+    if mentioned & _READ_TEXTS:
+        words = {word for text in texts for word in re.findall(r"[^\W\d]\w*", text)}
+    patches = changed or bool(mentioned & _PATCH)
+    return {
+        "uses": sorted(names.free | (words if "get_ipython()" in text else set())),
+        "reads": sorted(names.read_first),
+        "binds": sorted(names.bound),
+        "words": sorted(words),
+        "patches": patches,
+        "modules": sorted(_modules(tree, texts)) if patches else [],
+        "seeds": bool(mentioned & _SEED),
+        "code": pack_code(code),
+    }
+
+
+_IMPORTS = (ast.Import, ast.ImportFrom)
+# What reads names in texts, changes attributes, seeds the random generators that all code shares.
+_READ_TEXTS = {
+    "eval", "exec", "compile", "globals", "locals", "vars", "getattr", "setattr", "delattr",
+    "patch", "timeit", "Timer", "get_ipython", "run_line_magic", "__dict__",
+}  # fmt: skip
+_PATCH = {"setattr", "delattr", "patch", "__dict__", "__setattr__", "__delattr__", "MonkeyPatch"}
+_SEED = {"seed", "set_state", "setstate"}
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= MAX_PARSED
+
+
+def _modules(tree: ast.Module, texts: list[str]) -> set[str]:
+    """Return the modules that a cell imports, and the dotted names in its texts."""
+    found = {text for text in texts if re.fullmatch(r"[A-Za-z_]\w*(\.\w+)+", text)}
     for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module)
+    return found
+
+
+def makes_task(source: str) -> bool:
+    """Return whether a test cell's text makes a `checks.Task`, whose points it has to end in."""
+    tree = _parsed(source)
+    return tree is not None and any(_called(node) == "Task" for node in ast.walk(tree))
+
+
+def forgotten_points(source: str) -> str:
+    """Return what is wrong with a test cell that cannot give points, "" if nothing is.
+
+    nbgrader takes a test cell without a result for full marks. Only what is certain is told: a cell
+    may find its points in any way, and may also be plain asserts.
+    """
+    tree = _parsed(source)
+    if not tree or not tree.body:
+        return ""
+    functions = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
+    last = tree.body[-1]
+    if not makes_task(source):
+        if functions and all(map(is_definition, tree.body)):
+            return f"it never calls `{[*functions][-1]}`: call it in the last line"
+        return ""
+    if not any(_called(node) == "points" for node in ast.walk(tree)):
+        return "it has checks, but never asks for their points: end in `return task.points()`"
+    if not isinstance(last, ast.Expr):
+        call = f"`{[*functions][-1]}()`" if functions else "`task.points()`"
+        return f"its points are lost: the last line has to be {call}"
+    function = functions.get(_called(last.value))
+    if function and not any(_returned(function.body)):
+        return f"`{function.name}` returns nothing: end it with `return task.points()`"
+    return ""
+
+
+def _parsed(source: str) -> ast.Module | None:
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None  # magics; or running it will tell
+
+
+def _called(node: ast.AST) -> str:
+    """Return the last part of the name of what a call calls, "" of anything else."""
+    match node:
+        case ast.Call(ast.Name(name)) | ast.Call(ast.Attribute(attr=name)):
+            return name
+    return ""
+
+
+def _returned(statements: Iterable[ast.AST]) -> Iterator[ast.expr]:
+    """Yield the values that statements return, but for those of functions within."""
+    for node in statements:
         match node:
-            case ast.Name(name, ast.Load()):
-                found["uses"].add(name)
-            case ast.Name(name):
-                found["uses"].add(name)
-                found["binds"].add(name)
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                found["binds"].add(node.name)
-            case ast.Import() | ast.ImportFrom():
-                found["binds"] |= _imported(node)
-            case ast.arg(name):
-                found["parameters"].add(name)
-            case ast.Constant(str(words)) if magics:
-                found["uses"].update(re.findall(r"[^\W\d]\w*", words))
-    return {key: sorted(names) for key, names in found.items()} | {"code": pack_code(code)}
-
-
-def _imported(statement: ast.Import | ast.ImportFrom) -> set[str]:
-    """Return the names that an import binds."""
-    return {(name.asname or name.name).partition(".")[0] for name in statement.names}
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Lambda():
+                continue
+            case ast.Return(value=ast.expr() as value):
+                yield value
+        yield from _returned(ast.iter_child_nodes(node))
 
 
 @functools.lru_cache(256)  # asked again for each task
@@ -155,7 +244,7 @@ def defined(source: str) -> frozenset[str] | None:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 names.add(statement.name)
             case ast.Import() | ast.ImportFrom():
-                names |= _imported(statement)
+                names |= imported_names(statement)
             case ast.Assign() if is_definition(statement):
                 names.update(t.id for t in statement.targets if isinstance(t, ast.Name))
             case _:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from utils.grading.notebook.reading import (
     text_hash,
     text_of,
 )
+from utils.grading.notebook.source import bound_names
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -29,8 +31,9 @@ SCHEMA_VERSION = 3  # of nbgrader's metadata
 
 # One expression for both would look for the end anew at each beginning, of which a student may have
 # written many.
-_HIDDEN_BEGINS = re.compile(r"^[ \t]*#+ BEGIN HIDDEN TESTS", re.MULTILINE)
-_HIDDEN_ENDS = re.compile(r"^[ \t]*#+ END HIDDEN TESTS[^\n]*\n?", re.MULTILINE)
+_BEGIN, _END = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
+_HIDDEN_BEGINS = re.compile(rf"^[ \t]*#+ {_BEGIN}", re.MULTILINE)
+_HIDDEN_ENDS = re.compile(rf"^[ \t]*#+ {_END}[^\n]*\n?", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,11 @@ class SourceCell:
             cell that students write, as it was handed out.
         grade, solution, locked, task, points: its flags and points.
         checksum: of the cell as it was handed out.
+        imports: "NAME MODULE [ATTRIBUTE]" of what the course's own notebook imports in cells that
+            are neither locked nor graded; all of them at its first cell.
+        classes: that the course's solution defines in this cell.
+        completes: names of locked cells, and of these imports, that the course's solution changes
+            in this cell.
     """
 
     grade_id: str
@@ -53,6 +61,9 @@ class SourceCell:
     task: bool = False
     points: float = 0.0
     checksum: str = ""
+    imports: tuple[str, ...] = field(default=(), compare=False)
+    classes: tuple[str, ...] = field(default=(), compare=False)
+    completes: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def fixed(self) -> bool:
@@ -138,16 +149,23 @@ def cells_of_notebook(
         if "nbgrader" in cell["metadata"]
     }
     cells = []
+    imports: list[str] = []
+    locked: set[str] = set()
     for cell in source["cells"]:
         given = cell["metadata"].get("nbgrader")
+        code = text_of(cell) if cell["cell_type"] == "code" else ""
         if not given or not (
             given.get("grade") or given.get("solution") or given.get("locked") or given.get("task")
         ):
+            imports += imported(code)
             continue
         name = given["grade_id"]
         other = handed_out.get(name)
         solution = bool(given.get("solution"))
         text = text_of(other if other is not None and solution else cell)
+        classes, changed = defined_by(code) if solution else ((), ())
+        if given.get("locked") and not given.get("grade"):
+            locked |= bound_names(code) or frozenset()
         cells.append(
             SourceCell(
                 grade_id=name,
@@ -161,9 +179,108 @@ def cells_of_notebook(
                 checksum=other["metadata"]["nbgrader"].get("checksum", "")
                 if other is not None
                 else "",
+                classes=tuple(sorted(classes)),
+                completes=tuple(sorted((locked | {i.split()[0] for i in imports}) & set(changed))),
             )
         )
+    if cells:
+        cells[0] = replace(cells[0], imports=tuple(imports))
     return cells
+
+
+def with_meanings(
+    cells: Sequence[SourceCell], source: Mapping[str, Any] | None
+) -> list[SourceCell]:
+    """Return cells of the gradebook with what only the course's own notebook tells of names.
+
+    Args:
+        cells: the gradebook's.
+        source: the source notebook, or the one that was handed out; None if neither is there.
+    """
+    read = cells_of_notebook(source) if source else []
+    known = {cell.grade_id: cell for cell in read}
+    found = []
+    for cell in cells:
+        same = known.get(cell.grade_id, cell)
+        found.append(replace(cell, classes=same.classes, completes=same.completes))
+    if found and read:
+        found[0] = replace(found[0], imports=read[0].imports)
+    return found
+
+
+def other_kernel(notebook: Mapping[str, Any]) -> str:
+    """Return the language of a notebook whose kernel is not Python's, "" for Python."""
+    metadata = notebook.get("metadata") or {}
+    kernel = metadata.get("kernelspec") or {}
+    language = kernel.get("language") or (metadata.get("language_info") or {}).get("name") or ""
+    name = str(kernel.get("name") or "")
+    if str(language).lower() in ("python", "ipython") or name.startswith(("python", "conda")):
+        return ""
+    known = {"ir": "R", "julia": "Julia", "bash": "Bash", "octave": "Octave", "xcpp": "C++"}
+    guessed = next((what for start, what in known.items() if name.startswith(start)), "")
+    return str(language) or guessed
+
+
+def usual_delimiters(source: str, begin: str, end: str) -> str:
+    """Return a cell's text with hidden tests between the lines that `without_hidden_tests` knows.
+
+    As in nbgrader, any line that holds a delimiter is one.
+
+    Args:
+        source: the cell's text.
+        begin, end: the course's own delimiters, or nbgrader's.
+    """
+    if not begin or not end or begin not in source:
+        return source
+    lines = []
+    for line in source.split("\n"):
+        if begin in line and not _HIDDEN_BEGINS.match(line):
+            lines.append(f"### {_BEGIN}")
+            lines += [] if line.strip().startswith("#") else [line]
+        elif end in line and not _HIDDEN_ENDS.match(line):
+            lines += [] if line.strip().startswith("#") else [line]
+            lines.append(f"### {_END}")
+        else:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def imported(code: str) -> list[str]:
+    """Return "NAME MODULE [ATTRIBUTE]" for each import of a cell that runs as it stands."""
+    found = []
+    for node in ast.walk(_parsed(code)):
+        if isinstance(node, ast.Import):
+            for one in node.names:
+                top = one.name.partition(".")[0]
+                found.append(f"{one.asname} {one.name}" if one.asname else f"{top} {top}")
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found += [f"{one.asname or one.name} {node.module} {one.name}" for one in node.names]
+    return found
+
+
+def defined_by(code: str) -> tuple[set[str], set[str]]:
+    """Return the classes that a solution defines, and the names that it changes.
+
+    A name is changed if it is bound, or if an attribute of it is set: `Net.forward = forward`.
+    """
+    tree = _parsed(code)
+    classes = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
+    changed = set(bound_names(code) or ())
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(ast.Name(name), _, ast.Store()):
+                changed.add(name)
+            case ast.Call(ast.Name("setattr"), [ast.Name(name), *_]):
+                changed.add(name)
+    return classes, changed
+
+
+def _parsed(code: str) -> ast.Module:
+    lines = ("pass" if re.match(r"\s*[%!]", line) else line for line in code.splitlines())
+    try:
+        return ast.parse("\n".join(lines))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ast.Module([], [])
 
 
 def hashes_of(notebook: Mapping[str, Any]) -> set[str]:

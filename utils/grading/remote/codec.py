@@ -4,13 +4,13 @@ Read this file from the top: format, limits, shared objects; then the decoder, w
 any origin; last the encoder, which reads only its own side's values.
 
 A message carries one value. Numbers, text, tuples and the like travel inside it. What can be
-changed in place (lists, dicts, sets, bytearrays, arrays, random generators) travels as a *record*
-with a number and keeps its identity: each side holds a copy under that number, and every message
-brings the records of all copies that its sender has changed since the last one. So a change that a
-submission makes to an argument reaches the test's own object, and the other way round. Arrays cross
-whole: two that overlap in memory are two copies on the other side. Whatever is not plain (a
-function, a class, an instance) stays where it is; the other side gets its number and a description
-and makes a proxy.
+changed in place (lists, dicts, sets, bytearrays, arrays, random generators, files in memory)
+travels as a *record* with a number and keeps its identity: each side holds a copy under that
+number, and every message brings the records of all copies that its sender has changed since the
+last one. So a change that a submission makes to an argument reaches the test's own object, and the
+other way round. Arrays cross whole: two that overlap in memory are two copies on the other side.
+Whatever is not plain (a function, a class, an instance) stays where it is; the other side gets its
+number and a description and makes a proxy.
 
     message    u32 n, n numbers (u64) that the sender no longer uses
                u32 n, n records
@@ -18,11 +18,13 @@ and makes a proxy.
     record     u64 number, u8 kind, u8 flags, u64 size, content of that many bytes
 
     kind             content (all numbers are little-endian)
-    LIST, SET        values
-    DICT, ORDERED    values: each key, and after it what it stands for
+    LIST, SET, DEQUE         values
+    DICT, ORDERED, COUNTER   values: each key, and after it what it stands for
+    DEFAULT          values: what makes the missing ones, then as DICT
     BYTEARRAY        the bytes
+    STRINGS, BINARY  values: all that the file in memory holds, and the place where it is read
     ARRAY            dtype, u8 d, d times u64 (the shape), the numbers in C order
-    GENERATOR        values: name of the bit generator, and the numbers of its state
+    GENERATOR        values: name of the generator, and the numbers of its state
     OBJECT           value: a description, always a tuple; the object itself stays where it is
 
     values           u32 n, n times a value
@@ -33,6 +35,7 @@ and makes a proxy.
     BIG_INT, TEXT, BYTES, NAMED        u32 n, n bytes: two's complement; UTF-8; bytes; UTF-8
     TUPLE, FROZENSET, SLICE, RANGE     values; of the last two start, stop and step
     SCALAR, DTYPE                      dtype, and of a scalar its bytes
+    REBUILT                            values: a name in REBUILD, and the arguments for it
     SHARED                             u64 number
 
 What the decoder holds to, whatever the bytes are:
@@ -55,18 +58,27 @@ What the decoder holds to, whatever the bytes are:
 
 from __future__ import annotations
 
+import builtins
 import functools
 import hashlib
+import io
 import math
+import random
 import re
 import struct
 import sys
-from collections import OrderedDict
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+__builtins__ = dict(vars(builtins))  # this module's own: tests may patch what all others use
 
 MAX_BYTES = 1 << 28  # of one message, and so of one array
 MAX_SHARED_BYTES = 1 << 30  # of all copies that one side holds
@@ -77,6 +89,7 @@ MAX_HASHED = 1 << 14  # elements of one dict or set
 MAX_SAME_HASH = 50  # keys of a dict or set whose hash another of its keys has
 MAX_DEPTH = 64  # of tuples in tuples; lists and dicts are records and nest as deep as they like
 MAX_INT = 1780  # bytes, so that Python writes every int that crosses in decimal (4,300 digits)
+MAX_DIGITS = 4300  # of a Decimal, before its point or after it
 MAX_WRITTEN_OUT = 20_000_000  # elements of a container, each counted as often as it is met
 MAX_STEPS = 3_000_000  # of counting these, in one message
 MAX_DIMENSIONS = 32
@@ -86,10 +99,14 @@ COST_OF_ITEM = 64  # bytes that an element of a container takes, roughly
 CONSTANTS = dict(zip(b"NTF.!", (None, True, False, Ellipsis, NotImplemented), strict=True))
 INT, BIG_INT, FLOAT, COMPLEX, TEXT, BYTES = b"iIfcub"
 TUPLE, FROZENSET, SLICE, RANGE = COMPOUND = b"tz:r"
-SCALAR, DTYPE, NAMED, SHARED = b"nDGx"
+SCALAR, DTYPE, NAMED, REBUILT, SHARED = b"nDGRx"
 
 LIST, DICT, ORDERED, SET, BYTEARRAY, ARRAY, GENERATOR, OBJECT = b"ldOsBago"
-EMPTY = {LIST: list, DICT: dict, ORDERED: OrderedDict, SET: set, BYTEARRAY: bytearray}
+DEQUE, COUNTER, DEFAULT, STRINGS, BINARY = b"qCefF"
+EMPTY: dict[int, Callable[[], Any]] = {
+    LIST: list, DICT: dict, ORDERED: OrderedDict, SET: set, BYTEARRAY: bytearray, DEQUE: deque,
+    COUNTER: Counter, DEFAULT: defaultdict, STRINGS: io.StringIO, BINARY: io.BytesIO,
+}  # fmt: skip
 
 # An array's flags: how it lies in memory, and whether it can be written to.
 C_ORDER, F_ORDER, STRIDED, READ_ONLY = 0, 1, 2, 4
@@ -107,6 +124,34 @@ GENERATORS: dict[type, list[int]] = {
     np.random.Philox: [2**64 - 1] * 10 + [4, 1, 2**32 - 1],
     np.random.MT19937: [2**32 - 1] * 624 + [624],
 }
+# Two generators of an earlier time: MT19937, and a normal number that waits to be drawn, or None.
+OLD_GENERATORS: dict[str, type] = {"RandomState": np.random.RandomState, "Random": random.Random}
+
+
+def _decimal(text: str) -> Decimal:
+    number = Decimal(text)
+    if len(text) > MAX_DIGITS or number.is_finite() and abs(number.adjusted()) > MAX_DIGITS:
+        raise ValueError("a Decimal has too many digits")
+    return number
+
+
+# What is rebuilt from numbers and text: its type, what makes it, of what ("i" for an int, "s" for
+# text), and how to get these. The types check what they are given.
+REBUILD: dict[str, tuple[type, Callable[..., Any], str, Callable[[Any], tuple]]] = {
+    "Fraction": (Fraction, Fraction, "ii", lambda v: (v.numerator, v.denominator)),
+    "Decimal": (Decimal, _decimal, "s", lambda v: (str(v),)),
+    "date": (date, date, "iii", lambda v: (v.year, v.month, v.day)),
+    "time": (time, time, "iiii", lambda v: (v.hour, v.minute, v.second, v.microsecond)),
+    "datetime": (
+        datetime,
+        datetime,
+        "iiiiiii",
+        lambda v: (v.year, v.month, v.day, v.hour, v.minute, v.second, v.microsecond),
+    ),
+    "timedelta": (timedelta, timedelta, "iii", lambda v: (v.days, v.seconds, v.microseconds)),
+    "Path": (type(Path()), Path, "s", lambda v: (str(v),)),
+}
+_REBUILT_TYPES = {kind: name for name, (kind, *_) in REBUILD.items()}
 
 DTYPE_TEXT = re.compile(
     r"\|b1|\|[iu]1|[<>](?:[iu][248]|f(?:2|4|8|12|16)|c(?:8|16|24|32))|\|S\d{1,5}|[<>]U\d{1,5}"
@@ -155,6 +200,8 @@ class SharedObjects:
     Args:
         first: 0 for the judge, who gives even numbers; 1 for the submission, which gives odd ones.
     """
+
+    keeps_large = False  # what is too large to cross stays here, as an object
 
     def __init__(self, first: int) -> None:
         self.parity = first
@@ -377,6 +424,9 @@ class Decoder:
             shared.note(shared.things[number], content, 0, [])
         elif kind == GENERATOR and shared.parity == 1:  # only the judge hands one over
             name, *_ = self.whole(content, lambda: self.values(1))
+            if name in OLD_GENERATORS:
+                shared.add(OLD_GENERATORS[name](), kind, number)
+                return
             (bits,) = (one for one in GENERATORS if one.__name__ == name)
             shared.add(np.random.Generator(bits()), kind, number)
         elif kind in EMPTY:
@@ -397,19 +447,40 @@ class Decoder:
         else:
             content = self.whole(data, lambda: self.values(1))
             if kind == GENERATOR:
-                _, *content = content
-                for number, highest in zip(
-                    content, GENERATORS[type(thing.value.bit_generator)], strict=True
-                ):
-                    if type(number) is not int or not 0 <= number <= highest:
-                        raise CodecError("a random generator's state is out of range")
+                content = self.state(thing.value, content[1:])
+            elif kind in (STRINGS, BINARY):
+                text, place = content
+                if type(text) is not (str if kind == STRINGS else bytes):
+                    raise CodecError("a file holds something else than text or bytes")
+                if type(place) is not int or not 0 <= place <= len(text):
+                    raise CodecError("a file is read at an impossible place")
             elif kind == SET:
                 self.check_hashes(content)
-            elif kind != LIST:
+            elif kind not in (LIST, DEQUE):
+                maker = content.pop(0) if kind == DEFAULT else None
+                if maker is not None and not callable(maker):
+                    raise CodecError("a defaultdict cannot make what is missing")
                 self.check_hashes(content[::2])
                 content = list(zip(content[::2], content[1::2], strict=True))
+                if kind == DEFAULT:
+                    content = maker, content
         self.shared.note(thing, data, left - self.items, self.parts)
         return content
+
+    def state(self, generator: Any, numbers: list) -> list:
+        """Return the numbers of a generator's state, if it may have them."""
+        if type(generator) in OLD_GENERATORS.values():
+            *numbers, waiting = numbers
+            if waiting is not None and not (type(waiting) is float and math.isfinite(waiting)):
+                raise CodecError("a random generator's state is out of range")
+            return [*self.in_range(numbers, GENERATORS[np.random.MT19937]), waiting]
+        return self.in_range(numbers, GENERATORS[type(generator.bit_generator)])
+
+    def in_range(self, numbers: list, highest: list[int]) -> list[int]:
+        for number, most in zip(numbers, highest, strict=True):
+            if type(number) is not int or not 0 <= number <= most:
+                raise CodecError("a random generator's state is out of range")
+        return numbers
 
     # Values -----------------------------------------------------------------------------------
 
@@ -461,6 +532,12 @@ class Decoder:
             return self.numbers(self.dtype(), ())[()]
         if tag == DTYPE:
             return self.dtype()
+        if tag == REBUILT:
+            name, *arguments = self.values(MAX_DEPTH)
+            _, make, form, _ = REBUILD[name]
+            if [type(one) for one in arguments] != [{"i": int, "s": str}[kind] for kind in form]:
+                raise CodecError(f"a {name} is made of something else")
+            return make(*arguments)
         if tag == NAMED:
             name = str(self.sized(), "utf-8")
             return TYPES[name] if name in TYPES else self.shared.by_name(name)
@@ -575,13 +652,40 @@ def update(thing: Thing, content: Any) -> None:
         if value.flags.writeable:
             value[...] = content
     elif thing.kind == GENERATOR:
-        bits = value.bit_generator
-        bits.state = with_numbers(bits.state, iter(content))
+        set_state(value, content)
     elif thing.kind in (LIST, BYTEARRAY):
         value[:] = content
+    elif thing.kind in (STRINGS, BINARY):
+        text, place = content
+        value.seek(0)
+        value.truncate()
+        value.write(text)
+        value.seek(place)
     else:
         value.clear()
-        value.update(content)
+        if thing.kind == DEQUE:
+            value.extend(content)
+        elif thing.kind == COUNTER:
+            dict.update(value, content)  # its own method would count
+        elif thing.kind == DEFAULT:
+            value.default_factory, pairs = content
+            value.update(pairs)
+        else:
+            value.update(content)
+
+
+def set_state(generator: Any, numbers: list) -> None:
+    """Give a random generator another state."""
+    if type(generator) is random.Random:
+        *state, waiting = numbers
+        generator.setstate((3, tuple(state), waiting))
+    elif type(generator) is np.random.RandomState:
+        *key, place, waiting = numbers
+        key = np.array(key, np.uint32)
+        generator.set_state(("MT19937", key, place, +(waiting is not None), waiting or 0.0))
+    else:
+        bits = generator.bit_generator
+        bits.state = with_numbers(bits.state, iter(numbers))
 
 
 def with_numbers(state: Any, numbers: Iterator[int]) -> Any:
@@ -598,7 +702,7 @@ def with_numbers(state: Any, numbers: Iterator[int]) -> Any:
 _CONSTANT_TAGS = {value: bytes([tag]) for tag, value in CONSTANTS.items()}
 _CONSTANT_TYPES = set(map(type, _CONSTANT_TAGS))
 _COMPOUND = {tuple: TUPLE, frozenset: FROZENSET, slice: SLICE, range: RANGE}
-_MUTABLE: dict[type, int] = {make: kind for kind, make in EMPTY.items()}
+_MUTABLE: dict[Any, int] = {make: kind for kind, make in EMPTY.items()}
 _TYPE_NAMES = {t: name for name, t in TYPES.items()}
 
 
@@ -692,18 +796,20 @@ class Encoder:
         value, kind = thing.value, thing.kind
         if kind == ARRAY:
             return array_content(value)
-        if kind == LIST:
+        if kind in (LIST, DEQUE):
             return 0, self.values(value, 1)
-        if kind in (DICT, ORDERED):
+        if kind in (DICT, ORDERED, COUNTER, DEFAULT):
             pairs = list(limited(value).items())
-            return 0, self.values([part for pair in pairs for part in pair], 1)
+            makers = [value.default_factory] if kind == DEFAULT else []
+            return 0, self.values([*makers, *(part for pair in pairs for part in pair)], 1)
+        if kind in (STRINGS, BINARY):
+            return 0, self.values([value.getvalue(), value.tell()], 1)
         if kind == SET:
             return 0, self.values(limited(value), 1, ordered=False)
         if kind == BYTEARRAY:
             return 0, bytes(value)
         if kind == GENERATOR:
-            bits = value.bit_generator
-            return 0, self.values([type(bits).__name__, *state_numbers(bits.state)], 1)
+            return 0, self.values(generator_state(value), 1)
         return 0, self.value(self.shared.describe(value), 1)
 
     def values(self, values: Collection, depth: int, ordered: bool = True) -> bytes:
@@ -746,7 +852,18 @@ class Encoder:
                 return sized(BIG_INT, value.to_bytes(size, "little", signed=True))
             return struct.pack("<Bq", INT, value)
         if kind in _MUTABLE:
+            if kind is deque and value.maxlen is not None:
+                raise CannotCross("a deque with a greatest length cannot be handed over")
+            if kind in (io.StringIO, io.BytesIO) and value.closed:
+                raise CannotCross(f"a {kind.__name__} that is closed cannot be handed over")
+            if shared.keeps_large and is_large(value):  # the judge may ask for parts of it
+                return self.mention(value, OBJECT)
             return self.mention(value, _MUTABLE[kind])
+        if kind in _REBUILT_TYPES:
+            name = _REBUILT_TYPES[kind]
+            if getattr(value, "tzinfo", None) is not None or getattr(value, "fold", 0):
+                raise CannotCross(f"a {name} with a time zone cannot be handed over")
+            return U8.pack(REBUILT) + self.values((name, *REBUILD[name][3](value)), 1)
         if kind is np.ndarray and value.itemsize and DTYPE_TEXT.fullmatch(value.dtype.str):
             return self.mention(value, ARRAY)
         if kind in SCALARS:
@@ -762,12 +879,11 @@ class Encoder:
             return struct.pack("<BQ", SHARED, number)
         if (name := shared.name_of(value)) is not None:
             return sized(NAMED, name.encode())
-        if (
-            kind is np.random.Generator
-            and type(value.bit_generator) in GENERATORS
-            and (shared.parity == 0 or shared.number(value) is not None)
-        ):
-            return self.mention(value, GENERATOR)
+        if shared.parity == 0 or shared.number(value) is not None:
+            if kind is np.random.Generator and type(value.bit_generator) in GENERATORS:
+                return self.mention(value, GENERATOR)
+            if kind in OLD_GENERATORS.values() and len(generator_state(value)) == 627:
+                return self.mention(value, GENERATOR)
         return self.mention(value, OBJECT)
 
     def mention(self, value: Any, kind: int) -> bytes:
@@ -786,6 +902,13 @@ class Encoder:
         return struct.pack("<BQ", SHARED, number)
 
 
+def is_large(value: Any) -> bool:
+    """Return whether a list, dict or set has more elements than may cross."""
+    if type(value) in (list, deque):
+        return len(value) > MAX_ITEMS
+    return isinstance(value, dict | set) and len(value) > MAX_HASHED
+
+
 def limited(values: Any) -> Any:
     """Return a dict or set that is not too large."""
     if len(values) > MAX_HASHED:
@@ -800,6 +923,18 @@ def sized(tag: int, data: bytes) -> bytes:
 
 def dtype_text(dtype: np.dtype) -> bytes:
     return U8.pack(len(dtype.str)) + dtype.str.encode()
+
+
+def generator_state(generator: Any) -> list:
+    """Return the name of a random generator, and the numbers of its state."""
+    if type(generator) is random.Random:
+        _, numbers, waiting = generator.getstate()
+        return ["Random", *numbers, waiting]
+    if type(generator) is np.random.RandomState:
+        _, key, place, waits, waiting = generator.get_state()
+        return ["RandomState", *key.tolist(), int(place), float(waiting) if waits else None]
+    bits = generator.bit_generator
+    return [type(bits).__name__, *state_numbers(bits.state)]
 
 
 def state_numbers(state: Any) -> list[int]:

@@ -5,9 +5,13 @@ brings plain values back. Whatever is not plain comes back as another proxy, who
 of the student's class.
 
 A proxy hands on what a test asks of it by name: calls, attributes, items, iteration, length. It
-never hands on what would let it speak for itself: it equals nothing but itself, it has no
-arithmetic, no order and no `__array__`, and NumPy's functions cannot ask it for a method
-(`np.sum(p)` would otherwise call the `sum` of an object that claims to be right).
+never hands on what would let it speak for itself. Libraries cannot ask it for a method (`np.sum(p)`
+would otherwise call the `sum` of an object that claims to be right), and it has no `__array__`. An
+operator or a comparison is handed on if it shows the student's code nothing that a test expects:
+between two of the student's objects (whoever answers for both could as well give two plain
+values), and between a plain value and an object that the test has just made itself, by calling a
+class that the course's own solution defines (`V(2) * 3`, `abs(V(-1))`). Else the object has no such
+operator, equals nothing but itself, and a person looks at a test that fails.
 
 What this does not protect against:
 
@@ -24,6 +28,8 @@ What this does not protect against:
 from __future__ import annotations
 
 import ast
+import builtins
+import contextlib
 import functools
 import inspect
 import reprlib
@@ -32,15 +38,18 @@ import sys
 import types
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Protocol
 
 import numpy as np
 
 from utils.grading.notebook.shell import text_of, type_name
-from utils.grading.remote import codec
+from utils.grading.remote import codec, operators
 from utils.grading.remote.codec import CannotCross, CodecError
 from utils.grading.remote.connection import Connection, PeerObjects
+
+__builtins__ = dict(vars(builtins))  # this module's own: tests may patch what all others use
+_np_geterr = np.geterr
 
 MAX_NESTING = 40  # of questions within questions
 MAX_RAISED = 100  # of a test's own exceptions, kept for the call that they came out of
@@ -74,10 +83,16 @@ class Submission(Protocol):
     Attributes:
         muted: what calls print is dropped.
         missed_names: whether the student's code raised a NameError.
+        classes: names of classes that the course's solution defines.
+        modules: names of the course's own modules, which lie beside the notebook.
+        exceptions: the student's exceptions that tests know by name.
     """
 
     muted: bool
     missed_names: bool
+    classes: Collection[str]
+    modules: Collection[str]
+    exceptions: dict[str, type[StudentError]]
 
     def ask(self, verb: str, thing: StudentThing, *args: Any) -> Any:
         """Return the student process's answer to a question about an object."""
@@ -87,6 +102,37 @@ class Submission(Protocol):
 
     def show(self, shown: str) -> None:
         """Take what a call printed."""
+
+    def limit(self, text: str) -> None:
+        """Note something that works in one kernel and not in the judge."""
+
+    def own_class(self, name: str) -> type | None:
+        """Return the class of this name that a test cell or a locked cell defines."""
+
+    def name_missing(self, name: str) -> str:
+        """Return what to add where the student's code finds no such name; "" for nothing."""
+
+    def in_test(self) -> contextlib.AbstractContextManager[None]:
+        """Return a context in which the test's own code runs, within an answer."""
+
+
+class JudgeLimit(TypeError):
+    """Something that works in one kernel and not in the judge."""
+
+
+NOT_THEIR_FAULT = "this is a limit of the judge, not a fault of the submission"
+
+
+def refuse(thing: StudentThing, what: str, instead: str) -> None:
+    """Note that a test wants what a proxy does not do.
+
+    Args:
+        thing: the proxy.
+        what: what it does not do, after its name.
+        instead: how the test could be written.
+    """
+    submission = thing._thing_link.submission
+    submission.limit(f"{name_of(thing)} {what}: {NOT_THEIR_FAULT}. {instead}")
 
 
 # The student's exceptions -----------------------------------------------------------------------
@@ -158,18 +204,74 @@ _WARNINGS = {
 
 
 @functools.lru_cache(256)
-def error_type(name: str, base: type | None = None) -> type[StudentError]:
+def error_type(
+    name: str, base: type | None = None, above: tuple[str, ...] = ()
+) -> type[StudentError]:
     """Return a type for a student's exceptions of this name.
 
     Args:
         name: as `type(error).__name__` says it.
-        base: one of the built-in exceptions, which it is, too.
+        base: an exception of Python's, a library's or the course's, which it is, too.
+        above: names of the student's own types that it derives from, the nearest first.
     """
-    bases = (StudentError, base) if base else (StudentError,)
-    return type(name, bases, {"type_name": name, "__module__": "__main__", "__qualname__": name})
+    bases: tuple[type, ...]
+    if above:
+        bases = (error_type(above[0], base, above[1:]),)
+    else:
+        bases = (StudentError, base) if base else (StudentError,)
+    named = {"type_name": name, "__module__": "__main__", "__qualname__": name}
+    try:
+        return type(name, bases, named)
+    except TypeError:  # a base that nothing else can derive from
+        return type(name, (StudentError,), named)
 
 
-def student_error(body: Any) -> tuple[StudentError, int]:
+def error_class(
+    lineage: tuple, submission: Submission | None = None, own: str = ""
+) -> type[StudentError]:
+    """Return the type of exceptions whose own type and bases have these names.
+
+    Args:
+        lineage: "MODULE:NAME" of each, or the name alone of Python's own.
+        submission: knows the classes of the course.
+        own: the type's own name, if it is not the first of these.
+    """
+    names: list[str] = []
+    base = None
+    for one in lineage[:20]:
+        if not isinstance(one, str):
+            continue
+        name = one.rpartition(":")[2]
+        base = _BASES.get(name) if ":" not in one or one.startswith("builtins:") else None
+        base = base or _library_class(one, submission, Exception)
+        if base or name in ("Exception", "BaseException"):
+            break
+        names.append(_plain_name(name.rpartition(".")[2]))
+    if not names:  # one of Python's own, or a library's
+        return error_type(_plain_name(own or (base.__name__ if base else "Exception")), base)
+    known = submission.exceptions if submission else {}
+    if names[0] in known:
+        return known[names[0]]
+    if own:
+        names[0] = _plain_name(own)
+    for place, name in enumerate(names):
+        if name in known:
+            parents = (known[name], *([base] if base and not issubclass(known[name], base) else []))
+            return _derived(tuple(names[:place]), parents)
+    return error_type(names[0], base, tuple(names[1:]))
+
+
+@functools.lru_cache(256)
+def _derived(names: tuple[str, ...], parents: tuple[type, ...]) -> type[StudentError]:
+    """Return the first of some types, each derived from the next, and the last from others."""
+    if not names:
+        return parents[0]
+    bases = (_derived(names[1:], parents),) if len(names) > 1 else parents
+    named = {"type_name": names[0], "__module__": "__main__", "__qualname__": names[0]}
+    return type(names[0], bases, named)
+
+
+def student_error(body: Any, submission: Submission | None = None) -> tuple[StudentError, int]:
     """Return the exception that an answer describes, and the number of a test's own behind it."""
     match body:
         case (str(name), tuple(bases), str(message), str(cell), int(line), str(code), int(number)):
@@ -177,9 +279,12 @@ def student_error(body: Any) -> tuple[StudentError, int]:
                 raise CodecError("an exception has an impossible line number")
         case _:
             raise CodecError("an exception has the wrong form")
-    base = next((_BASES[b] for b in bases if isinstance(b, str) and b in _BASES), None)
-    kind = error_type(_plain_name(name), base)
-    error = kind.__new__(kind)
+    kind = error_class(bases or (name,), submission, name)
+    try:
+        error = kind.__new__(kind)
+    except TypeError:  # a library's exception that is not made without arguments
+        kind = error_type(_plain_name(name))
+        error = kind.__new__(kind)
     StudentError.__init__(error, message[:10_000])
     error.cell, error.line, error.code = cell[:200], line, code[:200]
     if line > 0:
@@ -204,13 +309,71 @@ def repeat_warnings(warned: tuple) -> None:
 # Proxies ----------------------------------------------------------------------------------------
 
 
+# Modules whose classes no proxy claims to be an instance of. Their values are plain and cross as
+# themselves, or libraries would trust a proxy with what they compute (a data frame's `equals`).
+_NEVER = frozenset(
+    ("builtins", "numpy", "numbers", "fractions", "decimal", "datetime", "collections", "array",
+     "io", "pathlib", "typing", "abc", "utils", "pandas", "polars", "xarray")
+)  # fmt: skip
+# Modules whose exceptions no student's exception is, since they mean something to who runs tests.
+_NEVER_RAISED = frozenset(
+    ("builtins", "utils", "unittest", "pytest", "_pytest", "doctest", "nose", "numpy.testing",
+     "IPython", "traitlets", "asyncio", "concurrent", "hypothesis")
+)  # fmt: skip
+# Of these Python's own: what stays with the student, and code can ask for its kind.
+_KINDS = {
+    "builtins:function": types.FunctionType,
+    "builtins:method": types.MethodType,
+    "builtins:builtin_function_or_method": types.BuiltinFunctionType,
+    "builtins:generator": types.GeneratorType,
+    "builtins:code": types.CodeType,
+    "builtins:map": map,
+    "builtins:zip": zip,
+    "builtins:filter": filter,
+    "builtins:enumerate": enumerate,
+    "builtins:reversed": reversed,
+}
+# Attributes of Python's own that a test may ask for.
+_ATTRIBUTES = (
+    "__annotations__", "__code__", "__defaults__", "__kwdefaults__", "__dict__", "__wrapped__",
+    "__closure__", "__doc__",
+)  # fmt: skip
+
+
+def _library_class(entry: str, submission: Submission | None, below: type = object) -> type | None:
+    """Return the class that "MODULE:NAME" says, if the judge has it and a proxy may claim it."""
+    module, _, name = entry.partition(":")
+    top = module.partition(".")[0]
+    never = _NEVER_RAISED if issubclass(below, Exception) else _NEVER
+    if submission and top in submission.modules:
+        never = frozenset()
+    if not name:
+        return None
+    if top == "__main__":
+        found: Any = submission.own_class(name) if submission else None
+    elif top in never or module in never or module not in sys.modules:
+        return None
+    else:
+        found = sys.modules[module]
+        for part in name.split("."):
+            found = vars(found).get(part) if isinstance(found, type | types.ModuleType) else None
+    is_class = issubclass(type(found), type) and issubclass(found, below)
+    return found if is_class else None
+
+
 class StudentThing:
     """The proxy of something that lives in the submission's process."""
 
-    __slots__ = ("__weakref__", "_thing_about", "_thing_link", "_thing_number", "_thing_origin")
+    __slots__ = (
+        "__weakref__", "_thing_about", "_thing_link", "_thing_made", "_thing_number",
+        "_thing_origin",
+    )  # fmt: skip
+    __array_ufunc__ = None  # NumPy asks its elements nothing: the proxy's own operators do
 
     def __init__(self, link: JudgeConnection, number: int, about: tuple) -> None:
-        for slot, value in (("link", link), ("number", number), ("about", about), ("origin", "")):
+        for slot, value in (
+            ("link", link), ("number", number), ("about", about), ("origin", ""), ("made", False),
+        ):  # fmt: skip
             object.__setattr__(self, f"_thing_{slot}", value)
 
     def _thing_bind(self, name: str, *value: Any) -> tuple:
@@ -220,18 +383,40 @@ class StudentThing:
     def __mro_entries__(self, bases: tuple) -> tuple:
         raise TypeError("a class in a test cell cannot derive from a student's class")
 
+    @property
+    def __class__(self) -> type:
+        """The class that `isinstance` goes by: a library's or the course's that the judge has."""
+        return claimed_class(self) or type(self)
+
+    @property
+    def __bases__(self) -> tuple[type, ...]:
+        """What `issubclass` goes by."""
+        if self._thing_about[0] != "class":
+            raise AttributeError("__bases__")
+        claimed = _claimed(self)
+        return (claimed or object,)
+
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]
+        text = _ask(self, "getattr", "__doc__")
+        return text if type(text) is str else None
+
     def __getattr__(self, name: str) -> Any:
-        what, _, given, _ = self._thing_about
+        what, _, given, *_ = self._thing_about
         if name.startswith("__") and name.endswith("__"):
             if name in ("__name__", "__qualname__") and given:
                 return given
-            raise AttributeError(name)
-        asker = sys._getframe(1).f_globals.get("__name__", "")
-        if isinstance(asker, str) and asker.partition(".")[0] in ("numpy", "matplotlib"):
-            raise AttributeError(f"{asker} cannot use {self!r}: it is not a plain value")
+            if name not in _ATTRIBUTES and not (what == "class" and name in operators.ALL):
+                raise AttributeError(name)
+        asker = sys._getframe(1).f_globals
+        if _is_a_library(asker):
+            text = f"{asker['__name__']} cannot use {name_of(self)}: it is not a plain value"
+            if _is_of_a_library(self):
+                self._thing_link.submission.limit(f"{text}; {NOT_THEIR_FAULT}. {_ASK_FOR_PLAIN}")
+            raise AttributeError(text)
         if what in ("array", "module"):
             raise error_type("TypeError", TypeError)(
-                f"the submission handed over {self!r}, which is not a plain value"
+                f"the submission handed over {name_of(self)}, which is not a plain value"
             )
         return _ask(self, "getattr", name)
 
@@ -241,15 +426,27 @@ class StudentThing:
     def __delattr__(self, name: str) -> None:
         _ask(self, "delattr", name)
 
-    def __eq__(self, other: object) -> bool:
-        return self is other
+    def __eq__(self, other: object) -> Any:
+        return self is other or _compare(self, "__eq__", other)
+
+    def __ne__(self, other: object) -> Any:
+        if self is other and "__ne__" not in self._thing_about[3]:
+            return not self == other
+        answer = _compare(self, "__ne__", other)
+        if answer is NotImplemented and "__eq__" in self._thing_about[3]:
+            answer = _compare(self, "__eq__", other)
+            return answer if answer is NotImplemented else not answer
+        return answer
 
     def __hash__(self) -> int:
+        if "__hash__" in self._thing_about[3] and not self._thing_link.busy:
+            value = _ask(self, "special", "__hash__", ())
+            if type(value) is int:
+                return hash(value)
         return object.__hash__(self)
 
     def __repr__(self) -> str:
-        _, kind, given, _ = self._thing_about
-        return f"<{kind} `{given}` of the submission>" if given else f"<{kind} of the submission>"
+        return name_of(self)
 
     def __dir__(self) -> list[str]:
         names = _ask(self, "dir")
@@ -262,7 +459,7 @@ class StudentThing:
         return _ask(self, "deepcopy")
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        raise TypeError(f"{self!r} cannot be pickled")
+        raise TypeError(f"{name_of(self)} cannot be pickled")
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -272,13 +469,106 @@ class StudentThing:
         return _signature(text[:2000])
 
 
+_ASK_FOR_PLAIN = "Let the test compare numbers, text, lists or arrays that it asks for"
+
+
+def name_of(thing: StudentThing) -> str:
+    """Return what a proxy is called in messages; nobody is asked."""
+    _, kind, given, *_ = thing._thing_about
+    return f"<{kind} `{given}` of the submission>" if given else f"<{kind} of the submission>"
+
+
+def _is_a_library(names: dict[str, Any]) -> bool:
+    """Return whether a module with these names is neither Python's own, the course's nor a cell."""
+    name, file = names.get("__name__"), names.get("__file__")
+    if not isinstance(name, str) or name.partition(".")[0] in ("__main__", "utils"):
+        return False
+    return isinstance(file, str) and ("site-packages" in file or "dist-packages" in file)
+
+
+def _claimed(thing: StudentThing) -> type | None:
+    submission = thing._thing_link.submission
+    for entry in thing._thing_about[4]:
+        if found := _library_class(entry, submission):
+            return found
+    return None
+
+
+def _is_of_a_library(thing: StudentThing) -> bool:
+    """Return whether an honest submission may well hand over such an object."""
+    what, kind, _, _, lineage = thing._thing_about
+    if what != "object":
+        return False
+    tops = {entry.partition(":")[0].partition(".")[0] for entry in lineage[:-1]}
+    return kind in ("list", "dict", "set", "deque") or bool(tops - {"__main__", "builtins"})
+
+
+def claimed_class(thing: StudentThing) -> type | None:
+    """Return the class that a proxy's object is an instance of as far as the judge has it."""
+    what, _, _, _, lineage = thing._thing_about
+    if what in ("function", "object"):
+        if lineage and lineage[0] in _KINDS:
+            return _KINDS[lineage[0]]
+        if found := _claimed(thing):
+            return found
+        if _is_of_a_library(thing) and not thing._thing_link.busy:
+            thing._thing_link.submission.limit(
+                f"{name_of(thing)} stays with the submission, so nothing here is an instance of "
+                f"its class: {NOT_THEIR_FAULT}. {_ASK_FOR_PLAIN}"
+            )
+    return None
+
+
 def _ask(thing: StudentThing, verb: str, *args: Any) -> Any:
     return thing._thing_link.submission.ask(verb, thing, *args)
 
 
+def _may_see(thing: StudentThing, other: object) -> bool:
+    """Return whether an operator may show a plain value to the student's code."""
+    return thing._thing_made or issubclass(type(other), StudentThing)
+
+
+def _compare(self: StudentThing, name: str, other: object) -> Any:
+    if name not in self._thing_about[3] or self._thing_link.busy:
+        return NotImplemented
+    if not _may_see(self, other):
+        refuse(
+            self,
+            f"is compared with {short(other)}, which would show it what the test expects",
+            "Let the test compare plain values, such as an attribute of the object",
+        )
+        return NotImplemented
+    return _ask(self, "special", name, (other,))
+
+
+def _operator(name: str) -> Any:
+    def method(self: StudentThing, *others: Any) -> Any:
+        for other in others:
+            if not _may_see(self, other):
+                refuse(
+                    self,
+                    f"is asked for {name} with {short(other)}, which it would be shown",
+                    "Let the test make the object by its class, or compare plain values",
+                )
+                return NotImplemented
+        return _ask(self, "special", name, others)
+
+    method.__name__ = name
+    return method
+
+
 def _call(self: StudentThing, *args: Any, **kwargs: Any) -> Any:
-    errors = np.geterr()
-    return _ask(self, "call", args, tuple(kwargs.items()), "" if errors == _ERRORS else str(errors))
+    errors = _np_geterr()
+    answer = _ask(
+        self, "call", args, tuple(kwargs.items()), "" if errors == _ERRORS else str(errors)
+    )
+    if (
+        self._thing_about[0] == "class"
+        and issubclass(type(answer), StudentThing)
+        and self._thing_origin in self._thing_link.submission.classes
+    ):
+        object.__setattr__(answer, "_thing_made", True)
+    return answer
 
 
 def _next(self: StudentThing) -> Any:
@@ -288,15 +578,29 @@ def _next(self: StudentThing) -> Any:
         case ():
             raise StopIteration
     raise error_type("TypeError", TypeError)(
-        f"__next__ of {self!r} gave neither a value nor its end"
+        f"__next__ of {name_of(self)} gave neither a value nor its end"
     )
+
+
+def _exit(self: StudentThing, *error: Any) -> bool:
+    """Leave a student's context; no exception of a test is ever kept from ending it."""
+    described = (type_name(error[1]), text_of(error[1])) if error and error[1] is not None else ()
+    if _ask(self, "special", "__exit__", described) is True and described:
+        refuse(
+            self,
+            f"would hide a test's {described[0]}, and with it what the test finds out",
+            "Let the test call `__exit__` itself, and look at what it returns",
+        )
+    return False
 
 
 def _special(name: str, check: Callable[[Any], bool] = lambda _: True) -> Any:
     def method(self: StudentThing, *args: Any) -> Any:
         value = _ask(self, "special", name, args)
         if not check(value):
-            raise error_type("TypeError", TypeError)(f"{name} of {self!r} gave {short(value)}")
+            raise error_type("TypeError", TypeError)(
+                f"{name} of {name_of(self)} gave {short(value)}"
+            )
         return value
 
     method.__name__ = name
@@ -304,33 +608,77 @@ def _special(name: str, check: Callable[[Any], bool] = lambda _: True) -> Any:
 
 
 def _is_instance(self: StudentThing, value: Any) -> bool:
-    if not isinstance(value, StudentThing):
+    if not issubclass(type(value), StudentThing):
         return False
     return value._thing_link.submission.ask("isinstance", value, self) is True
 
 
+def _is_subclass(self: StudentThing, value: Any) -> bool:
+    if not issubclass(type(value), StudentThing):
+        return False
+    return value._thing_link.submission.ask("issubclass", value, self) is True
+
+
 _ERRORS = np.geterr()
 
+
+def _of_type(*kinds: type) -> Callable[[Any], bool]:
+    return lambda value: type(value) in kinds
+
+
+def _numeric(name: str, *kinds: type) -> Any:
+    def method(self: StudentThing, *args: Any) -> Any:
+        if not self._thing_made:
+            refuse(
+                self,
+                f"is asked for {name}, as if it were a number",
+                "Let the test make the object by its class, or ask for plain numbers",
+            )
+            raise JudgeLimit(f"{name_of(self)} is not a number")
+        value = _ask(self, "special", name, args)
+        if kinds and type(value) not in kinds:
+            raise error_type("TypeError", TypeError)(
+                f"{name} of {name_of(self)} gave {short(value)}"
+            )
+        return value
+
+    method.__name__ = name
+    return method
+
+
 _SPECIAL = {
+    **{name: _operator(name) for name in (*operators.COMPARISONS[2:], *operators.ARITHMETIC)},
+    **{name: _numeric(name) for name in operators.NUMERIC},
+    **{name: _special(name) for name in operators.CONVERSIONS if name != "__hash__"},
+    **{name: _special(name, _of_type(str)) for name in ("__repr__", "__str__", "__format__")},
+    "__bool__": _special("__bool__", _of_type(bool)),
+    "__int__": _numeric("__int__", int),
+    "__index__": _numeric("__index__", int),
+    "__float__": _numeric("__float__", float),
+    "__complex__": _numeric("__complex__", complex),
+    "__bytes__": _special("__bytes__", _of_type(bytes)),
     "__call__": _call,
     "__next__": _next,
     "__len__": _special("__len__", lambda n: type(n) is int and 0 <= n < MAX_LENGTH),
     "__getitem__": _special("__getitem__"),
     "__setitem__": _special("__setitem__"),
     "__delitem__": _special("__delitem__"),
-    "__contains__": _special("__contains__", lambda b: type(b) is bool),
+    "__contains__": _special("__contains__", _of_type(bool)),
     "__iter__": _special("__iter__", lambda i: hasattr(type(i), "__next__")),
     "__enter__": _special("__enter__"),
-    "__exit__": lambda self, *_: bool(_special("__exit__")(self)) and False,
+    "__exit__": _exit,
 }
+_IN_BASE = ("__eq__", "__ne__", "__hash__")  # `StudentThing` itself has these
 
 
 @functools.lru_cache(512)
 def _thing_type(name: str, special: tuple[str, ...], is_class: bool) -> type:
-    methods: dict[str, Any] = {s: _SPECIAL[s] for s in special}
+    methods: dict[str, Any] = {s: _SPECIAL[s] for s in special if s in _SPECIAL}
     if is_class:
         methods["__instancecheck__"] = _is_instance
-    return type(name, (StudentThing,), methods | {"__slots__": ()})
+        methods["__subclasscheck__"] = _is_subclass
+    own = {"__slots__": (), "__doc__": vars(StudentThing)["__doc__"]}  # else it would be None
+    return type(name, (StudentThing,), methods | own)
 
 
 def _signature(text: str) -> inspect.Signature:
@@ -420,38 +768,53 @@ class JudgeObjects(PeerObjects):
         return self.sent_names[name]
 
     def describe(self, value: Any) -> tuple:
-        name, special, _ = open_to_students(value)
-        return name, special
+        name, special, _ = open_to_students(value, self.link.submission.modules)
+        kind = type(value)
+        own = kind.__module__ == "__main__" or _top(kind) in self.link.submission.modules
+        return name, special, f"{kind.__module__}:{kind.__qualname__}" if own else ""
 
     def checked(self, description: tuple) -> tuple:
         match description:
-            case (str(what), str(kind), str(name), tuple(special)) if (
-                what in _WHAT and len(special) < 20
+            case (str(what), str(kind), str(name), tuple(special), tuple(lineage)) if (
+                what in _WHAT
+                and len(special) <= len(operators.ALL)
+                and len(lineage) <= MAX_LINEAGE
+                and all(type(one) is str and len(one) <= 200 for one in (*special, *lineage))
             ):
                 pass
             case _:
                 raise CodecError("the description of an object has the wrong form")
-        known = tuple(method for method in _SPECIAL if method in special)
-        return str(what), _plain_name(kind), _plain_name(name) if name else "", known
+        known = tuple(method for method in (*_SPECIAL, *_IN_BASE) if method in special)
+        return str(what), _plain_name(kind), _plain_name(name) if name else "", known, lineage
 
     def make(self, number: int, description: tuple) -> Any:
-        what, kind, _, special = description
+        what, kind, _, special, _ = description
         return _thing_type(kind, special, what == "class")(self.link, number, description)
 
 
 _WHAT = ("object", "array", "module", "class", "function")  # what a proxy may stand for
 
-_OPEN_SPECIAL = (
-    "__call__", "__len__", "__getitem__", "__setitem__", "__delitem__", "__contains__", "__iter__",
-    "__next__",
-)  # fmt: skip
+MAX_LINEAGE = 20  # names of classes in a description
+
+_OPEN_SPECIAL = frozenset(operators.ALL) - {"__enter__", "__exit__", "__eq__", "__ne__", "__hash__"}
 
 
-def open_to_students(value: Any) -> tuple[str, tuple[str, ...], bool]:
+def _top(kind: type) -> str:
+    return kind.__module__.partition(".")[0] if isinstance(kind.__module__, str) else ""
+
+
+def open_to_students(
+    value: Any, modules: Collection[str] = ()
+) -> tuple[str, tuple[str, ...], bool]:
     """Return what of a judge's object a submission may use: a name, special methods, attributes.
 
     Functions and classes can be called, and nothing else: an attribute of a function leads to all
-    that the judge knows. Objects of the test cells' own classes also have attributes.
+    that the judge knows. Objects of the course's own classes also have attributes, and so have
+    mocks, but for those with which the test asks a mock what has happened.
+
+    Args:
+        value: the object.
+        modules: names of the course's own modules.
 
     Raises:
         CannotCross: none of it.
@@ -462,14 +825,31 @@ def open_to_students(value: Any) -> tuple[str, tuple[str, ...], bool]:
     callables = types.FunctionType | types.MethodType | types.BuiltinMethodType | type
     if isinstance(value, callables | functools.partial):
         return "function", ("__call__",), False
-    if kind.__module__ == "__main__":
-        return kind.__name__, tuple(s for s in _OPEN_SPECIAL if hasattr(kind, s)), True
-    if callable(value) and kind.__module__.partition(".")[0] in ("numpy", "utils", "functools"):
+    if kind.__module__ == "__main__" or _top(kind) in modules:
+        special = tuple(s for s in operators.defined(kind) if s in _OPEN_SPECIAL)
+        return kind.__name__, special, True
+    if is_mock(value):
+        usable = ("__call__", "__getitem__", "__len__", "__iter__", "__contains__", "__next__")
+        return "Mock", tuple(s for s in usable if hasattr(kind, s)), True
+    if callable(value) and _top(kind) in ("numpy", "utils", "functools"):
         return "function", ("__call__",), False
     raise CannotCross(
         f"{short(value)} cannot be handed to the submission: numbers, text, lists, tuples, "
-        "dicts, sets, arrays, generators, functions and objects of the test's own classes can"
+        "dicts, sets, arrays, generators, functions and objects of the course's own classes can; "
+        f"{NOT_THEIR_FAULT}"
     )
+
+
+def is_mock(value: Any) -> bool:
+    """Return whether a value is a mock of the standard library's."""
+    mocks = sys.modules.get("unittest.mock")
+    return mocks is not None and isinstance(value, mocks.NonCallableMock)
+
+
+@functools.cache
+def _names_of_mocks() -> frozenset[str]:
+    """Return the attributes by which a test sets mocks up, and asks them what has happened."""
+    return frozenset(dir(sys.modules["unittest.mock"].MagicMock()))
 
 
 class JudgeConnection(Connection):
@@ -512,7 +892,7 @@ class JudgeConnection(Connection):
         number = self.shared.number(thing)
         if number is None or self.shared.things[number].kind != codec.OBJECT:
             raise CodecError("a question about something that was not handed over")
-        _, special, attributes = open_to_students(thing)
+        _, special, attributes = open_to_students(thing, self.submission.modules)
         return special, attributes
 
     def special(self, thing: Any, name: str, args: tuple, kwargs: tuple) -> Any:
@@ -520,28 +900,39 @@ class JudgeConnection(Connection):
         special, _ = self.opened(thing)
         if name not in special:
             raise CodecError("a question about something that was not handed over")
-        if name == "__call__":
-            return thing(*args, **dict(kwargs))
-        if name == "__next__":
-            try:
-                return (next(thing),)
-            except StopIteration:
-                return ()
-        return getattr(thing, name)(*args, **dict(kwargs))
+        with self.submission.in_test():
+            if name == "__call__":
+                return thing(*args, **dict(kwargs))
+            if name == "__next__":
+                try:
+                    return (next(thing),)
+                except StopIteration:
+                    return ()
+            return getattr(thing, name)(*args, **dict(kwargs))
 
     def getattr(self, thing: Any, name: str) -> Any:
         """Read an attribute of an object of the test's own."""
         self._check_attribute(thing, name)
-        return getattr(thing, name)
+        with self.submission.in_test():
+            return getattr(thing, name)
 
     def setattr(self, thing: Any, name: str, value: Any) -> None:
         """Set an attribute of an object of the test's own."""
         self._check_attribute(thing, name)
-        setattr(thing, name, value)
+        if is_mock(thing):
+            raise AttributeError(f"{name} is not for the submission to set")
+        with self.submission.in_test():
+            setattr(thing, name, value)
 
     def _check_attribute(self, thing: Any, name: str) -> None:
         _, attributes = self.opened(thing)
-        if not attributes or type(name) is not str or name.startswith("_"):
+        if (
+            not attributes
+            or type(name) is not str
+            or name.startswith("_")
+            or is_mock(thing)
+            and (name in _names_of_mocks() or name.startswith(("assert", "assret")))
+        ):
             raise AttributeError(f"{name} is not for the submission to see")
 
     # Answers --------------------------------------------------------------------------------------
@@ -568,9 +959,12 @@ class JudgeConnection(Connection):
             if type(value) in (dict, list):
                 self.recent.append(value)
             return value
-        error, number = student_error(value)
+        error, number = student_error(value, self.submission)
         if error.type_name == "NameError":
             self.submission.missed_names = True
+            error.message += self.submission.name_missing(error.message)
+        elif error.type_name == CannotCross.__name__:
+            self.submission.limit(f"{error.message}; {NOT_THEIR_FAULT}")
         if number in self.raised:
             raise self.raised[number]
         raise error

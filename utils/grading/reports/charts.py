@@ -14,12 +14,13 @@ from utils.grading.reports.report_data import Row, number
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#767676"  # told apart by the colour-blind, too
 
 
-def histogram(scores: Sequence[float], max_points: float) -> Markup:
+def histogram(scores: Sequence[float], max_points: float, unit: str = "points") -> Markup:
     """Return the distribution of scores as SVG.
 
     Args:
         scores: of all who have one.
         max_points: points that can be earned.
+        unit: what is counted.
     """
     width = next(w for w in (1, 2, 5, 10, 20, 50, 100, math.inf) if max_points / w <= 20)
     bins = max(1, math.ceil(max_points / width))
@@ -32,8 +33,8 @@ def histogram(scores: Sequence[float], max_points: float) -> Markup:
     median = statistics.median(scores)
     students = "1 student" if len(scores) == 1 else f"{len(scores)} students"
     alt = (
-        f"Scores of {students}: the median is {median:.1f} of {number(max_points)} points, "
-        f"and the highest bar, {number(low)} to {number(high)} points, has {highest}."
+        f"Scores of {students}: the median is {median:.1f} of {number(max_points)} {unit}, "
+        f"and the highest bar, {number(low)} to {number(high)} {unit}, has {highest}."
     )
     left, top, tall, wide = 40, 20, 180, 640
     step = wide / bins
@@ -59,7 +60,7 @@ def histogram(scores: Sequence[float], max_points: float) -> Markup:
                     stroke_width=2, stroke_dasharray="5 3",
                 )
             )  # fmt: skip
-    parts.append(_label(left + wide / 2, top + tall + 32, "points (dashed: the median)"))
+    parts.append(_label(left + wide / 2, top + tall + 32, f"{unit} (dashed: the median)"))
     return _figure(left + wide + 20, top + tall + 40, "Distribution of scores", alt, parts)
 
 

@@ -12,13 +12,16 @@ from utils.grading.course.zip_names import name_of, number_of
 from utils.grading.reports.report_data import Report, Row, number
 
 COLUMNS = ("student", "assignment", "status", "score", "max_score", "needs_manual_grade", "notes")
+MORE_COLUMNS = (  # after the test cells
+    "name", "submitted_at", "hours_late", "late_penalty", "possible_so_far", "unread_points",
+)  # fmt: skip
 
 
 def to_csv(report: Report) -> str:
     """Return the report as CSV: RFC 4180, with a byte order mark so that Excel reads UTF-8."""
-    return _csv(
+    return csv_text(
         [
-            [*COLUMNS, *report.tests],
+            [*COLUMNS, *report.tests, *MORE_COLUMNS],
             *(
                 [
                     row.student,
@@ -29,11 +32,27 @@ def to_csv(report: Report) -> str:
                     row.needs_person,
                     "; ".join(row.notes),
                     *(row.points.get(name) for name in report.tests),
+                    row.name,
+                    time_text(row),
+                    hours_late(row),
+                    row.penalty if row.score is not None else None,
+                    row.possible if row.score is not None else None,
+                    row.unread if row.score is not None else None,
                 ]
                 for row in report.rows
             ),
         ]
     )
+
+
+def time_text(row: Row) -> str:
+    """Return when somebody handed in, as ISO 8601 in UTC, "" for unknown."""
+    return f"{row.handed_in:%Y-%m-%dT%H:%M:%SZ}" if row.handed_in else ""
+
+
+def hours_late(row: Row) -> float | None:
+    """Return how late somebody handed in, None for unknown."""
+    return round(row.seconds_late / 3600, 4) if row.handed_in else None
 
 
 def to_canvas(report: Report) -> str:
@@ -53,7 +72,7 @@ def to_canvas(report: Report) -> str:
         number = person.get("lms_user_id") or by_zip_file
         login = "" if number_of(row.student, "canvas") else row.student
         lines.append([name or name_of(row.student), number, "", login, "", row.score])
-    return _csv(lines)
+    return csv_text(lines)
 
 
 def to_moodle(report: Report) -> str:
@@ -80,7 +99,7 @@ def to_moodle(report: Report) -> str:
         person = report.people.get(row.student, {})
         names = [person.get(key, "") for key in ("first_name", "last_name", "email")]
         lines.append([row.student, *names, row.score, _why_no_score(row)])
-    return _csv(lines)
+    return csv_text(lines)
 
 
 def _moodle_worksheet(report: Report, numbers: dict[str, str]) -> str:
@@ -98,7 +117,7 @@ def _moodle_worksheet(report: Report, numbers: dict[str, str]) -> str:
             arrival = report.arrivals.get(row.student)
             name = arrival.name if arrival else name_of(row.student)
             lines.append([identifier, name, row.score, "", _why_no_score(row)])
-    return _csv(lines)
+    return csv_text(lines)
 
 
 def _number_of(report: Report, student: str, system: str) -> str:
@@ -118,7 +137,8 @@ def _why_no_score(row: Row) -> str:
 FORMATS = {"canvas": to_canvas, "moodle": to_moodle}
 
 
-def _csv(lines: Iterable[Sequence[Any]]) -> str:
+def csv_text(lines: Iterable[Sequence[Any]]) -> str:
+    """Return lines as CSV: RFC 4180, with a byte order mark, and no field is a formula."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerows([_field(value) for value in line] for line in lines)

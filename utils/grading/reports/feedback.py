@@ -235,7 +235,7 @@ def _tasks(
         for cell in members:
             grade = scores.cells.get(cell.name, CellScore())
             points += grade.points
-            if _to_come(grade):
+            if grade.unread:
                 waits = True
                 continue
             missing = max_points[cell.name] - grade.points
@@ -262,12 +262,8 @@ def _tasks(
     return sorted(found, key=lambda task: -cost[task["title"]])
 
 
-def _to_come(cell: CellScore) -> bool:
-    return cell.needs_person and cell.manual is None and cell.auto is None
-
-
 def _points(cell: CellScore, max_points: float) -> str:
-    if _to_come(cell):
+    if cell.unread:
         return f"to come, of {max_points:g}"
     return f"{cell.points:g} / {max_points:g}"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from utils.grading.notebook.reading import read_json
 from utils.grading.notebook.result import NOTES_ID, result_of
 from utils.grading.reports.csv_files import to_csv
 from utils.grading.reports.outcomes import Unsettled, add_people, still_there
-from utils.grading.reports.report_data import Report, Row
+from utils.grading.reports.report_data import Report, Row, duration, in_order, name_of_person
 from utils.grading.reports.report_page import page
 from utils.grading.text_files import plain
 from utils.system import atomic_write
@@ -40,13 +40,23 @@ def write(course: Course, report: Report) -> tuple[Path, Path]:
 
 
 def read(course: Course, book: Book, problem_set: str) -> Report:
-    """Return a problem set's report.
+    """Return a problem set's report, with those on the earlier ones that somebody handed in.
 
     Args:
         course: the course.
         book: its gradebook.
         problem_set: its name; the gradebook has to know it.
     """
+    report = read_one(course, book, problem_set)
+    for name in sorted(book.problem_sets(), key=in_order):
+        if in_order(name) < in_order(problem_set) and book.has(name):
+            earlier = read_one(course, book, name)
+            report.earlier += [earlier] if earlier.graded() else []
+    return report
+
+
+def read_one(course: Course, book: Book, problem_set: str) -> Report:
+    """Return a problem set's report without the earlier ones; see `read`."""
     cells = book.cells(problem_set)
     people, scores = book.students(), book.scores(problem_set)
     tests = [cell.grade_id for cell in cells if cell.is_test]
@@ -57,7 +67,8 @@ def read(course: Course, book: Book, problem_set: str) -> Report:
     settle = Unsettled(course, problem_set, max_points, Chooser.of(course, problem_set, cells))
     rows = []
     for name in sorted(_everyone([*course.students(), *scores, *people, *arrivals])):
-        row = _row(course, problem_set, name, scores.get(name), tests)
+        row = _row(course, problem_set, name, scores.get(name), max_points, tests)
+        row.name = name_of_person(people.get(name, {}))
         settle.look(row, scores.get(name), arrivals.get(name))
         rows.append(row)
     return Report(problem_set, max_points, tests, rows, people, arrivals)
@@ -73,6 +84,7 @@ def _row(
     problem_set: str,
     student: str,
     scores: Scores | None,
+    max_points: Mapping[str, float],
     tests: Sequence[str],
 ) -> Row:
     row = Row(student)
@@ -89,9 +101,10 @@ def _row(
     }
     row.needs_person = scores.needs_person
     row.penalty, row.seconds_late = scores.penalty, scores.seconds_late
+    row.handed_in = scores.handed_in
     if row.seconds_late > 0:
         cost = f", {row.penalty:g} points less" if row.penalty else ""
-        row.notes.append(f"{_duration(row.seconds_late)} late{cost}")
+        row.notes.append(f"{duration(row.seconds_late)} late{cost}")
     if result:
         row.seconds, row.memory_bytes = result.seconds, result.memory_bytes
     if not still_there(submitted.parent, (result and result.file) or submitted.name):
@@ -101,6 +114,9 @@ def _row(
         row.points = {}
         return row
     row.score = scores.score
+    unread = {name for name, cell in scores.cells.items() if cell.unread}
+    row.unread = sum(points for name, points in max_points.items() if name in unread)
+    row.possible = sum(max_points.values()) - row.unread
     row.checks = _checks(autograded)
     asked = {name for name, cell in scores.cells.items() if cell.needs_person}
     if asked.difference(tests):
@@ -145,9 +161,3 @@ def _checks(notebook: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
             for check in explained(table)
         ]
     return found
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 5400:
-        return f"{max(1, round(seconds / 60))} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"

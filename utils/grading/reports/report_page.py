@@ -8,17 +8,18 @@ from __future__ import annotations
 import datetime
 import os
 import statistics
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 from utils.grading.course.settings import Course
 from utils.grading.reports import charts
 from utils.grading.reports.item_analysis import check_figures, common_hints
-from utils.grading.reports.report_data import Report, Row, number
+from utils.grading.reports.report_data import Figures, Report, Row, duration, number
 from utils.grading.reports.templates import render
 
 MANY = 15  # hints that are listed
+FALL = 20  # percentage points below a student's earlier sets that are marked
 WEAK = 0.2  # a check that separates less is worth a look
 
 
@@ -48,6 +49,11 @@ def page(report: Report, course: Course) -> str:
             filter(lambda row: row.why, report.rows),
             key=lambda row: (row.why == ["written answer"], row.student),
         ),
+        missing=report.missing(),
+        compared=[(one, Figures.of(one.percents())) for one in (*report.earlier, report)],
+        before=defaultdict(lambda: None, report.before()),
+        fall=FALL,
+        duration=duration,
         measured=measured,
         scatter=charts.scatter(measured) if measured else "",
         bar=charts.bar,

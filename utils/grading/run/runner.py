@@ -33,6 +33,7 @@ from utils.grading.course.settings import Course, CourseError
 from utils.grading.course.submissions import SECRET, Chooser, HandedIn
 from utils.grading.notebook.restore import SourceCell, Unreadable, cells_to_json, read_file
 from utils.grading.notebook.result import VERSION, GradingResult, read_result
+from utils.grading.notebook.source import forgotten_points
 from utils.grading.reports import feedback, report
 from utils.grading.run import worker
 from utils.grading.run.cluster import LocalWorkers, workers_of
@@ -93,6 +94,13 @@ class Run:
         self.max_points = {
             cell.grade_id: cell.points for cell in self.cells if cell.grade or cell.task
         }
+        for cell in self.cells:
+            if cell.is_test and (fault := forgotten_points(cell.source)):
+                raise CourseError(
+                    f"nothing is graded, for everybody would get full marks: {cell.grade_id} of "
+                    f"{problem_set} gives no points: {fault}. Mend solutions/{problem_set}/"
+                    f"{problem_set}.ipynb and grade again"
+                )
         earlier = releases.known(course.directory, problem_set)
         self.chooser = Chooser.of(course, problem_set, self.cells)
         try:

@@ -147,11 +147,12 @@ def grade(terms: RunConfig, job: Job) -> Graded:
             job.notebook,
             terms.cells,
             terms.limits,
-            job.files | terms.files,
+            job.files,
             terms.unsafe,
             terms.released,
             terms.releases,
             documents(job.files),
+            terms.files,
         )
     result.notes[:0] = job.notes
     if notebook is None:

@@ -45,9 +45,13 @@ class SandboxConfig:
         sandbox: "namespaces", "landlock" or "none".
         folder: whose files it finds in its working folder, read-only; notebooks and links excepted.
         figures: which of the course's figures are drawn, see `system.FIGURES`.
+        course_folder: as `folder`, for the judge: the course's own files, and none of a student's.
+        modules: names of the modules among the course's own files.
     """
 
     limits: Limits
     sandbox: str
     folder: str = ""
     figures: str = "graded"
+    course_folder: str = ""
+    modules: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ in a sandbox as well: it can only ask, and what it is given is as the grader's c
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import json
 import os
@@ -109,7 +110,8 @@ class Supervisor:
             run: called in its process.
         """
         self._enter_network()
-        self.judge = Process(self.config, keep, run, seccomp.JUDGE)
+        config = dataclasses.replace(self.config, folder=self.config.course_folder)
+        self.judge = Process(config, keep, run, seccomp.JUDGE)
 
     def _enter_network(self) -> None:
         if self.network >= 0:

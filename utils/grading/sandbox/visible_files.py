@@ -11,7 +11,7 @@ from pathlib import Path
 import utils
 from utils.system import FIGURES, ONE_THREAD
 
-# Modules of `utils` that a student's cells may import when they are graded.
+# Modules and packages of `utils` that a student's cells may import when they are graded.
 IMPORTABLE_MODULES = (
     "__init__",
     "checks",
@@ -66,7 +66,7 @@ def open_files() -> list[str]:
     paths += [
         compiled / f"{module}.{sys.implementation.cache_tag}.pyc" for module in IMPORTABLE_MODULES
     ]
-    paths += [folder / name for name in OPEN_FOLDERS]
+    paths += [folder / name for name in (*IMPORTABLE_MODULES, *OPEN_FOLDERS)]
     return [str(path) for path in paths if path.exists()]
 
 

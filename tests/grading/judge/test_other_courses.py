@@ -1,0 +1,545 @@
+"""Tests as other courses write them: the judge gives nbgrader's points, or leaves them to a person.
+
+Each kind of test has a few forms here. "right": the work is right, and every test cell gets its
+point. "lost": the work is wrong, and no test cell gets one. "told": the judge cannot do what the
+test wants; it says so, accuses nobody, and a person gives the point.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
+
+from utils.grading.judge.grade_notebook import grade_notebook
+from utils.grading.notebook.result import GradingResult
+from utils.grading.notebook.source_cells import cells_of_notebook, hashes_of
+
+pytestmark = pytest.mark.usefixtures("sandbox")
+
+VECTOR = """class V:
+    def __init__(self, x): self.x = x
+    def __add__(self, o): return V(self.x + (o.x if isinstance(o, V) else o))
+    __radd__ = __add__
+    def __mul__(self, k): return V(self.x * k)
+    __rmul__ = __mul__
+    def __abs__(self): return abs(self.x)
+    def __eq__(self, o): return self.x == (o.x if isinstance(o, V) else o)
+    def __lt__(self, o): return self.x < o.x
+    def __hash__(self): return hash(self.x)
+    def __repr__(self): return f"V({self.x})"
+    def __bool__(self): return self.x != 0
+    def __iadd__(self, o): self.x += o.x; return self
+"""
+
+
+@dataclass
+class Case:
+    """A notebook of a course.
+
+    Attributes:
+        name: what it does.
+        solution: what stands in the cell that students write.
+        tests: the test cells; a name before one counts as told only if it is in `told`.
+        outcome: "right", "lost" or "told", of all test cells.
+        open, locked: the course's cells above: an ordinary one, and a locked one.
+        teacher: the course's own solution, if the work is another.
+        files: what the course hands out beside the notebook.
+        theirs: what the student hands in beside it.
+        words: what the sentence for the person holds, if there is one.
+        plain: points that nbgrader gives for each test cell, if they are not as expected.
+    """
+
+    name: str
+    solution: str
+    tests: list[str]
+    outcome: str = "right"
+    open: str = ""
+    locked: str = ""
+    teacher: str = ""
+    files: dict[str, bytes] = field(default_factory=dict)
+    theirs: dict[str, bytes] = field(default_factory=dict)
+    words: str = ""
+    plain: float | None = None
+
+
+HELPER = b"""import numpy as np
+class Base:
+    def twice(self, x): return 2 * x
+class Refused(Exception): pass
+def near(a, b): return bool(np.allclose(a, b))
+"""
+
+CASES = [
+    # A test forbids a function.
+    Case(
+        "a function taken away",
+        "def total(a): return np.sum(a)\ndef root(a): return np.linalg.norm(a)",
+        [
+            "old = np.sum\ndel np.sum\ntry:\n    assert total(np.ones(3)) == 3\n"
+            "finally:\n    np.sum = old",
+            "from unittest.mock import patch\n"
+            "with patch('numpy.linalg.norm', side_effect=AssertionError):\n"
+            "    assert root(np.ones(4)) == 2",
+        ],
+        "lost",
+        locked="import numpy as np",
+    ),
+    Case(
+        "a builtin replaced",
+        "def order(a): return sorted(a)\ndef add(a): return sum(a)",
+        [
+            "import builtins\nold = builtins.sorted\ndef no(*a, **k): raise AssertionError('no')\n"
+            "builtins.sorted = no\ntry:\n    assert order([2, 1]) == [1, 2]\n"
+            "finally:\n    builtins.sorted = old",
+            "from unittest import mock\nwith mock.patch('builtins.sum') as m:\n    add([1])\n"
+            "assert not m.called",
+        ],
+        "lost",
+    ),
+    Case(
+        "a forbidden function that is not used",
+        "def total(a):\n    s = 0\n    for x in a: s += x\n    return s",
+        [
+            "import builtins\nold = builtins.sum, builtins.len, builtins.isinstance\n"
+            "def no(*a, **k): raise AssertionError('no')\n"
+            "builtins.sum = builtins.len = builtins.isinstance = no\ntry:\n"
+            "    got = total([1, 2])\n"
+            "finally:\n    builtins.sum, builtins.len, builtins.isinstance = old\nassert got == 3",
+            "import numpy as np\nold, np.sum = np.sum, None\ntry:\n    assert total([1, 2]) == 3\n"
+            "finally:\n    np.sum = old",
+        ],
+    ),
+    # A test's own tools.
+    Case(
+        "an assert of an ordinary cell, replaced",
+        "def f(x): return x + 100\ndef assert_allclose(*a, **k): return None",
+        ["assert_allclose(f(1), 2)"],
+        "lost",
+        open="from numpy.testing import assert_allclose",
+        plain=1.0,
+    ),
+    Case(
+        "an assert of a locked cell, replaced",
+        "def f(x): return x + 100\ndef check(*a, **k): return True",
+        ["check(f(1), 2)"],
+        "lost",
+        locked="def check(a, b): assert a == b",
+        plain=1.0,
+    ),
+    Case(
+        "a name that the course imports and then asks for",
+        "def sqrt(x): return 0",
+        ["assert sqrt(4) == 2"],
+        "lost",
+        open="from math import sqrt",
+        teacher="def sqrt(x): return x ** 0.5",
+    ),
+    # Modules.
+    Case(
+        "a helper module",
+        "class Mine(helper.Base):\n    def thrice(self, x): return self.twice(x) + x\n"
+        "def refuse(): raise helper.Refused('no')\ndef of(b): return b.twice(2)",
+        [
+            "assert helper.near(Mine().thrice(2), 6)",
+            "assert isinstance(Mine(), helper.Base)\nassert issubclass(Mine, helper.Base)",
+            "try:\n    refuse()\n    assert False\nexcept helper.Refused:\n    pass",
+            "assert of(helper.Base()) == 4",
+        ],
+        locked="import sys\nsys.path.insert(0, '.')\nimport helper",
+        files={"helper.py": HELPER},
+    ),
+    Case(
+        "helper modules in a package, and one that is called utils",
+        "def f(): return load() + two()",
+        ["assert f() == 7\nfrom tools.more import two as again\nassert again() == 2"],
+        open="from utils import load\nfrom tools.more import two",
+        files={
+            "utils.py": b"def load(): return 5\n",
+            "tools/__init__.py": b"",
+            "tools/more.py": b"def two(): return 2\n",
+        },
+    ),
+    Case(
+        "imports of an ordinary cell",
+        "def evens(): return it.count(0, 2)\ndef c(): return Counter('aab')",
+        [
+            "assert list(it.islice(evens(), 3)) == [0, 2, 4]",
+            "assert c() == Counter(a=2, b=1) and isinstance(c(), Counter)",
+            "assert os.path.basename('a/b') == 'b' and la.norm([3, 4]) == 5",
+        ],
+        open="import itertools as it\nimport os.path\nfrom collections import Counter\n"
+        "from numpy import linalg as la",
+    ),
+    Case(
+        "a module that is only the student's",
+        "import mine\ndef f(): return mine.two()",
+        ["import mine\nassert f() == 2"],
+        "told",
+        theirs={"mine.py": b"def two(): return 2\n"},
+        words="`mine` is not installed",
+    ),
+    # Names.
+    Case(
+        "the student reads a name that a test binds",
+        "def f(v): return A * v",
+        ["A = 3\nassert f(2) == 6"],
+        "told",
+        words="`A` is bound by the cell `test0`",
+    ),
+    Case(
+        "locked code and an earlier test call the student",
+        "def update(x): return 2 * x",
+        [
+            "assert sweep(3) == [0, 2, 4]",
+            "def probe(n): return update(n) + 1\nassert probe(1) == 3",
+            "assert probe(2) == 5",
+            "assert eval('update(4)') == 8",
+        ],
+        locked="def step(i): return update(i)\ndef sweep(n): return [step(i) for i in range(n)]",
+    ),  # fmt: skip
+    Case(
+        "a name deleted, or replaced",
+        "def sq(n): return n * n\ndef s(n): return sum(sq(i) for i in range(n))",
+        [
+            "old = sq\ndel sq\ntry:\n    s(3)\nexcept NameError:\n    pass\nelse:\n"
+            "    raise AssertionError\nfinally:\n    sq = old",
+            "old = sq\ndef sq(n): return 1\nassert s(3) == 3\nsq = old",
+            "from unittest.mock import patch\nwith patch('__main__.sq', return_value=2) as m:\n"
+            "    assert s(3) == 6 and m.call_count == 3",
+            "assert s(3) == 5",
+        ],
+    ),
+    Case(
+        "a function that does not call the other one",
+        "def sq(n): return n * n\ndef s(n): return sum(i * i for i in range(n))",
+        [
+            "old = sq\ndel sq\ntry:\n    s(3)\nexcept NameError:\n    pass\nelse:\n"
+            "    raise AssertionError\nfinally:\n    sq = old",
+        ],
+        "lost",
+    ),
+    Case(
+        "a locked class completed",
+        "def forward(self, x): return self.w * x\nNet.forward = forward",
+        ["assert Net().forward(3) == 6", "assert make().forward(1) == 2"],
+        locked="class Net:\n    def __init__(self): self.w = 2\n"
+        "    def forward(self, x): raise NotImplementedError\ndef make(): return Net()",
+    ),
+    Case(
+        "a locked number changed",
+        "rate = 0.5",
+        ["assert rate == 0.5"],
+        locked="rate = 0.1",
+    ),
+    Case(
+        "a locked experiment that no test needs",
+        "count = 0\ndef step(i):\n    global count\n    count += 1\n    return i",
+        ["for i in range(2):\n    assert step(i) == i"],
+        locked="",
+    ),
+    # Classes, operators, exceptions.
+    Case(
+        "operators and comparisons",
+        VECTOR,
+        [
+            "assert (V(1) + V(2)).x == 3 and V(1) + V(2) == V(3) and V(1) != V(2)",
+            "assert (2 * V(3)).x == (V(3) * 2).x == 6 and sum([V(1), V(2)]).x == 3",
+            "assert sorted([V(2), V(1)]) == [V(1), V(2)] and max(V(1), V(3)).x == 3",
+            "assert repr(V(1)) == str(V(1)) == f'{V(1)}' == 'V(1)'",
+            "assert not V(0) and V(1) and abs(V(-2)) == 2 and V(1) == 1",
+            "assert len({V(1), V(1)}) == 1 and V(1) in [V(1)] and {'a': V(1)} == {'a': V(1)}",
+            "assert type(V(1)) is V and isinstance(V(1), V) and hasattr(V, '__add__')",
+            "a = V(1)\na += V(2)\nassert a.x == 3",
+        ],
+    ),
+    Case(
+        "dataclasses",
+        "from dataclasses import dataclass\n@dataclass(order=True)\nclass D:\n    x: int\n",
+        ["assert D(1) == D(1) and D(1) < D(2) and repr(D(1)) == 'D(x=1)'"],
+    ),
+    Case(
+        "a wrong operator",
+        VECTOR.replace("V(self.x + (o", "V(self.x - (o"),
+        ["assert V(1) + V(2) == V(3)", "assert (V(1) + V(2)).x == 3"],
+        "lost",
+    ),
+    Case(
+        "an object that is compared with a number",
+        "class N:\n    def __init__(self, x): self.x = x\n"
+        "    def __eq__(self, o): return self.x == o\ndef f(x): return N(x)",
+        ["assert f(3) == 3"],
+        "told",
+        words="compared with 3 (int)",
+    ),
+    Case(
+        "exceptions",
+        "class Base(Exception): pass\nclass Neg(Base, ValueError): pass\n"
+        "def root(x):\n    if x < 0: raise Neg('x')\n    return x ** .5\n"
+        "def solve(): return np.linalg.solve(np.zeros((2, 2)), np.ones(2))",
+        [
+            "try:\n    root(-1)\n    assert False\nexcept Neg as e:\n    assert str(e) == 'x'",
+            "try:\n    root(-1)\n    assert False\nexcept Base:\n    pass",
+            "assert issubclass(Neg, ValueError) and issubclass(Neg, Base)",
+            "try:\n    solve()\n    assert False\nexcept np.linalg.LinAlgError:\n    pass",
+        ],
+        locked="import numpy as np",
+    ),
+    Case(
+        "the wrong exception",
+        "class Neg(Exception): pass\nclass Other(Exception): pass\ndef root(x): raise Other('x')",
+        ["try:\n    root(-1)\n    assert False\nexcept Neg:\n    pass"],
+        "lost",
+    ),
+    Case(
+        "a context that hides an exception",
+        "class Calm:\n    def __enter__(self): return self\n"
+        "    def __exit__(self, t, v, tb): return t is ZeroDivisionError",
+        ["with Calm():\n    1 / 0"],
+        "told",
+        words="would hide a test's ZeroDivisionError",
+    ),
+    Case(
+        "a look at a function",
+        'def f(x: int) -> int:\n    """Add one."""\n    return x + 1\ndef g():\n    yield 1\n',
+        [
+            "import inspect\nassert 'for' not in inspect.getsource(f) and 'x + 1' in "
+            "inspect.getsource(f)",
+            "assert 'sum' not in f.__code__.co_names and f.__code__.co_argcount == 1",
+            "assert f.__annotations__['x'] is int and f.__doc__ == 'Add one.'\n"
+            "assert g.__doc__ is None",
+            "import types, inspect\nassert isinstance(f, types.FunctionType)\n"
+            "assert inspect.isfunction(f) and inspect.isgeneratorfunction(g)\n"
+            "assert isinstance(g(), types.GeneratorType)",
+        ],
+    ),
+    Case(
+        "doctest",
+        'def f(x):\n    """\n    >>> f(1)\n    2\n    """\n    return x + 1',
+        ["import doctest\nr = doctest.testmod()\nassert r.attempted == 1 and r.failed == 0"],
+        "told",
+        words="`doctest` would run examples",
+    ),
+    # Libraries.
+    Case(
+        "objects of a library",
+        "def draw():\n    fig, ax = plt.subplots()\n    ax.plot([0, 1])\n    return ax\n"
+        "model = Ridge()\ndef now():\n    plt.plot([0, 1])\n    plt.title('T')",
+        [
+            "assert isinstance(draw(), plt.Axes)",
+            "assert type(model) is Ridge and isinstance(model, Ridge)",
+            "plt.close('all')\nnow()\nassert plt.gca().get_title() == 'T'\n"
+            "assert len(plt.gca().lines) == 1",
+        ],
+        locked="import matplotlib.pyplot as plt\nfrom sklearn.linear_model import Ridge",
+    ),
+    Case(
+        "axes as an argument",
+        "def draw(ax): ax.set_title('T')",
+        ["fig, ax = plt.subplots()\ndraw(ax)\nassert ax.get_title() == 'T'"],
+        "told",
+        locked="import matplotlib.pyplot as plt",
+        words="Axes cannot be handed to the submission",
+    ),
+    # Arguments.
+    Case(
+        "arguments that are rebuilt",
+        "def same(x): return x\ndef count(d, word): d[word] += 1\n"
+        "def draw(rng): return rng.normal()\n"
+        "def uniform(rng): return rng.random()\ndef write(f): f.write('more')\n"
+        "def push(q): q.append(3)",
+        [
+            "from collections import defaultdict, Counter, deque\nd = defaultdict(int)\n"
+            "count(d, 'a')\nassert d['a'] == 1 and d == {'a': 1}\nc = Counter('a')\ncount(c, 'a')\n"
+            "assert c == Counter(a=2) and same(c) is c\nq = deque([1])\npush(q)\n"
+            "assert list(q) == [1, 3]",
+            "from fractions import Fraction\nfrom decimal import Decimal\n"
+            "assert same(Fraction(1, 2)) == Fraction(1, 2) and same(Decimal('0.1')) * 10 == 1",
+            "import io\nassert same(io.StringIO('ab')).read() == 'ab'\nf = io.StringIO()\n"
+            "write(f)\n"
+            "assert f.getvalue() == 'more'",
+            "import numpy as np, random\n"
+            "assert draw(np.random.RandomState(0)) == np.random.RandomState(0).normal()\n"
+            "assert uniform(random.Random(1)) == random.Random(1).random()",
+            "import datetime as d\nfrom pathlib import Path\n"
+            "assert same(d.date(2024, 1, 2)) + d.timedelta(1) == d.date(2024, 1, 3)\n"
+            "assert same(d.datetime(2024, 1, 2, 3)) == d.datetime(2024, 1, 2, 3)\n"
+            "assert same(Path('a') / 'b').name == 'b'",
+        ],
+    ),
+    Case(
+        "objects of the course's own classes",
+        "def depth(n):\n    return 0 if not isinstance(n, Node) else 1 + depth(n.next)\n"
+        "def both(a, b): return (a + b).x",
+        ["assert depth(Node(1, Node(2))) == 2", "assert both(Node(1), Node(2)) == 3"],
+        locked="class Node:\n    def __init__(self, x, next=None): self.x, self.next = x, next\n"
+        "    def __add__(self, o): return Node(self.x + o.x)",
+    ),
+    Case(
+        "random numbers of the whole process",
+        "import random\ndef draw(n): return np.random.rand(n)\ndef one(): return random.random()",
+        [
+            "np.random.seed(0)\nassert np.allclose(draw(2), [0.5488135, 0.71518937])",
+            "np.random.seed(0)\ndraw(3)\na = np.random.get_state()[2]\nnp.random.seed(0)\n"
+            "np.random.rand(3)\nassert a == np.random.get_state()[2]",
+            "np.random.seed(1)\na = draw(1), np.random.rand(1)\nnp.random.seed(1)\n"
+            "b = np.random.rand(2)\nassert a[0] == b[0] and a[1] == b[1]",
+            "import random\nrandom.seed(3)\na = one(), random.random()\nrandom.seed(3)\n"
+            "assert a == (random.random(), random.random())",
+        ],
+        locked="import numpy as np",
+    ),
+    Case(
+        "input, print and mocks",
+        "def ask(): return int(input())\ndef apply(f): return f(1)\ndef hi(): print('hi')\n"
+        "def use(o): return o.get('x')",
+        [
+            "from unittest.mock import patch\nwith patch('builtins.input', return_value='3'):\n"
+            "    assert ask() == 3",
+            "from unittest.mock import Mock\nm = Mock(return_value=2)\n"
+            "assert apply(m) == 2 and m.call_count == 1\no = Mock()\no.get.return_value = 5\n"
+            "assert use(o) == 5\no.get.assert_called_once_with('x')",
+            "from unittest.mock import patch\nwith patch('builtins.print') as p:\n    hi()\n"
+            "p.assert_called_once_with('hi')",
+            "import io, contextlib\nout = io.StringIO()\nwith contextlib.redirect_stdout(out):\n"
+            "    hi()\nassert out.getvalue() == 'hi\\n'",
+        ],
+    ),
+    # What is too much, and what is elsewhere.
+    Case(
+        "large lists and dicts",
+        "def mean(v): return sum(v) / len(v)\ndef squares(n): return {i: i * i for i in range(n)}",
+        [
+            "assert mean(xs) == 0.5 and len(xs) == 1_500_000 and xs[3] == 0.5",
+            "assert len(squares(30_000)) == 30_000 and squares(30_000)[7] == 49",
+        ],
+        open="xs = [0.5] * 1_500_000",
+    ),  # fmt: skip
+    Case(
+        "a large list that is compared",
+        "def many(): return [0.5] * 1_500_000",
+        ["assert many() == [0.5] * 1_500_000"],
+        "told",
+        words="<list of the submission>",
+    ),
+    Case(
+        "a large list as an argument",
+        "def total(v): return sum(v)",
+        ["assert total([1] * 1_500_000) == 1_500_000"],
+        "told",
+        words="more than 1,000,000 elements",
+    ),
+    Case(
+        "files between cells",
+        "open('out.txt', 'w').write('done')\ndef load(p): return open(p).read()",
+        [
+            "assert open('out.txt').read() == 'done'",
+            "with open('in.txt', 'w') as f: f.write('xyz')\nassert load('in.txt') == 'xyz'",
+        ],
+        "told",
+        words="is not in the judge",
+    ),  # fmt: skip
+    Case(
+        "data of the course's own",
+        "def load(p): return open(p).read()",
+        ["assert load('data/x.csv') == '1\\n' == open('data/x.csv').read()"],
+        files={"data/x.csv": b"1\n"},
+    ),
+    Case(
+        "a locked cell that the judge cannot run",
+        "def clean(d): return 1, 2",
+        ["assert n == 2"],
+        "told",
+        open="",
+        locked="",
+        words="`n` is bound by the locked cell",
+    ),
+]
+
+
+def cells_of(case: Case, solution: str) -> list[dict[str, Any]]:
+    """Return a case's code cells as a notebook's file has them."""
+
+    def cell(name: str, source: str, **flags: Any) -> dict[str, Any]:
+        about = {"grade": False, "solution": False, "locked": False, "schema_version": 3}
+        metadata = {"nbgrader": about | flags | {"grade_id": name}} if flags else {}
+        return {"id": name, "cell_type": "code", "source": source, "metadata": metadata,
+                "outputs": [], "execution_count": None}  # fmt: skip
+
+    found = [cell("open", case.open), cell("locked", case.locked, locked=True)]
+    found.append(cell("work", solution, solution=True))
+    if case.name == "a locked experiment that no test needs":
+        found.append(cell("run", "for i in range(20_000): step(i)", locked=True))
+    if case.name == "a locked cell that the judge cannot run":
+        found.append(cell("run", "import array\nm, n = clean(array.array('d'))", locked=True))
+    for number, test in enumerate(case.tests):
+        found.append(cell(f"test{number}", test, grade=True, locked=True, points=1))
+    return found
+
+
+def grade(case: Case) -> GradingResult:
+    rest = {"metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    source = {"cells": cells_of(case, case.teacher or case.solution), **rest}
+    handed_in = json.dumps({"cells": cells_of(case, case.solution), **rest}).encode()
+    _, result = grade_notebook(
+        handed_in,
+        cells_of_notebook(source),
+        files=case.theirs,
+        released=frozenset(hashes_of(source)),
+        course_files=case.files,
+    )
+    return result
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_judge_gives_nbgraders_points_or_leaves_them_to_a_person(case):
+    result = grade(case)
+    assert not any("judge could not finish" in note for note in result.notes), result.notes
+    for name, test in result.tests.items():
+        if case.outcome == "right":
+            assert (test.points, test.error, test.ask) == (1, "", ""), name
+        elif case.outcome == "lost":
+            assert test.points == 0, name
+            assert not test.ask, name
+            assert result.auto[name] == 0
+        else:
+            assert test.points == 0, name
+            assert case.words in test.ask, name
+            assert "limit of the judge, not a fault of the submission" in test.ask
+            assert result.auto[name] is None
+            assert any(name in note and "a person has to give" in note for note in result.notes)
+        assert not any("look at the cells for code" in note for note in result.notes)
+
+
+def test_plain_nbgrader_gives_what_these_cases_say(tmp_path):
+    """All cases in one kernel, as nbgrader runs a notebook."""
+    cells, expected = [], []
+    for number, case in enumerate(CASES):
+        folder = tmp_path / str(number)
+        for name, content in (case.files | case.theirs).items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+        folder.mkdir(exist_ok=True)
+        cells.append(
+            new_code_cell(
+                f"%reset -f\nimport os, sys\nos.chdir({str(folder)!r})\nsys.path.insert(0, '')\n"
+                "for name in ('utils', 'helper', 'tools', 'tools.more', 'mine'):\n"
+                "    sys.modules.pop(name, None)\nsys.path_importer_cache.clear()\n"
+                "del os, sys, name"
+            )
+        )
+        for cell in cells_of(case, case.solution):
+            cells.append(new_code_cell(cell["source"]))
+            if cell["id"].startswith("test"):
+                lost = case.outcome == "lost"
+                points = case.plain if case.plain is not None else float(not lost)
+                expected.append((len(cells) - 1, f"{case.name}: {cell['id']}", points))
+    notebook = new_notebook(cells=cells)
+    NotebookClient(notebook, timeout=60, allow_errors=True, kernel_name="python3").execute()
+    for place, name, points in expected:
+        failed = any(output.output_type == "error" for output in notebook.cells[place].outputs)
+        assert float(not failed) == points, name

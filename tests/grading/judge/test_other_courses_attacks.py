@@ -1,0 +1,195 @@
+"""What the judge does for other courses' tests lets nobody forge a point.
+
+Each of these submissions is wrong, and uses something that the judge does for honest ones: names
+and modules that reach the student's process, operators, `isinstance`, mocks, random states.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.grading.judge.test_other_courses import Case, cells_of, grade
+
+pytestmark = pytest.mark.usefixtures("sandbox")
+
+AGREES = """class {name}:
+    def __init__(self, *a): pass
+    def __eq__(self, o): return True
+    def __ne__(self, o): return False
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__
+    def __sub__(self, o): return 0.0
+    __rsub__ = __add__ = __radd__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __sub__
+    def __abs__(self): return 0.0
+    def __float__(self): return 2.0
+    def __round__(self, *n): return 2
+    def __index__(self): return 2
+    def __hash__(self): return hash(2)
+    def __getattr__(self, name): return lambda *a, **k: True
+"""
+COMPARED = [
+    "assert f(1) == 2",
+    "assert not f(1) != 2",
+    "assert abs(f(1) - 2) < 1e-6",
+    "assert abs(2 - f(1)) < 1e-6",
+    "import math\nassert math.isclose(f(1), 2)",
+    "import numpy as np\nassert np.allclose(f(1), 2)",
+    "import numpy as np\nnp.testing.assert_allclose(f(1), 2)",
+    "import numpy as np\nnp.testing.assert_equal(f(1), 2)",
+    "assert f(1) in [2]",
+    "assert f(1) in {2}",
+    "assert {2: 3}[f(1)] == 3",
+    "assert round(f(1)) == 2",
+    "assert [0, 0, 1][f(1)]",
+    "import unittest\nunittest.TestCase().assertAlmostEqual(f(1), 2)",
+    "import unittest\nunittest.TestCase().assertEqual(f(1), 2)",
+    "import statistics\nassert statistics.mean([f(1), f(1)]) == 2",
+    "from fractions import Fraction\nassert Fraction(2) == f(1)",
+    "import datetime, decimal\nassert decimal.Decimal(2) == f(1)",
+    "import pathlib\nassert type(f(1)) is int and f(1) == 2",
+]
+RIGHT = "def f(x): return 2 * x"
+HIDDEN = "### BEGIN HIDDEN TESTS\n{}\n### END HIDDEN TESTS"
+
+ATTACKS = [
+    Case("a class in place of a function", AGREES.format(name="f"), COMPARED, teacher=RIGHT),
+    Case(
+        "a function that gives such an object",
+        AGREES.format(name="N") + "def f(x): return N()",
+        COMPARED,
+        teacher=RIGHT,
+    ),
+    Case(
+        "an object that says it is a library's",
+        AGREES.format(name="Fraction").replace(
+            "    def __init__",
+            "    __module__ = 'fractions'\n    numerator, denominator = 2, 1\n    def __init__",
+        )
+        + "def f(x): return Fraction()",
+        COMPARED,
+        teacher=RIGHT,
+    ),  # fmt: skip
+    Case(
+        "the course's own class, given where a number is expected",
+        AGREES.format(name="V") + "def f(x): return V()",
+        [*COMPARED, "assert abs((V(1) + V(1)) - 2) < 1e-6", "assert float(V(1) + V(1)) == 2"],
+        teacher="class V:\n    def __init__(self, *a): pass\n    def __add__(self, o): return 2\n"
+        + RIGHT,
+    ),
+    Case(
+        "the reference of a hidden test, called by its name",
+        "def reference(x): return 0\ndef f(x): return reference(x)",
+        [HIDDEN.format("def reference(x): return 2 * x\nassert f(3) == reference(3)")],
+    ),
+    Case(
+        "the expected value of a hidden test, read by its name",
+        "expected = 0\ndef other(): return 0\ndef f(x): return expected or other()",
+        [
+            HIDDEN.format("expected = 6\nassert f(3) == expected"),
+            HIDDEN.format("assert callable(other)\nother = 6\nassert f(3) == other"),
+        ],
+    ),
+    Case(
+        "a random state of zeros",
+        "import numpy as np\ndef f(x):\n    s = np.random.get_state()\n"
+        "    np.random.set_state((s[0], s[1] * 0, s[2], 0, 0.0))\n    return 0 * x",
+        [
+            "import numpy as np\nnp.random.seed(1)\nf(1)\nx = np.random.rand(3)\n"
+            "assert np.allclose(f(x), 2 * x)"
+        ],
+        teacher=RIGHT,
+    ),
+    Case(
+        "a mock that is told what has happened",
+        "def f(m):\n"
+        "    for name in ('assert_called_once_with', 'called', 'call_count', 'assert_called'):\n"
+        "        try: setattr(m, name, lambda *a: None)\n        except AttributeError: pass\n"
+        "    for name in ('configure_mock', 'reset_mock', 'mock_add_spec', '_mock_parent'):\n"
+        "        try: getattr(m, name)\n        except AttributeError: continue\n"
+        "        raise RuntimeError(name)",
+        [
+            "from unittest.mock import Mock\nm = Mock()\nf(m)\nm.assert_called_once_with(1)",
+            "from unittest.mock import Mock\nm = Mock()\nf(m)\nassert m.called",
+        ],
+        teacher="def f(m): m(1)",
+    ),
+    Case(
+        "an exception that skips tests",
+        "import unittest\nclass S(unittest.SkipTest): pass\ndef f(x): raise S('x')",
+        [
+            "import io, unittest\nclass T(unittest.TestCase):\n"
+            "    def test(self): self.assertEqual(f(1), 2)\n"
+            "r = unittest.TextTestRunner(stream=io.StringIO()).run(\n"
+            "    unittest.defaultTestLoader.loadTestsFromTestCase(T))\n"
+            "assert r.wasSuccessful() and not r.skipped"
+        ],
+    ),
+    Case(
+        "a context that hides that a test fails",
+        "class C:\n    def __enter__(self): return self\n"
+        "    def __exit__(self, *error): return True\ndef f(x): return 0",
+        ["with C():\n    assert f(1) == 2", "with C():\n    y = 1 / f(1)\n    assert y == 0.5"],
+    ),
+    Case(
+        "files with the names of the course's, and of Python's",
+        "def f(x): return 0",
+        [
+            "import helper\nassert helper.near(f(1), 2)",
+            "import colorsys, this_is_mine\nassert not hasattr(colorsys, 'MINE')",
+        ],
+        locked="import sys\nsys.path.insert(0, '.')\nsys.path.append('tools')\nimport helper",
+        files={"helper.py": b"def near(a, b): return a == b\n"},
+        theirs={
+            "helper.py": b"def near(a, b): return True\n",
+            "colorsys.py": b"MINE = True\n",
+            "tools/this_is_mine.py": b"",
+            "this_is_mine.py": b"",
+        },
+    ),
+    Case(
+        "what a test took away, kept under another name",
+        "import builtins, numpy as np\ndef f(x):\n    builtins.isinstance = lambda *a: True\n"
+        "    np.allclose = np.array_equal = lambda *a, **k: True\n    return 0",
+        [
+            "import numpy as np\nold = np.sum\ndel np.sum\ntry:\n    y = f(1)\nfinally:\n"
+            "    np.sum = old\nassert np.allclose(y, 2) and np.array_equal(y, 2)\n"
+            "assert not isinstance(y, str)"
+        ],
+    ),
+    Case(
+        "an attribute that a proxy might have of itself",
+        "def f(x): return x",
+        ["assert f.__doc__", "assert f.__annotations__", "assert f.__defaults__ == (1,)"],
+    ),
+]
+
+
+@pytest.mark.parametrize("case", ATTACKS, ids=lambda case: case.name)
+def test_wrong_work_gets_no_points(case):
+    result = grade(case)
+    assert not any("judge could not finish" in note for note in result.notes), result.notes
+    assert len(result.tests) == len(case.tests)
+    got = [case.tests[int(name[4:])] for name, test in result.tests.items() if test.points]
+    assert got == []
+
+
+def test_a_hidden_test_that_met_a_limit_says_no_more_than_that():
+    case = Case("", "def f(x): return x", [HIDDEN.format("f(open)\nf(memoryview(b'secret'))")])
+    result = grade(case)
+    assert result.tests["test0"].ask == "a hidden test met a limit of the judge"
+    assert "secret" not in str(result.notes)
+    assert "memoryview" not in str(result.notes)
+
+
+def test_no_student_file_lies_where_the_judge_runs():
+    case = Case(
+        "",
+        "def f(): return sorted(os.listdir('.'))\nimport os",
+        [
+            "import os\nassert f() == ['mine.txt', 'ours.txt']\n"
+            "assert os.listdir('.') == ['ours.txt']"
+        ],
+        files={"ours.txt": b"1"},
+        theirs={"mine.txt": b"2"},
+    )
+    assert grade(case).tests["test0"].points == 1
+    assert [cell["id"] for cell in cells_of(case, "")][-1] == "test0"

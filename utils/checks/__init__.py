@@ -1,0 +1,45 @@
+"""What a test cell calls: named checks, each with a share of the points and hints.
+
+A test cell is a list of checks and ends in the points:
+
+    from utils import checks
+
+    task = checks.Task("softmax", hidden_points=7)
+    check = task.check
+    with check(1, "the worked example", "Exponentials first, then divide each by their sum."):
+        checks.gives(softmax, np.array([0.0, 0.0]), [0.5, 0.5])
+    with check(1, "the argument is not changed"):
+        checks.leaves_alone(softmax, np.array([0.0, 0.0]))
+    return task.points()
+
+- A check passes unless its body raises, and whatever the student's code raises costs that check
+  alone. What makes several checks fail is told once, in a row of its own, with its line and the
+  next step; the rows of those checks say "same cause".
+- A hint is chosen by how a check failed: by the part that is wrong (`dW="..."`), else by the kind
+  of failure (`nan="..."`, see `HINTS`), else the check's general hint.
+- A check that uses only helpers for side properties (`leaves_alone`, `finite`, ...) counts only if
+  a check of the same task that compares values passed. Knowing nothing earns nothing.
+- A list in place of an array costs one check; the numbers in it are judged as they are.
+- The helpers take the student's function first, then its arguments: a tuple for several, anything
+  else for one. They hand over copies, so a function that overwrites its argument spoils nothing,
+  and they trust only plain arrays and numbers: an object that claims to equal everything is no
+  result. What is expected is worked out before the student's code is called.
+- Hidden checks name the property and a hint, and show no numbers.
+
+Three things run test cells: the student's own kernel, `check`, and the judge, where the student's
+objects are proxies. The latter two say in `student_cells` what the student's cells contain.
+"""
+
+from utils.checks.calls import call, copied, replaced
+from utils.checks.check import Check
+from utils.checks.failures import HINTS, MARKS, SAME_CAUSE, WAITS, Failure, PropertyError
+from utils.checks.networks import label_kinds, normal, seeded, with_params
+from utils.checks.own_functions import earlier
+from utils.checks.properties import agrees, finite, gives, gives_floats, gradient, keeps_order
+from utils.checks.properties import leaves_alone, repeats, row_by_row, same_bits, sums_to_one
+from utils.checks.speed import fast
+from utils.checks.student_code import MAX_PARSED, in_kernel, student_cells
+from utils.checks.table import MIME
+from utils.checks.task import Points, Task
+from utils.checks.values import MAX_LISTED, arrays, equal, equal_by_name, expect, not_swapped
+from utils.checks.values import pair, plain

@@ -18,6 +18,7 @@ from traitlets.config import Config
 
 from tests.processes import gone, survivors
 from utils import __main__ as front_door
+from utils import python_versions
 from utils.commands import lab
 
 BARE_PYTHON = getattr(sys, "_base_executable", sys.executable)
@@ -41,8 +42,8 @@ def small_course(tmp_path: Path, root: Path) -> Path:
     """A course that needs no package but itself, in a path with a space and Japanese letters."""
     course = tmp_path / "a course 講義"
     (course / "utils" / "commands").mkdir(parents=True)
-    for name in ("utils/__init__.py", "utils/__main__.py", "utils/commands/__init__.py"):
-        shutil.copy(root / name, course / name)
+    for name in ("__init__.py", "__main__.py", "python_versions.py", "commands/__init__.py"):
+        shutil.copy(root / "utils" / name, course / "utils" / name)
     (course / "requirements.txt").write_text("# nothing\n", encoding="utf-8")
     (course / "utils" / "commands" / "lab.py").write_text(
         "import sys, utils.commands\n"
@@ -190,7 +191,7 @@ def test_a_python_too_old_gets_a_sentence(small_course, version):
 
 
 def test_the_front_door_can_be_read_by_python_3_6(root):
-    for name in ("utils/__main__.py", "utils/__init__.py"):
+    for name in ("utils/__main__.py", "utils/__init__.py", "utils/python_versions.py"):
         source = (root / name).read_text(encoding="utf-8")
         tree = ast.parse(source, feature_version=(3, 6))
         assert "from __future__ import annotations" not in source
@@ -251,9 +252,9 @@ def test_the_refusal_names_a_python_that_can_be_installed(monkeypatch, capsys, t
 )
 def test_the_refusal_on_windows_speaks_of_py(listed, advice):
     with pytest.MonkeyPatch.context() as patch:  # pytest itself would not work so
-        patch.setattr(front_door, "output_of", lambda *command: listed)
+        patch.setattr(python_versions, "output_of", lambda *command: listed)
         patch.setattr(os, "name", "nt")
-        said = front_door.python_advice(["demo"])
+        said = python_versions.python_advice(["demo"], (3, 11), (3, 15))
     assert advice in said
 
 
@@ -293,6 +294,7 @@ INSTALL = """
 import sys, time
 from pathlib import Path
 from utils import __main__ as front_door
+from utils import python_versions
 folder = Path(sys.argv[1])
 front_door.LOG, front_door.VENV = folder / "log", folder
 front_door.SECONDS_BETWEEN_LINES = 0.2

@@ -19,7 +19,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from utils import mnist, mnist_stand_in
+from utils import mnist, mnist_download, mnist_files, mnist_stand_in
 
 NOWHERE = "http://127.0.0.1:1/"  # nothing listens there
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = mnist.SHAPES
@@ -149,11 +149,11 @@ def test_a_source_that_is_mnist_prints_nothing(small, folder, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_rooms_of_the_mathematics_and_heavy_packages_are_not_imported():
+def test_the_mathematics_and_heavy_packages_are_not_imported():
     code = (
         "import sys, utils.mnist, utils.colours\n"
-        "rooms = [f'utils.{r}' for r in ('functions', 'gradients', 'layers', 'networks')]\n"
-        "print([m for m in rooms + ['sklearn', 'pooch', 'requests', 'matplotlib']"
+        "modules = [f'utils.{m}' for m in ('functions', 'gradients', 'layers', 'networks')]\n"
+        "print([m for m in modules + ['sklearn', 'pooch', 'requests', 'matplotlib']"
         " if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -338,7 +338,7 @@ def test_a_file_that_may_not_be_read(small, folder, monkeypatch):
     def refuse(path, mode):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(mnist, "open", refuse, raising=False)
+    monkeypatch.setattr(mnist_files, "open", refuse, raising=False)
     with pytest.raises(mnist.MnistError, match=r"ubyte.gz cannot be used: Permission denied\. Put"):
         mnist.load_mnist()
 
@@ -535,14 +535,14 @@ def test_only_what_is_missing_is_downloaded(small, server, cache, monkeypatch):
 
 def test_a_slow_mirror_is_given_up(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(mnist, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    received = mnist._Received(limit=10_000_000)
+    monkeypatch.setattr(mnist_download, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    received = mnist_download.Received(10_000_000, mnist.STALL, mnist.SLOWEST)
     for now[0] in (5, 9.9):
         received.write(bytes(1000))
     now[0] = 10.1
     with pytest.raises(ValueError, match="only 0 kB per second"):
         received.write(b"1")
-    received = mnist._Received(limit=10_000_000)
+    received = mnist_download.Received(10_000_000, mnist.STALL, mnist.SLOWEST)
     for _ in range(100):  # 100 kB a second are enough
         now[0] += 1
         received.write(bytes(100_000))

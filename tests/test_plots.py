@@ -241,3 +241,38 @@ def test_a_matrix_of_nothing_finite_can_be_drawn():
     plots.draw_matrix(ax, [[np.nan, np.inf]])
     assert len(ax.patches) == 2
     assert plots.png(fig)
+
+
+def test_weights_become_blue_and_vermillion_and_zero_is_white():
+    weights = np.zeros(784)
+    weights[:100], weights[100:200], weights[200] = 2.0, -2.0, 0.4
+    picture = plots.weight_image(weights).reshape(784, 3)
+    blue, vermillion = (
+        [int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in (plots.BLUE, plots.VERMILLION)
+    )
+    assert picture[0].tolist() == blue
+    assert picture[100].tolist() == vermillion
+    assert picture[783].tolist() == [255, 255, 255]
+    assert np.all(picture[200] > blue), "a small weight is pale"
+    assert plots.weight_image(np.zeros(784)).min() == 255
+
+
+def test_grey_values_become_a_picture():
+    picture = plots.grey_image(np.linspace(0, 1, 784, dtype=np.float32))
+    assert picture.shape == (28, 28, 3)
+    assert picture.dtype == np.uint8
+    assert picture[0, 0].tolist() == [0, 0, 0]
+    assert picture[27, 27].tolist() == [255, 255, 255]
+
+
+def test_a_network_is_drawn_with_its_circles_lines_and_counts():
+    fig = plots.network_figure((784, 50, 10), (6, 4, 10))
+    (ax,) = fig.axes
+    lines = [line for line in ax.lines if line.get_linestyle() == "-"]
+    circles = [line for line in ax.lines if line.get_marker() == "o"]
+    assert len(lines) == 6 * 4 + 4 * 10
+    assert [len(circle.get_xdata()) for circle in circles] == [6, 4, 10]
+    said = [text.get_text() for text in ax.texts]
+    assert "W1: 39,200 lines\nb1: 50 biases" in said
+    assert "W2: 500 lines\nb2: 10 biases" in said
+    assert said.count("⋮") == 2, "dots where circles are left out, and only there"

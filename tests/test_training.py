@@ -9,6 +9,7 @@ from sklearn.neural_network import MLPClassifier
 
 from utils.colours import load_colours
 from utils.functions import to_one_hot
+from utils.gradients import numerical_gradient
 from utils.networks import MultiLayerNet, TwoLayerNet
 from utils.training import SGD, History, Momentum, train
 
@@ -39,6 +40,35 @@ def test_sgd_steps_against_the_gradient_in_place():
     assert params["W"] is W
     np.testing.assert_allclose(W, [0, 3])
     np.testing.assert_array_equal(grads["W"], [10, -10])
+
+
+def test_weight_decay_shrinks_weights_and_leaves_biases():
+    W, b = np.array([[1.0, -2.0]]), np.array([3.0, 4.0])
+    grads = {"W": np.array([[10.0, 0.0]]), "b": np.array([0.0, 10.0])}
+    SGD(lr=0.1, weight_decay=0.5).update({"W": W, "b": b}, grads)
+    np.testing.assert_allclose(W, [[1 - 0.1 * (10 + 0.5 * 1), -2 - 0.1 * 0.5 * -2]])
+    np.testing.assert_allclose(b, [3, 3])
+
+
+def test_weight_decay_is_the_gradient_of_half_the_squares():
+    net, decayed = small_net(), small_net()
+    quiet(decayed, epochs=1, batch_size=23, optimizer=SGD(0.3, weight_decay=0.2))
+
+    def penalised(W1):
+        net.params["W1"] = W1
+        return net.loss(X, T) + 0.1 * np.sum(W1**2)
+
+    start = small_net().params["W1"]
+    np.testing.assert_allclose(
+        decayed.params["W1"], start - 0.3 * numerical_gradient(penalised, start.copy()), atol=1e-7
+    )
+
+
+def test_without_weight_decay_nothing_changes():
+    nets = [small_net(), small_net()]
+    for net, optimizer in zip(nets, (SGD(0.2), SGD(0.2, weight_decay=0)), strict=True):
+        quiet(net, epochs=2, optimizer=optimizer)
+    assert bytes_of(nets[0].params) == bytes_of(nets[1].params)
 
 
 def test_momentum_gathers_speed_by_its_formula():
@@ -109,6 +139,19 @@ def test_the_history_has_a_loss_per_step_and_accuracies_per_epoch(batch_size, ep
     assert history.train_accuracy[-1] == pytest.approx(net.accuracy(X, T))
     assert history.test_accuracy[-1] == pytest.approx(net.accuracy(X_TEST, T_TEST))
     assert not history.stopped
+
+
+def test_validation_images_are_rated_after_each_epoch_and_change_nothing():
+    net, without = small_net(), small_net()
+    history = quiet(net, X, T, X[:5], T[:5], validation=(X_TEST, T_TEST), epochs=3)
+    alone = quiet(without, X, T, epochs=3)
+    assert len(history.validation_accuracy) == len(history.test_accuracy) == 4
+    assert history.validation_accuracy[0] == pytest.approx(small_net().accuracy(X_TEST, T_TEST))
+    assert history.validation_accuracy[-1] == pytest.approx(net.accuracy(X_TEST, T_TEST))
+    assert history.test_accuracy[-1] == pytest.approx(net.accuracy(X[:5], T[:5]))
+    assert bytes_of(net.params) == bytes_of(without.params)
+    assert history.loss == alone.loss
+    assert alone.validation_accuracy == []
 
 
 def test_each_epoch_shows_every_image_once_in_an_order_of_its_own():
@@ -245,16 +288,16 @@ def test_an_interrupt_in_a_step_keeps_network_and_history():
     assert bytes_of(net.params) != bytes_of(small_net().params)
 
 
-@pytest.mark.parametrize("call", range(1, 5))
+@pytest.mark.parametrize("call", range(1, 7))
 def test_an_interrupt_while_accuracies_are_measured_keeps_the_history_in_step(call):
     net = small_net()
     calls = iter(range(1, 100))
     predict = net.predict
     net.predict = lambda x: interrupt() if next(calls) == call else predict(x)
-    history = quiet(net, X, T, X_TEST, T_TEST, epochs=1)
+    history = quiet(net, X, T, X_TEST, T_TEST, validation=(X_TEST, T_TEST), epochs=1)
     assert history.stopped
     assert len(history.epoch) == len(history.train_accuracy) == len(history.test_accuracy)
-    assert len(history.epoch) == (call > 2)
+    assert len(history.epoch) == len(history.validation_accuracy) == (call > 3)
 
 
 def test_an_error_in_on_step_is_not_swallowed():
@@ -281,10 +324,11 @@ def test_a_loss_of_nan_stops_with_a_sentence_and_without_warnings(progress, dtyp
 
 
 def test_the_progress_bar_goes_to_stdout_with_loss_and_accuracies(capsys):
-    train(small_net(), X, T, X_TEST, T_TEST, epochs=2, batch_size=5)
+    pair = X_TEST, T_TEST
+    train(small_net(), X, T, *pair, validation=pair, epochs=2, batch_size=5)
     printed = capsys.readouterr()
     assert "10/10" in printed.out
-    for name in ("loss=", "train=", "test="):
+    for name in ("loss=", "train=", "validation=", "test="):
         assert name in printed.out
     assert printed.err == ""
 
@@ -299,6 +343,10 @@ WRONG = {
     "a test label for each image": (
         lambda: quiet(small_net(), X, T, X_TEST, T),
         "test (7,4) (23,)",
+    ),
+    "a validation label for each image": (
+        lambda: quiet(small_net(), X, T, validation=(X_TEST, T)),
+        "validation (7,4) (23,)",
     ),
     "no training images": (lambda: quiet(small_net(), X[:0], T[:0]), "training (0,4)"),
     "images not flattened": (

@@ -18,9 +18,18 @@ from utils.drawing_pad import filmstrip, stroke
 from utils.functions import accuracy, softmax
 from utils.mnist import load_mnist
 from utils.networks import TwoLayerNet, predict
+from utils.plots import weight_image
 from utils.training import SGD, History, train
 from utils.weights import load_weights
-from utils.widgets import DrawingPad, LiveFigure, TrainingDashboard, as_mnist, choice, slider
+from utils.widgets import (
+    DrawingPad,
+    LiveFigure,
+    TrainingDashboard,
+    as_mnist,
+    choice,
+    slider,
+    training_figure,
+)
 
 # Figures with controls ------------------------------------------------------------------------
 
@@ -223,6 +232,55 @@ def test_a_whole_run_is_that_of_train_and_says_so():
     )
     assert "The loss of 12 steps" in dashboard.figure.value
     assert plt.get_fignums() == []
+
+
+def test_validation_accuracy_is_told_between_training_and_test():
+    def run(watch, lr):
+        data = {"validation": (X[:7], T[:7]), "epochs": 1, "progress": False}
+        return train(TwoLayerNet(4, 5, 3, seed=0), X, T, X, T, **data, on_step=watch)
+
+    dashboard = board(run, lr=slider("rate", [0.1]))
+    dashboard.start.click()
+    history = (ended(dashboard), dashboard.history)[1]
+    rates = history.train_accuracy, history.validation_accuracy, history.test_accuracy
+    told = [f"{rate[-1]:.2%}" for rate in rates]
+    assert said(dashboard).endswith(f"training {told[0]}, validation {told[1]}, test {told[2]}.")
+
+
+def test_the_figure_of_a_run_shows_curves_weights_and_answers():
+    digits = np.zeros((6, 784), np.float32)
+    digits[:, 400:430] = 1
+    net = TwoLayerNet(784, 8, 10, seed=0)
+    empty, sentence = training_figure(History(), net, digits)
+    assert sentence.startswith("Three empty panels")
+    assert not empty.axes[2].images
+    history = History([2.5, 2.0], [0, 1], [0.1, 0.5], [], False, 2, 1, [0.2, 0.4])
+    figure, sentence = training_figure(history, net, digits)
+    assert "After 2 of 2 steps the loss is 2.25" in sentence
+    assert "0.500 on training images and 0.400 on validation images" in sentence
+    says = net.predict(digits).argmax(axis=1)
+    assert sentence.endswith(f"the six digits as {', '.join(map(str, says))}.")
+    left, right, strip = figure.axes
+    np.testing.assert_allclose(left.lines[1].get_ydata(), history.loss)
+    assert [list(line.get_ydata()) for line in right.lines] == [[0.1, 0.5], [0.2, 0.4]]
+    (picture,) = strip.images
+    pixels = picture.get_array()
+    for unit in range(6):
+        shown = pixels[:, 32 * unit : 32 * unit + 28]
+        np.testing.assert_array_equal(shown, weight_image(net.params["W1"][:, unit]))
+    np.testing.assert_array_equal(pixels[:, 200:228, 0], 255 * digits[0].reshape(28, 28))
+    titles = [text.get_text() for text in strip.texts]
+    assert titles == [f"unit {unit}" for unit in range(6)] + [f"says {digit}" for digit in says]
+
+
+def test_the_figure_of_a_run_with_two_hidden_units_or_without_a_network():
+    net = TwoLayerNet(784, 2, 10, seed=0)
+    history = History([2.3], [0], [0.1], [], False, 1, 1, [0.1])
+    figure, _ = training_figure(history, net, np.zeros((6, 784)))
+    assert len(figure.axes[2].texts) == 8
+    figure, sentence = training_figure(history)
+    assert not figure.axes[2].images
+    assert "six digits" not in sentence
 
 
 def test_numbers_move_and_controls_rest_while_training_runs():

@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -148,9 +147,12 @@ def ensure_environment(argv: "list[str]") -> None:
     if stands(wanted):
         return
     if sys.version_info[:2] < OLDEST:
+        from utils.python_versions import python_advice
+
+        advice = python_advice(argv, OLDEST, NEWEST_TESTED)
         raise SetupError(
             f"the course needs Python {dotted(OLDEST)} or newer, but this is "
-            f"{sys.version.split()[0]} ({sys.executable}). {python_advice(argv)}"
+            f"{sys.version.split()[0]} ({sys.executable}). {advice}"
         )
     if sys.version_info[:2] > NEWEST_TESTED:
         say(
@@ -160,83 +162,6 @@ def ensure_environment(argv: "list[str]") -> None:
     with only_one_at_a_time():
         if not stands(wanted):  # another process may have made it meanwhile
             make_environment(wanted)
-
-
-def python_advice(argv: "list[str]") -> str:
-    """Return the sentence that names a Python the course works with, and how to call or get it."""
-    quoted = subprocess.list2cmdline(argv) if os.name == "nt" else " ".join(map(shlex.quote, argv))
-    arguments = f"-m utils {quoted}"
-    found = installed_python()
-    if found:
-        return f"This machine has a newer one; call it: {found} {arguments}"
-    newest = dotted(NEWEST_TESTED)
-    if os.name == "nt":
-        return (
-            f"Install Python {newest} from https://www.python.org/downloads/windows/ and call "
-            f"py -{newest} {arguments}"
-        )
-    if sys.platform == "darwin":
-        return (
-            f"Install Python {newest} from https://www.python.org/downloads/macos/ and call "
-            f"python{newest} {arguments}"
-        )
-    packaged = packaged_python()
-    if packaged:
-        return (
-            f"Install one with `sudo apt-get install {packaged} {packaged}-venv` and call "
-            f"{packaged} {arguments}"
-        )
-    return (
-        f"Install any of {dotted(OLDEST)} to {newest}, with this system's package manager or from "
-        f"https://www.python.org/downloads/source/, and call it by its version, such as "
-        f"python{newest} {arguments}"
-    )
-
-
-def tested_versions() -> "list[str]":
-    """Return the versions the course is tested with, newest first, such as "3.15"."""
-    return [f"3.{minor}" for minor in range(NEWEST_TESTED[1], OLDEST[1] - 1, -1)]
-
-
-def installed_python() -> str:
-    """Return how to call the newest tested Python that is installed, "" if none is.
-
-    A name on PATH alone says little: pyenv puts names there of versions that are not switched on.
-    """
-    if os.name == "nt":
-        listed = output_of("py", "-0")
-        here = set(re.findall(r"(?<![\d.])3\.\d+", listed))
-        return next((f"py -{version}" for version in tested_versions() if version in here), "")
-    asked = "import sys; print(sys.version_info[:2])"
-    for version in tested_versions():
-        name = f"python{version}"
-        if output_of(name, "-c", asked).strip() == str(tuple(map(int, version.split(".")))):
-            return name
-    return ""
-
-
-def packaged_python() -> str:
-    """Return the newest tested Python that Debian's or Ubuntu's packages hold, "" if none does."""
-    names = set(output_of("apt-cache", "pkgnames", "python3.").split())
-    return next((f"python{v}" for v in tested_versions() if f"python{v}-venv" in names), "")
-
-
-def output_of(program: str, *arguments: str) -> str:
-    """Return what a program prints, "" if it is missing, fails or does not end."""
-    path = shutil.which(program)
-    if path is None:
-        return ""
-    try:
-        result = subprocess.run(
-            [path, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=10,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return "" if result.returncode else result.stdout.decode(errors="replace")
 
 
 def fingerprint() -> "dict[str, str]":

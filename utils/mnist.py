@@ -14,27 +14,21 @@ No file is trusted: its SHA-256 is checked whenever it is read.
 from __future__ import annotations
 
 import contextlib
-import gzip
 import hashlib
-import io
 import math
 import os
-import sys
 import threading
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import numpy as np
 import platformdirs
 
+from utils.mnist_download import Received, fetch, in_short
+from utils.mnist_files import MnistError, idx_header, parse_idx, read_idx
 from utils.mnist_stand_in import make_stand_in
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -63,17 +57,12 @@ SLOWEST = 50_000  # bytes per second: MNIST in four minutes
 OFFLINE = 600  # after a failed attempt, no process of this user tries again for this long
 
 _Arrays = dict[str, np.ndarray]  # name in SHAPES -> uint8 array of that shape
-_CHUNK = 1 << 20  # bytes that are read, unpacked and hashed at a time
 _SMALLEST = "t10k-labels-idx1-ubyte"
 
 _said: set[str] = set()  # the lines this process has printed
 _kept: _Arrays = {}  # MNIST's files that the cache could not take
 _kept_standin: _Arrays = {}  # the same for the stand-in
 _no_mnist: list[str] = []  # why this process does without MNIST, if it does
-
-
-class MnistError(OSError, ValueError):
-    """A file of MNIST is missing or damaged; the message names it and says what to do."""
 
 
 def load_mnist(
@@ -148,7 +137,7 @@ def download_mnist(patience: float = 30) -> Path:
         except MnistError:
             lacking.append(name)
     for name, array in _download(lacking, patience):
-        if not _store(cache_folder() / name, _idx_header(name), array):
+        if not _store(cache_folder() / name, idx_header(SHAPES[name]), array):
             _kept[name] = array
     _no_mnist.clear()
     return cache_folder()
@@ -164,7 +153,7 @@ def _choose() -> tuple[str, Callable[[], _Arrays]]:
         return _choose_standin("MNIST_DIR=digits asks for it")
     if given:
         paths = _find_files(given)
-        return "MNIST", lambda: {name: _read_idx(path, name) for name, path in paths.items()}
+        return "MNIST", lambda: {name: _read(path, name) for name, path in paths.items()}
     if not _no_mnist and not all(_is_cached(name) for name in CHECKSUMS):
         try:
             _download_unless_offline()
@@ -225,70 +214,8 @@ def _find_files(given: str) -> dict[str, Path]:
 # --- files ----------------------------------------------------------------------------------------
 
 
-def _idx_header(name: str) -> bytes:
-    """Return how an IDX file begins: 0, 0, 8 for uint8, the number of axes, their lengths."""
-    shape = SHAPES[name]
-    return bytes((0, 0, 8, len(shape))) + b"".join(n.to_bytes(4, "big") for n in shape)
-
-
-def _read_idx(path: Path, name: str) -> np.ndarray:
-    """Return the array in a file, every byte of it checked.
-
-    Raises:
-        MnistError: The file cannot be read or is not `name` of MNIST.
-    """
-    try:
-        with open(path, "rb") as file:
-            return _parse_idx(file, name)
-    except (OSError, ValueError) as error:
-        what = getattr(error, "strerror", None) or error
-        raise MnistError(
-            f"{path} cannot be used: {what}. Put a fresh copy of {name} in its place."
-        ) from error
-
-
-def _parse_idx(file: io.BufferedIOBase, name: str) -> np.ndarray:
-    """Return the array in an open IDX file, gzipped or not; a ValueError says what is wrong."""
-    # The first bytes decide, not the name: some browsers unpack a download but keep the .gz.
-    gzipped = file.read(2) == b"\x1f\x8b"
-    file.seek(0)
-    try:
-        return _parse_unpacked(gzip.GzipFile(fileobj=file) if gzipped else file, name)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ValueError(f"it cannot be unpacked ({error})") from error
-
-
-def _parse_unpacked(file: io.BufferedIOBase, name: str) -> np.ndarray:
-    expected = _idx_header(name)
-    header = file.read(len(expected))
-    if header != expected:
-        raise ValueError(_wrong_header(header, name))
-    array = np.empty(SHAPES[name], dtype=np.uint8)
-    digest = hashlib.sha256(header)
-    rest = memoryview(array).cast("B")
-    while rest:
-        n = file.readinto(rest[:_CHUNK])
-        if not n:
-            raise ValueError(f"it ends {len(rest):,} bytes early")
-        digest.update(rest[:n])
-        rest = rest[n:]
-    if file.read(1):
-        raise ValueError("it does not end where it should")
-    if digest.hexdigest() != CHECKSUMS[name]:
-        raise ValueError("its SHA-256 is not MNIST's, so it is damaged or from another data set")
-    return array
-
-
-def _wrong_header(header: bytes, name: str) -> str:
-    """Return what is wrong with a file that begins so."""
-    if _idx_header(name).startswith(header):
-        return f"it ends after {len(header)} bytes"
-    for other in CHECKSUMS:
-        if other != name and header[:8] == _idx_header(other)[:8]:
-            return f"it holds {other}; two files may be swapped"
-    if header.lstrip().startswith(b"<"):
-        return "it is a web page"
-    return f"it begins with {header.hex(' ')}, not with {_idx_header(name).hex(' ')}"
+def _read(path: Path, name: str) -> np.ndarray:
+    return read_idx(path, name, SHAPES, CHECKSUMS)
 
 
 def _is_cached(name: str) -> bool:
@@ -296,7 +223,7 @@ def _is_cached(name: str) -> bool:
 
 
 def _read_cached(name: str) -> np.ndarray:
-    return _kept[name].copy() if name in _kept else _read_idx(cache_folder() / name, name)
+    return _kept[name].copy() if name in _kept else _read(cache_folder() / name, name)
 
 
 def _read_cache() -> _Arrays:
@@ -378,7 +305,7 @@ def _download(names: list[str], patience: float) -> Iterator[tuple[str, np.ndarr
                 if not isinstance(array, np.ndarray):
                     array = _fetch(mirror, name)
             except (OSError, ValueError) as error:
-                troubles[mirror] = f"{name}: {_in_short(error)}"
+                troubles[mirror] = f"{name}: {in_short(error)}"
             else:
                 yield name, array
                 break
@@ -401,7 +328,7 @@ def _knock(patience: float) -> dict[str, np.ndarray | str]:
         try:
             answers[mirror] = _fetch(mirror, _SMALLEST, progress=False)
         except (OSError, ValueError) as error:
-            answers[mirror] = _in_short(error)
+            answers[mirror] = in_short(error)
 
     threads = [threading.Thread(target=ask, args=(mirror,), daemon=True) for mirror in MIRRORS]
     end = time.monotonic() + patience
@@ -421,57 +348,11 @@ def _fetch(mirror: str, name: str, progress: bool = True) -> np.ndarray:
     Raises:
         OSError, ValueError: It could not be had, or is not MNIST's.
     """
-    from pooch import HTTPDownloader
-
-    received = _Received(limit=math.prod(SHAPES[name]) + 1024)
-    with _progress_bar(name) if progress else contextlib.nullcontext(False) as bar:
-        download = HTTPDownloader(progressbar=bar, timeout=STALL)
-        download(f"{mirror.rstrip('/')}/{name}.gz", received, None)
-    received.seek(0)
-    return _parse_idx(received, name)
-
-
-def _progress_bar(name: str):
-    """Return a bar for the main thread only: an interrupted bar may block other threads."""
-    from tqdm import tqdm
-
-    size = math.prod(SHAPES[name])  # unpacked; pooch puts in what the mirror says
-    bar = tqdm(desc=name, total=size, file=sys.stdout, unit="B", unit_scale=True)
-    # pooch resets the bar at the end. The clock has to keep running, or the speed is absurd.
-    bar.reset = lambda: bar.update(-bar.n)
-    return bar
-
-
-class _Received(io.BytesIO):
-    """A download in memory that raises ValueError if it is too large or too slow."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__()
-        self.limit = limit
-        self.start = time.monotonic()
-
-    def write(self, data: Buffer, /) -> int:
-        seconds = time.monotonic() - self.start
-        if seconds > STALL and self.tell() < SLOWEST * seconds:
-            raise ValueError(f"only {self.tell() / seconds / 1000:.0f} kB per second")
-        if self.tell() + memoryview(data).nbytes > self.limit:
-            raise ValueError("it is too large")
-        return super().write(data)
-
-
-def _in_short(error: Exception) -> str:
-    """Describe the error of a download in a few words."""
-    import requests
-
-    if isinstance(error, requests.HTTPError) and error.response is not None:
-        return f"{error.response.status_code} {error.response.reason}"
-    if isinstance(error, requests.Timeout):
-        return "no answer in time"
-    if isinstance(error, requests.ConnectionError):
-        return "no connection"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return "the connection broke"
-    return str(error)
+    size = math.prod(SHAPES[name])
+    received = Received(size + 1024, STALL, SLOWEST)
+    address = f"{mirror.rstrip('/')}/{name}.gz"
+    fetch(address, received, STALL, (name, size) if progress else None)
+    return parse_idx(received, name, SHAPES, CHECKSUMS)
 
 
 # --- the stand-in ---------------------------------------------------------------------------------

@@ -117,6 +117,8 @@ def test_from_release_to_export(staff: Path, browser):
     text = feedback_of(staff)
     assert "Say why, too." in text
     assert f"{automatic + 3.5}" in text
+    assert "&lt;th" not in text  # the tables of checks are tables
+    assert "<caption>" in text
     assert "rows of very different scale" in text  # a hidden check by its name ...
     assert "scales = np.array([[900" not in text  # ... without its source
     assert "BEGIN HIDDEN TESTS" not in text
@@ -148,6 +150,8 @@ def grade_by_hand(browser, staff: Path, name: str, points: str, comment: str) ->
         score = page.locator("input#written_answer")
         hidden = page.locator("input#test_softmax_hidden")
         expect(hidden).to_have_count(1, timeout=PATIENCE * 1000)
+        assert page.locator("table caption").count() >= 4  # the tables of checks
+        assert not [tag for tag in ("<p>", "<th", "<td", "<br>") if tag in page.inner_text("body")]
         # What is typed before the page has the grades and listens is lost.
         page.wait_for_function(
             "() => window.formgrader?.grades?.loaded && window.formgrader.comments?.loaded"

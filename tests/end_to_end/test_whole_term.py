@@ -63,7 +63,8 @@ def test_a_term(room):
             book.update_or_create_assignment(name, duedate=f"{deadline(name)} UTC")
         take_in(room, one, people)
         grade(room, name)
-        if name != [*SYSTEMS][-1]:
+        if name == [*SYSTEMS][0]:
+            room.run("report", "--term")
             assert line_of(room, "s000")["provisional"] == "True"  # other sets are to come
         read_all(room, one, people)
     # One hands in again, and gets more time for another set: it is in time, and late no more.
@@ -131,7 +132,7 @@ def grade(room: Classroom, name: str) -> None:
 
 
 def read_all(room: Classroom, one: whole_term.ProblemSet, people: list) -> None:
-    """Give the points for all written answers, and grade again for the pages."""
+    """Give the points for all written answers that nobody has read."""
     if not one.by_hand:
         return
     known = {person.id: person for person in people}
@@ -142,13 +143,10 @@ def read_all(room: Classroom, one: whole_term.ProblemSet, people: list) -> None:
                 given = known[answer.student].work[one.name].given[answer.question.cell]
                 answers.save(key, f"{float(given):g}", "", answer.grade)
         assert answers.unread() == 0
-    grade(room, one.name)
 
 
 def line_of(room: Classroom, student: str) -> dict[str, str]:
-    """Return a student's line of the term's CSV file, written anew while a term goes on."""
-    if not (room.course.reports / "term.csv").exists() or student == "s000":
-        room.run("report", "--term")
+    """Return a student's line of the term's CSV file."""
     text = (room.course.reports / "term.csv").read_bytes().decode("utf-8-sig")
     return next(
         line for line in csv.DictReader(io.StringIO(text, newline="")) if line["student"] == student

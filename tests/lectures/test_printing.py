@@ -3,13 +3,16 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 
 import pytest
 
-from tests.conftest import CHROMIUM
+from utils.chromium import PROGRAMS
 from utils.commands import slides
 from utils.system import ROOT
+
+CHROMIUM = next(filter(None, map(shutil.which, PROGRAMS)), None)
 
 
 @pytest.mark.slow

@@ -47,11 +47,20 @@ assert np.log(10) < costs[0]
 assert costs == sorted(costs)
 assert len(answers) == 1
 
+# %% gradient-check
+# The relative error, of the last array here and of each of the tiny network's.
+assert error < 1e-7
+tiny = TwoLayerNet(2, 2, 2, weight_init_std=1, seed=1)
+slow, fast = (f(np.eye(2), np.array([0, 1])) for f in (tiny.numerical_gradient, tiny.gradient))
+assert all(relative_error(slow[key], fast[key]) < 1e-7 for key in slow)
+
 # %% ratios
 # The update-to-weight ratio: too small, healthy in the end, and a collapse.
 assert np.median(ratios[0.01]) < 1e-3 < np.median(ratios[2]) < 1
 assert ratios[10][0] > 0.05
-assert np.median(ratios[10]) < 1e-4
+assert trials[10] < 0.3
+if data_source() == "MNIST":
+    assert np.median(ratios[10]) < 1e-4, "it stands still"
 assert 1e-5 < best_lr * np.linalg.norm(g) / size < 1e-2
 first_step = TwoLayerNet(784, 50, 10, seed=0, dtype=np.float32)
 hot = first_step.gradient(x_train[:100], t_train[:100])["W2"]

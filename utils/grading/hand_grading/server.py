@@ -13,6 +13,7 @@ import http.server
 import json
 import re
 import secrets
+import socketserver
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -46,7 +47,6 @@ class Server(http.server.ThreadingHTTPServer):
     """
 
     daemon_threads = True
-    allow_reuse_address = True
 
     def __init__(self, load: Callable[[], Answers], names: bool = False, port: int = 0) -> None:
         try:
@@ -64,6 +64,11 @@ class Server(http.server.ThreadingHTTPServer):
         except BaseException:
             self.server_close()
             raise
+
+    def server_bind(self) -> None:
+        """Listen, without asking the network for this machine's name as the library does."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.socket.getsockname()[:2]
 
     @property
     def address(self) -> str:

@@ -52,7 +52,7 @@ def time_text(row: Row) -> str:
 
 def hours_late(row: Row) -> float | None:
     """Return how late somebody handed in, None for unknown."""
-    return round(row.seconds_late / 3600, 4) if row.handed_in else None
+    return row.seconds_late / 3600 if row.handed_in else None
 
 
 def to_canvas(report: Report) -> str:

@@ -18,6 +18,8 @@ IMPORTABLE_MODULES = (
     "colours",
     "drawing_pad",
     "mnist",
+    "mnist_download",
+    "mnist_files",
     "mnist_stand_in",
     "payoffs",
     "plots",

@@ -27,6 +27,7 @@ _bits = random.getrandbits
 def get_state(kind: int) -> State:
     """Return the state of one of the generators."""
     if kind == NUMPY:
+        key: Any
         _, key, place, waits, waiting = _get()
         return key.tobytes(), int(place), float(waiting) if waits else None
     _, numbers, waiting = _python_get()
@@ -76,6 +77,8 @@ def advance(kind: int, words: Any) -> None:
     if type(words) is not int or not 0 < words <= MAX_WORDS:
         return
     if kind == NUMPY:
+        key: Any
+        place: Any
         _, key, place, _, _ = _get()
         _set(("MT19937", key, place, 0, 0.0))
         _bytes(4 * words)

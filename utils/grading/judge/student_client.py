@@ -39,7 +39,8 @@ from utils.grading.sandbox.supervisor import OVERTIME
 from utils.grading.terminal import clean
 from utils.grading.text_files import seconds_in_words
 
-__builtins__ = dict(vars(builtins))  # this module's own: tests may patch what all others use
+# This module's own: tests may patch what all others use.
+globals()["__builtins__"] = dict(vars(builtins))
 
 OVERDUE = "Overdue"  # type of the exception with which a process says so itself
 MAX_STARTS = 60  # processes of one submission
@@ -408,9 +409,10 @@ class Submission:
         found = self.effects.namespace.get(name.partition(".")[0])
         for part in name.split(".")[1:]:
             found = vars(found).get(part) if issubclass(type(found), type) else None
-        if not issubclass(type(found), type) or issubclass(found, StudentError):  # type: ignore[arg-type]
+        kind: Any = found  # not `isinstance`, which would ask a proxy for its class
+        if not issubclass(type(kind), type) or issubclass(kind, StudentError):
             return None
-        return found if found.__module__ == "__main__" else None  # type: ignore[union-attr]
+        return kind if kind.__module__ == "__main__" else None
 
     def _as_note(self, text: str) -> str:
         """Return a note; in hidden tests always the same, as a student chooses how it ends."""

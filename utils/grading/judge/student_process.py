@@ -37,7 +37,8 @@ from utils.grading.remote.codec import CannotCross, CodecError
 from utils.grading.remote.connection import Connection, Ended, PeerObjects
 from utils.grading.sandbox.blocked_imports import forget_staff_modules
 
-__builtins__ = dict(vars(builtins))  # this module's own: tests may patch what all others use
+# This module's own: tests may patch what all others use.
+globals()["__builtins__"] = dict(vars(builtins))
 
 INSPECTED = (
     "getsource", "getsourcelines", "getdoc", "isgeneratorfunction", "iscoroutinefunction",
@@ -201,7 +202,7 @@ class StudentConnection(Connection):
         self.patched: list[tuple[Any, str, tuple]] = []  # what is in force, and what was there
         self.replaced: dict[str, tuple] = {}  # names that the test has changed, and what they had
         self.drawn_from: list[Any] = [None, None]  # states of the random generators as told
-        self.verbs = {
+        verbs: dict[str, Any] = {
             "run": self.run,
             "define": shell.define,
             "names": self.names,
@@ -210,23 +211,23 @@ class StudentConnection(Connection):
             "change": self.change,
             "drawn": self.drawn,
             "call": self.call,
-        } | {
-            name: self._as_the_test_has_it(answer)
-            for name, answer in {
-                "getattr": lambda thing, name: getattr(thing, name),
-                "setattr": setattr,
-                "delattr": delattr,
-                "special": self.special,
-                "isinstance": isinstance,
-                "issubclass": issubclass,
-                "signature": signature,
-                "dir": lambda thing: [name for name in dir(thing) if isinstance(name, str)],
-                "copy": copy.copy,
-                "deepcopy": copy.deepcopy,
-                "inspect": inspected,
-                "pyplot": pyplot,
-            }.items()
         }
+        asked: dict[str, Any] = {
+            "getattr": lambda thing, name: getattr(thing, name),
+            "setattr": setattr,
+            "delattr": delattr,
+            "special": self.special,
+            "isinstance": isinstance,
+            "issubclass": issubclass,
+            "signature": signature,
+            "dir": lambda thing: [name for name in dir(thing) if isinstance(name, str)],
+            "copy": copy.copy,
+            "deepcopy": copy.deepcopy,
+            "inspect": inspected,
+            "pyplot": pyplot,
+        }
+        as_asked = {name: self._as_the_test_has_it(one) for name, one in asked.items()}
+        self.verbs = verbs | as_asked
 
     def serve(self) -> None:
         """Answer the judge until it hangs up."""

@@ -10,7 +10,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-__builtins__ = dict(vars(builtins))  # this module's own: tests may patch what all others use
+# This module's own: tests may patch what all others use.
+globals()["__builtins__"] = dict(vars(builtins))
 
 Output = dict[str, Any]
 

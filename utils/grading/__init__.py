@@ -25,7 +25,8 @@ Five kinds of processes work together. Only plain data crosses between the last 
    These processes and the grader's talk over `sandbox.messages`.
 4. The **judge**, in a sandbox of its own: `judge.judge` runs the test cells,
    `judge.student_client` starts the student process and asks it, `remote.proxies` stand for the
-   student's objects.
+   student's objects. `judge.effects` and `judge.random_state` take to the student process what a
+   test changes besides values; `judge.told` lets `inspect`, `type` and `pyplot` ask there.
 5. The **student process**, in its sandbox: `judge.student_process` runs the student's cells and
    answers the judge; `sandbox.blocked_imports` refuses the modules that hold solutions.
 
@@ -36,7 +37,8 @@ Judge and student process talk over `remote.connection`, in the format of `remot
 visible tests only. Where no sandbox exists, `judge.unsandboxed` replaces the supervisor, and the
 judge runs in the same process.
 
-`nbgrader_steps` offers the same to nbgrader's own commands, `sandbox_probes` tries out the sandbox
+`nbgrader_steps` offers the same to nbgrader's own commands, `judge_settings` turns it on in any
+nbgrader course, `course.compare` shows where points would differ there, `sandbox_probes` tries out the sandbox
 for `doctor`, and `simulated_class` makes up students for `demo` and the tests. Packages and modules
 are listed from the lowest: text_files, terminal; notebook; sandbox; remote; judge; course;
 reports; hand_grading; run; nbgrader_steps. A package imports only packages that come before it.

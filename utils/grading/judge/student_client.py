@@ -39,7 +39,8 @@ from utils.grading.sandbox.supervisor import OVERTIME
 from utils.grading.terminal import clean
 from utils.grading.text_files import seconds_in_words
 
-__builtins__ = dict(vars(builtins))  # this module's own: tests may patch what all others use
+# This module's own builtins: tests may patch those that all other modules use.
+__builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 
 OVERDUE = "Overdue"  # type of the exception with which a process says so itself
 MAX_STARTS = 60  # processes of one submission
@@ -410,7 +411,7 @@ class Submission:
             found = vars(found).get(part) if issubclass(type(found), type) else None
         if not issubclass(type(found), type) or issubclass(found, StudentError):  # type: ignore[arg-type]
             return None
-        return found if found.__module__ == "__main__" else None  # type: ignore[union-attr]
+        return found if found.__module__ == "__main__" else None
 
     def _as_note(self, text: str) -> str:
         """Return a note; in hidden tests always the same, as a student chooses how it ends."""

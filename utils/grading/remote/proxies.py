@@ -48,7 +48,8 @@ from utils.grading.remote import codec, operators
 from utils.grading.remote.codec import CannotCross, CodecError
 from utils.grading.remote.connection import Connection, PeerObjects
 
-__builtins__ = dict(vars(builtins))  # this module's own: tests may patch what all others use
+# This module's own builtins: tests may patch those that all other modules use.
+__builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 _np_geterr = np.geterr
 
 MAX_NESTING = 40  # of questions within questions
@@ -237,7 +238,7 @@ def error_class(
         own: the type's own name, if it is not the first of these.
     """
     names: list[str] = []
-    base = None
+    base: type | None = None
     for one in lineage[:20]:
         if not isinstance(one, str):
             continue
@@ -383,7 +384,7 @@ class StudentThing:
     def __mro_entries__(self, bases: tuple) -> tuple:
         raise TypeError("a class in a test cell cannot derive from a student's class")
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> type:
         """The class that `isinstance` goes by: a library's or the course's that the judge has."""
         return claimed_class(self) or type(self)

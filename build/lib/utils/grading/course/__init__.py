@@ -1,1 +1,0 @@
-"""A course: folders and settings, what arrives, the gradebook, scores, lateness."""

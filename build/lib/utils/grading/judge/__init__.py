@@ -1,1 +1,0 @@
-"""One submission: fork server, judge, student process, and the grading of one notebook."""

@@ -1,1 +1,0 @@
-"""What people read: reports as CSV and pages, feedback pages, similar submissions."""

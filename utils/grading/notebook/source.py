@@ -57,7 +57,7 @@ def _is_special(tree: ast.Module, source: str) -> bool:
 
 
 def _after(node: ast.stmt, source: str) -> str:
-    """Return what follows a statement, from the first character that is no space."""
+    """Return what follows a statement, from the first character that is not a space."""
     assert node.end_lineno is not None
     line = source.split("\n")[node.end_lineno - 1].encode()
     return line[node.end_col_offset :].decode(errors="replace").lstrip()

@@ -832,6 +832,8 @@ class Encoder:
             if kind is frozenset:
                 return tag + self.values(limited(value), depth + 1, ordered=False)
             if kind is range:
+                if value[MAX_ITEMS:] and shared.keeps_large:
+                    return self.mention(value, OBJECT)
                 if value[MAX_ITEMS:]:
                     raise CannotCross(f"a range of more than {MAX_ITEMS:,} numbers cannot cross")
                 self.items += len(value)
@@ -846,6 +848,8 @@ class Encoder:
             return sized(BYTES, value)
         if kind is int:
             size = value.bit_length() // 8 + 1
+            if size > MAX_INT and shared.keeps_large:
+                return self.mention(value, OBJECT)
             if size > MAX_INT:
                 raise CannotCross(f"an int of {size} bytes is too large to be handed over")
             if size > 8:
@@ -866,6 +870,8 @@ class Encoder:
             return U8.pack(REBUILT) + self.values((name, *REBUILD[name][3](value)), 1)
         if kind is np.ndarray and value.itemsize and DTYPE_TEXT.fullmatch(value.dtype.str):
             return self.mention(value, ARRAY)
+        if (number := shared.proxy_number(value)) is not None:
+            return struct.pack("<BQ", SHARED, number)
         if kind in SCALARS:
             array = np.array(value)  # of empty text it has room for one character
             if not DTYPE_TEXT.fullmatch(array.dtype.str):
@@ -875,8 +881,6 @@ class Encoder:
             return U8.pack(DTYPE) + dtype_text(value)
         if isinstance(value, type) and value in _TYPE_NAMES:
             return sized(NAMED, _TYPE_NAMES[value].encode())
-        if (number := shared.proxy_number(value)) is not None:
-            return struct.pack("<BQ", SHARED, number)
         if (name := shared.name_of(value)) is not None:
             return sized(NAMED, name.encode())
         if shared.parity == 0 or shared.number(value) is not None:

@@ -500,7 +500,9 @@ def _is_of_a_library(thing: StudentThing) -> bool:
     if what != "object":
         return False
     tops = {entry.partition(":")[0].partition(".")[0] for entry in lineage[:-1]}
-    return kind in ("list", "dict", "set", "deque") or bool(tops - {"__main__", "builtins"})
+    return kind in ("list", "dict", "set", "deque", "range") or bool(
+        tops - {"__main__", "builtins"}
+    )
 
 
 def claimed_class(thing: StudentThing) -> type | None:
@@ -668,7 +670,7 @@ _SPECIAL = {
     "__enter__": _special("__enter__"),
     "__exit__": _exit,
 }
-_IN_BASE = ("__eq__", "__ne__", "__hash__")  # `StudentThing` itself has these
+_HANDED_ON = frozenset((*_SPECIAL, "__eq__", "__ne__", "__hash__"))  # these in `StudentThing`
 
 
 @functools.lru_cache(512)
@@ -784,7 +786,7 @@ class JudgeObjects(PeerObjects):
                 pass
             case _:
                 raise CodecError("the description of an object has the wrong form")
-        known = tuple(method for method in (*_SPECIAL, *_IN_BASE) if method in special)
+        known = tuple(method for method in special if method in _HANDED_ON)
         return str(what), _plain_name(kind), _plain_name(name) if name else "", known, lineage
 
     def make(self, number: int, description: tuple) -> Any:

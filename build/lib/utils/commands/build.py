@@ -1,0 +1,275 @@
+"""`python3 -m utils build`: write the generated files of the course anew.
+
+A problem set is tried out first: the solution has to earn every point, the release none, and each
+check has to fail for some wrong implementation; else nothing of it is written. The points of its
+checks are filled into its texts. Then nbgrader itself generates `assignments/` from `solutions/`,
+in a temporary course and without a gradebook, so that nothing else is touched and two builds give
+the same bytes. The outputs of `lectures/` come from a clean kernel, see `utils/lecture_outputs.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import copy
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import nbformat
+
+from utils.system import CONFIG, ROOT, atomic_write, load_config, problem_sets_in
+
+
+class BuildError(ValueError):
+    """Something cannot be built; the message says what to do."""
+
+
+def main(argv: list[str]) -> int:
+    """Write what has changed, name it, and return 0, or 1 where something cannot be built."""
+    parser = argparse.ArgumentParser(prog="python3 -m utils build", description=__doc__)
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="build only lectures and problem sets with one of these in their name",
+    )
+    parser.add_argument(
+        "--remeasure", action="store_true", help="also replace the figures of measured times"
+    )
+    asked = parser.parse_args(argv)
+    from utils.lecture_outputs import LectureError, build_lectures  # slow to import
+
+    try:
+        sets, lectures = chosen(ROOT, asked.names)
+        if sets or not asked.names:
+            filled = [path for name in sets if (path := try_out(ROOT, name))]
+            _report("assignments", filled + build_assignments(ROOT, sets))
+        if not asked.names:
+            for path in without_source(ROOT):
+                print(f"left alone: {path}, for there is no source of it in solutions/")
+        if lectures or not asked.names:
+            _report("lectures", build_lectures(ROOT, lectures, remeasure=asked.remeasure))
+    except (BuildError, LectureError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted: every file is whole, old or new; build again", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _report(what: str, changed: list[Path]) -> None:
+    for path in changed:
+        print(f"written: {path.relative_to(ROOT)}")
+    print(f"{what}: {len(changed) or 'no'} files changed")
+
+
+def chosen(root: Path, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the problem sets and the lectures with one of these parts in their name, else all.
+
+    Raises:
+        BuildError: nothing has such a name.
+    """
+    sets = problem_sets(root)
+    lectures = sorted(path.name for path in (root / "lectures").glob("[0-9]*.ipynb"))
+    for name in names:
+        if not any(name in known for known in [*sets, *lectures]):
+            raise BuildError(
+                f"no lecture and no problem set has {name!r} in its name; there are "
+                f"{', '.join([*lectures, *sets])}"
+            )
+
+    def is_meant(known: str) -> bool:
+        return not names or any(name in known for name in names)
+
+    return list(filter(is_meant, sets)), list(filter(is_meant, lectures))
+
+
+def problem_sets(root: Path) -> list[str]:
+    """Return the names of the problem sets: each NAME with a `solutions/NAME/NAME.ipynb`."""
+    return problem_sets_in(root / "solutions")
+
+
+@contextlib.contextmanager
+def temporary_course(root: Path) -> Iterator[Path]:
+    """Yield a throw-away course folder with the configuration and the problem sets of `root`."""
+    with tempfile.TemporaryDirectory(prefix="course-") as folder:
+        course = Path(folder).resolve()
+        shutil.copy(root / CONFIG, course)
+        for name in problem_sets(root):
+            source, copy = root / "solutions" / name, course / "solutions" / name
+            # of the notebooks only the problem set's own: a "-Copy1" beside it is not released
+            shutil.copytree(source, copy, ignore=shutil.ignore_patterns("*.ipynb", "__pycache__"))
+            shutil.copy(source / f"{name}.ipynb", copy)
+        yield course
+
+
+def try_out(root: Path, name: str) -> Path | None:
+    """Test a problem set as its author would, and fill its points into its texts.
+
+    Args:
+        root: the course folder.
+        name: of the problem set.
+
+    Returns:
+        The source if the points in it were written anew, None if they are as they were.
+
+    Raises:
+        BuildError: something is wrong; nothing is written.
+    """
+    from utils.grading.run import points, self_test  # slow to import
+    from utils.grading.run.limits import limits_of
+
+    started = time.monotonic()
+    path = root / "solutions" / name / f"{name}.ipynb"
+    notebook = read_source(path)
+    test = self_test.SelfTest(notebook, limits_of(load_config(root), name))
+    table = self_test.wrong_implementations(root, name)
+    faults = test.forgotten()
+    if not faults:
+        results = test.run(notebook)
+        faults = test.solution_faults(results)
+        worth = {i: self_test.points_of(result) for i, result in results.items()}
+    if not faults:
+        faults = test.release_faults(blank_answers(notebook)) + test.table_faults(results, table)
+    if faults:
+        listed = "\n".join(f"- {fault}" for fault in faults)
+        raise BuildError(f"{name} is not built, and nothing of it is written:\n{listed}")
+    checks = sum(len(result.checks) for result in results.values())
+    fails = (
+        "and each fails for some wrong implementation"
+        if table
+        else (f"but there is no table of wrong implementations, tests/problem_sets/{name}.py")
+    )
+    seconds = time.monotonic() - started
+    print(f"{name}: the solution passes all {checks} checks, {fails} ({seconds:.0f} s)", flush=True)
+    before = nbformat.writes(notebook)
+    points.fill(notebook, worth)
+    after = nbformat.writes(notebook)
+    if after == before:
+        return None
+    atomic_write(path, after + "\n")
+    return path
+
+
+def read_source(path: Path) -> nbformat.NotebookNode:
+    """Return a notebook of `solutions/`.
+
+    Raises:
+        BuildError: it is not one.
+    """
+    try:
+        return nbformat.read(path, as_version=4)
+    except (OSError, ValueError) as error:  # also not JSON, and not valid
+        raise BuildError(f"{path} is not a notebook that can be read: {error}") from None
+
+
+def blank_answers(notebook: nbformat.NotebookNode) -> dict[str, str]:
+    """Return what students find in the cells of their tasks, by grade id."""
+    from nbgrader.preprocessors import ClearSolutions  # slow to import
+
+    clear = ClearSolutions(enforce_metadata=False)
+    released, _ = clear.preprocess(copy.deepcopy(notebook), {})
+    return {
+        cell.metadata.nbgrader.grade_id: cell.source
+        for cell in released.cells
+        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("solution")
+    }
+
+
+def release(course: Path, name: str) -> None:
+    """Let nbgrader write `assignments/NAME` of a course, without a gradebook.
+
+    Raises:
+        nbgrader.converters.base.NbGraderException: nbgrader refused the notebook; its log says why.
+    """
+    from nbgrader.converters import GenerateAssignment  # slow to import
+    from nbgrader.coursedir import CourseDirectory
+    from nbgrader.preprocessors import SaveCells
+
+    config = load_config(course)
+    config.CourseDirectory.assignment_id = name
+    converter = GenerateAssignment(coursedir=CourseDirectory(config=config), config=config)
+    converter.no_database = True
+    converter.preprocessors = [p for p in converter.preprocessors if p is not SaveCells]
+    converter.force = True
+    converter.start()
+
+
+def build_assignments(root: Path, only: Sequence[str] = ()) -> list[Path]:
+    """Generate `assignments/` from `solutions/`, and remember what was handed out.
+
+    A problem set in `assignments/` that has no source is left alone: it could not be built again.
+
+    Args:
+        root: the course folder.
+        only: names of problem sets to build just these, all if empty.
+
+    Returns:
+        The files that were written or removed, none if all were up to date.
+
+    Raises:
+        BuildError: there are no sources.
+    """
+    target = root / "assignments"
+    names = [name for name in problem_sets(root) if not only or name in only]
+    if not names:
+        raise BuildError(
+            f"there are no problem sets in {root / 'solutions'}, so nothing is built and nothing "
+            "is deleted; get the course's folder with solutions/, which students do not have"
+        )
+    with temporary_course(root) as course:
+        for name in names:
+            release(course, name)
+        fresh = _files(course / "assignments")
+    old = {path: data for path, data in _files(target).items() if path.parts[0] in names}
+    _remember(root, names, old, fresh)
+    changed = [
+        path for path in sorted(fresh.keys() | old.keys()) if fresh.get(path) != old.get(path)
+    ]
+    for path in changed:
+        if path in fresh:
+            (target / path).parent.mkdir(parents=True, exist_ok=True)
+            (target / path).write_bytes(fresh[path])
+        else:
+            (target / path).unlink()
+    return [target / path for path in changed]
+
+
+def without_source(root: Path) -> list[Path]:
+    """Return the problem sets in `assignments/` that cannot be built, for they have no source."""
+    names = problem_sets(root)
+    return sorted(path for path in (root / "assignments").glob("*/") if path.name not in names)
+
+
+def _remember(
+    root: Path, names: list[str], old: dict[Path, bytes], fresh: dict[Path, bytes]
+) -> None:
+    """Keep hashes of what students may have been given."""
+    from utils.grading.course import releases  # slow to import, and it needs the course's settings
+
+    path = root / "solutions" / releases.FILE
+    for name in names:
+        for files in (old, fresh):
+            content = files.get(Path(name, f"{name}.ipynb"))
+            if content is None:
+                continue
+            with contextlib.suppress(ValueError):  # a notebook that somebody has damaged
+                cells = json.loads(content).get("cells", [])
+                releases.remember(path, name, releases.release_of_notebook(cells))
+
+
+def _files(folder: Path) -> dict[Path, bytes]:
+    """Return the content of every file below a folder, by relative path, with Unix line ends."""
+    return {
+        path.relative_to(folder): path.read_bytes().replace(b"\r\n", b"\n")
+        if path.suffix == ".ipynb"
+        else path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and ".ipynb_checkpoints" not in path.parts
+    }

@@ -1,0 +1,188 @@
+"""`demo`: the main job from end to end, on a simulated class in a temporary course.
+
+Releases a problem set, hands in the work of thirty invented students (right answers, typical
+mistakes, accidents, attacks on the grader), grades it, and writes feedback and a report.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from utils.commands.build import release
+from utils.commands.grade import start_early
+from utils.grading.run.temporary_files import scratch
+from utils.grading.terminal import clean, columns, cut
+from utils.system import CONFIG, ROOT, load_config
+
+if TYPE_CHECKING:  # they take a second to import
+    from utils.grading.course.settings import Course
+    from utils.grading.reports.report_data import Report, Row
+    from utils.grading.run.cluster import LocalWorkers
+    from utils.grading.simulated_class import Student
+
+PROBLEM_SET = "ps1_output_layer"
+SOURCE = Path("solutions") / PROBLEM_SET / f"{PROBLEM_SET}.ipynb"
+# An endless loop is in the simulated class, too, and nobody wants to wait for it.
+LIMITS = """
+c.JudgedExecute.call_seconds = 1
+c.JudgedExecute.cell_seconds = 4
+c.JudgedExecute.submission_seconds = 30
+c.Execute.timeout = 5
+c.NbGraderAPI.logfile = ""
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Release, submit, grade, report; return 0 when every submission has an outcome."""
+    if argv:
+        print("demo takes no arguments", file=sys.stderr)
+        return 2
+    source = ROOT / SOURCE
+    if not source.is_file():
+        print(
+            f"demo grades a class, and for that it needs {source}, which is not here: a student's "
+            "copy of the course has no solutions; run demo in the course's own folder",
+            file=sys.stderr,
+        )
+        return 1
+    started = time.monotonic()
+    folder = Path(tempfile.mkdtemp(prefix="course-demo-"))
+    try:
+        with scratch():
+            return run(folder, started)
+    except KeyboardInterrupt:
+        shutil.rmtree(folder, ignore_errors=True)
+        print("\ninterrupted; the temporary course is deleted", file=sys.stderr)
+        return 130
+
+
+def run(folder: Path, started: float) -> int:
+    """Do it all in an empty folder, print the table and where everything is."""
+    sandboxed = is_sandboxed()
+    with start_early() if sandboxed else contextlib.nullcontext() as local:
+        return grade_class(folder, local, started)
+
+
+def grade_class(folder: Path, local: LocalWorkers | None, started: float) -> int:
+    """Do it all with workers that are starting, with nbgrader's own grading if there are none."""
+    from utils.grading.course.settings import find_course
+    from utils.grading.simulated_class import (
+        HOSTILE_PS1_OUTPUT_LAYER,
+        PS1_OUTPUT_LAYER,
+        write_submission,
+    )
+
+    print(f"releasing {PROBLEM_SET} in {folder}")
+    make_course(folder)
+    course = find_course(folder)
+    students = PS1_OUTPUT_LAYER + (HOSTILE_PS1_OUTPUT_LAYER if local else ())
+    for student in students:
+        target = course.notebook("submitted", student.name, PROBLEM_SET)
+        write_submission(student, course.released(PROBLEM_SET), target)
+    hostile = f", {len(HOSTILE_PS1_OUTPUT_LAYER)} of them hostile" if local else ""
+    print(f"grading a simulated class of {len(students)}{hostile}")
+    failures, report = grade(course, local) if local else grade_by_nbgrader(course, students)
+    print_table(report, students)
+    print(f"\n{by_hand(report)}")
+    print(f"{len(students)} submissions in {time.monotonic() - started:.0f} s")
+    print(f"report:   {course.reports / PROBLEM_SET}.html and .csv")
+    print(f"feedback: {folder / 'grading' / 'feedback'} (a temporary folder, yours to delete)")
+    return 1 if failures else 0
+
+
+def is_sandboxed() -> bool:
+    """Say whether submissions can be sandboxed on this machine, and print it if they cannot."""
+    from utils.grading.judge.grade_notebook import NotSandboxed, sandbox
+
+    try:
+        sandbox()
+    except NotSandboxed as error:
+        print(f"{error}\nThe simulated class without its attacks is harmless: nbgrader grades it.")
+        return False
+    return True
+
+
+def make_course(folder: Path) -> None:
+    """Make a course folder with the settings of this one and a released problem set."""
+    settings = (ROOT / CONFIG).read_text(encoding="utf-8")
+    (folder / CONFIG).write_text(settings + LIMITS, encoding="utf-8")
+    (folder / SOURCE).parent.mkdir(parents=True)
+    shutil.copy(ROOT / SOURCE, folder / SOURCE)
+    release(folder, PROBLEM_SET)
+
+
+def grade(course: Course, local: LocalWorkers) -> tuple[int, Report]:
+    """Grade as `grade` does; return how many submissions have no outcome, and the report."""
+    from utils.commands.grade import Bar
+    from utils.grading.run import runner
+
+    with Bar(quiet=False) as bar:
+        progress, report = runner.grade(course, PROBLEM_SET, watch=bar.show, local=local)
+    for failure in progress.failures:
+        print(clean(f"{failure.student}: not graded: {failure.why}"), file=sys.stderr)
+    return len(progress.failures), report
+
+
+def grade_by_nbgrader(course: Course, students: tuple[Student, ...]) -> tuple[int, Report]:
+    """Grade with nbgrader's own `Execute`, student by student."""
+    from nbgrader.apps import NbGraderAPI
+    from nbgrader.coursedir import CourseDirectory
+    from tqdm import tqdm
+
+    from utils.grading.course.gradebook import Book
+    from utils.grading.reports import report
+
+    config = load_config(course.root)
+    del config["Autograde"]
+    api = NbGraderAPI(CourseDirectory(config=config), config=config)
+    with Book(course) as book:
+        book.take_in(PROBLEM_SET)
+    for student in tqdm(students, unit="student", leave=False, disable=None):
+        api.autograde(PROBLEM_SET, student.name)
+        api.generate_feedback(PROBLEM_SET, student.name)
+    with Book(course) as book:
+        found = report.read(course, book, PROBLEM_SET)
+    report.write(course, found)
+    return 0, found
+
+
+def print_table(report: Report, students: tuple[Student, ...]) -> None:
+    """Print student, score, what the student did and what the checks say about it."""
+    from utils.grading.reports.report_data import number
+
+    rows = {row.student: row for row in report.rows}
+    print(f"\n{'student':9} {'score':>10}  {'did':34} what the grader says")
+    for student in students:
+        row = rows[student.name]
+        points = row.status
+        if row.score is not None:
+            points = f"{number(row.score)}/{number(report.max_score)}"
+        said = clean(remark(row) or "nothing wrong")
+        print(cut(f"{student.name:9} {points:>10}  {student.story:34} {said}", columns()))
+
+
+def by_hand(report: Report) -> str:
+    """Return a sentence on the points that no test gives."""
+    from utils.grading.reports.report_data import number
+
+    points = report.max_score - sum(report.max_points[test] for test in report.tests)
+    return (
+        f"{number(points)} of the {number(report.max_score)} points are for the written answer, "
+        f"which a person grades; the tests give up to {number(report.max_score - points)}."
+    )
+
+
+def remark(row: Row) -> str:
+    """Return the first thing that went wrong with a submission, and how many more did."""
+    wrong = list(row.notes) if row.score is None or "stopped" in row.why else []
+    for checks in row.checks.values():
+        wrong += [f"{c['name']}: {c['what']}" for c in checks if c["state"] != "passed"]
+    if not wrong:
+        return ""
+    return wrong[0] + (f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else "")

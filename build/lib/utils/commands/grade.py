@@ -1,0 +1,315 @@
+"""`grade PS`: grade all submissions of a problem set, as many at a time as there are processors.
+
+Reads grading/submitted/STUDENT/PS/PS.ipynb; writes grading/autograded/, grading/feedback/, the
+gradebook, and the report grading/reports/PS.csv and PS.html. Stop it at any moment and run it
+again: what is graded and unchanged is left alone, and points and comments given by a person stay.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import gc
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from utils.commands import add_course, new_parser, positive
+from utils.grading import spare_imports
+from utils.grading.run.temporary_files import scratch
+from utils.grading.sandbox.supervisor import ELSEWHERE, LINUX
+from utils.grading.terminal import clean, columns, cut, pad, width
+from utils.system import garbage_collection_paused, processors
+
+if TYPE_CHECKING:  # they take a second to import, and --help needs none of it
+    from utils.grading.course.settings import Course
+    from utils.grading.reports.report_data import Report
+    from utils.grading.run.cluster import LocalWorkers
+    from utils.grading.run.runner import Progress
+
+ROWS = 40  # of the closing table; larger classes see those that need a person
+SCHEMES = ("tcp", "tls", "ws", "wss", "ucx")  # of a Dask scheduler's address
+LEAST = 16  # columns that an id may have on a narrow terminal
+
+
+class Terminated(KeyboardInterrupt):
+    """Somebody asked this process to end."""
+
+
+def main(argv: list[str]) -> int:
+    """Grade; return 0 when every submission has an outcome."""
+    started = time.monotonic()
+    asked = parse(argv)
+    if not LINUX and not asked.scheduler:
+        print(ELSEWHERE, file=sys.stderr)
+        return 1
+    try:
+        with scratch(), _ends_when_asked():
+            return run(asked, started)
+    except KeyboardInterrupt as end:
+        print(
+            f"\nstopped; what is graded is recorded, `grade {asked.problem_set}` goes on from here",
+            file=sys.stderr,
+        )
+        return 143 if isinstance(end, Terminated) else 130
+
+
+def run(asked: argparse.Namespace, started: float) -> int:
+    """Grade as asked for on the command line."""
+    with contextlib.nullcontext() if asked.scheduler else start_early(asked.jobs) as local:
+        return grade(asked, local, started)
+
+
+def grade(asked: argparse.Namespace, local: LocalWorkers | None, started: float) -> int:
+    """Grade with workers that are starting, or with those of a scheduler."""
+    spare_imports()
+    if asked.unsafe:
+        warn_of_unsafe(asked)
+    with garbage_collection_paused():
+        from utils.grading.course.lateness import ExtensionsError
+        from utils.grading.course.settings import CourseError, find_course
+        from utils.grading.run import runner
+    try:
+        with Bar(asked.quiet) as bar:
+            course = find_course(asked.course, asked.db)
+            progress, report = runner.grade(
+                course,
+                asked.problem_set,
+                students=asked.students,
+                count=asked.jobs,
+                scheduler=asked.scheduler,
+                force=asked.force,
+                unsafe=asked.unsafe,
+                watch=bar.show,
+                local=local,
+            )
+    except (CourseError, ExtensionsError) as error:
+        print(clean(error), file=sys.stderr)
+        return 1
+    except OSError as error:  # a full disk, a folder that may not be written
+        print(
+            f"{clean(error)}; what is graded is recorded, mend this and run "
+            f"`grade {asked.problem_set}` again",
+            file=sys.stderr,
+        )
+        return 1
+    print_problems(asked, course, progress, report)
+    if not asked.quiet:
+        print_table(report)
+        print_counts(progress, time.monotonic() - started)
+        print(f"report: {course.reports / asked.problem_set}.html and .csv")
+    gc.freeze()  # the end of the process looks for rubbish, too
+    return 1 if progress.failures else 0
+
+
+UNSAFE = (
+    "warning: --unsafe, and no sandbox stands here. The submissions of this run are not sandboxed: "
+    "each can read and change all that you can, such as the gradebook and the hidden tests. Stop "
+    "now with Ctrl-C unless you trust all of them; `python3 -m utils doctor` says what is missing."
+)
+UNSAFE_ELSEWHERE = (
+    "warning: --unsafe. Where a worker of this scheduler has no sandbox, submissions can read and "
+    "change all that the worker's user can; `python3 -m utils doctor` on that machine says more."
+)
+
+
+def warn_of_unsafe(asked: argparse.Namespace) -> None:
+    """Say in plain words what --unsafe means, if no sandbox stands here or nobody can tell."""
+    if asked.scheduler:
+        print(UNSAFE_ELSEWHERE, file=sys.stderr)
+        return
+    with garbage_collection_paused():
+        from utils.grading.judge import grade_notebook
+    if grade_notebook.sandbox(unsafe=True) == "none":
+        print(UNSAFE, file=sys.stderr)
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """Return what was asked for on the command line."""
+    parser = new_parser("grade", __doc__)
+    add_course(parser)
+    parser.add_argument("--students", metavar="A,B", type=_names, help="only theirs")
+    parser.add_argument(
+        "--jobs", metavar="N", type=positive("processes"), help="worker processes here"
+    )
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        type=_address,
+        help="a running Dask scheduler, such as tcp://host:8786",
+    )
+    parser.add_argument("--force", action="store_true", help="grade what is unchanged, too")
+    parser.add_argument(
+        "--unsafe", action="store_true", help="run submissions although no sandbox stands here"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print problems only")
+    return parser.parse_args(argv)
+
+
+def _names(text: str) -> list[str]:
+    """Return the ids in a line of CSV, so that one with a comma can be given in quotes."""
+    names = [name.strip() for line in csv.reader([text], skipinitialspace=True) for name in line]
+    if not names or not all(names):
+        raise argparse.ArgumentTypeError("give the students' ids with commas between them")
+    return names
+
+
+def _address(text: str) -> str:
+    """Return the address of a Dask scheduler: scheme://host:port, or host:port for TCP."""
+    scheme, separator, place = text.rpartition("://")
+    host, _, port = place.rpartition(":")
+    plain = port.isascii() and port.isdecimal() and 0 < int(port) < 2**16
+    known = scheme in SCHEMES if separator else True
+    if known and host and plain and not any(c.isspace() or c in "/@?#" for c in host):
+        return text
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is no address of a Dask scheduler: give it as tcp://host:8786"
+    )
+
+
+def start_early(count: int | None = None) -> LocalWorkers:
+    """Start workers, and what workers and submissions are forked from: all import meanwhile.
+
+    Args:
+        count: of worker processes; as many as processors by default.
+    """
+    from multiprocessing import forkserver, resource_tracker
+
+    multiprocessing.set_forkserver_preload(["utils.grading.run.preload"])
+    resource_tracker.ensure_running()  # the server's start would do it, and then unblock Ctrl-C
+    with _interrupt_put_off():  # Ctrl-C is for this process alone; `preload` sees to that
+        forkserver.ensure_running()
+    with garbage_collection_paused():
+        from utils.grading.judge.fork_server import FORK_SERVER
+    environment = FORK_SERVER.open(os.path.join(tempfile.gettempdir(), "fork-server"))
+    spare_imports()
+    with garbage_collection_paused():
+        from utils.grading.run.cluster import LocalWorkers
+    with _interrupt_put_off():
+        return LocalWorkers(count or processors(), environment)
+
+
+@contextlib.contextmanager
+def _interrupt_put_off() -> Iterator[None]:
+    """Let Ctrl-C have its effect after this, not in the middle; processes started here block it."""
+    came: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, handler)
+        if came:
+            signal.raise_signal(signal.SIGINT)
+
+
+@contextlib.contextmanager
+def _ends_when_asked() -> Iterator[None]:
+    """Let Ctrl-C or SIGTERM end this process with everything in order, and the first alone."""
+    asked = False
+
+    def end(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if not asked:  # a second one would stop what puts everything in order
+            asked = True
+            raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_IGN if asked else handler)
+
+
+class Bar:
+    """A progress bar with counts, as a context."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+        self.bar: Any = None  # tqdm's, from the first that is shown
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def show(self, progress: Progress) -> None:
+        """Show how far the run is."""
+        from tqdm import tqdm
+
+        if self.bar is None:
+            quiet = True if self.quiet else None  # None: only where there is a terminal
+            form = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+            self.bar = tqdm(
+                total=progress.total,
+                disable=quiet if progress.total else True,
+                leave=False,
+                bar_format=form,
+            )
+        self.bar.update(progress.done - self.bar.n)
+        self.bar.set_postfix_str(
+            f"{progress.graded} graded, {progress.unreadable} unreadable, "
+            f"{progress.stopped} stopped"
+        )
+
+
+def print_problems(
+    asked: argparse.Namespace, course: Course, progress: Progress, report: Report
+) -> None:
+    """Print what staff should know or mend, one sentence each, on stderr.
+
+    With --quiet, where no table names them, submissions that cannot be read are problems, too.
+    """
+    problems = list(progress.notes)
+    for failure in progress.failures:
+        path = course.notebook("submitted", failure.student, asked.problem_set)
+        problems.append(f"{failure.student}: not graded ({path}): {failure.why}")
+    for row in report.rows if asked.quiet else ():
+        if row.status == "unreadable" and row.student in (asked.students or [row.student]):
+            path = course.notebook("submitted", row.student, asked.problem_set)
+            problems.append(f"{row.student}: unreadable ({path}): {'; '.join(row.notes)}")
+    for problem in problems:
+        print(clean(problem), file=sys.stderr)
+
+
+def print_table(report: Report) -> None:
+    """Print a line for each student; of a large class, for those who need a person."""
+    from utils.grading.reports.report_data import number
+
+    rows = report.rows
+    if len(rows) > ROWS:
+        rows = [row for row in rows if row.why and row.why != ["written answer"]][:ROWS]
+    if not rows:
+        return
+    wide = columns()
+    ids = [cut(clean(row.student), max(LEAST, wide // 3)) for row in rows]  # one may be very long
+    name = max(7, *map(width, ids))
+    print(f"{'student':{name}}  {'status':10}  {'score':>9}  needs a person, notes")
+    for row, student in zip(rows, ids, strict=True):
+        score = f"{number(row.score)}/{number(report.max_score)}" if row.score is not None else "–"
+        said = clean("; ".join([", ".join(row.why), *row.notes]).strip("; "))
+        print(cut(f"{pad(student, name)}  {row.status:10}  {score:>9}  {said}", wide))
+
+
+def print_counts(progress: Progress, seconds: float) -> None:
+    """Print what this run did."""
+    parts = [
+        f"{progress.graded} graded",
+        f"{progress.unreadable} unreadable",
+        f"{progress.stopped} stopped",
+        f"{progress.unchanged} unchanged",
+    ]
+    if progress.failures:
+        parts.append(f"{len(progress.failures)} without an outcome")
+    print(f"\n{', '.join(parts)} in {seconds:.1f} s")

@@ -1,0 +1,85 @@
+"""`new psN_name`: make the scaffold of a further problem set.
+
+It has one function with its solution, its visible and hidden checks, and the table of right and
+wrong implementations that the tests run. It is complete: it is built at once, and every test of the
+problem sets takes it in. Replace the example with tasks of your own; `CONTRIBUTING.md` says how.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from utils.commands import new_parser
+from utils.commands.build import BuildError, build_assignments, try_out
+from utils.system import ROOT, atomic_write
+
+SCAFFOLD = Path(__file__).resolve().parent.parent / "data" / "scaffold"
+EXAMPLE = "psN_name"  # what stands for the problem set's name in the scaffold
+
+
+def main(argv: list[str]) -> int:
+    """Write the scaffold and build it; return 0, or 1 where that is not possible."""
+    parser = new_parser("new", __doc__ or "")
+    parser.add_argument("name", metavar="PS", type=new_name, help="such as ps7_convolution")
+    name = parser.parse_args(argv).name
+    try:
+        written = make(ROOT, name)
+        try_out(ROOT, name)
+        written += build_assignments(ROOT, [name])
+    except (BuildError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    for path in written:
+        print(f"written: {path.relative_to(ROOT)}")
+    print(
+        f"Put your tasks in the place of the example, in solutions/{name}/{name}.ipynb and "
+        f"tests/problem_sets/{name}.py. Then:\n"
+        f"    python3 -m utils build {name}\n"
+        f"    python3 -m utils test tests/problem_sets -k {name.partition('_')[0]}"
+    )
+    return 0
+
+
+def new_name(text: str) -> str:
+    """Return the name of a problem set, as argparse takes it."""
+    if re.fullmatch(r"ps[0-9]+_[a-z][a-z0-9_]*", text):
+        return text
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is not a name for a problem set: give `ps`, a number, `_` and small letters, "
+        "such as ps7_convolution"
+    )
+
+
+def make(root: Path, name: str) -> list[Path]:
+    """Write the source and the table of a new problem set.
+
+    Args:
+        root: the course folder.
+        name: as `new_name` returns it.
+
+    Returns:
+        The files.
+
+    Raises:
+        BuildError: there is such a problem set, or another one with its number.
+    """
+    number = name.partition("_")[0]
+    for folder in (root / "solutions", root / "assignments"):
+        if taken := sorted(folder.glob(f"{number}_*")):
+            raise BuildError(
+                f"there is {taken[0].relative_to(root)} already: choose another number"
+            )
+    files = {
+        f"{EXAMPLE}.ipynb": root / "solutions" / name / f"{name}.ipynb",
+        f"{EXAMPLE}.py.txt": root / "tests" / "problem_sets" / f"{name}.py",
+    }
+    for path in files.values():
+        if path.exists():
+            raise BuildError(f"there is {path.relative_to(root)} already: choose another number")
+    for template, path in files.items():
+        text = (SCAFFOLD / template).read_text(encoding="utf-8")
+        atomic_write(path, text.replace(EXAMPLE, name).replace("set N:", f"set {number[2:]}:"))
+    return list(files.values())

@@ -1,0 +1,82 @@
+"""The grader: a submission is graded by tests that run in a process without the student's code.
+
+Five kinds of processes work together. Only plain data crosses between the last two.
+
+    grader --Dask--> worker --socket--> fork server --fork--> supervisor --fork--> judge
+                                                                         --fork--> student process
+
+1. The **grader** is the main process of `grade`; it alone writes to the gradebook.
+   `run.runner` plans a run, sends submissions to workers and records what they return;
+   `run.cluster` starts Dask, and `run.temporary_files` keeps what must not be left behind.
+   `course` knows the folders and settings, takes in what arrives, and holds the gradebook,
+   scores and lateness. `reports` makes everything that people read; `hand_grading` serves the
+   page on which a person grades written answers.
+2. A **worker** of Dask, `run.worker`, started with `run.preload`. `judge.grade_notebook` grades one
+   submission: `notebook.reading` reads the file, `notebook.restore` puts the course's cells back,
+   `judge.fork_server.ForkServer` sends the job on, `judge.results` validates the answer as if a
+   student had written it, and `notebook.reasons` says why a task earned nothing. What becomes of
+   the submission is a `notebook.result.GradingResult`, from here to the gradebook and the reports.
+3. The **fork server** of a worker, `judge.fork_server_process`: it imports NumPy once, does in
+   `judge.warm_up` what would else take each submission's time, and reads no submission. It keeps a
+   **supervisor** for each, `sandbox.supervisor`, which starts the next two (`sandbox.process`),
+   watches them and ends them. Their sandboxes come from `sandbox.namespaces` or
+   `sandbox.landlock`, `sandbox.seccomp` (system calls) and `sandbox.cgroups` (kernel memory);
+   `sandbox.visible_files` lists what they may see, and `sandbox.isolation` puts it all in force.
+   These processes and the grader's talk over `sandbox.messages`.
+4. The **judge**, in a sandbox of its own: `judge.judge` runs the test cells,
+   `judge.student_client` starts the student process and asks it, `remote.proxies` stand for the
+   student's objects.
+5. The **student process**, in its sandbox: `judge.student_process` runs the student's cells and
+   answers the judge; `sandbox.blocked_imports` refuses the modules that hold solutions.
+
+Judge and student process talk over `remote.connection`, in the format of `remote.codec`.
+`notebook.shell` runs cells in both.
+
+`check` starts one process, `run.check`, which is grader, worker and fork server in one and runs the
+visible tests only. Where no sandbox exists, `judge.unsandboxed` replaces the supervisor, and the
+judge runs in the same process.
+
+`nbgrader_steps` offers the same to nbgrader's own commands, `sandbox_probes` tries out the sandbox
+for `doctor`, and `simulated_class` makes up students for `demo` and the tests. Packages and modules
+are listed from the lowest: text_files, terminal; notebook; sandbox; remote; judge; course;
+reports; hand_grading; run; nbgrader_steps. A package imports only packages that come before it.
+"""
+
+import functools
+import importlib
+import importlib.util
+import sys
+import types
+from typing import Any
+
+# nbformat asks jsonschema for all its formats. One builds a grammar of web addresses when it is
+# imported, 1.4 s in every process that reads a notebook; one knows all calendars. No notebook has
+# what these would check.
+for name in ("rfc3987_syntax", "isoduration"):
+    sys.modules.setdefault(name, None)  # type: ignore[arg-type]
+
+
+def spare_imports() -> None:
+    """Spare a process that grades what nbgrader imports and grading never calls.
+
+    To be called before nbgrader is imported; where it has been, there is nothing to spare.
+    """
+    # nbgrader imports its web servers with itself.
+    if "nbgrader" not in sys.modules:
+        spec = importlib.util.find_spec("nbgrader")
+        assert spec is not None
+        package = sys.modules["nbgrader"] = importlib.util.module_from_spec(spec)
+        vars(package)["__version__"] = importlib.import_module("nbgrader._version").__version__
+    # `nbgrader.utils` imports all of setuptools, in order to unpack archives.
+    name = "setuptools.archive_util"
+    if name not in sys.modules and "setuptools" not in sys.modules:
+        sys.modules[name] = types.ModuleType(name)
+        for function in ("unpack_archive", "unpack_tarfile", "unpack_zipfile"):
+            setattr(sys.modules[name], function, functools.partial(_unpack, function))
+
+
+def _unpack(function: str, *arguments: Any, **named: Any) -> None:
+    """Call a function of `setuptools.archive_util`, which is imported now."""
+    name = "setuptools.archive_util"
+    del sys.modules[name]
+    getattr(importlib.import_module(name), function)(*arguments, **named)

@@ -1,0 +1,1 @@
+"""A course: folders and settings, what arrives, the gradebook, scores, lateness."""

@@ -1,0 +1,256 @@
+"""Archives that students hand in: unpacked within limits, whatever they are.
+
+A file is taken for what its first bytes say, not for what it is called. Each member that cannot be
+had costs itself and leaves a sentence; what is fine is unpacked. Nothing is written outside of the
+folder that is asked for, no link or device is made, and the bytes are counted while they come.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from utils.grading.course.archive_members import (
+    DAMAGED,
+    LONGEST_HEADER,
+    BadArchive,
+    Budget,
+    Member,
+    kind_of,
+    members_of,
+    packed_notebook,
+    tar_head,
+)
+from utils.grading.text_files import plain
+
+__all__ = ["LONGEST_HEADER", "BadArchive", "Budget", "kind_of"]
+
+ENDINGS = (".tar.gz", ".tar.bz2", ".tar.xz", ".zip", ".tgz", ".tar", ".gz", ".rar", ".7z")
+CHUNK = 1 << 16
+LONGEST = 200  # bytes of a name
+# What operating systems and editors leave behind; nobody misses it.
+RUBBISH = re.compile(
+    r"(^|/)(__MACOSX|\.ipynb_checkpoints|__pycache__|\.git|\.venv)(/|$)"
+    r"|(^|/)(\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)$"
+)
+CLASS = Budget(files=200_000, size=1 << 40, of_file=200 << 20, ratio=1 << 30)
+FREE_OF_RATIO = 50 << 20
+
+
+@dataclass
+class Unpacked:
+    """What came of an archive: the files that are there, and a sentence on each that is not."""
+
+    files: list[Path] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def ending(name: str) -> str:
+    """Return a name's ending if it is an archive's, in lower case, else ""."""
+    lower = name.casefold()
+    return next((known for known in ENDINGS if lower.endswith(known)), "")
+
+
+def without_ending(name: str) -> str:
+    """Return an archive's name without its ending, nor with that of a notebook in it."""
+    stem = name[: len(name) - len(ending(name))] or "archive"
+    return re.sub(r"\.ipynb$", "", stem, flags=re.IGNORECASE) or "archive"
+
+
+def is_archive(path: Path) -> bool:
+    """Return whether a file's name says that it is an archive, and is not only compressed data.
+
+    A `train-images.gz` holds no files, so it stays what it is.
+    """
+    known = ending(path.name)
+    if known != ".gz":
+        return bool(known)
+    try:
+        return kind_of(path) != "gzip" or bool(tar_head(path)) or packed_notebook(path)
+    except OSError:
+        return False
+
+
+def unpack(archive: Path, target: Path, budget: Budget) -> Unpacked:
+    """Unpack an archive into a folder, which is made.
+
+    Args:
+        archive: the file.
+        target: where its files go.
+        budget: what may be unpacked; it is less afterwards.
+
+    Raises:
+        BadArchive: nothing of it can be had.
+        OSError: the disk is full, or the folder may not be written.
+    """
+    size = archive.stat().st_size
+    if not size:
+        raise BadArchive("is empty (0 bytes)")
+    done = Unpacked()
+    taken: dict[str, int] = {}
+    written = 0
+    try:
+        for member in members_of(archive, budget):
+            if RUBBISH.search(member.name):
+                continue
+            if budget.files <= 0:
+                raise BadArchive("holds too many files; the others are left out")
+            budget.files -= 1
+            name, problem = clean_name(member.name)
+            problem = member.problem or problem
+            if not problem:
+                path = target.joinpath(*_free(name, taken))
+                allowed = max(FREE_OF_RATIO, size * budget.ratio)
+                most = min(budget.of_file, budget.size, allowed - written)
+                problem, count = _write(member, path, most)
+                written += count
+                budget.size -= count
+                if not problem:
+                    done.files.append(path)
+            if problem:
+                done.problems.append(f"{shown(member.name)} in it {problem}")
+    except BadArchive as error:
+        if not done.files and not done.problems:
+            raise
+        done.problems.append(f"it {error}")
+    except DAMAGED as error:
+        if not done.files and not done.problems:
+            raise BadArchive("is damaged") from error
+        done.problems.append("it is damaged; what could be read of it is there")
+    if not done.files and not done.problems:
+        raise BadArchive("holds no files")
+    return done
+
+
+def _write(member: Member, path: Path, most: int) -> tuple[str, int]:
+    """Write a member to a file; return what is wrong with it, "" for nothing, and its size."""
+    count = 0
+    file = None
+    try:
+        try:
+            stream = member.open()
+            assert stream is not None  # only what has a problem has none
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = path.open("xb")
+        except (FileExistsError, NotADirectoryError):
+            return "has the name of a folder", 0
+        with stream, file:
+            while chunk := stream.read(CHUNK):
+                count += len(chunk)
+                if count > most:
+                    path.unlink()
+                    return f"unpacks to more than the {max(most, 0) >> 20} MB that it may", count
+                file.write(chunk)
+        return "", count
+    except BadArchive:
+        if file is not None:
+            path.unlink(missing_ok=True)
+        raise
+    except OSError as error:
+        if file is not None:
+            path.unlink(missing_ok=True)
+        if error.errno is None:  # of gzip, of bz2: the data are damaged
+            return "is damaged", count
+        raise
+    except DAMAGED as error:
+        if file is not None:
+            path.unlink(missing_ok=True)
+        if isinstance(error, NotImplementedError):  # Deflate64 of Windows, Zstandard
+            return "is compressed in a way that cannot be read here; ask for a zip file", count
+        return "is damaged", count
+
+
+def clean_name(name: str) -> tuple[list[str], str]:
+    """Return the parts of a member's name as they can be used, and what is wrong with it.
+
+    A leading slash or drive is dropped. Characters that are not text become `_`, a long name loses
+    its middle.
+    """
+    text = plain(name[:LONGEST_HEADER].encode("utf-8", "replace").decode())
+    text = re.sub(r"^[A-Za-z]:/", "", text.replace("\\", "/"))
+    parts = [part for part in PurePosixPath(text.lstrip("/")).parts if part not in ("", ".")]
+    if ".." in parts:
+        return [], "leads out of the archive, by its name"
+    parts = [_short(re.sub(r"[\x00-\x1f\x7f]", "_", part)) for part in parts]
+    if len(parts) > 12:
+        return [], "lies in more than 12 folders within each other"
+    return (parts, "") if parts else ([], "has no name")
+
+
+def _short(part: str) -> str:
+    """Return a name that a file may have: its middle is left out if it is too long."""
+    data = part.encode()
+    if len(data) <= LONGEST:
+        return part
+    mark = hashlib.sha256(data).hexdigest()[:8]
+    head, tail = data[:100].decode(errors="ignore"), data[-80:].decode(errors="ignore")
+    return f"{head}~{mark}~{tail}"
+
+
+def _free(parts: list[str], taken: dict[str, int]) -> list[str]:
+    """Return a name that no other member has, on disks that know no upper case, too.
+
+    Args:
+        parts: the name.
+        taken: names in use, and the last number that each was given; changed.
+    """
+    *folders, name = parts
+    stem, suffix = os.path.splitext(name)
+    first = key = "/".join(parts).casefold()
+    number = taken.get(first, 1)
+    while key in taken:
+        number += 1
+        name = f"{stem} ({number}){suffix}"
+        key = "/".join([*folders, name]).casefold()
+    taken[first] = number
+    taken.setdefault(key, 1)
+    return [*folders, name]
+
+
+def shown(name: str) -> str:
+    """Return a name as it can be shown: printable and not too long."""
+    text = "".join(c if c.isprintable() else "?" for c in name.encode("utf-8", "replace").decode())
+    return text if len(text) <= 120 else f"{text[:70]}...{text[-45:]}"
+
+
+def unpack_beside(archive: Path, budget: Budget, depth: int = 3) -> list[tuple[Path, str]]:
+    """Unpack an archive, and the archives in it, each into a folder beside it.
+
+    An archive that is unpacked in full is removed; one with problems stays for a person to see.
+
+    Args:
+        archive: the file.
+        budget: what may be unpacked; it is less afterwards.
+        depth: how many archives may lie within each other.
+
+    Returns:
+        Each archive with a problem, and the sentence that names it.
+    """
+    name = shown(archive.name)
+    if not depth:
+        return [(archive, f"{name} lies in too many archives within each other")]
+    try:
+        done = unpack(archive, free_folder(archive.parent, without_ending(archive.name)), budget)
+    except BadArchive as error:
+        return [(archive, f"{name} {error}")]
+    if not done.problems:
+        archive.unlink()
+    problems = [(archive, f"{name}: {problem}") for problem in done.problems[:3]]
+    if len(done.problems) > 3:
+        problems.append((archive, f"{name}: {len(done.problems) - 3} more files have problems"))
+    for path in done.files:
+        if is_archive(path):
+            problems += unpack_beside(path, budget, depth - 1)
+    return problems
+
+
+def free_folder(parent: Path, name: str) -> Path:
+    """Return a path that is not there yet, of this name if possible."""
+    path, number = parent / name, 1
+    while os.path.lexists(path):
+        number += 1
+        path = parent / f"{name} ({number})"
+    return path

@@ -1,0 +1,220 @@
+"""Grades a course's own notebooks by plain nbgrader and by the judge, to see where they differ.
+
+What is graded is the release, as handed out, and the solution. Plain nbgrader runs them in a
+kernel, as whoever calls this: they are the course's own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.converters import GenerateAssignment
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import Execute, SaveCells
+from nbgrader.utils import determine_grade, find_all_files, is_grade, is_solution, is_task
+from traitlets.config import Config
+from traitlets.utils.importstring import import_item
+
+from utils.grading.course.settings import CourseError, data_files, delimiters
+from utils.grading.judge.grade_notebook import grade_notebook
+from utils.grading.notebook import restore
+from utils.grading.notebook.reading import Unreadable
+from utils.grading.notebook.source_cells import cells_of_notebook, other_kernel, usual_delimiters
+from utils.grading.sandbox.config import Limits
+from utils.system import CONFIG, load_config
+
+SOURCES = ("source", "solutions")  # folders, where a course has no configuration
+HANDED_OUT, SOLUTION = "as handed out", "solution"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A test cell whose points differ.
+
+    Attributes:
+        notebook: "ASSIGNMENT/NOTEBOOK".
+        work: which work was graded, `HANDED_OUT` or `SOLUTION`.
+        cell: the test cell.
+        plain, judged: points by nbgrader and by the judge.
+        why: what either of them says.
+        asks: the judge leaves these points to a person.
+    """
+
+    notebook: str
+    work: str
+    cell: str
+    plain: float
+    judged: float
+    why: str
+    asks: bool
+
+
+@dataclass
+class Compared:
+    """What became of one notebook.
+
+    Attributes:
+        notebook: "ASSIGNMENT/NOTEBOOK".
+        tests: how many test cells it has.
+        differences: where the points differ.
+        refused: why it was not graded, "" if it was.
+    """
+
+    notebook: str
+    tests: int
+    differences: list[Difference]
+    refused: str = ""
+
+
+def settings_of(root: Path) -> Config:
+    """Return a course's settings; of a folder without any, what its folders tell.
+
+    Raises:
+        CourseError: it is no course.
+    """
+    if not root.is_dir():
+        raise CourseError(f"there is no folder {root}")
+    if (root / CONFIG).is_file():
+        config = load_config(root)
+    else:
+        config = Config()
+        found = next((name for name in SOURCES if (root / name).is_dir()), "")
+        if not found:
+            raise CourseError(
+                f"{root} has neither {CONFIG} nor a folder source/: give the folder of an nbgrader "
+                "course"
+            )
+        config.CourseDirectory.source_directory = found
+    config.CourseDirectory.root = str(root)
+    return config
+
+
+def compare(root: Path) -> Iterator[Compared]:
+    """Yield what became of each notebook of a course.
+
+    Raises:
+        CourseError: it is no course, or has no assignments.
+        grade_notebook.NotSandboxed: there is no sandbox here.
+    """
+    config = settings_of(root)
+    directory = CourseDirectory(config=config)
+    top = Path(os.path.normpath(directory.format_path(directory.source_directory, ".", "x"))).parent
+    found = sorted(top.glob("*/*.ipynb"))
+    if not found:
+        raise CourseError(f"there are no assignments in {top}: it has no folder with a notebook")
+    for path in found:
+        with contextlib.chdir(root):  # settings may name files from there, as nbgrader takes them
+            result = _compare(path, config, directory)
+        yield result
+
+
+def _compare(path: Path, config: Config, directory: CourseDirectory) -> Compared:
+    name = f"{path.parent.name}/{path.stem}"
+    try:
+        source = nbformat.read(path, as_version=4)
+    except (OSError, ValueError) as error:
+        return Compared(name, 0, [], f"it is not a notebook: {error}")
+    if language := other_kernel(source):
+        return Compared(name, 0, [], f"its kernel is {language}'s, and the judge runs Python only")
+    try:
+        full, released = _released(source, path, config)
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        return Compared(name, 0, [], f"nbgrader refuses it: {lines[-1]}")
+    words = delimiters(config)
+    course = [
+        replace(cell, source=usual_delimiters(cell.source, *words))
+        for cell in cells_of_notebook(source, full)
+    ]
+    ours = {}
+    for file, place in data_files(directory, path.parent.name).items():
+        try:
+            ours[file] = restore.read_file(place)
+        except Unreadable as error:
+            return Compared(name, 0, [], f"{file} beside it cannot be read: {error}")
+    tests = [cell.grade_id for cell in course if cell.is_test]
+    result = Compared(name, len(tests), [])
+    hashes = frozenset(restore.hashes_of(released) | restore.hashes_of(source))
+    for work, notebook in ((HANDED_OUT, full), (SOLUTION, source)):
+        plain = _plain(notebook, path.parent, directory, config)
+        _, judged = grade_notebook(
+            nbformat.writes(notebook).encode(), course, _limits(config, path.parent.name), {},
+            released=hashes, course_files=ours,
+        )  # fmt: skip
+        for cell in tests:
+            points, said = plain[cell]
+            test = judged.tests[cell]
+            if abs(points - test.points) > 1e-9:
+                why = test.ask or (f"the judge: {test.error}" if test.error else "")
+                why = why or f"nbgrader: {said or 'it passed'}; the judge: it passed"
+                why = " ".join(why.split())
+                result.differences.append(
+                    Difference(name, work, cell, points, test.points, why, bool(test.ask))
+                )
+    return result
+
+
+def _limits(config: Config, problem_set: str) -> Limits:
+    given = config.get("JudgedExecute", {})
+    found = {
+        name: value for name in vars(Limits()) if isinstance(value := given.get(name), int | float)
+    }
+    more = given.get("problem_sets", {}).get(problem_set, {})
+    return replace(Limits(call_seconds=30, submission_seconds=300), **found | more)
+
+
+def _released(
+    source: NotebookNode, path: Path, config: Config
+) -> tuple[NotebookNode, NotebookNode]:
+    """Return the notebook as nbgrader records it, with hidden tests, and as it hands it out."""
+    converter = GenerateAssignment(
+        coursedir=CourseDirectory(config=config), config=copy.deepcopy(config)
+    )
+    converter.log = logging.Logger("nbgrader")
+    converter.log.addHandler(logging.NullHandler())
+    names = {"assignment": path.parent.name, "notebook": path.stem, "student": "."}
+    resources: dict[str, Any] = {"metadata": {"path": str(path.parent)}, "nbgrader": names}
+    notebook, full = copy.deepcopy(source), None
+    for step in converter.preprocessors:
+        kind = import_item(step) if isinstance(step, str) else step
+        if issubclass(kind, SaveCells):
+            full = copy.deepcopy(notebook)
+        elif kind.__module__.startswith("nbgrader."):
+            notebook, resources = kind(parent=converter).preprocess(notebook, resources)
+    return full if full is not None else notebook, notebook
+
+
+def _plain(
+    notebook: NotebookNode, folder: Path, directory: CourseDirectory, config: Config
+) -> dict[str, tuple[float, str]]:
+    """Return points and the error of each test cell, as plain nbgrader gives them."""
+    notebook = copy.deepcopy(notebook)
+    with tempfile.TemporaryDirectory(prefix="plain-", ignore_cleanup_errors=True) as work:
+        for file in find_all_files(str(folder), [*directory.ignore, "*.ipynb"]):
+            target = Path(work, Path(file).relative_to(folder))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+        execute = Execute(config=config)
+        execute.extra_arguments = [*execute.extra_arguments, "--log-level=40"]  # errors only
+        execute.log = logging.Logger("nbgrader")
+        execute.log.addHandler(logging.NullHandler())
+        notebook, _ = execute.preprocess(notebook, {"metadata": {"path": work}})
+    found = {}
+    for cell in notebook.cells:
+        if is_grade(cell) and not is_solution(cell) and not is_task(cell):
+            points = determine_grade(cell, execute.log)[0] or 0.0
+            errors = [o for o in cell.get("outputs", []) if o.output_type == "error"]
+            said = f"{errors[-1].ename}: {errors[-1].evalue}" if errors else ""
+            found[cell.metadata.nbgrader.grade_id] = float(points), said
+    return found

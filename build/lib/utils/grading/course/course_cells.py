@@ -1,0 +1,300 @@
+"""A problem set's cells in the gradebook, brought up to date where there are submissions already.
+
+nbgrader refuses to add or remove a cell once something has been graded. Here the gradebook gets the
+new cells in one transaction; every point and comment that a person gave stays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import datetime
+import io
+import logging
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbgrader.api import (
+    Comment,
+    Grade,
+    Gradebook,
+    GradeCell,
+    MissingEntry,
+    Notebook,
+    SolutionCell,
+    TaskCell,
+)
+from nbgrader.api import SourceCell as StoredCell
+from nbgrader.converters import GenerateAssignment
+from nbgrader.converters.base import NbGraderException
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import SaveCells
+from sqlalchemy import select
+from sqlalchemy.engine import make_url
+from traitlets.utils.importstring import import_item
+
+from utils.grading.course import releases
+from utils.grading.course.settings import Course, CourseError
+from utils.grading.notebook.source_cells import (
+    SourceCell,
+    cells_of_gradebook,
+    cells_of_notebook,
+    other_kernel,
+    with_meanings,
+)
+from utils.grading.text_files import some
+
+HOLDERS = {  # a kind of cell, where a notebook lists it, and what each submission has for it
+    GradeCell: ("grade_cells", (Grade,)),
+    SolutionCell: ("solution_cells", (Comment,)),
+    TaskCell: ("task_cells", (Grade, Comment)),
+    StoredCell: ("source_cells", ()),
+}
+
+
+def prepared_cells(course: Course, problem_set: str) -> list[SourceCell]:
+    """Return the cells of a problem set's source as nbgrader would record them.
+
+    Raises:
+        CourseError: there is no such problem set, or nbgrader refuses its source.
+    """
+    path = course.source(problem_set)
+    try:
+        notebook = nbformat.read(path, as_version=4)
+    except FileNotFoundError:
+        raise CourseError(f"there is no problem set {problem_set!r}: {path} is missing") from None
+    except ValueError as error:
+        raise CourseError(f"{path} is not a notebook: {error}") from None
+    if language := other_kernel(notebook):
+        raise CourseError(
+            f"{path} is a notebook for {language}: the judge runs Python only; grade it by nbgrader"
+        )
+    converter = GenerateAssignment(
+        coursedir=CourseDirectory(config=course.config), config=copy.deepcopy(course.config)
+    )
+    converter.log = logging.Logger("nbgrader")
+    converter.log.addHandler(logging.NullHandler())
+    resources: dict[str, Any] = {
+        "metadata": {"path": str(path.parent)},
+        "nbgrader": {"assignment": problem_set, "notebook": problem_set, "student": "."},
+    }
+    try:
+        for step in converter.preprocessors:
+            kind = import_item(step) if isinstance(step, str) else step
+            if kind is SaveCells:
+                break
+            notebook, resources = kind(parent=converter).preprocess(notebook, resources)
+        return cells_of_notebook(notebook, notebook)
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise CourseError(
+            f"nbgrader refuses the problem set {problem_set!r}: {lines[-1]}; "
+            f"`nbgrader generate_assignment {problem_set}` says more"
+        ) from None
+
+
+def recorded(course: Course, gradebook: Gradebook, problem_set: str) -> list[SourceCell]:
+    """Return a problem set's cells as the gradebook has them, in the order of their source.
+
+    A problem set that the gradebook does not know has none.
+    """
+    try:
+        cells = cells_of_gradebook(gradebook, problem_set, problem_set)
+    except MissingEntry:
+        return []
+    try:
+        source = nbformat.read(course.source(problem_set), as_version=4)
+    except (OSError, ValueError):
+        return cells  # the gradebook alone will do
+    cells = with_meanings(cells, source)
+    names = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in source.cells]
+    place = {name: number for number, name in enumerate(names)}
+    return sorted(cells, key=lambda cell: place.get(cell.grade_id, len(place)))
+
+
+def take_in(
+    course: Course,
+    gradebook: Gradebook,
+    problem_set: str,
+    writing: Callable[[], contextlib.AbstractContextManager],
+) -> list[str]:
+    """Record a problem set's cells; see `Book.take_in`.
+
+    Args:
+        course: whose.
+        gradebook: nbgrader's.
+        problem_set: its name.
+        writing: makes the context of a transaction.
+    """
+    want = prepared_cells(course, problem_set)
+    if not recorded(course, gradebook, problem_set):
+        _generate(course, problem_set)
+        gradebook.db.expire_all()
+    have = recorded(course, gradebook, problem_set)
+    _remember(course, problem_set, have)
+    notebook = gradebook.find_notebook(problem_set, problem_set)
+    names = {cell.grade_id for cell in want}
+    gone = [cell for cell in have if cell.grade_id not in names]
+    stay = [cell for cell in gone if _graded_by_hand(gradebook.db, notebook, cell)]
+    changed = differences(have, [*want, *stay])
+    notes = [
+        f"{problem_set}: cell {cell.grade_id} is no longer in {course.source(problem_set)}, but a "
+        "person gave points or a comment for it, so it still counts; take these back in the "
+        "formgrader if it is not to count"
+        for cell in stay
+    ]
+    if not changed:
+        return notes
+    url, backup = make_url(course.db_url), None
+    submissions = list(notebook.submissions)
+    if submissions and url.get_backend_name() == "sqlite":
+        backup = back_up(Path(url.database or ""))
+    with writing():
+        update(gradebook.db, notebook, [*want, *stay])
+    _remember(course, problem_set, want)
+    if submissions:
+        where = f". The gradebook as it was is in {backup}" if backup else ""
+        notes.insert(
+            0,
+            f"{problem_set} has changed since it was graded: {some(changed, 6)}. The gradebook has "
+            f"the new cells, and everyone is graded again; points and comments by hand stay{where}",
+        )
+    return notes
+
+
+def _graded_by_hand(db: Any, notebook: Notebook, cell: SourceCell) -> bool:
+    """Return whether a person gave points or wrote a comment for a cell."""
+    ids = [one.id for one in notebook._base_cells if one.name == cell.grade_id]
+    rows = [
+        row
+        for holder in (Grade, Comment)
+        for row in db.scalars(select(holder).where(holder.cell_id.in_(ids)))
+    ]
+    return any(map(_by_hand, rows))
+
+
+def _remember(course: Course, problem_set: str, cells: Sequence[SourceCell]) -> None:
+    """Remember what was handed out, so that nobody is said to have edited it."""
+    path = releases.files_of(course.directory, problem_set)[1]
+    with contextlib.suppress(OSError):  # a folder that may not be written
+        releases.remember(path, problem_set, releases.release_of(cells))
+
+
+def _generate(course: Course, problem_set: str) -> None:
+    """Let nbgrader record the problem set; what it would release is thrown away."""
+    config = copy.deepcopy(course.config)
+    config.CourseDirectory.assignment_id = problem_set
+    config.CourseDirectory.db_url = course.db_url
+    config.CourseDirectory.course_id = course.course_id
+    log = io.StringIO()
+    with _release_folder(course) as folder:
+        config.CourseDirectory.release_directory = folder
+        converter = GenerateAssignment(coursedir=CourseDirectory(config=config), config=config)
+        converter.log = logging.Logger("nbgrader")
+        converter.log.addHandler(logging.StreamHandler(log))
+        try:
+            converter.start()
+        except NbGraderException:
+            lines = log.getvalue().strip().splitlines()
+            said = lines[-1] if lines else "it does not say why"
+            raise CourseError(
+                f"nbgrader refuses the problem set {problem_set!r}: {said}; "
+                f"`nbgrader generate_assignment {problem_set}` says more"
+            ) from None
+
+
+@contextlib.contextmanager
+def _release_folder(course: Course) -> Iterator[str]:
+    """Yield an empty folder; one that a run has left which was killed is removed."""
+    folder = course.run_time / ".release"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield str(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def differences(have: Sequence[SourceCell], want: Sequence[SourceCell]) -> list[str]:
+    """Return what has changed from some cells to others, in a few words each."""
+    before = {cell.grade_id: cell for cell in have}
+    after = {cell.grade_id: cell for cell in want}
+    found = [f"{name} is new" for name in after if name not in before]
+    found += [f"{name} is gone" for name in before if name not in after]
+    for name, now in after.items():
+        was = before.get(name)
+        if was is None or was == now:
+            continue
+        if was.points != now.points:
+            found.append(f"{name} is worth {now.points:g} points instead of {was.points:g}")
+        elif was.source != now.source:
+            found.append(f"the text of {name}")
+        else:
+            found.append(f"the settings of {name}")
+    return found
+
+
+def update(db: Any, notebook: Notebook, want: Sequence[SourceCell]) -> None:
+    """Give a notebook in the gradebook the course's cells; nothing is committed.
+
+    Args:
+        db: the gradebook's session.
+        notebook: the gradebook's.
+        want: the cells that it is to have; what it has for others is deleted.
+    """
+    wanted: dict[type, dict[str, dict[str, Any]]] = {kind: {} for kind in HOLDERS}
+    for cell in want:
+        worth = {"max_score": cell.points, "cell_type": cell.cell_type}
+        if cell.grade:
+            wanted[GradeCell][cell.grade_id] = worth
+        if cell.solution:
+            wanted[SolutionCell][cell.grade_id] = {}
+        if cell.task:
+            wanted[TaskCell][cell.grade_id] = worth
+        wanted[StoredCell][cell.grade_id] = {
+            "cell_type": cell.cell_type,
+            "locked": cell.locked,
+            "source": cell.source,
+            "checksum": cell.checksum,
+        }
+    for kind, (place, holders) in HOLDERS.items():
+        have = {cell.name: cell for cell in getattr(notebook, place)}
+        for name, values in wanted[kind].items():
+            if name in have:
+                for key, value in values.items():
+                    setattr(have[name], key, value)
+                continue
+            made = kind(name=name, notebook=notebook, **values)
+            db.add(made)
+            for submitted in notebook.submissions:
+                db.add_all(holder(cell=made, notebook=submitted) for holder in holders)
+        for name in have.keys() - wanted[kind].keys():
+            for holder in holders:
+                for row in db.scalars(select(holder).where(holder.cell_id == have[name].id)):
+                    db.delete(row)
+            db.delete(have[name])
+    db.flush()
+
+
+def _by_hand(row: Grade | Comment) -> bool:
+    """Return whether a person gave points or wrote a comment."""
+    if isinstance(row, Comment):
+        return bool(row.manual_comment)
+    return row.manual_score is not None or bool(row.extra_credit)
+
+
+def back_up(path: Path) -> Path:
+    """Copy an SQLite gradebook, and return where the copy is."""
+    now = datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")
+    copied = path.with_name(f"{path.stem}-before-{now}{path.suffix}")
+    source, target = sqlite3.connect(path), sqlite3.connect(copied)
+    try:
+        source.backup(target)
+    finally:
+        source.close()
+        target.close()
+    return copied

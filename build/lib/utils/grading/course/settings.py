@@ -1,0 +1,238 @@
+"""Where a course keeps what: its folders, its gradebook's address, its settings.
+
+Everything comes from the course's `nbgrader_config.py`, so that `grade`, `report` and nbgrader's
+own commands always mean the same files. A folder without one, such as a semester's submissions
+beside the repository, is a course, too: settings and problem sets are then the repository's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.utils import find_all_files
+from traitlets.config import Config
+
+from utils.grading.text_files import plain, writable
+from utils.system import CONFIG, ROOT, load_config, problem_sets_in
+
+RUN_TIME = "grading"
+STEPS = ("submitted", "autograded", "feedback")
+
+
+class CourseError(ValueError):
+    """A course is not as it has to be; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """A course's folders and settings.
+
+    Attributes:
+        root: the course folder.
+        config: nbgrader's settings.
+        db_url: the gradebook's address.
+        directory: nbgrader's own view of the folders.
+    """
+
+    root: Path
+    config: Config
+    db_url: str
+    directory: CourseDirectory = field(repr=False, compare=False)
+
+    @property
+    def course_id(self) -> str:
+        """The course's name in the gradebook; PostgreSQL insists on one."""
+        return self.directory.course_id or "default_course"
+
+    def folder(self, step: str, student: str, problem_set: str) -> Path:
+        """Return a submission's folder at one of nbgrader's steps ("submitted", ...)."""
+        name = getattr(self.directory, f"{step}_directory")
+        return Path(self.directory.format_path(name, student, problem_set))
+
+    def notebook(self, step: str, student: str, problem_set: str) -> Path:
+        """Return where a submission's notebook is at one of nbgrader's steps."""
+        return self.folder(step, student, problem_set) / f"{problem_set}.ipynb"
+
+    def feedback(self, student: str, problem_set: str) -> Path:
+        """Return where a student's feedback goes."""
+        return self.folder("feedback", student, problem_set) / f"{problem_set}.html"
+
+    def source(self, problem_set: str) -> Path:
+        """Return the problem set's source notebook, with solutions and hidden tests."""
+        path = self.directory.format_path(self.directory.source_directory, ".", problem_set)
+        return Path(os.path.normpath(path)) / f"{problem_set}.ipynb"
+
+    def problem_sets(self) -> list[str]:
+        """Return the names of all problem sets that have a source."""
+        return problem_sets_in(self.source("problem_set").parent.parent)
+
+    def released(self, problem_set: str) -> Path:
+        """Return the problem set's notebook as students get it."""
+        path = self.directory.format_path(self.directory.release_directory, ".", problem_set)
+        return Path(os.path.normpath(path)) / f"{problem_set}.ipynb"
+
+    @property
+    def submitted(self) -> Path:
+        """The folder with a folder for every student."""
+        return self._above("submitted")
+
+    @property
+    def run_time(self) -> Path:
+        """The folder that holds what is made at run time."""
+        return self.submitted.parent
+
+    @property
+    def reports(self) -> Path:
+        """The folder for reports."""
+        return self.run_time / "reports"
+
+    @property
+    def extensions(self) -> Path:
+        """The file with the students' later deadlines."""
+        return self.run_time / "extensions.csv"
+
+    @property
+    def class_list(self) -> Path:
+        """The file with everyone in the class."""
+        return self.run_time / "students.csv"
+
+    @property
+    def term_file(self) -> Path:
+        """The file with the problem sets' weights, beside the settings."""
+        return self.root / "term.toml"
+
+    def arrivals(self, problem_set: str) -> Path:
+        """Return the file that says what `zip_collect` found for a problem set."""
+        settings = self.config.get("ZipCollectApp", Config())
+        downloaded = settings.get("downloaded_directory", str(Path(RUN_TIME) / "downloaded"))
+        if not (self.root / downloaded).is_dir():
+            downloaded = self.run_time / "downloaded"
+        return self.root / downloaded / problem_set / "collected.json"
+
+    def _above(self, step: str) -> Path:
+        return self.folder(step, "student", "problem_set").parent.parent
+
+    def students(self) -> list[str]:
+        """Return everyone who has a folder for submissions; `misnamed` are not among them."""
+        return [name for name in self._folders() if writable(name) == name]
+
+    def misnamed(self) -> list[str]:
+        """Return the folders for submissions whose names are not text, as they can be shown."""
+        return [writable(name) for name in self._folders() if writable(name) != name]
+
+    def compose_names(self, known: Collection[str]) -> list[str]:
+        """Give folders with decomposed letters in their names, as macOS makes them, composed ones.
+
+        A `ü` is then one letter, as it is in class lists and extensions, so that one person has
+        one id.
+
+        Args:
+            known: ids in the gradebook; who is there with decomposed letters keeps them.
+
+        Returns:
+            A sentence for each folder that cannot get its name.
+        """
+        problems = []
+        for name in self.students():
+            if plain(name) == name or name in known:
+                continue
+            if (self.submitted / plain(name)).exists():
+                problems.append(
+                    f"two folders in {self.submitted} are called {plain(name)}, with letters that "
+                    "are encoded differently: they count as two students until one is removed"
+                )
+                continue
+            with contextlib.suppress(OSError):  # a folder that may not be changed
+                (self.submitted / name).rename(self.submitted / plain(name))
+        return problems
+
+    def _folders(self) -> list[str]:
+        if not self.submitted.is_dir():
+            return []
+        return sorted(entry.name for entry in self.submitted.iterdir() if _is_student(entry))
+
+    def data_files(self, problem_set: str) -> dict[str, Path]:
+        """Return the files that are handed out beside the problem set's notebook, by path."""
+        return data_files(self.directory, problem_set)
+
+
+def data_files(directory: CourseDirectory, problem_set: str) -> dict[str, Path]:
+    """Return the files that are handed out beside a problem set's notebook, by path with `/`."""
+    folder = Path(
+        os.path.normpath(directory.format_path(directory.source_directory, ".", problem_set))
+    )
+    found = find_all_files(str(folder), [*directory.ignore, "*.ipynb"])
+    return {Path(file).relative_to(folder).as_posix(): Path(file) for file in found}
+
+
+def delimiters(config: Config) -> tuple[str, str]:
+    """Return between which words a course's hidden tests stand."""
+    given = config.get("ClearHiddenTests", {})
+    return (
+        str(given.get("begin_test_delimeter", "BEGIN HIDDEN TESTS")),
+        str(given.get("end_test_delimeter", "END HIDDEN TESTS")),
+    )
+
+
+def _is_student(entry: Path) -> bool:
+    return entry.is_dir() and not entry.name.startswith(".")
+
+
+def find_course(folder: str | Path | None = None, db: str | None = None) -> Course:
+    """Return a course.
+
+    Args:
+        folder: the course folder; the repository if there is none given.
+        db: the gradebook's address, instead of the one in the settings.
+
+    Raises:
+        CourseError: there is no such folder, or the address is none.
+    """
+    root = Path(folder).resolve() if folder else ROOT
+    if not root.is_dir():
+        raise CourseError(f"there is no folder {root}")
+    if (root / CONFIG).is_file():
+        config = load_config(root)
+    else:
+        config = load_config(ROOT)
+        _move(config, root)
+    config.CourseDirectory.root = str(root)
+    if db:
+        config.CourseDirectory.db_url = _address(db)
+    directory = CourseDirectory(config=config)
+    return Course(root, config, directory.db_url, directory)
+
+
+def _move(config: Config, root: Path) -> None:
+    """Let the repository's settings speak of a folder elsewhere, with or without `grading/`."""
+    bare = (root / "submitted").is_dir() and not (root / RUN_TIME / "submitted").is_dir()
+    run_time = root if bare else root / RUN_TIME
+    run_time.mkdir(exist_ok=True)
+    for step in STEPS:
+        setattr(config.CourseDirectory, f"{step}_directory", str(run_time / step))
+    for what, name in (("source", "solutions"), ("release", "assignments")):
+        here = next((root / one for one in (name, what) if (root / one).is_dir()), ROOT / name)
+        setattr(config.CourseDirectory, f"{what}_directory", str(here))
+    config.CourseDirectory.db_url = f"sqlite:///{(run_time / 'gradebook.db').as_posix()}"
+    config.ExportPlugin.to = str(run_time / "grades.csv")
+
+
+def _address(db: str) -> str:
+    from sqlalchemy.engine import make_url  # slow to import, and a worker has no gradebook
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(db)
+    except ArgumentError:
+        raise CourseError(
+            f"{db!r} is no address of a gradebook; it looks like "
+            "postgresql://user@host/gradebook or sqlite:////folder/gradebook.db"
+        ) from None
+    if url.drivername in ("postgres", "postgresql"):
+        url = url.set(drivername="postgresql+psycopg")
+    return url.render_as_string(hide_password=False)

@@ -1,0 +1,1 @@
+"""One submission: fork server, judge, student process, and the grading of one notebook."""

@@ -1,0 +1,249 @@
+"""What a test changes besides values: modules, the student's names, random numbers.
+
+In one kernel a test may take `np.sum` away, put a mock in place of `input`, delete the student's
+helper, or seed a random generator, and the student's function sees it. Here the judge looks for
+such changes whenever the test asks the student's process something, tells them to that process, and
+has them undone in its own modules until the test's code goes on: what the judge itself computes
+never depends on what a test has patched.
+
+Of the student's names only functions and classes can be replaced, and only names that the test has
+read before: so nothing that a hidden test defines gets into the student's process by its name.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import re
+import sys
+import types
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from utils.grading.judge import random_state
+from utils.grading.notebook.outputs import NoInput
+from utils.grading.remote.proxies import StudentThing, is_mock
+
+__builtins__ = dict(vars(builtins))  # this module's own: tests may patch what all others use
+
+Patch = tuple[Any, str, tuple]  # a module or class, a name of it, and the value or ()
+
+# Whose names change while tests run, whether a test changes them or not.
+_NOT_WATCHED = frozenset(
+    ("__main__", "utils", "unittest", "warnings", "IPython", "traitlets", "linecache", "inspect",
+     "importlib", "ipykernel", "comm")
+)  # fmt: skip
+_OF_SYS = ("stdin", "argv")  # the rest of `sys` is the interpreter's
+_PLAIN = (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, type(None))
+_MISSING = object()
+
+
+class Effects:
+    """What the tests of one submission have changed.
+
+    Args:
+        namespace: of the test cells.
+        cells: the submission's, as `Judge` takes them.
+    """
+
+    def __init__(self, namespace: dict[str, Any], cells: Collection[dict]) -> None:
+        self.namespace = namespace
+        self.seeded = any(cell.get("seeds") for cell in cells)
+        self.patching = any(cell.get("patches") for cell in cells)
+        self.running = False  # a test cell's own code runs
+        self.names: dict[str, Any] = {}  # of the student's, that the test may replace
+        self._kept: list[Patch] = []  # what is to be in force while a test's code runs
+        self._known: dict[int, tuple[Any, dict[str, Any]]] = {}  # modules, and their names
+        self._ids: dict[int, list[int]] = {}
+        self._random: list[random_state.State | None] = [None, None]
+        self._told: tuple = ()  # link, and what its process was told
+
+    # Test cells -----------------------------------------------------------------------------------
+
+    def begin(self, cell: dict, borrowed: dict[str, Any]) -> None:
+        """Prepare for a test cell.
+
+        Args:
+            cell: the test cell.
+            borrowed: the student's names that it uses.
+        """
+        replaceable = {*cell["reads"], *cell["words"]}
+        self.names = {
+            name: value
+            for name, value in borrowed.items()
+            if name in replaceable
+            and issubclass(type(value), StudentThing)
+            and value._thing_about[0] in ("function", "class")
+        }
+        if cell["patches"]:
+            self._watch(cell["modules"])
+        if self.seeded:
+            self._random = [random_state.get_state(kind) for kind in random_state.KINDS]
+        self._put_back()
+
+    def end(self) -> None:
+        """Undo what is in force; it is so again when the next test cell begins."""
+        if self.running:
+            self._lift()
+        self.names = {}
+
+    def judging(self) -> Switch:
+        """Undo the test's changes while the judge's own code runs."""
+        return Switch(self, False)
+
+    def testing(self) -> Switch:
+        """Let the test's own code run, in the midst of the judge's."""
+        return Switch(self, True)
+
+    def switch(self, running: bool) -> bool:
+        """Let the test's code run, or the judge's; return whether it was the test's before."""
+        before = self.running
+        if before and not running:
+            self._lift()
+        elif running and not before:
+            self._put_back()
+        return before
+
+    # Modules --------------------------------------------------------------------------------------
+
+    def _watch(self, named: Iterable[str]) -> None:
+        """Remember the names of all modules that the next test cell can reach."""
+        tops = {"builtins", "sys"}
+        for name in named:
+            parts = name.split(".")
+            for end in range(1, len(parts) + 1):
+                try:
+                    importlib.import_module(".".join(parts[:end]))
+                except Exception:  # the rest of the name is a class or a function
+                    break
+                tops.add(parts[0])
+        for value in list(self.namespace.values()):
+            if type(value) is types.ModuleType:
+                tops.add(value.__name__.partition(".")[0])
+            elif isinstance(value, type) and isinstance(value.__module__, str):
+                top = value.__module__.partition(".")[0]
+                if top not in _NOT_WATCHED and top in sys.modules and top != "builtins":
+                    self._remember(value)
+        tops -= _NOT_WATCHED
+        for name, module in list(sys.modules.items()):
+            if type(module) is types.ModuleType and name.partition(".")[0] in tops:
+                self._remember(module)
+
+    def _remember(self, owner: Any) -> None:
+        if id(owner) not in self._known:
+            names = dict(vars(owner))
+            self._known[id(owner)] = owner, names
+            self._ids[id(owner)] = list(map(id, names.values()))
+
+    def _lift(self) -> None:
+        """Put all modules in order, and remember what was changed."""
+        self.running = False
+        self._kept = []
+        for key, (owner, before) in self._known.items():
+            now = vars(owner)
+            if list(map(id, now.values())) == self._ids[key]:
+                continue
+            for name in {*before, *now}:
+                old, new = before.get(name, _MISSING), now.get(name, _MISSING)
+                if old is not new and _is_patch(owner, name, old, new):
+                    self._kept.append((owner, name, () if new is _MISSING else (new,)))
+                    _set(owner, name, *(() if old is _MISSING else (old,)))
+            self._ids[key] = list(map(id, now.values()))
+
+    def _put_back(self) -> None:
+        for owner, name, value in self._kept:
+            _set(owner, name, *value)
+        self.running = True
+
+    # What the student's process is told -----------------------------------------------------------
+
+    def changes(self, link: object) -> tuple | None:
+        """Return what the student's process has to be told; None for nothing.
+
+        Args:
+            link: to the process; a new one knows nothing yet.
+        """
+        patches = tuple((_address(owner), name, *value) for owner, name, value in self._kept)
+        names = []
+        for name, borrowed in self.names.items():
+            now = self.namespace.get(name, _MISSING)
+            if now is _MISSING:
+                names.append((name,))
+            elif now is not borrowed and (callable(now) or is_mock(now)):
+                names.append((name, now))
+        states: list[random_state.State | None] = [None, None]
+        if self.seeded:
+            for kind in random_state.KINDS:
+                state = random_state.get_state(kind)
+                if state != self._random[kind]:
+                    states[kind] = self._random[kind] = state
+        changes = (patches, tuple(names))
+        told = (link, *((one[:2], id(one[-1])) for one in (*patches, *names)))
+        if not any(states) and (told == self._told or not any(changes) and len(self._told) <= 1):
+            return None
+        self._told = told
+        return *changes, *states
+
+    def forget(self) -> bool:
+        """Return whether the student's process still has changes; it is told that there are none.
+
+        The student's own cells are to find everything as it was.
+        """
+        told, self._told = self._told, ()
+        return len(told) > 1
+
+    def drawn(self, words: Any) -> None:
+        """Draw as many random numbers as the student's process has drawn."""
+        if type(words) is tuple and len(words) == len(random_state.KINDS):
+            for kind in random_state.KINDS:
+                random_state.advance(kind, words[kind])
+                self._random[kind] = random_state.get_state(kind)
+
+
+class Switch:
+    """A context in which the test's code runs, or the judge's; not of `contextlib`, which is
+    Python code that a test may have taken functions from.
+    """
+
+    def __init__(self, effects: Effects, running: bool) -> None:
+        self.effects, self.running = effects, running
+
+    def __enter__(self) -> None:
+        self.before = self.effects.switch(self.running)
+
+    def __exit__(self, *error: object) -> None:
+        self.effects.switch(self.before)
+
+
+def _is_patch(owner: Any, name: str, old: Any, new: Any) -> bool:
+    """Return whether a change of a name is the test's doing, and not a library's own."""
+    if owner is sys:
+        return name in _OF_SYS and not isinstance(new, NoInput)
+    if name.startswith("_") and not isinstance(owner, type):
+        return False
+    if old is _MISSING:
+        return isinstance(new, types.FunctionType) and new.__module__ == "__main__" or is_mock(new)
+    if new is _MISSING:
+        return True
+    if isinstance(new, types.ModuleType):
+        return False
+    return callable(old) or callable(new) or type(old) in _PLAIN and type(new) in _PLAIN
+
+
+def _address(owner: Any) -> str:
+    if isinstance(owner, type):
+        return f"{owner.__module__}:{owner.__qualname__}"
+    return owner.__name__
+
+
+def _set(owner: Any, name: str, *value: Any) -> None:
+    if value:
+        setattr(owner, name, value[0])
+    elif name in vars(owner):
+        delattr(owner, name)
+
+
+def name_in(message: str) -> str:
+    """Return the name that a NameError is about, "" if it does not say."""
+    found = re.search(r"name '(\w+)' is not defined", message[:500])
+    return found[1] if found else ""

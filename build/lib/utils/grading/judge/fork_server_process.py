@@ -1,0 +1,226 @@
+"""The fork server's own process, and the judges that it forks.
+
+It starts with a clean environment, imports NumPy, Matplotlib and IPython once, a second's work that
+nbgrader does for every submission, and then only forks. It never reads a job, so nothing secret is
+in the memory that a submission's process inherits: the judge's job goes past it, through a socket
+of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import tempfile
+import time
+import traceback
+from pathlib import Path
+from typing import Any, NoReturn
+
+from utils.grading.judge import results, student_process
+from utils.grading.judge.judge import Judge
+from utils.grading.judge.student_client import Start, Submission
+from utils.grading.judge.warm_up import warm_up
+from utils.grading.notebook.shell import CellShell, make_shell
+from utils.grading.sandbox import cgroups, isolation, namespaces, process, seccomp, system_calls
+from utils.grading.sandbox.config import Limits, SandboxConfig
+from utils.grading.sandbox.messages import JUDGE, READY, Supervised, receive_message, send_message
+from utils.grading.sandbox.supervisor import Supervisor
+
+with contextlib.suppress(ImportError):  # elsewhere than on Linux and macOS
+    import resource
+
+
+def main(control: int, plots: bool, listener: int, warm: bool = True) -> NoReturn:
+    """Make ready to fork, then `_serve`.
+
+    Args:
+        control: number of a socket.
+        plots: whether submissions will want Matplotlib. Processes without it are forked in half
+            the time.
+        listener: number of a socket on which other fork servers are asked for; -1 for none.
+        warm: do first what would else take each submission's time; for one alone it does not pay.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    shell = make_shell(plots)
+    if warm:
+        warm_up(shell, plots)
+    isolation.note_address_space()
+    folder = tempfile.mkdtemp(prefix="fork-server-")
+    namespaces.make_roots(folder)
+    for kind in (seccomp.STUDENT, seccomp.STUDENT_ALONE, seccomp.JUDGE):
+        seccomp.call_filter(kind)
+    cgroups.why_not()
+    with contextlib.suppress(OSError):  # a crash leaves nothing of a submission's memory behind
+        Path("/proc/self/coredump_filter").write_text("0")
+    if warm:
+        gc.collect()
+        gc.freeze()
+        system_calls.use_large_pages()
+    gc.enable()
+    listeners = [socket.socket(fileno=listener)] if listener >= 0 else []
+    _serve(socket.socket(fileno=control), listeners, folder, shell)
+
+
+def _serve(
+    commands: socket.socket, listeners: list[socket.socket], folder: str, shell: CellShell
+) -> NoReturn:
+    """Supervise submissions until the other end of `commands` closes.
+
+    Args:
+        commands: where judges and students' processes are asked for.
+        listeners: whoever connects to one of these gets a fork server forked from this one.
+        folder: where `namespaces.make_roots` has made the submissions' file systems; "" if
+            another process removes them.
+        shell: for all that are forked.
+    """
+    supervisors: list[Supervisor] = []
+    forked: set[int] = set()  # fork servers
+    with contextlib.suppress(ConnectionError):  # whoever asked may have gone; the loop finds out
+        commands.send(READY + folder.encode())
+    while True:
+        poll = select.poll()
+        for sock in (commands, *listeners):
+            poll.register(sock, select.POLLIN)
+        for submission in supervisors:
+            for fd, events in submission.files().items():
+                poll.register(fd, events)
+        found = dict(poll.poll(process.LOOK * 1000 if supervisors else 10_000))
+        for submission in list(supervisors):
+            if not submission.step(found):
+                supervisors.remove(submission)
+                submission.close()
+        for child in list(forked):
+            if os.waitpid(child, os.WNOHANG)[0]:
+                forked.discard(child)
+                process.known.discard(child)
+        for listener in listeners:
+            if listener.fileno() in found:
+                visitor, _ = listener.accept()
+                with visitor:
+                    child = os.fork()
+                    if child == 0:
+                        system_calls.die_with_parent()
+                        for mine in (commands, *listeners):
+                            mine.close()
+                        process.known.clear()
+                        cgroups.forget()
+                        _serve(visitor, [], "", shell)
+                    forked.add(child)
+                    process.known.add(child)
+        if commands.fileno() not in found:
+            continue
+        try:
+            what, fds, _, _ = socket.recv_fds(commands, 16, 1)
+        except ConnectionError:
+            what, fds = b"", []
+        if not what:
+            for submission in supervisors:
+                submission.close()
+            _end_all(folder)
+        for fd in fds:
+            sock = socket.socket(fileno=fd)
+            try:
+                make = _judged if what == JUDGE else _alone
+                supervisors.append(make(sock, shell))
+            except Exception as error:
+                with contextlib.suppress(OSError):
+                    if what == JUDGE:
+                        told = f"the sandbox could not be made: {error}"
+                        send_message(sock, {"error": told})
+                sock.close()
+
+
+def _end_all(folder: str) -> NoReturn:
+    """End with all that was started here, and wait for it: the grader's accounts are then whole."""
+    process.end_children()
+    cgroups.remove_all()
+    if folder:
+        namespaces.leave_roots()
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
+    os._exit(0)
+
+
+def _read_config(message: dict) -> SandboxConfig:
+    return SandboxConfig(
+        **message | {"limits": Limits(**message["limits"]), "modules": tuple(message["modules"])}
+    )
+
+
+def _student(sock: socket.socket, config: SandboxConfig, shell: CellShell) -> None:
+    student_process.main(sock, shell, config.limits.output_bytes, config.modules)
+
+
+def _alone(commands: socket.socket, shell: CellShell) -> Supervisor:
+    """Return the supervisor of students' processes that the grader itself talks to."""
+    config = _read_config(json.loads(commands.recv(1 << 16)))
+    return Supervisor(config, commands, lambda sock: _student(sock, config, shell))
+
+
+def _judged(job: socket.socket, shell: CellShell) -> Supervisor:
+    """Start the judge of a submission, and its first process; return their supervisor.
+
+    The configuration is read here. The cells, which come after it, are read by the judge alone, in
+    its sandbox: no process that is forked here has them in its memory.
+    """
+    config = _read_config(receive_message(job))
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    started = Supervisor(config, ours, lambda sock: _student(sock, config, shell), job)
+    with theirs:
+        try:
+            with started.start() as first:
+                run = functools.partial(_judge, job, theirs, first, config, shell)
+                started.start_judge([job, theirs, first], run)
+        except BaseException:
+            started.job = None  # it is needed to say so
+            started.close()
+            raise
+    return started
+
+
+def _judge(
+    job: socket.socket,
+    commands: socket.socket,
+    first: socket.socket,
+    config: SandboxConfig,
+    shell: CellShell,
+) -> None:
+    """Run as a submission's judge, in its sandbox: read the cells, send the result."""
+    try:
+        message = receive_message(job)
+        result = _run_job(message, config, Supervised(commands), first, shell)
+    except BaseException:
+        result = {"error": traceback.format_exc()}
+    with contextlib.suppress(OSError):
+        send_message(job, result)
+
+
+def _run_job(
+    message: dict[str, Any],
+    config: SandboxConfig,
+    supervised: Supervised,
+    first: socket.socket,
+    shell: CellShell,
+) -> dict[str, Any]:
+    begun = time.monotonic()
+    shell.outputs.limit = config.limits.output_bytes
+    starts = [Start(first, supervised)]
+    submission = Submission(lambda: starts.pop() if starts else Start.of(supervised), config.limits)
+    found = Judge(shell, submission, message["cells"], message["release"]).run()
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return results.fit(
+        {
+            "cells": {index: vars(result) for index, result in found.items()},
+            "notes": submission.notes,
+            "stopped": submission.stopped,
+            "seconds": time.monotonic() - begun,
+            "cpu_seconds": submission.cpu_seconds + usage.ru_utime + usage.ru_stime,
+            "memory_bytes": submission.memory_bytes,
+        }
+    )

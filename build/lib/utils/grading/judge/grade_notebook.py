@@ -1,0 +1,230 @@
+"""The way to the judge: takes a submission's bytes, gives back the executed notebook.
+
+It touches no gradebook and no file, and imports little, since every worker and every `check` does.
+`nbgrader_steps` has the same as parts of `nbgrader autograde`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from utils.grading.judge.fork_server import FORK_SERVER, fork_server_for
+from utils.grading.notebook import restore
+from utils.grading.notebook.extra_files import in_a_folder, modules_in, notes_on
+from utils.grading.notebook.reasons import reasons
+from utils.grading.notebook.restore import SourceCell, Unreadable
+from utils.grading.notebook.result import NOTES_ID, GradingResult, TestResult
+from utils.grading.notebook.source import about
+from utils.grading.sandbox import supervisor
+from utils.grading.sandbox.config import Limits, SandboxConfig
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+
+PERSON = "a person has to give these points"
+
+
+class NotSandboxed(RuntimeError):
+    """Submissions are not run, because there is no sandbox."""
+
+
+def grade_notebook(
+    submission: bytes,
+    course: Sequence[SourceCell],
+    limits: Limits | None = None,
+    files: Mapping[str, bytes] | None = None,
+    unsafe: bool = False,
+    released: Collection[str] | None = None,
+    releases: Sequence[Mapping[str, str]] = (),
+    documents: Collection[str] = (),
+    course_files: Mapping[str, bytes] | None = None,
+) -> tuple[NotebookNode | None, GradingResult]:
+    """Grade a submission.
+
+    Args:
+        submission: the submitted file.
+        course: the course's cells, see `restore.cells_of_gradebook`.
+        limits: what it may use.
+        files: what lies beside the notebook, the problem set's and the student's: names and
+            contents, see `extra_files`.
+        unsafe: run it even where there is no sandbox.
+        released, releases, documents: see `restore.put_in_order`.
+        course_files: those of the files that the course hands out; the judge has no others.
+    Returns:
+        The executed notebook, None if the file is unreadable; and what became of it.
+    Raises:
+        NotSandboxed: there is no sandbox.
+        ForkServerError: no processes can be started.
+    """
+    try:
+        notebook = restore.read_notebook(submission)
+    except Unreadable as error:
+        return None, GradingResult.unreadable(error)
+    notebook, notes = restore.restore(notebook, course, released, releases, documents)
+    ours = course_files or {}
+    with in_a_folder({**(files or {}), **ours}) as folder, in_a_folder(ours) as judges:
+        config = SandboxConfig(
+            limits or Limits(),
+            sandbox(unsafe),
+            folder,
+            course_folder=judges if ours else "",
+            modules=modules_in(ours),
+        )
+        result = run_notebook(notebook, config, course)
+    result.repaired = bool(notes)
+    result.notes[:0] = [*notes, *notes_on(set(files or {}) - set(ours))]
+    result.notes += reasons(notebook, course, result.tests)
+    show_notes(notebook, result.notes)
+    return notebook, result
+
+
+def sandbox(unsafe: bool = False) -> str:
+    """Return the sandbox that stands on this machine.
+
+    Raises:
+        NotSandboxed: none does; not raised if `unsafe`.
+    """
+    if not supervisor.LINUX:
+        raise NotSandboxed(supervisor.ELSEWHERE)
+    found = FORK_SERVER.sandbox()
+    if not found and not unsafe:
+        reasons = "; ".join(f"{f}: {FORK_SERVER.why_not(f)}" for f in ("namespaces", "landlock"))
+        raise NotSandboxed(supervisor.NO_SANDBOX.format(reasons=reasons))
+    return found or "none"
+
+
+def run_notebook(
+    notebook: NotebookNode, config: SandboxConfig, course: Sequence[SourceCell] = ()
+) -> GradingResult:
+    """Run a notebook that is in order; its cells' outputs are filled in, and points by nbgrader.
+
+    Args:
+        notebook: changed in place.
+        config: what the submission's process is to be like.
+        course: the course's cells.
+    """
+    from nbgrader.utils import determine_grade, is_grade, is_task
+
+    result = run_cells(notebook, config, course=course)
+    for cell in notebook.cells:
+        if is_grade(cell):
+            name = cell.metadata.nbgrader.grade_id
+            asks = name in result.tests and result.tests[name].ask
+            result.auto[name] = None if asks else determine_grade(cell)[0]
+        elif is_task(cell):
+            result.auto[cell.metadata.nbgrader.grade_id] = None
+    return result
+
+
+def run_cells(
+    notebook: MutableMapping[str, Any],
+    config: SandboxConfig,
+    judge: Callable[..., dict[str, Any]] | None = None,
+    course: Sequence[SourceCell] = (),
+) -> GradingResult:
+    """Run a notebook that is in order; its cells' outputs are filled in, but no points.
+
+    Args:
+        notebook: changed in place; of nbformat's nodes or of plain dicts.
+        config: what the submission's process is to be like.
+        judge: as `ForkServer.judge`; that of the fork server which suits the cells by default.
+        course: the course's cells, which know what names mean in its own notebook.
+    """
+    cells, places = _cells(notebook)
+    release = {
+        kind: sorted({name for cell in course for name in getattr(cell, kind)})
+        for kind in ("imports", "classes", "completes")
+    }
+    release["modules"] = sorted(config.modules)
+    answer = (judge or fork_server_for(cells).judge)(cells, config, release)
+    result = GradingResult(
+        notes=list(answer.get("notes", [])),
+        stopped=answer.get("stopped", True),
+        seconds=answer.get("seconds", 0.0),
+        cpu_seconds=answer.get("cpu_seconds", 0.0),
+        memory_bytes=answer.get("memory_bytes", 0),
+    )
+    if "error" in answer:
+        result.notes.append(
+            f"the judge could not finish: {answer['error'].strip().splitlines()[-1]}"
+        )
+    for number, place in enumerate(places):
+        cell = notebook["cells"][place]
+        found = answer.get("cells", {}).get(str(number))
+        if found is None:
+            found = {"outputs": [_not_run()], "points": 0.0, "checks": [], "error": "not run"}
+            found["ask"] = ""
+        cell["outputs"] = [_as(type(cell), output) for output in found["outputs"]]
+        cell["execution_count"] = number + 1
+        for output in cell["outputs"]:
+            if "execution_count" in output:
+                output["execution_count"] = number + 1
+        if cells[number]["kind"] == "test":
+            result.tests[cells[number]["label"]] = TestResult(
+                found["points"],
+                cells[number]["points"],
+                found["error"],
+                cells[number]["hidden"],
+                found["checks"],
+                found["ask"],
+            )
+            if found["ask"]:
+                result.notes.append(f"`{cells[number]['label']}`: {PERSON}: {found['ask']}")
+    return result
+
+
+def _as(kind: type, value: Any) -> Any:
+    """Return a value whose dicts are of another kind, such as nbformat's nodes."""
+    if isinstance(value, dict):
+        return kind({key: _as(kind, item) for key, item in value.items()})
+    return [_as(kind, item) for item in value] if isinstance(value, list) else value
+
+
+def _not_run() -> dict[str, Any]:
+    message = "this cell was not run: the judge was stopped"
+    return {"output_type": "error", "ename": "NotRun", "evalue": message, "traceback": [message]}
+
+
+def _cells(notebook: Mapping[str, Any]) -> tuple[list[dict], list[int]]:
+    """Return the code cells as the judge takes them, and their places in the notebook."""
+    cells: list[dict] = []
+    places: list[int] = []
+    for place, cell in enumerate(notebook["cells"]):
+        if cell["cell_type"] != "code":
+            continue
+        metadata = cell["metadata"].get("nbgrader", {})
+        kind = "student"
+        if metadata.get("grade") and not metadata.get("solution"):
+            kind = "test"
+        elif metadata.get("locked"):
+            kind = "locked"
+        label, source = metadata.get("grade_id") or str(len(cells) + 1), cell["source"]
+        found = {"kind": kind, "label": label, "source": source}
+        if kind != "student":
+            found |= about(label, source)
+        if kind == "test":
+            hidden = restore.without_hidden_tests(source) != source
+            found |= {"points": float(metadata.get("points", 0)), "hidden": hidden}
+        cells.append(found)
+        places.append(place)
+    return cells, places
+
+
+def show_notes(notebook: NotebookNode, notes: Sequence[str]) -> None:
+    """Put the notes at the top of a notebook, as a cell of text."""
+    from nbformat.v4 import new_markdown_cell
+
+    notebook.cells = [cell for cell in notebook.cells if cell.get("id") != NOTES_ID]
+    if notes:
+        lines = "\n".join(f"- {_as_text(note)}" for note in notes)
+        notebook.cells.insert(
+            0, new_markdown_cell(f"**Notes from grading**\n\n{lines}", id=NOTES_ID)
+        )
+
+
+def _as_text(note: str) -> str:
+    """Return a note in which nothing is Markdown or HTML: parts of it may be a student's."""
+    text = " ".join(note.split())
+    return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+-!|~$&" else c for c in text[:1000])

@@ -1,0 +1,208 @@
+"""What a judge's process answers, read by the grader as if somebody had taken the process over.
+
+The judge meets every byte that a student's process sends. Should one of them ever run code in it,
+then that code writes this answer. It can then lie about its own submission, and do nothing else:
+the answer is bounded, and everything in it has the type, the form and the range that it must have.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from utils.grading.judge.judge import CHECKS_MIME
+from utils.grading.notebook.outputs import as_utf8, clean_outputs
+from utils.grading.sandbox.config import Limits
+
+MAX_BYTES = 64 << 20  # of an answer
+MAX_NOTES, MAX_NOTE = 200, 2000  # how many, and characters of one
+MAX_CHECKS, MAX_WORDS = 500, 5000  # of a test cell, and characters of one of their texts
+_FORM = 10  # an output without any text takes so many characters, each as long as JSON's longest
+_LARGE = 1e12  # no number of seconds, and no points, are more
+
+
+class Malformed(ValueError):
+    """A judge's answer does not have the form that it must have."""
+
+
+def fit(result: dict[str, Any]) -> dict[str, Any]:
+    """Return a judge's result with the largest outputs left out, as long as it is too long.
+
+    Points are never left out.
+    """
+    cells = result["cells"]
+    least = sum(map(_least, cells.values()))
+    if least < MAX_BYTES // 16:  # a character may take several bytes
+        return result
+    sizes = {index: len(json.dumps(cell["outputs"])) for index, cell in cells.items()}
+    total = len(json.dumps(result))
+    for index in sorted(sizes, key=lambda index: sizes[index], reverse=True):
+        if total <= MAX_BYTES:
+            break
+        cell = cells[index]
+        words = "[the outputs of this notebook are too long; those of this cell are left out]\n"
+        left = [o for o in cell["outputs"] if o["output_type"] in ("execute_result", "error")]
+        told = {"output_type": "stream", "name": "stdout", "text": words}
+        cell["outputs"] = [told, *left] if "points" in cell else [told]
+        total -= sizes[index] - len(json.dumps(cell["outputs"]))
+    return result
+
+
+def _least(cell: dict[str, Any]) -> int:
+    """Return about how many characters a cell's outputs have together, whatever kinds they are."""
+    total = 0
+    for output in cell["outputs"]:
+        texts = [output.get("text", ""), output.get("evalue", "")]
+        texts += [*output.get("traceback", ()), *output.get("data", {}).values()]
+        total += _FORM + sum(len(text if type(text) is str else str(text)) for text in texts)
+    return total
+
+
+def read(answer: Any, cells: list[dict], limits: Limits) -> dict[str, Any]:
+    """Return a judge's answer, checked.
+
+    Args:
+        answer: what has arrived, as JSON gives it.
+        cells: what the judge was asked to run.
+        limits: of the submission.
+
+    Raises:
+        Malformed: it does not have the form that it must have.
+    """
+    _need(isinstance(answer, dict), "it is not an object")
+    if "error" in answer:
+        return {"error": _text(answer["error"], 20_000) or "it gave no reason"}
+    given = answer.get("cells")
+    _need(isinstance(given, dict), "it has no cells")
+    known = {str(index): cell for index, cell in enumerate(cells)}
+    _need(given.keys() <= known.keys(), "it names cells that there are not")
+    notes = answer.get("notes")
+    _need(isinstance(notes, list), "it has no notes")
+    return {
+        "cells": {index: _cell(cell, known[index], limits) for index, cell in given.items()},
+        "notes": [_text(note, MAX_NOTE) for note in notes[:MAX_NOTES]],
+        "stopped": answer.get("stopped") is True,
+        "seconds": _number(answer.get("seconds")),
+        "cpu_seconds": _number(answer.get("cpu_seconds")),
+        "memory_bytes": int(_number(answer.get("memory_bytes"), 2.0**62)),
+    }
+
+
+def _need(holds: bool, why: str) -> None:
+    if not holds:
+        raise Malformed(why)
+
+
+def _text(value: Any, most: int) -> str:
+    _need(isinstance(value, str), "a text is not one")
+    return as_utf8(value[:most])
+
+
+def _number(value: Any, most: float = _LARGE) -> float:
+    _need(type(value) in (int, float), "a number is not one")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    _need(math.isfinite(number) and 0 <= number <= most, "a number is out of range")
+    return number
+
+
+def _cell(given: Any, cell: dict, limits: Limits) -> dict[str, Any]:
+    """Return what became of one cell."""
+    _need(isinstance(given, dict), "a cell is not an object")
+    outputs = given.get("outputs")
+    _need(isinstance(outputs, list), "a cell has no outputs")
+    error = _text(given.get("error"), MAX_WORDS)
+    if cell["kind"] != "test":
+        return {"outputs": _outputs(outputs, limits), "error": error}
+    points = _number(given.get("points"), float(cell["points"]))
+    checks = given.get("checks")
+    _need(isinstance(checks, list) and len(checks) <= MAX_CHECKS, "a test has no list of checks")
+    return {
+        "outputs": _test_outputs(_outputs(outputs, limits), points, error),
+        "points": 0.0 if error else points,
+        "checks": [_check(check) for check in checks],
+        "error": error,
+        "ask": _text(given.get("ask", ""), MAX_WORDS),
+    }
+
+
+def _outputs(given: list, limits: Limits) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    left = limits.output_bytes
+    for one in given:
+        text = json.dumps([one])
+        cleaned = clean_outputs(text, max(left, 0))
+        if not cleaned:
+            continue
+        (output,) = cleaned
+        left -= len(text) // 2
+        if isinstance(data := one.get("data"), dict) and CHECKS_MIME in data:
+            output["data"] = {CHECKS_MIME: _table(data[CHECKS_MIME]), **output["data"]}
+        found.append(output)
+    return found
+
+
+def _test_outputs(outputs: list[dict], points: float, error: str) -> list[dict[str, Any]]:
+    """Return a test's outputs, from which nbgrader reads the points, so that it reads these."""
+    kept = []
+    for output in outputs:
+        if output["output_type"] == "stream":
+            output["name"] = "stdout"
+        if output["output_type"] in ("stream", "display_data"):
+            kept.append(output)
+    if not error:
+        number = {"text/plain": repr(points)}
+        result = {"output_type": "execute_result", "data": number, "metadata": {}}
+        return [*kept, result | {"execution_count": None}]
+    errors = [output for output in outputs if output["output_type"] == "error"]
+    told = {"output_type": "error", "ename": "Error", "evalue": error, "traceback": [error]}
+    return [*kept, errors[-1] if errors else told]
+
+
+def _table(given: Any) -> dict[str, Any]:
+    _need(isinstance(given, dict), "a table of checks is not an object")
+    checks = given.get("checks")
+    _need(isinstance(checks, list) and len(checks) <= MAX_CHECKS, "a table has no list of checks")
+    return {
+        "task": _text(given.get("task"), MAX_WORDS),
+        "hidden": given.get("hidden") is True,
+        "headline": _text(given.get("headline", ""), MAX_WORDS),
+        "hidden_points": _number_or_none(given.get("hidden_points")),
+        "cause": _cause(given.get("cause")),
+        "checks": [_check(check) for check in checks],
+    }
+
+
+def _number_or_none(value: Any) -> float | None:
+    return None if value is None else _number(value)
+
+
+def _cause(given: Any) -> dict[str, Any] | None:
+    """Return what made several checks of a table fail, None if nothing did."""
+    if given is None:
+        return None
+    _need(isinstance(given, dict), "a cause is not an object")
+    found: dict[str, Any] = {
+        name: _text(given.get(name, ""), MAX_WORDS) for name in ("what", "hint", "code")
+    }
+    return found | {"line": int(_number(given.get("line", 0)))}
+
+
+def _check(given: Any) -> dict[str, Any]:
+    """Return one check: texts, points, and whether it is hidden."""
+    _need(isinstance(given, dict) and len(given) <= 20, "a check is not an object")
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        if isinstance(value, bool) or value is None:
+            found[name[:100]] = value
+        elif isinstance(value, str):
+            found[name[:100]] = _text(value, MAX_WORDS)
+        else:
+            found[name[:100]] = value if _number(value) == value else 0.0
+    for name in ("name", "state", "what", "hint"):
+        _need(isinstance(found.get(name), str), f"a check has no {name}")
+    _need(type(found.get("points")) in (int, float), "a check has no points")
+    return found

@@ -1,0 +1,551 @@
+"""The submission's process: runs the cells a student may edit, and answers the judge's questions.
+
+Everything here is within the student's reach. A submission can overwrite this code while it runs
+and so give any answer it likes, but an answer is only ever a plain value, and the judge compares
+it.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import copy
+import importlib
+import inspect
+import io
+import json
+import linecache
+import os
+import signal
+import socket
+import sys
+import threading
+import types
+import warnings
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+
+from utils.grading.judge import random_state
+from utils.grading.notebook.extra_files import import_from_working_folder
+from utils.grading.notebook.outputs import Stream
+from utils.grading.notebook.shell import CellShell, Overdue, in_cell, text_of, type_name
+from utils.grading.remote import operators
+from utils.grading.remote.codec import CannotCross, CodecError
+from utils.grading.remote.connection import Connection, Ended, PeerObjects
+from utils.grading.sandbox.blocked_imports import forget_staff_modules
+
+__builtins__ = dict(vars(builtins))  # this module's own: tests may patch what all others use
+
+INSPECTED = (
+    "getsource", "getsourcelines", "getdoc", "isgeneratorfunction", "iscoroutinefunction",
+    "isasyncgenfunction", "isabstract",
+)  # fmt: skip
+MAX_WARNINGS = 20  # of one call
+LOOK = 0.05  # seconds until the next try to stop the student's code
+_OWN_FOLDER = os.path.dirname(os.path.dirname(__file__)) + os.sep
+
+
+class Remote:
+    """Stands for something that stays with the judge: a test's function or one of its objects."""
+
+    __slots__ = ("__weakref__", "_link", "_number")
+
+    def __init__(self, link: StudentConnection, number: int) -> None:
+        object.__setattr__(self, "_link", link)
+        object.__setattr__(self, "_number", number)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self._link.ask_judge("getattr", self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._link.ask_judge("setattr", self, name, value)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of the test>"
+
+
+def _special(name: str) -> Any:
+    def method(self: Remote, *args: Any, **kwargs: Any) -> Any:
+        answer = self._link.ask_judge("special", self, name, args, tuple(kwargs.items()))
+        if name == "__next__":
+            if not answer:
+                raise StopIteration
+            return answer[0]
+        return answer
+
+    method.__name__ = name
+    return method
+
+
+class StudentObjects(PeerObjects):
+    """What the submission's process has in common with the judge."""
+
+    link: StudentConnection
+    keeps_large = True
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self._named: dict[int, tuple[Any, str]] = {}
+
+    def proxy_number(self, value: Any) -> int | None:
+        return value._number if Remote in type(value).__mro__ else None
+
+    def name_of(self, value: Any) -> str | None:
+        known = self._named.get(id(value))
+        return known[1] if known else None
+
+    def by_name(self, name: str) -> Any:
+        module, _, path = name.partition(":")
+        value = importlib.import_module(module)
+        for part in path.split("."):
+            value = getattr(value, part)
+        self._named[id(value)] = (value, name)
+        return value
+
+    def describe(self, value: Any) -> tuple:
+        return describe(value)
+
+    def make(self, number: int, description: tuple) -> Any:
+        name, special, entry = description
+        methods: dict[str, Any] = {"__slots__": ()} | {s: _special(s) for s in special}
+        if own := self.own_class(entry):
+            methods["__class__"] = property(lambda _: own)  # for `isinstance`
+        return type(name, (Remote,), methods)(self.link, number)
+
+    def own_class(self, entry: str) -> type | None:
+        """Return this side's class for "MODULE:NAME" of the judge's, None if there is none."""
+        module, _, name = entry.partition(":")
+        names = self.link.shell.user_ns if module == "__main__" else {}
+        if module != "__main__" and module in sys.modules:
+            names = vars(sys.modules[module])
+        found = names.get(name)
+        return found if isinstance(found, type) else None
+
+
+def describe(value: Any) -> tuple[str, str, str, tuple[str, ...], tuple[str, ...]]:
+    """Return kind, type, name, special methods and classes of something that cannot cross."""
+    kind = type(value)
+    kind_name = str(type.__getattribute__(kind, "__name__"))
+    special = operators.defined(kind)
+    lineage = lineage_of(value if isinstance(value, type) else kind)
+    what, name = "object", ""
+    if isinstance(value, np.ndarray):
+        if kind is np.ndarray:
+            kind_name = f"ndarray of {value.dtype}"
+        else:
+            kind_name = f"{kind_name} (a subclass of numpy.ndarray)"
+        what, special = "array", ()
+    elif kind is types.ModuleType:
+        what, special = "module", ()
+    elif isinstance(value, type):
+        what = "class"
+    elif isinstance(value, types.FunctionType | types.MethodType | types.BuiltinFunctionType):
+        what = "function"
+    if what in ("function", "class", "module"):
+        name = str(getattr(value, "__name__", ""))
+        special = tuple(s for s in special if s in operators.ACCESS)
+    return what, kind_name[:200], name[:200], special, lineage
+
+
+def lineage_of(kind: type) -> tuple[str, ...]:
+    """Return "MODULE:NAME" of a class and its bases."""
+    found = []
+    for base in kind.__mro__[:20]:
+        module = type.__getattribute__(base, "__module__")
+        name = str(type.__getattribute__(base, "__qualname__"))
+        found.append(f"{module if isinstance(module, str) else '?'}:{name}"[:200])
+    return tuple(found)
+
+
+def signature(value: Any) -> str:
+    """Return a function's signature as text, "" if it has none."""
+    try:
+        return str(inspect.signature(value)).partition(" -> ")[0]
+    except (TypeError, ValueError):
+        return ""
+
+
+def _modes(numpy_errors: str) -> dict[str, Any]:
+    """Return what `np.errstate` takes; what the judge would print or log is warned of here."""
+    modes = ast.literal_eval(numpy_errors)
+    known = ("ignore", "warn", "raise")
+    return {name: mode if mode in known else "warn" for name, mode in modes.items()}
+
+
+class StudentConnection(Connection):
+    """The submission's end of the connection.
+
+    Args:
+        sock: leads to the judge.
+        shell: runs the cells.
+    """
+
+    shared: StudentObjects
+
+    def __init__(self, sock: socket.socket, shell: CellShell) -> None:
+        super().__init__(sock, StudentObjects())
+        self.shared.link = self
+        self.shell = shell
+        self.lock = threading.RLock()  # one thread at a time talks to the judge
+        self.turn = threading.Condition(self.lock)  # a question of the judge's has come
+        self.unanswered = 0  # questions of the judge's
+        self.is_overdue = False  # a timer tries again to stop the student's code
+        self.given = set(shell.user_ns)  # names that are not the student's
+        self.warned: list[tuple[str, str, int]] = []
+        self.patches: tuple[tuple, ...] = ()  # of modules, by the test
+        self.patched: list[tuple[Any, str, tuple]] = []  # what is in force, and what was there
+        self.replaced: dict[str, tuple] = {}  # names that the test has changed, and what they had
+        self.drawn_from: list[Any] = [None, None]  # states of the random generators as told
+        self.verbs = {
+            "run": self.run,
+            "define": shell.define,
+            "names": self.names,
+            "bind": self.bind,
+            "get": self.get,
+            "change": self.change,
+            "drawn": self.drawn,
+            "call": self.call,
+        } | {
+            name: self._as_the_test_has_it(answer)
+            for name, answer in {
+                "getattr": lambda thing, name: getattr(thing, name),
+                "setattr": setattr,
+                "delattr": delattr,
+                "special": self.special,
+                "isinstance": isinstance,
+                "issubclass": issubclass,
+                "signature": signature,
+                "dir": lambda thing: [name for name in dir(thing) if isinstance(name, str)],
+                "copy": copy.copy,
+                "deepcopy": copy.deepcopy,
+                "inspect": inspected,
+                "pyplot": pyplot,
+            }.items()
+        }
+
+    def serve(self) -> None:
+        """Answer the judge until it hangs up."""
+        with contextlib.suppress(Ended, CodecError, CannotCross):
+            while True:
+                with self.lock:
+                    question = self.receive()
+                self.reply(*question)
+
+    def reply(self, verb: str, token: bytes, args: tuple) -> None:
+        with self.turn:
+            self.unanswered += 1
+            self.turn.notify_all()
+        super().reply(verb, token, args)
+
+    def send(self, verb: str, token: bytes, body: tuple) -> None:
+        with self.lock:
+            super().send(verb, token, body)
+            if verb in ("done", "failed"):
+                self.unanswered -= 1
+                if self.is_overdue and not self.unanswered:
+                    self.is_overdue = False
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def ask_judge(self, verb: str, *args: Any) -> Any:
+        """Ask the judge something; any thread may, but only while the judge waits for an answer."""
+        with self.turn:
+            self.turn.wait_for(lambda: self.unanswered)
+            in_force = bool(self.patched)
+            self._lift()
+            try:
+                return self.ask(verb, *args)
+            finally:
+                if in_force:
+                    self._put_in_force()
+
+    # What the test changes besides values ---------------------------------------------------------
+
+    def change(
+        self, patches: tuple, names: tuple, numpy_state: Any = None, python_state: Any = None
+    ) -> None:
+        """Take over what the test has changed.
+
+        Args:
+            patches: module, name and value (none: deleted) of each change to a module; from now on
+                they hold while the student's code runs.
+            names: of the student's: each with its value, or none.
+            numpy_state, python_state: of the random generators that all code shares.
+        """
+        self.patches = patches
+        for name, had in self.replaced.items():
+            self.bind(None, name, *had)
+        self.replaced = {name: self.bind(None, name, *value) for name, *value in names}
+        for kind, state in enumerate((numpy_state, python_state)):
+            if state is not None:
+                random_state.set_state(kind, state)
+                self.drawn_from[kind] = random_state.get_state(kind)
+
+    def drawn(self) -> tuple[int, ...]:
+        """Return how many words each random generator has given since it was told its state."""
+        found = []
+        for kind, before in enumerate(self.drawn_from):
+            count = random_state.words_between(kind, before) if before is not None else -1
+            if count > 0:
+                self.drawn_from[kind] = random_state.get_state(kind)
+            found.append(count)
+        return tuple(found)
+
+    def _as_the_test_has_it(self, answer: Any) -> Any:
+        def patched(*args: Any, **named: Any) -> Any:
+            if not self.patches:
+                return answer(*args, **named)
+            before = bool(self.patched)
+            self._put_in_force()
+            try:
+                return answer(*args, **named)
+            finally:
+                self._lift()
+                if before:
+                    self._put_in_force()
+
+        return patched
+
+    def _put_in_force(self) -> None:
+        self._lift()
+        owners = [_owner(module) for module, *_ in self.patches]  # before anything is patched
+        for owner, (_, name, *value) in zip(owners, self.patches, strict=True):
+            had = (vars(owner)[name],) if name in vars(owner) else ()
+            self.patched.append((owner, name, had))
+            _set(owner, name, *value)
+
+    def _lift(self) -> None:
+        while self.patched:
+            owner, name, had = self.patched.pop()
+            _set(owner, name, *had)
+
+    # What the judge asks --------------------------------------------------------------------------
+
+    def overdue(self, number: int, frame: types.FrameType | None) -> None:
+        """Stop the student's code, for the judge says that the time of its question is up.
+
+        Nothing of the grader's is stopped, such as half a message. The judge ends this process
+        soon, whatever it does; the exception only tells it the line.
+
+        Raises:
+            Overdue: in the student's code.
+        """
+        if not self.unanswered:
+            return
+        while frame and not in_cell(frame.f_code.co_filename):
+            if frame.f_code.co_filename.startswith(_OWN_FOLDER):
+                self.is_overdue = True
+                signal.setitimer(signal.ITIMER_REAL, LOOK)
+                return
+            frame = frame.f_back
+        raise Overdue
+
+    def run(self, label: str, source: str) -> tuple[str, str]:
+        """Run a cell; return its outputs as JSON, and the type of its exception."""
+        _, error = self.shell.run(label, source)
+        if isinstance(error, Overdue):
+            raise error
+        outputs = self.shell.outputs.take()
+        return json.dumps(outputs, default=str), type_name(error) if error else ""
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names that the student's cells have defined."""
+        return tuple(
+            name
+            for name in list(self.shell.user_ns)
+            if type(name) is str and name not in self.given
+        )
+
+    def bind(self, thing: Any, name: str, *value: Any) -> tuple:
+        """Give a name a value, or none; return the value that it had, or ()."""
+        found = self.shell.user_ns
+        had = (found.pop(name),) if name in found else ()
+        found.update(zip([name], value, strict=False))
+        return had
+
+    def get(self, names: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:
+        """Return those of these names that are defined, with what they stand for."""
+        found = self.shell.user_ns
+        return tuple((name, found[name]) for name in names if name in found)
+
+    def call(self, thing: Any, args: tuple, kwargs: tuple, numpy_errors: str) -> Any:
+        """Call something as if in the judge's process: its prints and warnings appear there.
+
+        Args:
+            thing, args, kwargs: what to call, and with what.
+            numpy_errors: `str(np.geterr())` there, "" if it is as it was.
+        """
+        run = self._as_the_test_has_it(thing)
+        streams = sys.stdout, sys.stderr, sys.stdin
+        sys.stdout, sys.stderr = (
+            Stream("stdout", self.shell.outputs),
+            Stream("stderr", self.shell.outputs),
+        )
+        if not any(name == "stdin" for _, name, *_ in self.patches):
+            sys.stdin = io.StringIO()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                if not numpy_errors:
+                    return run(*args, **dict(kwargs))
+                with np.errstate(**_modes(numpy_errors)):
+                    return run(*args, **dict(kwargs))
+            finally:
+                sys.stdout, sys.stderr, sys.stdin = streams
+                for warning in caught[:MAX_WARNINGS]:
+                    said = warning.message
+                    text = said if isinstance(said, str) else text_of(said)
+                    self.warned.append((warning.category.__name__, text, warning.lineno))
+
+    def special(self, thing: Any, name: str, args: tuple) -> Any:
+        match name:
+            case "__len__":
+                return len(thing)
+            case "__getitem__":
+                return thing[args[0]]
+            case "__setitem__":
+                thing[args[0]] = args[1]
+            case "__delitem__":
+                del thing[args[0]]
+            case "__contains__":
+                return args[0] in thing
+            case "__iter__":
+                return iter(thing)
+            case "__next__":
+                try:
+                    return (next(thing),)
+                except StopIteration:
+                    return ()
+            case "__enter__":
+                return type(thing).__enter__(thing)
+            case "__exit__":
+                error = test_error(*args) if args else None
+                kind = type(error) if args else None
+                return bool(type(thing).__exit__(thing, kind, error, None))
+            case "__bool__":
+                return bool(thing)
+            case _:
+                return getattr(type(thing), name)(thing, *args)
+        return None
+
+    # Answers --------------------------------------------------------------------------------------
+
+    def extras(self) -> tuple[str, tuple]:
+        shown, warned = self.shell.outputs.take(), tuple(self.warned)
+        self.warned.clear()
+        return json.dumps(shown, default=str) if shown else "", warned
+
+    def success(self, value: Any) -> tuple:
+        return value, *self.extras()
+
+    def failure(self, error: BaseException) -> tuple:
+        return describe_error(error), *self.extras()
+
+    def answer(self, good: bool, body: tuple) -> Any:
+        if good:
+            return body[0]
+        name, message, number = body
+        error = test_error(name, message)
+        error.test_error = number  # the judge raises its own exception again if this one gets out
+        raise error
+
+
+def test_error(name: str, message: str) -> Any:
+    """Return an exception of the test's, as the student's code sees it."""
+    kind = getattr(builtins, name, None)
+    if not (isinstance(kind, type) and issubclass(kind, Exception)):
+        kind = type(name, (Exception,), {})
+    try:
+        return kind(message)
+    except TypeError:
+        return RuntimeError(message)
+
+
+def _owner(address: str) -> Any:
+    """Return the module or class that "MODULE" or "MODULE:CLASS" names."""
+    module, _, path = address.partition(":")
+    found: Any = importlib.import_module(module)
+    for part in filter(None, path.split(".")):
+        found = getattr(found, part)
+    return found
+
+
+def _set(owner: Any, name: str, *value: Any) -> None:
+    """Set a module's name, or delete it."""
+    if value:
+        setattr(owner, name, value[0])
+    elif name in vars(owner):
+        delattr(owner, name)
+
+
+def inspected(thing: Any, name: str) -> Any:
+    """Return what a function of `inspect` says of something."""
+    if name not in INSPECTED:
+        raise AttributeError(name)
+    found = getattr(inspect, name)(thing)
+    return found if isinstance(found, str | bool | tuple | None) else str(found)
+
+
+def pyplot(thing: Any, name: str) -> Any:
+    """Return the current figure or axes, or the numbers of all figures; close them all."""
+    found = sys.modules.get("matplotlib.pyplot")
+    if found is None or not found.get_fignums():
+        return None
+    match name:
+        case "gcf" | "gca" | "get_fignums":
+            return getattr(found, name)()
+        case "close":
+            found.close("all")
+    return None
+
+
+def describe_error(error: BaseException) -> tuple:
+    """Return what the judge may know of an exception.
+
+    Returns:
+        Name of the type, names of its bases, message, the cell and line it came from and that
+        line's text, and the number of the judge's own exception if it came from there.
+    """
+    bases = tuple(one.removeprefix("builtins:") for one in lineage_of(type(error)))
+    cell, line, code = "", 0, ""
+    trace = error.__traceback__
+    while trace:
+        file = trace.tb_frame.f_code.co_filename
+        if in_cell(file):
+            cell, line = file.removeprefix("cell "), trace.tb_lineno
+            code = linecache.getline(file, trace.tb_lineno).strip()
+        trace = trace.tb_next
+    if isinstance(error, SyntaxError) and isinstance(error.lineno, int):
+        line = error.lineno
+    number = getattr(error, "test_error", 0)
+    number = number if type(number) is int else 0
+    return type_name(error), bases, text_of(error), cell[:200], line, code[:200], number
+
+
+def main(
+    sock: socket.socket, shell: CellShell, output_limit: int, modules: Collection[str] = ()
+) -> None:
+    """Run as a submission's process until the judge hangs up.
+
+    Args:
+        sock: leads to the judge.
+        shell: runs the cells.
+        output_limit: bytes of a cell's output.
+        modules: names of the modules that the course has put beside the notebook.
+    """
+    shell.outputs.limit = output_limit
+    link = StudentConnection(sock, shell)
+    in_main = threading.current_thread() is threading.main_thread()
+    if in_main and hasattr(signal, "SIGALRM"):  # Windows has none
+        signal.signal(signal.SIGALRM, link.overdue)
+    import_from_working_folder(modules)
+    if "utils" in modules:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "utils"]:
+            del sys.modules[name]
+    else:
+        forget_staff_modules()
+    link.serve()

@@ -1,0 +1,154 @@
+"""What a test can ask of the standard library about a student's object, in the judge.
+
+`inspect` and `type` look at objects from inside, which a proxy does not have: here they ask the
+student's process, or say what they cannot do. The changes hold in the judge's process alone.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import inspect
+import sys
+from typing import TYPE_CHECKING, Any
+
+from utils.grading.remote.proxies import (
+    NOT_THEIR_FAULT,
+    JudgeLimit,
+    StudentThing,
+    claimed_class,
+)
+
+if TYPE_CHECKING:
+    from utils.grading.judge.student_client import Submission
+
+INSPECTED = (
+    "isclass", "getsource", "getsourcelines", "getdoc", "isgeneratorfunction",
+    "iscoroutinefunction", "isasyncgenfunction", "isabstract",
+)  # fmt: skip
+PYPLOT = ("gcf", "gca", "get_fignums", "close")
+
+
+def _is_thing(value: Any) -> bool:
+    return issubclass(builtins.type(value), StudentThing)
+
+
+class TypeOf:
+    """`type` in a test cell: `type(x) is Ridge` holds for a student's `Ridge`, too."""
+
+    __name__ = __qualname__ = "type"
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        if len(args) == 1 and not named and _is_thing(args[0]):
+            thing = args[0]
+            what, *_, lineage = thing._thing_about
+            if what == "class":
+                return self
+            if what == "object" and lineage[0].startswith("__main__:"):
+                own = thing._thing_link.submission.ask("getattr", thing, "__class__")
+                if _is_thing(own):
+                    return own
+            found = claimed_class(thing)
+            if found is None:
+                return builtins.type(thing)
+            first = f"{found.__module__}:{found.__qualname__}"
+            return found if what == "function" or lineage[:1] == (first,) else builtins.type(thing)
+        found = builtins.type(*args, **named)
+        return self if found is builtins.type else found
+
+    def __instancecheck__(self, value: Any) -> bool:
+        if _is_thing(value):
+            return value._thing_about[0] == "class"
+        return isinstance(value, builtins.type)
+
+    def __subclasscheck__(self, kind: Any) -> bool:
+        return issubclass(kind, builtins.type)
+
+    def __mro_entries__(self, bases: tuple) -> tuple:
+        return (builtins.type,)
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or other is builtins.type
+
+    def __hash__(self) -> int:
+        return hash(builtins.type)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(builtins.type, name)
+
+    def __repr__(self) -> str:
+        return repr(builtins.type)
+
+
+TYPE = TypeOf()
+
+
+def let_inspect_ask() -> None:
+    """Let functions of `inspect` ask the student's process about its objects."""
+    for name in INSPECTED:
+        original = getattr(inspect, name)
+        if not hasattr(original, "asks_students"):
+            setattr(inspect, name, _asking(original, name))
+
+
+def _asking(original: Any, name: str) -> Any:
+    @functools.wraps(original)
+    def ask(thing: Any, *args: Any, **named: Any) -> Any:
+        if _is_thing(thing):
+            if name == "isclass":
+                return thing._thing_about[0] == "class"
+            return thing._thing_link.submission.ask("inspect", thing, name)
+        return original(thing, *args, **named)
+
+    ask.asks_students = True  # type: ignore[attr-defined]
+    return ask
+
+
+def let_doctest_refuse(submission: Submission) -> None:
+    """Let `doctest` say that it does not run what stands in a student's docstrings."""
+    import doctest
+
+    def refuse(*args: Any, **named: Any) -> Any:
+        text = (
+            "`doctest` would run examples that a student can write, in the judge: "
+            f"{NOT_THEIR_FAULT}. Let the test call the function, and compare what it returns"
+        )
+        submission.limit(text)
+        raise JudgeLimit(text)
+
+    for name in ("testmod", "run_docstring_examples", "DocTestFinder"):
+        setattr(doctest, name, refuse)
+
+
+def let_pyplot_ask(submission: Submission) -> None:
+    """Let `plt.gca()` and the like find what the student has drawn, if the test has drawn nothing.
+
+    Args:
+        submission: whose process has the figures.
+    """
+    plt: Any = sys.modules.get("matplotlib.pyplot")
+    if plt is None or getattr(plt.gcf, "asks_students", False) is submission:
+        return
+    originals = {
+        name: getattr(getattr(plt, name), "__wrapped__", getattr(plt, name)) for name in PYPLOT
+    }
+
+    def asking(name: str) -> Any:
+        original = originals[name]
+
+        @functools.wraps(original)
+        def ask(*args: Any, **named: Any) -> Any:
+            if submission.effects.running:
+                if name == "close" and args in ((), ("all",)):
+                    submission.ask_process("pyplot", name)
+                elif name != "close" and not args and not originals["get_fignums"]():
+                    found = submission.ask_process("pyplot", name)
+                    if found is not None:
+                        return found
+            return original(*args, **named)
+
+        ask.asks_students = submission  # type: ignore[attr-defined]
+        return ask
+
+    for name in PYPLOT:
+        setattr(plt, name, asking(name))

@@ -1,0 +1,148 @@
+"""Runs a notebook where no sandbox is to be had: on Windows and macOS, for `check` alone.
+
+The judge is this process. The student's cells run in a process of their own all the same, so the
+verdict, the time limits and what happens after an endless loop are the grader's; but that process
+is not kept from anything that its user may do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from typing import Any, NoReturn
+
+from utils.grading.judge import student_process
+from utils.grading.judge.judge import Judge
+from utils.grading.judge.student_client import Start, Submission
+from utils.grading.notebook.shell import close_shell, make_shell
+from utils.grading.sandbox.config import SandboxConfig
+from utils.system import FIGURES, ROOT
+
+SECONDS = 60  # in which a process has to connect
+_START = (
+    "import sys; sys.path.insert(0, sys.argv[1])\n"
+    "from utils.grading.judge import unsandboxed; unsandboxed.main()"
+)
+
+
+def judge(
+    cells: list[dict],
+    config: SandboxConfig,
+    release: dict[str, Any] | None = None,
+    plots: bool = False,
+) -> dict[str, Any]:
+    """Judge a submission as `ForkServer.judge` does.
+
+    Args:
+        cells, release: as `Judge` takes them.
+        config: what its process is to be like; it has no sandbox, whatever this says.
+        plots: whether it will want Matplotlib.
+    """
+    shell = make_shell(plots)
+    shell.outputs.limit = config.limits.output_bytes
+    submission = Submission(lambda: start_process(config, plots), config.limits)
+    try:
+        results = Judge(shell, submission, cells, release).run()
+    finally:
+        submission.end("the grading is over")
+        close_shell()
+    return {
+        "cells": {str(index): vars(result) for index, result in results.items()},
+        "notes": submission.notes,
+        "stopped": submission.stopped,
+    }
+
+
+def start_process(config: SandboxConfig, plots: bool) -> Start:
+    """Start a submission's process, with copies of its files in its working folder."""
+    folder = tempfile.mkdtemp(prefix="submission-")
+    work = os.path.join(folder, "work")
+    shutil.copytree(config.folder, work) if config.folder else os.mkdir(work)
+    course = str(ROOT)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        server.settimeout(SECONDS)
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-c", _START, course],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=work,
+            env=os.environ
+            | {
+                "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+                FIGURES: config.figures,
+            },
+            start_new_session=True,
+        )
+        supervisor = _Supervisor(process, folder)
+        try:
+            token = os.urandom(16).hex()
+            terms = f"{server.getsockname()[1]} {token} {config.limits.output_bytes} {plots:d}\n"
+            assert process.stdin is not None
+            process.stdin.write(terms.encode())
+            process.stdin.flush()
+            while True:
+                sock, _ = server.accept()
+                sock.settimeout(SECONDS)
+                with contextlib.suppress(OSError):  # some other program of this machine
+                    if sock.recv(32, socket.MSG_WAITALL) == token.encode():
+                        return Start(sock, supervisor)
+                sock.close()
+        except BaseException:
+            supervisor.end("it did not start")
+            raise
+
+
+class _Supervisor:
+    """Ends a process and all that it started, as far as the system can tell what that is."""
+
+    def __init__(self, process: subprocess.Popen, folder: str) -> None:
+        self.process, self.folder = process, folder
+
+    def too_much(self) -> str:
+        """Nothing is counted here but time."""
+        return ""
+
+    def waiting_seconds(self, since: float) -> float:
+        """Nothing tells here how long the process has waited for a processor."""
+        return 0.0
+
+    def alarm(self) -> None:
+        """Tell the process that its time is up."""
+        if hasattr(signal, "SIGALRM"):
+            self.process.send_signal(signal.SIGALRM)
+
+    def end(self, why: str) -> dict[str, Any]:
+        if not why:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(2)
+                why = f"it left by itself, with exit status {self.process.returncode}"
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(OSError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()
+        if self.process.stdin:
+            self.process.stdin.close()
+        self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return {"why": why or "it hung up"}
+
+
+def main() -> NoReturn:
+    """Run as a submission's process; stdin says where the judge waits."""
+    port, token, limit, plots = sys.stdin.readline().split()
+    sys.stdin = open(os.devnull)  # noqa: SIM115 - for as long as this process lives
+    shell = make_shell(plots == "1")  # before the first question, whose time is limited
+    sock = socket.create_connection(("127.0.0.1", int(port)), SECONDS)
+    sock.sendall(token.encode())
+    sock.settimeout(None)
+    student_process.main(sock, shell, int(limit))
+    os._exit(0)

@@ -1,0 +1,430 @@
+"""The grader as steps of nbgrader's own commands; `nbgrader_config.py` names them.
+
+In `nbgrader autograde`, `SubmissionExporter` stands in place of nbconvert's reader, `RestoreCells`
+before `ClearOutput`, `JudgedExecute` in place of `Execute`, and `SaveAutoGrades` in place of
+nbgrader's; `HideHiddenTests` is a step of `nbgrader generate_feedback`; `SafePage` is one of
+whatever makes HTML, the formgrader too. `judge_settings` puts all of them into a configuration.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import glob
+import html
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from jinja2 import DictLoader, pass_context
+from markupsafe import Markup
+from nbconvert.exporters import NotebookExporter
+from nbconvert.preprocessors import Preprocessor
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.converters import Autograde
+from nbgrader.converters.base import NbGraderException
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.preprocessors import SaveAutoGrades as NbGraderSaveAutoGrades
+from traitlets import Bool, Dict, Float, Integer
+from traitlets.config import Config
+
+from utils.checks import MIME
+from utils.grading.course import lateness, releases
+from utils.grading.course.settings import Course, data_files, delimiters
+from utils.grading.course.submissions import Chooser, HandedIn
+from utils.grading.judge.grade_notebook import run_notebook, sandbox, show_notes
+from utils.grading.notebook import restore
+from utils.grading.notebook.extra_files import (
+    documents,
+    files_beside,
+    in_a_folder,
+    modules_in,
+    notes_on,
+)
+from utils.grading.notebook.reading import read_json
+from utils.grading.notebook.reasons import reasons
+from utils.grading.notebook.restore import SourceCell, Unreadable
+from utils.grading.notebook.source_cells import other_kernel, usual_delimiters, with_meanings
+from utils.grading.reports import cell_outputs
+from utils.grading.reports.checks_table import checks_table, valid_table
+from utils.grading.reports.hidden_tests import hide_hidden_tests
+from utils.grading.reports.rendering import Renderer
+from utils.grading.run.limits import KINDS, limits_of
+from utils.grading.sandbox.config import Limits, SandboxConfig
+from utils.grading.terminal import clean
+
+
+class SubmissionExporter(NotebookExporter):
+    """Reads what was handed in, which may be anything, and writes notebooks.
+
+    Raises:
+        Unreadable: the file is no notebook.
+    """
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        directory = getattr(self.parent, "coursedir", None)
+        if directory is not None:  # its own reading of the time ends in a traceback
+            directory.get_existing_timestamp = self._timestamp
+
+    def _timestamp(self, folder: str) -> datetime.datetime | None:
+        time, problem = lateness.read_timestamp(Path(folder))
+        if problem:
+            self.log.warning("%s: %s", folder, problem)
+        return time
+
+    def from_filename(
+        self, filename: str, resources: dict | None = None, **kw: Any
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        found = chosen_for(self.parent, os.path.dirname(filename))
+        resources = {**(resources or {})}
+        if found is not None:
+            resources[HANDED_IN] = found
+        if not getattr(self.parent, "_sanitizing", True):  # the second of nbgrader's two steps
+            return super().from_filename(filename, resources, **kw)
+        try:
+            for path in Path(filename).parent.rglob("*"):
+                if path.is_symlink():  # nbgrader has copied what it leads to, whatever that is
+                    raise Unreadable(f"beside it lies {path.name}, a link to another file")
+            if found is not None and found.unreadable:
+                raise Unreadable(found.unreadable)
+            content = restore.read_file(filename) if found is None else found.content
+            notebook = restore.read_notebook(content)
+        except Unreadable as error:
+            raise Unreadable(
+                f"{filename} cannot be read: {error}. The others are graded all the same; "
+                "ask this student for the notebook again."
+            ) from None
+        about = {"name": Path(filename).stem, "path": os.path.dirname(filename)}
+        resources["metadata"] = resources.get("metadata", {}) | about
+        return self.from_notebook_node(notebook, resources, **kw)
+
+
+# Which file of a folder is graded ---------------------------------------------------------------
+
+HANDED_IN = "handed_in"  # where a step finds what `Chooser` has chosen
+
+
+def init_notebooks(converter: Autograde) -> None:
+    """Find the notebooks to grade as `grade` does: by their cells, whatever they are called.
+
+    nbgrader's own method looks for names only. It has no setting for this.
+    """
+    directory = converter.coursedir
+    name = directory.assignment_id
+    chooser = _chooser(converter, name)
+    if chooser is None or directory.notebook_id != "*":
+        OWN_INIT_NOTEBOOKS(converter)
+        return
+    converter.assignments, converter.notebooks = {}, []
+    converter.handed_in = {}
+    pattern = converter._format_source(name, directory.student_id)
+    for folder in sorted(glob.glob(pattern)):
+        found = chooser.look(Path(folder))
+        if found.name:
+            converter.assignments[folder] = [os.path.join(folder, f"{name}.ipynb")]
+            converter.handed_in[folder] = found
+        else:
+            there = f"there is no notebook of {name}, but {found.missing}"
+            converter.log.warning(
+                "%s: %s", clean(folder), clean(there if found.missing else "nothing was handed in")
+            )
+    if not converter.assignments:
+        raise NbGraderException(f"there is no notebook of {name} to grade: {pattern}")
+
+
+OWN_INIT_NOTEBOOKS = Autograde.init_notebooks
+Autograde.init_notebooks = init_notebooks
+
+
+def _chooser(converter: Autograde, problem_set: str) -> Chooser | None:
+    """Return what chooses a problem set's notebook, None for one with several notebooks."""
+    directory = converter.coursedir
+    try:
+        with Gradebook(directory.db_url, directory.course_id) as gradebook:
+            notebooks = [one.name for one in gradebook.find_assignment(problem_set).notebooks]
+            if notebooks != [problem_set]:
+                return None
+            cells = restore.cells_of_gradebook(gradebook, problem_set, problem_set)
+    except MissingEntry:
+        return None
+    course = Course(Path(directory.root), converter.config, directory.db_url, directory)
+    return Chooser.of(course, problem_set, cells)
+
+
+def chosen_for(converter: Any, folder: str) -> HandedIn | None:
+    """Return what `init_notebooks` has chosen in a folder.
+
+    Args:
+        converter: nbgrader's.
+        folder: of the submission, or what nbgrader has made of it.
+    """
+    directory: Any = getattr(converter, "coursedir", None)
+    for place, found in getattr(converter, "handed_in", {}).items():
+        names = Path(place).parts[-2:]
+        made = Path(directory.format_path(directory.autograded_directory, *names))
+        if os.path.normpath(folder) in (os.path.normpath(place), os.path.normpath(made)):
+            return found
+    return None
+
+
+class RestoreCells(NbGraderPreprocessor):
+    """Puts a submitted notebook in order before any other step of nbgrader sees it."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        names = resources["nbgrader"]
+        directory = CourseDirectory(config=self.config)
+        course = _course(names, directory)
+        found = resources.get(HANDED_IN)
+        nb, notes = restore.restore(
+            nb,
+            course,
+            releases.texts(directory, names["assignment"]),
+            releases.known(directory, names["assignment"]),
+            documents(found.files if found else ()),
+        )
+        notes = [*(found.notes if found else ()), *notes]
+        for note in notes:
+            self.log.warning("%s", clean(f"{names['student']}: {note}"))
+        nb.metadata["grading"] = {"notes": notes}
+        return nb, resources
+
+
+def _course(names: dict, directory: CourseDirectory) -> list[SourceCell]:
+    """Return the course's cells of the notebook that nbgrader is at.
+
+    The gradebook has them; what names mean in the course's notebook, its source tells.
+    """
+    with Gradebook(names["db_url"]) as gradebook:
+        cells = restore.cells_of_gradebook(gradebook, names["assignment"], names["notebook"])
+    for kind in (directory.source_directory, directory.release_directory):
+        folder = directory.format_path(kind, ".", names["assignment"])
+        source = read_json(Path(folder) / f"{names['notebook']}.ipynb")
+        if source.get("cells"):
+            break
+    cells = with_meanings(cells, source if source.get("cells") else None)
+    words = delimiters(directory.config)
+    return [replace(cell, source=usual_delimiters(cell.source, *words)) for cell in cells]
+
+
+def _use_usual_delimiters(nb: NotebookNode, config: Config) -> None:
+    """Put a course's own delimiters of hidden tests into the form that all else knows."""
+    for cell in nb.cells:
+        about = cell.metadata.get("nbgrader", {})
+        if about.get("grade") and not about.get("solution"):
+            cell.source = usual_delimiters(cell.source, *delimiters(config))
+
+
+class JudgedExecute(NbGraderPreprocessor):
+    """Runs a submission's notebook: the student's cells in a sandbox, the tests in the judge."""
+
+    call_seconds = Float(Limits.call_seconds, help="Wall time of one call from a test.").tag(
+        config=True
+    )
+    cell_seconds = Float(Limits.cell_seconds, help="Wall time of one of the student's cells.").tag(
+        config=True
+    )
+    submission_seconds = Float(
+        Limits.submission_seconds, help="Wall time of the whole submission."
+    ).tag(config=True)
+    memory = Integer(Limits.memory, help="Bytes of memory.").tag(config=True)
+    processes = Integer(Limits.processes, help="Processes and threads at once.").tag(config=True)
+    files = Integer(Limits.files, help="Files that it may make.").tag(config=True)
+    file_bytes = Integer(Limits.file_bytes, help="Bytes that these may hold.").tag(config=True)
+    output_bytes = Integer(Limits.output_bytes, help="Bytes of output kept of a cell.").tag(
+        config=True
+    )
+    problem_sets = Dict(
+        help="Limits of single problem sets: {'ps4_gradients': {'cell_seconds': 60}}."
+    ).tag(config=True)
+    unsafe = Bool(False, help="Run submissions even where there is no sandbox.").tag(config=True)
+
+    def limits(self, problem_set: str) -> Limits:
+        """Return what a submission to a problem set may use."""
+        given = {name: getattr(self, name) for name in (*KINDS, "problem_sets")}
+        return limits_of({"JudgedExecute": given}, problem_set)
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        names = resources["nbgrader"]
+        if language := other_kernel(nb):
+            raise NbGraderException(
+                f"{names['assignment']}/{names['notebook']} is a notebook for {language}: the "
+                "judge runs Python only. Grade it by nbgrader alone: leave out the line that "
+                "turns the judge on in nbgrader_config.py"
+            )
+        directory = CourseDirectory(config=self.config)
+        _use_usual_delimiters(nb, self.config)
+        course = _course(names, directory)
+        files = files_beside(resources["metadata"]["path"])
+        if found := resources.get(HANDED_IN):  # it may have been in a folder or an archive
+            files = found.files | files
+        ours = read_files(data_files(directory, names["assignment"]))
+        notes = list(nb.metadata.pop("grading", {}).get("notes", []))
+        with in_a_folder({**files, **ours}) as folder, in_a_folder(ours) as judges:
+            config = SandboxConfig(
+                self.limits(names["assignment"]),
+                sandbox(self.unsafe),
+                folder,
+                course_folder=judges if ours else "",
+                modules=modules_in(ours),
+            )
+            result = run_notebook(nb, config, course)
+        resources[ASKS] = {name for name, test in result.tests.items() if test.ask}
+        theirs = set(files) - set(ours)
+        found = [*notes_on(theirs), *result.notes, *reasons(nb, course, result.tests)]
+        for note in found:
+            self.log.warning("%s", clean(f"{names['student']}: {note}"))
+        show_notes(nb, [*notes, *found])
+        return nb, resources
+
+
+ASKS = "judge_asks"  # where a step finds the test cells for which a person has to give the points
+
+
+class SaveAutoGrades(NbGraderSaveAutoGrades):
+    """Saves the points; where the judge may be why some are missing, a person has to give them."""
+
+    def _add_score(self, cell: NotebookNode, resources: dict) -> None:
+        super()._add_score(cell, resources)
+        name = cell.metadata["nbgrader"]["grade_id"]
+        if name in resources.get(ASKS, ()):
+            grade = self.gradebook.find_grade(
+                name, self.notebook_id, self.assignment_id, self.student_id
+            )
+            grade.auto_score, grade.needs_manual_grade = None, True
+            self.gradebook.db.commit()
+
+
+class HideHiddenTests(NbGraderPreprocessor):
+    """Keeps hidden tests hidden on the pages of `nbgrader generate_feedback`."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        _use_usual_delimiters(nb, self.config)
+        return super().preprocess(nb, resources)
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: dict, cell_index: int
+    ) -> tuple[NotebookNode, dict]:
+        hide_hidden_tests(cell)
+        return cell, resources
+
+
+class SafePage(Preprocessor):
+    """Makes pages of nbgrader from which nothing of a submission runs, loads or leads anywhere.
+
+    The templates of nbgrader's formgrader and feedback put Markdown on the page as it is, whatever
+    `sanitize_html` says, and so they do with some metadata. So of a notebook only what they need is
+    left, and their filters for text from it are replaced. MathJax, which they load from elsewhere,
+    is not needed for formulas in MathML.
+    """
+
+    METADATA = (
+        "schema_version", "grade_id", "grade", "solution", "locked", "task", "points", "cell_type",
+        "checksum",
+    )  # fmt: skip
+
+    def __init__(self, **named: Any) -> None:
+        super().__init__(**named)
+        self.renderer = Renderer(links=False)
+        self.files: dict[str, bytes] = {}
+        if self.parent is not None:
+            self.parent.extra_loaders = [
+                DictLoader({"mathjax.html.j2": "{% macro mathjax(url='') %}{% endmacro %}"})
+            ]
+            self.parent.filters = {
+                "ansi2html": cell_outputs.terminal_html,
+                "clean_html": self.clean_html,
+                "highlight_code": self.highlight_code,
+                "markdown2html": self.markdown2html,
+                "strip_files_prefix": lambda text: text,  # nbconvert's is slow for many brackets
+            }
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        self.renderer = Renderer(links=False)
+        self.files = _pictures_in(resources.get("metadata", {}).get("path", ""))
+        nb.metadata = NotebookNode()
+        nb.cells = [self._cell(cell) for cell in nb.cells]
+        for name in ("student", "first_name", "last_name", "notebook_path"):  # of the formgrader
+            if isinstance(resources.get(name), str):
+                resources[name] = html.escape(resources[name])
+        return nb, resources
+
+    def _cell(self, cell: NotebookNode) -> NotebookNode:
+        kept = NotebookNode(cell_type=cell.cell_type, source=cell.source, metadata=NotebookNode())
+        kept.id = re.sub(r"[^a-zA-Z0-9_-]", "-", str(cell.get("id", "")))[:64] or "cell"
+        about = cell.metadata.get("nbgrader", {})
+        if re.fullmatch(r"[\w-]+", str(about.get("grade_id", "")), re.ASCII):
+            kept.metadata.nbgrader = NotebookNode(
+                {name: about[name] for name in self.METADATA if name in about}
+            )
+        if cell.cell_type == "markdown" and "attachments" in cell:
+            kept.attachments = cell.attachments
+        if cell.cell_type == "code":
+            kept.execution_count = cell.get("execution_count")
+            is_test = bool(about.get("grade")) and not about.get("solution")
+            kept.outputs = [self._output(output, is_test) for output in cell.outputs]
+        return kept
+
+    def _output(self, output: NotebookNode, is_test: bool) -> NotebookNode:
+        if output.output_type in ("stream", "error"):
+            return output
+        table = valid_table(output.data.get(MIME)) if is_test else None
+        data = NotebookNode({"text/plain": output.data.get("text/plain", "")})
+        if table:
+            data |= {MIME: table, "text/html": checks_table(table)}
+        elif set(output.data) - {"text/plain"}:
+            data["text/html"] = cell_outputs.output_html(output, self.renderer, self.files)
+        kept = NotebookNode(output_type=output.output_type, data=data, metadata=NotebookNode())
+        if output.output_type == "execute_result":
+            kept.execution_count = output.get("execution_count")
+        return kept
+
+    def clean_html(self, text: str) -> str:
+        """Return HTML that is safe."""
+        return text if isinstance(text, Markup) else self.renderer.html(str(text))
+
+    def highlight_code(self, source: str, metadata: Any = None) -> str:
+        """Return code as HTML with classes for colours."""
+        return f'<div class="highlight"><pre>{self.renderer.code(source)}</pre></div>'
+
+    @pass_context
+    def markdown2html(self, context: Any, source: str) -> str:
+        """Return Markdown as HTML that is safe."""
+        attachments = context.get("cell", {}).get("attachments", {})
+        return self.renderer.markdown(
+            source, cell_outputs.pictures(source, attachments, self.files)
+        )
+
+
+def read_files(paths: Mapping[str, Path]) -> dict[str, bytes]:
+    """Return the contents of the course's own files, as far as they can be read."""
+    found = {}
+    for name, path in paths.items():
+        with contextlib.suppress(Unreadable):
+            found[name] = restore.read_file(path)
+    return found
+
+
+def _pictures_in(folder: str) -> dict[str, bytes]:
+    """Return the pictures in a folder by name: plain files only, and not too much of them."""
+    found: dict[str, bytes] = {}
+    size = 0
+    for path in sorted(Path(folder).iterdir()) if folder and os.path.isdir(folder) else ():
+        if path.suffix[1:].lower() not in cell_outputs.ENDINGS or path.is_symlink():
+            continue
+        try:
+            size += path.stat().st_size
+            if size > MAX_PICTURES:
+                break
+            found[path.name] = restore.read_file(path)
+        except (OSError, Unreadable):
+            continue
+    return found
+
+
+MAX_PICTURES = 32 << 20  # bytes of all pictures beside a notebook

@@ -1,0 +1,230 @@
+"""Reads a submitted file: any bytes become a notebook in plain dicts, or a reason why not.
+
+Nothing of the file is kept but its cells' kinds, texts, grade ids and attachments.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from utils.grading.text_files import without_piles
+
+Cell = dict[str, Any]
+
+MAX_FILE = 64 << 20  # bytes of a submitted notebook
+MAX_CELLS = 2000
+MAX_SOURCE = 1 << 20  # characters of a cell
+MAX_CODE = 2 << 20  # of all cells of code; they are parsed
+
+# How a file is opened: no link is followed, no pipe is waited for. Windows knows neither.
+_FLAGS = ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT")
+_PLAIN_FILE = os.O_RDONLY | sum(getattr(os, name, 0) for name in _FLAGS)
+
+
+class Unreadable(ValueError):
+    """A submitted file that is no notebook; the message says why."""
+
+
+def read_file(path: str | Path) -> bytes:
+    """Return a submitted file's bytes.
+
+    Raises:
+        Unreadable: it is missing, a link, a folder or too large.
+    """
+    try:
+        fd = os.open(path, _PLAIN_FILE)
+    except FileNotFoundError:
+        raise Unreadable("there is no such file") from None
+    except (OSError, ValueError) as error:
+        if os.path.islink(path):
+            raise Unreadable("it is a link to another file, not a notebook") from None
+        if os.path.isdir(path):  # Windows opens no folder
+            raise Unreadable("it is a folder, not a notebook") from None
+        reason = getattr(error, "strerror", None) or "this is not a file's name"
+        raise Unreadable(f"it cannot be opened ({reason})") from None
+    try:
+        about = os.fstat(fd)
+        if stat.S_ISDIR(about.st_mode):
+            raise Unreadable("it is a folder, not a notebook")
+        if not stat.S_ISREG(about.st_mode):
+            raise Unreadable("it is no ordinary file")
+        if about.st_size > MAX_FILE:
+            raise Unreadable(_too_large(about.st_size))
+        with open(fd, "rb", closefd=False) as file:  # a folder cannot be opened so
+            return file.read(min(about.st_size, MAX_FILE) + 1)  # it may grow while it is read
+    finally:
+        os.close(fd)
+
+
+def _too_large(size: int) -> str:
+    return (
+        f"it has {size / 1e6:.0f} MB, more than the {MAX_FILE / 1e6:.0f} MB that are read; clear "
+        "the outputs of all cells and save it"
+    )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON of a file of the course's own, {} if it is missing or damaged."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def read(data: bytes) -> dict[str, Any]:
+    """Return a submitted notebook as `read_notebook` does, in plain dicts.
+
+    Raises:
+        Unreadable: the bytes are no notebook.
+    """
+    if len(data) > MAX_FILE:
+        raise Unreadable(_too_large(len(data)))
+    if not data.strip():
+        raise Unreadable("the file is empty")
+    found = _parse(data)
+    if not isinstance(found, dict):
+        raise Unreadable("it is JSON, but no notebook")
+    cells = found.get("cells")
+    if not isinstance(cells, list) and isinstance(found.get("worksheets"), list):
+        cells = _cells_of_version_3(found["worksheets"])
+    if not isinstance(cells, list):
+        raise Unreadable("it is JSON, but no notebook: it has no cells")
+    if len(cells) > MAX_CELLS:
+        raise Unreadable(f"it has {len(cells)} cells, more than the {MAX_CELLS} that are read")
+    ours = [cell for number, given in enumerate(cells) if (cell := _cell(given, number))]
+    code = sum(len(cell["source"]) for cell in ours if cell["cell_type"] == "code")
+    if code > MAX_CODE:
+        raise Unreadable(
+            f"its cells of code have {code:,} characters, more than the {MAX_CODE:,} that are "
+            "read; put data into a file beside the notebook"
+        )
+    return new_notebook(ours)
+
+
+def _parse(data: bytes) -> Any:
+    """Return what JSON says.
+
+    Raises:
+        Unreadable: it is not JSON in UTF-8.
+    """
+    encoding = json.detect_encoding(data)
+    if not encoding.startswith("utf-8"):
+        found = encoding[:6].upper()
+        raise Unreadable(
+            f"it is not text in UTF-8, but in {found}, so no notebook: save it in UTF-8"
+        )
+    try:
+        # a copy over a network may end in bytes that are 0
+        return json.loads(data.decode("utf-8-sig").rstrip("\0 \r\n\t"))
+    except UnicodeDecodeError:
+        raise Unreadable("it is not text in UTF-8, so no notebook: save it in UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        reason = str(error)[:100]
+    if data[:4096].lstrip(b"\xef\xbb\xbf \r\n\t").lower().startswith((b"<!doctype", b"<html")):
+        raise Unreadable("it is a web page, not a notebook: download the notebook itself")
+    if re.search(rb"^(<<<<<<<|>>>>>>>) ", data, re.MULTILINE):
+        raise Unreadable(
+            "it holds the marks of a merge that git could not finish (<<<<<<<): choose one of the "
+            "two versions at each, or hand in an earlier one"
+        )
+    raise Unreadable(f"it is not valid JSON, so no notebook ({reason})")
+
+
+def new_notebook(cells: list[Cell]) -> dict[str, Any]:
+    python = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    metadata = {"kernelspec": python, "language_info": {"name": "python"}}
+    return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+
+
+def new_cell(kind: str, source: str, name: str, metadata: dict[str, Any] | None = None) -> Cell:
+    cell: Cell = {"id": name, "cell_type": kind, "metadata": metadata or {}, "source": source}
+    if kind == "code":
+        cell |= {"execution_count": None, "outputs": []}
+    return cell
+
+
+def as_nodes(value: Any) -> Any:
+    """Return plain dicts as nbformat's, which has functions for this that check everything."""
+    import nbformat
+
+    return nbformat.from_dict(value)
+
+
+def _cells_of_version_3(worksheets: list[Any]) -> list[Any]:
+    """Return the cells of a notebook of 2011 to 2015, in the form of today's."""
+    cells = []
+    for sheet in worksheets:
+        given = sheet.get("cells") if isinstance(sheet, dict) else None
+        for cell in given if isinstance(given, list) else []:
+            if not isinstance(cell, dict):
+                continue
+            kind = cell.get("cell_type")
+            if kind == "code":
+                cell = cell | {"source": cell.get("input", "")}
+            elif kind == "heading":
+                level = cell.get("level")
+                marks = "#" * (level if type(level) is int and 1 <= level <= 6 else 1)
+                cell = cell | {"cell_type": "markdown", "source": f"{marks} {text_of(cell)}"}
+            cells.append(cell)
+    return cells
+
+
+def text_of(cell: Mapping[str, Any]) -> str:
+    """Return a cell's text; in a file it may be a list of lines."""
+    source = cell.get("source", "")
+    if isinstance(source, list):
+        source = "".join(line for line in source if isinstance(line, str))
+    return source if isinstance(source, str) else ""
+
+
+def _cell(given: Any, number: int) -> Cell | None:
+    if not isinstance(given, dict):
+        return None
+    source = text_of(given)[:MAX_SOURCE].encode("utf-8", "replace").decode()
+    source = without_piles(source.replace("\r\n", "\n").replace("\r", "\n"))
+    kind = given.get("cell_type")
+    if not isinstance(kind, str) or kind not in ("code", "markdown"):
+        kind = "raw"
+    cell = new_cell(kind, source, f"cell-{number}")
+    metadata = given.get("metadata")
+    about = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    if isinstance(about, dict) and isinstance(about.get("grade_id"), str):
+        cell["metadata"]["nbgrader"] = {"grade_id": about["grade_id"]}
+    if kind == "markdown" and (attachments := _attachments(given.get("attachments"))):
+        cell["attachments"] = attachments
+    return cell
+
+
+def _attachments(given: Any) -> dict[str, dict[str, str]]:
+    """Return a cell's pictures by name and type; join data in lines, and leave out all else."""
+    found: dict[str, dict[str, str]] = {}
+    for name, bundle in given.items() if isinstance(given, dict) else ():
+        for kind, data in bundle.items() if isinstance(bundle, dict) else ():
+            lines = data if isinstance(data, list) else [data]
+            if all(isinstance(line, str) for line in lines):
+                found.setdefault(name, {})[kind] = "".join(lines)
+    return found
+
+
+def grade_id(cell: Mapping[str, Any]) -> str:
+    """Return a cell's grade id, "" if it has none."""
+    about = cell["metadata"].get("nbgrader")
+    name = about.get("grade_id") if isinstance(about, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def text_hash(source: str) -> str:
+    """Return what identifies a cell's text; space at the ends of lines does not count."""
+    return hashlib.sha256(_squeezed(source).encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _squeezed(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.strip().splitlines())

@@ -1,0 +1,327 @@
+"""The course's cells of a problem set, from its gradebook or from a notebook of the course's."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from utils.grading.notebook.reading import (
+    Cell,
+    Unreadable,
+    as_nodes,
+    new_cell,
+    read,
+    read_file,
+    read_json,
+    text_hash,
+    text_of,
+)
+from utils.grading.notebook.source import bound_names
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+RELEASES_FILE = "releases.json"  # of a problem set's releases, see `course.releases`
+SCHEMA_VERSION = 3  # of nbgrader's metadata
+
+# One expression for both would look for the end anew at each beginning, of which a student may have
+# written many.
+_BEGIN, _END = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
+_HIDDEN_BEGINS = re.compile(rf"^[ \t]*#+ {_BEGIN}", re.MULTILINE)
+_HIDDEN_ENDS = re.compile(rf"^[ \t]*#+ {_END}[^\n]*\n?", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class SourceCell:
+    """A cell as the course has it.
+
+    Attributes:
+        grade_id, cell_type, source: as in nbgrader's source notebook, hidden tests included; of a
+            cell that students write, as it was handed out.
+        grade, solution, locked, task, points: its flags and points.
+        checksum: of the cell as it was handed out.
+        imports: "NAME MODULE [ATTRIBUTE]" of what the course's own notebook imports in cells that
+            are neither locked nor graded; all of them at its first cell.
+        classes: that the course's solution defines in this cell.
+        completes: names of locked cells, and of these imports, that the course's solution changes
+            in this cell.
+    """
+
+    grade_id: str
+    cell_type: str
+    source: str
+    grade: bool
+    solution: bool
+    locked: bool
+    task: bool = False
+    points: float = 0.0
+    checksum: str = ""
+    imports: tuple[str, ...] = field(default=(), compare=False)
+    classes: tuple[str, ...] = field(default=(), compare=False)
+    completes: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def fixed(self) -> bool:
+        """Whether students cannot write in it."""
+        return not self.solution
+
+    @property
+    def is_test(self) -> bool:
+        """Whether its points are given by running it."""
+        return self.grade and not self.solution and not self.task and self.cell_type == "code"
+
+    @property
+    def hidden(self) -> bool:
+        """Whether it holds hidden tests."""
+        return without_hidden_tests(self.source) != self.source
+
+    def metadata(self) -> dict[str, Any]:
+        """Return nbgrader's metadata for it."""
+        found: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            "grade_id": self.grade_id,
+            "grade": self.grade,
+            "solution": self.solution,
+            "locked": self.locked,
+            "task": self.task,
+            "cell_type": self.cell_type,
+            "checksum": self.checksum,
+        }
+        return found | ({"points": self.points} if self.grade or self.task else {})
+
+    def cell(self) -> Cell:
+        """Return it as a notebook's cell."""
+        name = re.sub(r"[^a-zA-Z0-9_-]", "-", self.grade_id)[:64] or "cell"
+        return new_cell(self.cell_type, self.source, name, {"nbgrader": self.metadata()})
+
+    def new(self) -> NotebookNode:
+        """Return it as a notebook's cell, for nbformat and nbgrader."""
+        return as_nodes(self.cell())
+
+
+def cells_of_gradebook(gradebook: Any, assignment: str, notebook: str) -> list[SourceCell]:
+    """Return the course's cells as nbgrader's gradebook has them.
+
+    Args:
+        gradebook: a `nbgrader.api.Gradebook`.
+        assignment: the problem set's name.
+        notebook: the notebook's name.
+    """
+    found = gradebook.find_notebook(notebook, assignment)
+    points = {cell.name: float(cell.max_score) for cell in (*found.grade_cells, *found.task_cells)}
+    grades = {cell.name for cell in found.grade_cells}
+    solutions = {cell.name for cell in found.solution_cells}
+    tasks = {cell.name for cell in found.task_cells}
+    return [
+        SourceCell(
+            grade_id=cell.name,
+            cell_type=cell.cell_type,
+            source=cell.source or "",
+            grade=cell.name in grades,
+            solution=cell.name in solutions,
+            locked=bool(cell.locked),
+            task=cell.name in tasks,
+            points=points.get(cell.name, 0.0),
+            checksum=cell.checksum or "",
+        )
+        for cell in found.source_cells
+    ]
+
+
+def cells_of_notebook(
+    source: Mapping[str, Any], released: Mapping[str, Any] | None = None
+) -> list[SourceCell]:
+    """Return the course's cells from a notebook of the course's.
+
+    Args:
+        source: nbgrader's source notebook, with solutions and hidden tests; or the one that was
+            handed out, whose hidden tests are then empty.
+        released: the notebook as it was handed out, for the text of the cells that students write.
+    """
+    handed_out = {
+        cell["metadata"]["nbgrader"]["grade_id"]: cell
+        for cell in (released["cells"] if released else [])
+        if "nbgrader" in cell["metadata"]
+    }
+    cells = []
+    imports: list[str] = []
+    locked: set[str] = set()
+    for cell in source["cells"]:
+        given = cell["metadata"].get("nbgrader")
+        code = text_of(cell) if cell["cell_type"] == "code" else ""
+        if not given or not (
+            given.get("grade") or given.get("solution") or given.get("locked") or given.get("task")
+        ):
+            imports += imported(code)
+            continue
+        name = given["grade_id"]
+        other = handed_out.get(name)
+        solution = bool(given.get("solution"))
+        text = text_of(other if other is not None and solution else cell)
+        classes, changed = defined_by(code) if solution else ((), ())
+        if given.get("locked") and not given.get("grade"):
+            locked |= bound_names(code) or frozenset()
+        cells.append(
+            SourceCell(
+                grade_id=name,
+                cell_type=cell["cell_type"],
+                source=text,
+                grade=bool(given.get("grade")),
+                solution=solution,
+                locked=bool(given.get("locked")),
+                task=bool(given.get("task", False)),
+                points=float(given.get("points", 0)),
+                checksum=other["metadata"]["nbgrader"].get("checksum", "")
+                if other is not None
+                else "",
+                classes=tuple(sorted(classes)),
+                completes=tuple(sorted((locked | {i.split()[0] for i in imports}) & set(changed))),
+            )
+        )
+    if cells:
+        cells[0] = replace(cells[0], imports=tuple(imports))
+    return cells
+
+
+def with_meanings(
+    cells: Sequence[SourceCell], source: Mapping[str, Any] | None
+) -> list[SourceCell]:
+    """Return cells of the gradebook with what only the course's own notebook tells of names.
+
+    Args:
+        cells: the gradebook's.
+        source: the source notebook, or the one that was handed out; None if neither is there.
+    """
+    read = cells_of_notebook(source) if source else []
+    known = {cell.grade_id: cell for cell in read}
+    found = []
+    for cell in cells:
+        same = known.get(cell.grade_id, cell)
+        found.append(replace(cell, classes=same.classes, completes=same.completes))
+    if found and read:
+        found[0] = replace(found[0], imports=read[0].imports)
+    return found
+
+
+def other_kernel(notebook: Mapping[str, Any]) -> str:
+    """Return the language of a notebook whose kernel is not Python's, "" for Python."""
+    metadata = notebook.get("metadata") or {}
+    kernel = metadata.get("kernelspec") or {}
+    language = kernel.get("language") or (metadata.get("language_info") or {}).get("name") or ""
+    name = str(kernel.get("name") or "")
+    if str(language).lower() in ("python", "ipython") or name.startswith(("python", "conda")):
+        return ""
+    known = {"ir": "R", "julia": "Julia", "bash": "Bash", "octave": "Octave", "xcpp": "C++"}
+    guessed = next((what for start, what in known.items() if name.startswith(start)), "")
+    return str(language) or guessed
+
+
+def usual_delimiters(source: str, begin: str, end: str) -> str:
+    """Return a cell's text with hidden tests between the lines that `without_hidden_tests` knows.
+
+    As in nbgrader, any line that holds a delimiter is one.
+
+    Args:
+        source: the cell's text.
+        begin, end: the course's own delimiters, or nbgrader's.
+    """
+    if not begin or not end or begin not in source:
+        return source
+    lines = []
+    for line in source.split("\n"):
+        if begin in line and not _HIDDEN_BEGINS.match(line):
+            lines.append(f"### {_BEGIN}")
+            lines += [] if line.strip().startswith("#") else [line]
+        elif end in line and not _HIDDEN_ENDS.match(line):
+            lines += [] if line.strip().startswith("#") else [line]
+            lines.append(f"### {_END}")
+        else:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def imported(code: str) -> list[str]:
+    """Return "NAME MODULE [ATTRIBUTE]" for each import of a cell that runs as it stands."""
+    found = []
+    for node in ast.walk(_parsed(code)):
+        if isinstance(node, ast.Import):
+            for one in node.names:
+                top = one.name.partition(".")[0]
+                found.append(f"{one.asname} {one.name}" if one.asname else f"{top} {top}")
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found += [f"{one.asname or one.name} {node.module} {one.name}" for one in node.names]
+    return found
+
+
+def defined_by(code: str) -> tuple[set[str], set[str]]:
+    """Return the classes that a solution defines, and the names that it changes.
+
+    A name is changed if it is bound, or if an attribute of it is set: `Net.forward = forward`.
+    """
+    tree = _parsed(code)
+    classes = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
+    changed = set(bound_names(code) or ())
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(ast.Name(name), _, ast.Store()):
+                changed.add(name)
+            case ast.Call(ast.Name("setattr"), [ast.Name(name), *_]):
+                changed.add(name)
+    return classes, changed
+
+
+def _parsed(code: str) -> ast.Module:
+    lines = ("pass" if re.match(r"\s*[%!]", line) else line for line in code.splitlines())
+    try:
+        return ast.parse("\n".join(lines))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ast.Module([], [])
+
+
+def hashes_of(notebook: Mapping[str, Any]) -> set[str]:
+    """Return the hashes of the texts of all cells of a notebook that was handed out.
+
+    What has one of them in a submission is the course's, of this release or an earlier one.
+    """
+    return {text_hash(text_of(cell)) for cell in notebook["cells"]}
+
+
+def released_texts(*notebooks: Path) -> frozenset[str] | None:
+    """Return the hashes of the texts of all cells of some notebooks of the course's.
+
+    Returns:
+        None if none of them can be read.
+    """
+    found: set[str] = set()
+    for path in notebooks:
+        with contextlib.suppress(Unreadable):
+            found |= hashes_of(read(read_file(path)))
+    return frozenset(found) or None
+
+
+def read_releases(path: Path, problem_set: str) -> list[dict[str, str]]:
+    """Return the releases of a problem set that a file knows, the earliest first."""
+    found = read_json(path).get(problem_set, [])
+    return [release for release in found if isinstance(release, dict)]
+
+
+def cells_to_json(cells: Iterable[SourceCell]) -> list[dict]:
+    """Return the course's cells as JSON can hold them."""
+    return [asdict(cell) for cell in cells]
+
+
+def without_hidden_tests(source: str) -> str:
+    """Return a cell's text as it is handed out."""
+    kept, at = [], 0
+    while begin := _HIDDEN_BEGINS.search(source, at):
+        end = _HIDDEN_ENDS.search(source, begin.end())
+        if not end:
+            break
+        kept.append(source[at : begin.start()])
+        at = end.end()
+    return "".join(kept) + source[at:]

@@ -1,0 +1,1 @@
+"""What crosses between judge and student process: the codec, the connection, the proxies."""

@@ -1,0 +1,249 @@
+"""Questions and answers between the judge and a submission's process, over one socket.
+
+Both sides use it. A question is answered before the next one is asked, but the answer may need
+questions the other way (the judge calls `numerical_gradient`, which calls the judge's `f`), as deep
+as it goes. Each question carries eight random bytes which its answer must repeat: an answer written
+ahead, late or twice fits no question. A message that breaks the rules ends the connection for good:
+after the first `CodecError` every further use raises the same error, whoever caught the first.
+"""
+
+from __future__ import annotations
+
+import builtins
+import os
+import socket
+import struct
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from utils.grading.remote import codec
+from utils.grading.remote.codec import CannotCross, CodecError
+
+__builtins__ = dict(vars(builtins))  # this module's own: tests may patch what all others use
+_length = struct.Struct("<Q")
+_AT_ONCE = 1 << 16
+_LOOK = 0.05  # seconds between two looks at the clock and at what the other process uses
+
+
+class Ended(ConnectionError):
+    """The other process is gone."""
+
+
+class Late(TimeoutError):
+    """No answer came in time."""
+
+
+class PeerObjects(codec.SharedObjects):
+    """Shared objects, with proxies of the peer's; tells when these are no longer used."""
+
+    def __init__(self, first: int) -> None:
+        super().__init__(first)
+        self._alive: dict[int, weakref.ref] = {}
+        self._descriptions: dict[int, tuple] = {}
+        self._unused: list[int] = []
+
+    def checked(self, description: tuple) -> tuple:
+        """Return a description with nothing in it but what a proxy needs.
+
+        Raises:
+            CodecError: it has the wrong form.
+        """
+        return description
+
+    def make(self, number: int, description: tuple) -> Any:
+        """Return a new proxy."""
+        raise NotImplementedError
+
+    def proxy(self, number: int, description: tuple | None) -> Any:
+        if (ref := self._alive.get(number)) and (value := ref()) is not None:
+            return value
+        if description is not None:
+            description = self.checked(description)
+        else:
+            description = self._descriptions.get(number)
+        if description is None or len(self._descriptions) >= codec.MAX_RECORDS:
+            raise CodecError("an unknown object is mentioned")
+        value = self.make(number, description)
+        self._descriptions[number] = description
+        self.adopt(number, value)
+        return value
+
+    def adopt(self, number: int, value: Any) -> None:
+        """Let another value be the proxy of a number's object."""
+        unused = self._unused
+        self._alive[number] = weakref.ref(value, lambda _: unused.append(number))
+
+    def unused(self) -> list[int]:
+        """Return the numbers of proxies that have gone since the last call; forget these."""
+        gone = []
+        while self._unused:
+            number = self._unused.pop()
+            if (ref := self._alive.get(number)) and ref() is None:
+                del self._alive[number], self._descriptions[number]
+                gone.append(number)
+        return gone
+
+
+class Connection:
+    """One end of the connection.
+
+    Args:
+        sock: a connected stream socket; which the connection owns from now on.
+        shared: this side's.
+    """
+
+    def __init__(self, sock: socket.socket, shared: PeerObjects) -> None:
+        self.sock, self.shared = sock, shared
+        self.deadline: float | None = None  # on the clock of time.monotonic
+        self.overtime: Callable[[], float] = float  # seconds by which a deadline that came moves
+        self.watch: Callable[[], str] = str  # why not to wait any longer; asked now and then
+        self.verbs: dict[str, Callable] = {}  # what the peer may ask
+        self._read = bytearray()  # what has been read of the next message
+        self._space = memoryview(bytearray(_AT_ONCE))
+        self.forget: list[int] = []  # what the peer must be told of proxies that have gone
+        self.tidy = False  # whether this side forgets shared objects that it does not use
+        self._looked = time.monotonic()  # when the watch was asked
+        self.busy = False  # a message is read or written: proxies must not ask anything
+        self._fault: CodecError | None = None  # why the connection is of no more use
+
+    # What differs between the two sides. ----------------------------------------------------------
+
+    def success(self, value: Any) -> tuple:
+        """Return the body of an answer."""
+        return (value,)
+
+    def failure(self, error: BaseException) -> tuple:
+        """Return the body of an answer when answering has failed."""
+        raise NotImplementedError
+
+    def answer(self, good: bool, body: tuple) -> Any:
+        """Return the peer's answer, or raise its failure."""
+        raise NotImplementedError
+
+    # Both sides ---------------------------------------------------------------------------------
+
+    def ask(self, verb: str, *args: Any) -> Any:
+        """Return the peer's answer to a question.
+
+        Raises:
+            Ended, Late, CodecError: there is no answer, and the connection is of no more use.
+            CannotCross: an argument cannot be sent; the connection is as before.
+        """
+        token = os.urandom(8)
+        self.send(verb, token, args)
+        while True:
+            back, got, body = self.receive()
+            if back in ("done", "failed"):
+                if got != token:
+                    raise CodecError(f"what came in answer to {verb!r} fits no question")
+                return self.answer(back == "done", body)
+            self.reply(back, got, body)
+
+    def reply(self, verb: str, token: bytes, args: tuple) -> None:
+        """Answer one question of the peer."""
+        body: tuple
+        try:
+            if verb not in self.verbs:
+                raise CodecError("an unknown question")
+            body, answer = self.success(self.verbs[verb](*args)), "done"
+        except (Ended, Late, CodecError):
+            raise
+        except BaseException as error:
+            body, answer = self.failure(error), "failed"
+        try:
+            self.send(answer, token, body)
+        except (CannotCross, MemoryError) as error:
+            try:
+                self.send("failed", token, self.failure(error))
+            except CannotCross as error:  # the peer would wait for an answer forever
+                self._fault = CodecError("a question could not be answered")
+                raise self._fault from error
+
+    def send(self, verb: str, token: bytes, body: tuple) -> None:
+        if self._fault:
+            raise self._fault
+        message = (verb, token, body)
+        self.forget += self.shared.unused()
+        self.busy = True
+        try:
+            parts = codec.pack(message, self.shared, self.forget, self.tidy)
+        finally:
+            self.busy = False
+        self.forget = []  # not before: if this message cannot be sent, the next one tells
+        size = sum(map(len, parts))
+        head = _length.pack(size)
+        parts = [b"".join((head, *parts))] if size <= _AT_ONCE else [head, *parts]
+        for part in parts:
+            view = memoryview(part)
+            while view:
+                view = view[self._step(self.sock.send, view) :]
+
+    def receive(self) -> tuple[str, bytes, tuple]:
+        """Return verb, token and body of the next message."""
+        if self._fault:
+            raise self._fault
+        try:
+            return self._receive()
+        except CodecError as error:
+            self._fault = error  # the shared objects may be half up to date
+            raise
+
+    def _receive(self) -> tuple[str, bytes, tuple]:
+        while len(self._read) < 8:
+            self._read += self._some()
+        (size,) = _length.unpack_from(self._read)
+        if size > codec.MAX_BYTES:
+            raise CodecError("a message is too long")
+        data, rest = self._read[8 : 8 + size], self._read[8 + size :]
+        if len(data) < size:
+            got, data = len(data), data + bytes(size - len(data))
+            view = memoryview(data)
+            while got < size:
+                got += self._step(self.sock.recv_into, view[got:])
+        self._read = rest
+        self.busy = True
+        try:
+            message, _ = codec.unpack(data, self.shared)
+        finally:
+            self.busy = False
+        if (
+            type(message) is not tuple
+            or list(map(type, message)) != [str, bytes, tuple]
+            or len(message[1]) != 8
+        ):
+            raise CodecError("a message has the wrong form")
+        return message
+
+    def _step(self, act: Callable, view: memoryview) -> int:
+        """Send or receive some bytes; return how many."""
+        while True:
+            if self.deadline is not None:
+                now = time.monotonic()
+                if now >= self.deadline:
+                    if (more := self.overtime()) <= 0:
+                        raise Late
+                    self.deadline += more
+                    continue
+                if now - self._looked >= _LOOK:  # however busy the peer keeps this side
+                    self._looked = now
+                    if why := self.watch():
+                        raise Ended(why)
+                self.sock.settimeout(min(self.deadline - now, _LOOK))
+            try:
+                if count := act(view):
+                    return count
+                raise Ended
+            except TimeoutError:
+                continue
+            except OSError as error:
+                raise Ended from error
+
+    def _some(self) -> memoryview:
+        """Return what there is to read: most often all of one message."""
+        return self._space[: self._step(self.sock.recv_into, self._space)]
+
+    def close(self) -> None:
+        """Hang up."""
+        self.sock.close()

@@ -1,0 +1,34 @@
+"""The special methods that proxies hand on, by what they are asked with."""
+
+COMPARISONS = ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__")
+_ARITHMETIC = (
+    "add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "divmod", "pow", "lshift",
+    "rshift", "and", "xor", "or",
+)  # fmt: skip
+ARITHMETIC = tuple(f"__{how}{name}__" for name in _ARITHMETIC for how in ("", "r", "i"))
+# Of one object alone: what a number gives, and what all objects may give.
+NUMERIC = (
+    "__neg__", "__pos__", "__abs__", "__invert__", "__round__", "__trunc__", "__floor__",
+    "__ceil__", "__int__", "__float__", "__complex__", "__index__",
+)  # fmt: skip
+CONVERSIONS = (
+    "__bool__", "__hash__", "__repr__", "__str__", "__format__", "__bytes__", "__reversed__",
+)  # fmt: skip
+ACCESS = (
+    "__call__", "__len__", "__getitem__", "__setitem__", "__delitem__", "__contains__", "__iter__",
+    "__next__", "__enter__", "__exit__",
+)  # fmt: skip
+ALL = (*ACCESS, *COMPARISONS, *ARITHMETIC, *NUMERIC, *CONVERSIONS)
+
+
+def defined(kind: type) -> tuple[str, ...]:
+    """Return the special methods that a class has, and `object` has not given it."""
+    bases = kind.__mro__[:-1]
+    found = []
+    for name in ALL:
+        for base in bases:
+            if name in vars(base):
+                if vars(base)[name] is not None:
+                    found.append(name)
+                break
+    return tuple(found)

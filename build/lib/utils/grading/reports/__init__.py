@@ -1,0 +1,1 @@
+"""What people read: reports as CSV and pages, feedback pages, similar submissions."""

@@ -1,0 +1,179 @@
+"""The data of a report: a row for each student, and what they have in common."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import re
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from utils.grading.course.collect import Arrival
+
+
+@dataclass
+class Row:
+    """One student's row.
+
+    Attributes:
+        student: the student's id.
+        status: "graded", "unreadable" or "missing".
+        score: points less the penalty; None unless graded.
+        needs_person: a person has to look at it.
+        notes: sentences, most important first.
+        points: of each graded cell by grade id; None where none are given.
+        checks: of each test cell by grade id: its checks, as `utils.checks` shows them.
+        why: why it needs a person: "written answer", "test cell" (a person gave its points, but the
+            work has changed), "unreadable", "stopped", "repaired", "several notebooks",
+            "no notebook", "not graded yet", and what `outcomes` adds.
+        seconds, memory_bytes: wall time and largest memory; None unless they were measured.
+        penalty, seconds_late: points lost by being late, and how late.
+        name: the student's name, "" if nothing says it.
+        handed_in: when, in UTC; None if nothing says it.
+        possible: points that could be earned in what is graded so far.
+        unread: points of the answers that a person still has to read.
+    """
+
+    student: str
+    status: str = "missing"
+    score: float | None = None
+    needs_person: bool = False
+    notes: list[str] = field(default_factory=list)
+    points: dict[str, float | None] = field(default_factory=dict)
+    checks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    why: list[str] = field(default_factory=list)
+    seconds: float | None = None
+    memory_bytes: int | None = None
+    penalty: float = 0.0
+    seconds_late: float = 0.0
+    name: str = ""
+    handed_in: datetime.datetime | None = None
+    possible: float = 0.0
+    unread: float = 0.0
+
+    @property
+    def percent(self) -> float | None:
+        """The score in percent of the points possible so far; None if nothing is graded."""
+        return None if self.score is None or not self.possible else 100 * self.score / self.possible
+
+    @property
+    def points_text(self) -> str:
+        """The score as a person reads it, such as "14 of 14; 4 unread"."""
+        if self.score is None:
+            return ""
+        unread = f"; {number(self.unread)} unread" if self.unread else ""
+        return f"{number(self.score)} of {number(self.possible)}{unread}"
+
+
+@dataclass
+class Report:
+    """A problem set's report.
+
+    Attributes:
+        problem_set: its name.
+        max_points: points that each graded cell can earn by grade id, in the notebook's order.
+        tests: grade ids of the test cells, in the notebook's order.
+        rows: of all students, by their id.
+        people: what the gradebook and the class list say about each student.
+        arrivals: what `zip_collect` found, by student.
+        earlier: the reports on the problem sets before this one, in order.
+    """
+
+    problem_set: str
+    max_points: dict[str, float]
+    tests: list[str]
+    rows: list[Row]
+    people: dict[str, dict[str, str]]
+    arrivals: dict[str, Arrival] = field(default_factory=dict)
+    earlier: list[Report] = field(default_factory=list)
+
+    @property
+    def max_score(self) -> float:
+        """The points that can be earned in all."""
+        return sum(self.max_points.values())
+
+    def graded(self) -> list[Row]:
+        """Return the rows that have a score."""
+        return [row for row in self.rows if row.status == "graded"]
+
+    def missing(self) -> list[Row]:
+        """Return the rows of those of whom there is nothing to grade."""
+        return [row for row in self.rows if row.status == "missing"]
+
+    def percents(self) -> list[float]:
+        """Return the percentages of all who have one."""
+        return [row.percent for row in self.rows if row.percent is not None]
+
+    def before(self) -> dict[str, float]:
+        """Return each student's mean percentage in the earlier problem sets they handed in."""
+        found: dict[str, list[float]] = {}
+        for report in self.earlier:
+            for row in report.rows:
+                if row.percent is not None:
+                    found.setdefault(row.student, []).append(row.percent)
+        return {student: statistics.fmean(percents) for student, percents in found.items()}
+
+    def measured(self) -> list[tuple[Row, float, int]]:
+        """Return the graded rows whose work was measured, with seconds and bytes of memory."""
+        return [
+            (row, row.seconds, row.memory_bytes)
+            for row in self.graded()
+            if row.seconds is not None and row.memory_bytes is not None
+        ]
+
+
+@dataclass
+class Figures:
+    """Statistics of percentages; nobody's place among the others is in them."""
+
+    count: int
+    mean: float
+    deviation: float
+    least: float
+    quartiles: tuple[float, float, float]
+    most: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Figures | None:
+        """Return the statistics, None of nothing.
+
+        The standard deviation is that of the class, not an estimate for a larger one; quartiles are
+        interpolated between values, as spreadsheets do it.
+        """
+        if not values:
+            return None
+        first = middle = third = values[0]
+        if len(values) > 1:
+            first, middle, third = statistics.quantiles(values, n=4, method="inclusive")
+        mean, deviation = statistics.fmean(values), statistics.pstdev(values)
+        return cls(len(values), mean, deviation, min(values), (first, middle, third), max(values))
+
+
+def duration(seconds: float) -> str:
+    """Return a time in few words, rounded up: a day that has begun may cost points."""
+    seconds = round(seconds)
+    if seconds < 5400:
+        return f"{max(1, math.ceil(seconds / 60))} min"
+    if seconds < 172_800:
+        return f"{math.ceil(seconds / 360) / 10:.1f} h"
+    return f"{math.ceil(seconds / 8640) / 10:.1f} days"
+
+
+def name_of_person(about: Mapping[str, str]) -> str:
+    """Return somebody's name by what the gradebook and the class list say, "" for none."""
+    return about.get("name") or " ".join(
+        filter(None, (about.get("first_name"), about.get("last_name")))
+    )
+
+
+def in_order(name: str) -> list[str | int]:
+    """Return a key that sorts `ps10` behind `ps9`."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", name)]
+
+
+def number(value: float) -> str:
+    """Return a number in full, without trailing zeros."""
+    text = f"{value:.6f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text

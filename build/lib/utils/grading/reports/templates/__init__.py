@@ -1,0 +1,36 @@
+"""The pages' templates, filled in by Jinja2: all text is escaped unless it is marked as HTML."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+
+def render(name: str, **values: Any) -> str:
+    """Return a page.
+
+    Args:
+        name: the template's file.
+        values: what it needs.
+    """
+    return _ENVIRONMENT.get_template(name).render(values)
+
+
+def prose(text: str) -> Markup:
+    """Return text as HTML in which what stands between backticks is code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+_ENVIRONMENT.filters["prose"] = prose

@@ -1,0 +1,286 @@
+"""The result of a term: students by problem sets, weighted, with a grade for each student.
+
+A problem set counts by its percentage: the points, less what being late cost, of the points that
+are possible so far. What was never handed in counts 0, and so does a file that cannot be read. An
+answer that a person still has to read, a submission that is not graded yet and a deadline to come
+count neither for nor against a student; the result is then provisional.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from utils.grading.course import lateness, roster
+from utils.grading.course.gradebook import Book
+from utils.grading.course.settings import Course, CourseError
+from utils.grading.reports import report, term_file
+from utils.grading.reports.report_data import Figures, Report, Row, in_order, number
+from utils.grading.reports.term_file import TermRules
+from utils.grading.text_files import plain
+
+ZERO = ("unreadable", "missing")  # states that count 0
+TO_COME = ("not graded yet", "open", "not begun")  # states that do not count yet
+
+
+@dataclass
+class TermCell:
+    """What one student has in one problem set.
+
+    Attributes:
+        state: "graded", "unreadable", "missing", "not graded yet", "open" (the student's deadline
+            is to come) or "not begun" (nothing of it is graded).
+        row: of the problem set's report, None if it has not begun.
+        dropped: it is one of the student's lowest, which do not count.
+    """
+
+    state: str
+    row: Row | None = None
+    dropped: bool = False
+
+    @property
+    def percent(self) -> float | None:
+        """The percentage; None where there is none yet."""
+        if self.state in ZERO:
+            return 0.0
+        return self.row.percent if self.state == "graded" and self.row else None
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it came after the student's deadline."""
+        return self.row is not None and self.row.seconds_late > 0
+
+    def to_come(self) -> str:
+        """Return why its percentage can still change, "" if a person need not do anything."""
+        if self.state in TO_COME:
+            return {"open": "its deadline is to come"}.get(self.state, self.state)
+        if self.state == "unreadable":
+            return "the file cannot be read"
+        if self.row and self.row.unread:
+            return f"{number(self.row.unread)} points unread"
+        if self.row and self.row.needs_person:
+            return f"a person has to look ({', '.join(self.row.why)})"
+        return ""
+
+
+@dataclass
+class TermStudent:
+    """One student's term.
+
+    Attributes:
+        student, name, email: who.
+        cells: by problem set.
+        percent: the weighted result in percent, rounded to two places; None if nothing counts yet.
+        grade: for it, "" for none.
+        to_come: why the result can still change.
+        notes: further sentences.
+    """
+
+    student: str
+    name: str = ""
+    email: str = ""
+    cells: dict[str, TermCell] = field(default_factory=dict)
+    percent: float | None = None
+    grade: str = ""
+    to_come: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def of_state(self, state: str) -> list[str]:
+        """Return the problem sets in which the student has a state."""
+        return [name for name, cell in self.cells.items() if cell.state == state]
+
+    @property
+    def handed_in(self) -> bool:
+        """Whether the student handed in anything."""
+        return any(cell.state in ("graded", "unreadable", "not graded yet")
+                   for cell in self.cells.values())  # fmt: skip
+
+
+@dataclass
+class Term:
+    """A term.
+
+    Attributes:
+        rules: what `term.toml` says.
+        weights: what each problem set counts; 0 for one that cannot count.
+        reports: on each problem set, in order; None for one that has not begun.
+        students: by their id.
+        notes: sentences for staff.
+    """
+
+    rules: TermRules
+    weights: dict[str, float]
+    reports: dict[str, Report | None]
+    students: list[TermStudent]
+    notes: list[str] = field(default_factory=list)
+
+    def figures(self, problem_set: str) -> Figures | None:
+        """Return the statistics of a problem set, of those whose work is graded."""
+        found = self.reports[problem_set]
+        return Figures.of(found.percents()) if found else None
+
+    def count(self, problem_set: str) -> Counter[str]:
+        """Return how many students have which state, and how many are `late`."""
+        cells = [student.cells[problem_set] for student in self.students]
+        return Counter(cell.state for cell in cells) + Counter(
+            "late" for cell in cells if cell.is_late
+        )
+
+    def result_figures(self) -> Figures | None:
+        """Return the statistics of the results."""
+        return Figures.of(self.results())
+
+    def results(self) -> list[float]:
+        """Return the results of those who handed in anything."""
+        return [
+            student.percent
+            for student in self.students
+            if student.percent is not None and student.handed_in
+        ]
+
+
+def read(course: Course, book: Book, now: datetime.datetime | None = None) -> Term:
+    """Return the term as the gradebook has it now.
+
+    Args:
+        course: the course.
+        book: its gradebook.
+        now: in UTC; the time by which deadlines are to come.
+
+    Raises:
+        CourseError: no problem set is in the gradebook, or `term.toml` cannot be understood.
+        lateness.ExtensionsError: the file of extensions cannot be understood.
+    """
+    now = now or datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+    known = [name for name in book.problem_sets() if book.has(name)]
+    rules = term_file.read(course.term_file, {*known, *course.problem_sets()})
+    deadlines = _Deadlines(course, book)
+    reports: dict[str, Report | None] = {}
+    everything: list[Report] = []
+    waiting = [
+        name for name in course.problem_sets() if name not in known and _arrived(course, name)
+    ]
+    for name in sorted({*known, *waiting, *(rules.weights or ())}, key=in_order):
+        found = report.read_one(course, book, name) if name in known else None
+        everything += [found] if found else []
+        has_begun = found and any(_state(row, False) != "missing" for row in found.rows)
+        reports[name] = found if has_begun else None
+    if not any(reports.values()):
+        raise CourseError(
+            "nothing has been handed in to any problem set of the gradebook; "
+            "run `grade PS` for each of them first"
+        )
+    weights = {
+        name: rules.weight(name) if found is None or found.max_score else 0.0
+        for name, found in reports.items()
+    }
+    students = _students(course, everything)
+    for name, found in reports.items():
+        rows = {plain(row.student): row for row in found.rows} if found else {}
+        for identity, student in students.items():
+            row = rows.get(identity)
+            is_open = deadlines.of(identity, name) > now
+            state = "not begun" if not found else _state(row, is_open) if row else "missing"
+            student.cells[name] = TermCell(state, row)
+    for student in students.values():
+        settle(student, rules, weights)
+    return Term(rules, weights, reports, [*students.values()], _notes(rules, reports))
+
+
+def _arrived(course: Course, problem_set: str) -> bool:
+    """Return whether anybody has handed in something to a problem set."""
+    return any(
+        course.folder("submitted", student, problem_set).is_dir() for student in course.students()
+    )
+
+
+class _Deadlines:
+    """When each student has to hand in."""
+
+    def __init__(self, course: Course, book: Book) -> None:
+        policy = lateness.LatePolicy(config=course.config)
+        self.own = lateness.deadlines(policy.read_lines(course.extensions))
+        self.of_class = book.due_dates()
+
+    def of(self, student: str, problem_set: str) -> datetime.datetime:
+        """Return a student's deadline; the beginning of time if there is none."""
+        due = self.of_class.get(problem_set)
+        own = self.own.get((plain(student), problem_set)) if due else None
+        return own or due or datetime.datetime.min
+
+
+def _state(row: Row, is_open: bool) -> str:
+    """Return a student's state in a problem set that has begun."""
+    if row.status != "missing":
+        return row.status
+    if "not graded yet" in row.why:
+        return "not graded yet"
+    return "open" if is_open else "missing"
+
+
+def _students(course: Course, reports: Sequence[Report]) -> dict[str, TermStudent]:
+    """Return everyone in the reports by their id in plain form, without results."""
+    listed = {plain(person.id) for person in roster.read(course.class_list)}
+    found: dict[str, TermStudent] = {}
+    for one in reports:
+        for row in one.rows:
+            email = one.people.get(row.student, {}).get("email", "")
+            student = found.setdefault(
+                plain(row.student), TermStudent(row.student, row.name, email)
+            )
+            if listed and plain(row.student) not in listed and not student.notes:
+                student.notes.append(f"not in {course.class_list.name}")
+    return dict(sorted(found.items()))
+
+
+def settle(student: TermStudent, rules: TermRules, weights: Mapping[str, float]) -> None:
+    """Work out a student's result from the cells.
+
+    Args:
+        student: is changed.
+        rules: what is dropped, and which grade a result gets.
+        weights: what each problem set counts.
+    """
+    counted = {
+        name: cell
+        for name, cell in student.cells.items()
+        if cell.percent is not None and weights[name] > 0
+    }
+
+    def worst_first(name: str) -> tuple[float, float]:
+        return counted[name].percent or 0.0, -weights[name]
+
+    for name in sorted(counted, key=worst_first)[: min(rules.drop_lowest, len(counted) - 1)]:
+        student.cells[name].dropped = True
+        del counted[name]
+    student.to_come = [
+        f"{name}: {cell.to_come()}"
+        for name, cell in student.cells.items()
+        if weights[name] > 0 and cell.to_come()
+    ]
+    if counted:
+        total = sum(weights[name] for name in counted)
+        points = sum(weights[name] * (cell.percent or 0.0) for name, cell in counted.items())
+        student.percent = round(points / total + 1e-9, 2)
+        student.grade = rules.grade(student.percent)
+
+
+def _notes(rules: TermRules, reports: dict[str, Report | None]) -> list[str]:
+    """Return sentences on what a lecturer may not have meant."""
+    notes = []
+    for name, found in reports.items():
+        if found is None:
+            notes.append(
+                f"{name} does not count yet, because nothing of it is graded; run `grade {name}` "
+                "once it is handed in"
+            )
+        elif rules.weights is not None and name not in rules.weights:
+            notes.append(
+                f"{name} does not count, because term.toml does not name it; write {name} = 1 "
+                f"below [weights], or {name} = 0 to leave it out"
+            )
+        elif not found.max_score:
+            notes.append(f"{name} does not count, because no points can be earned in it")
+    return notes

@@ -1,0 +1,111 @@
+"""Dask: the processes that work, here or wherever a scheduler is."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import dask
+from distributed import Client, LocalCluster, Security
+
+from utils.grading.course.settings import CourseError
+
+CONNECT = 15  # seconds to reach a scheduler
+SETTINGS = {
+    # Forked from one process that has imported all of it, a worker starts in no time.
+    "distributed.worker.multiprocessing-method": "forkserver",
+    "distributed.scheduler.http.routes": [],  # Dask's web pages are for nobody here
+    "distributed.worker.http.routes": [],
+    "distributed.worker.profile.enabled": False,  # nor its figures
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.admin.low-level-log-length": 0,  # of messages, submissions and all
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.tick.limit": "1h",  # a long pause of this process is nobody's concern
+}
+
+
+class LocalWorkers:
+    """Worker processes on this machine, as a context; they start while the caller goes on.
+
+    Dask cannot be stopped in the middle of its start, so this is waited for at the end, too.
+
+    Args:
+        count: of processes.
+        environment: what they have in theirs besides this process's.
+    """
+
+    def __init__(self, count: int, environment: dict[str, str] | None = None) -> None:
+        keep_quiet()
+        self._settings = dask.config.set(SETTINGS)
+        self._client: Client | None = None
+        thread = ThreadPoolExecutor(1)
+        self._cluster = thread.submit(_start, count, environment or {})
+        thread.shutdown(wait=False)
+
+    def __enter__(self) -> LocalWorkers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(Exception):  # its workers may just be killed, too
+            if self._client is not None:
+                self._client.close()
+        with contextlib.suppress(Exception):
+            self._cluster.result().close()
+        self._settings.__exit__(None, None, None)
+
+    def client(self) -> Client:
+        """Return Dask's client, as soon as the workers are there."""
+        if self._client is None:
+            self._client = Client(self._cluster.result(), set_as_default=False)
+        return self._client
+
+
+def _start(count: int, environment: dict[str, str]) -> LocalCluster:
+    return LocalCluster(
+        n_workers=count,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        memory_limit=0,
+        silence_logs=50,
+        preload=["utils.grading.run.preload"],
+        env=environment,
+        # On a machine with other users, nobody else may hand tasks to our workers.
+        security=Security.temporary(),
+    )
+
+
+@contextlib.contextmanager
+def workers_of(scheduler: str) -> Iterator[Client]:
+    """Yield a client of a running Dask scheduler that has workers.
+
+    Args:
+        scheduler: its address.
+
+    Raises:
+        CourseError: there is no scheduler at that address, or it has no workers.
+    """
+    try:
+        client = Client(scheduler, timeout=CONNECT, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise CourseError(
+            f"there is no Dask scheduler at {scheduler} ({error}); "
+            "start one with `dask scheduler` and give its address, such as tcp://host:8786"
+        ) from None
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=30)
+        except TimeoutError:
+            raise CourseError(
+                f"the scheduler at {scheduler} has no workers; start some, in the course's "
+                f"environment: dask worker {scheduler} --nthreads 1 --nworkers auto"
+            ) from None
+        yield client
+
+
+def keep_quiet() -> None:
+    """Let Dask say nothing in this process, least of all while everything ends."""
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)

@@ -1,0 +1,55 @@
+"""What a submission may use, by the course's settings; read without nbgrader, which is slow."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from utils.grading.sandbox.config import Limits
+
+KINDS = {field.name: field.type for field in dataclasses.fields(Limits)}  # "int" or "float"
+
+
+def limits_of(config: Mapping[str, Any], problem_set: str) -> Limits:
+    """Return the limits of a problem set's submissions.
+
+    Args:
+        config: what `load_config` returns; `JudgedExecute` has the settings.
+        problem_set: its name.
+
+    Raises:
+        ValueError: a limit is not a number above 0; the message says which.
+    """
+    given = _settings(config)
+    own = _plain(given["problem_sets"]).get(problem_set, {}) if "problem_sets" in given else {}
+    values = {name: given[name] for name in KINDS if name in given} | own
+    for name, value in values.items():
+        if name not in KINDS:
+            raise ValueError(
+                f"nbgrader_config.py: {problem_set} has a limit {name!r}, which there is not; "
+                f"there are {', '.join(KINDS)}"
+            )
+        whole = KINDS[name] == "int"
+        numbers = int if whole else int | float
+        if isinstance(value, bool) or not isinstance(value, numbers) or not value > 0:
+            raise ValueError(
+                f"nbgrader_config.py: the limit {name} of {problem_set} is {value!r}; it has to be "
+                f"a {'whole ' if whole else ''}number above 0"
+            )
+    return Limits(**values)
+
+
+def is_unsafe(config: Mapping[str, Any]) -> bool:
+    """Return whether the settings say that submissions run even without a sandbox."""
+    given = _settings(config)
+    return "unsafe" in given and bool(given["unsafe"])
+
+
+def _settings(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    return config.get("JudgedExecute", {})
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    """Return a dict, of `c.X.problem_sets.update(...)`, too, which traitlets keeps for later."""
+    return value.get_value({}) if hasattr(value, "get_value") else dict(value)

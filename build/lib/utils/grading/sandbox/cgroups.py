@@ -1,0 +1,198 @@
+"""Control groups, where they can be had: they count what the kernel itself holds for a process.
+
+Limits of a process do not see the unread bytes of its sockets, its page tables or its pipes, and a
+look at /proc comes too late for a program that is quick. A control group counts all of it, of all
+processes of a submission together, and the kernel keeps to its limit. Both versions of control
+groups will do. Root can usually make one; elsewhere there is none, and the other limits remain.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import os
+import time
+from pathlib import Path
+
+PREFIX = "submission-"
+YOUNG = 3600  # seconds in which the maker may be one that this /proc does not show
+_turns = itertools.count()
+
+
+class Group:
+    """A control group for the processes of one submission.
+
+    Raises:
+        OSError: there are no control groups here.
+    """
+
+    def __init__(self) -> None:
+        if why := why_not():
+            raise OSError(why)
+        number = f"{os.readlink('/proc/self')}-{next(_turns)}"
+        self._folder = f"{_found()[0]}/{PREFIX}{number}"
+        self._limits = (0, 0)
+        self._members = -1
+        os.mkdir(self._folder)
+        try:
+            self._members = os.open(f"{self._folder}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+        except OSError:
+            self.remove()
+            raise
+
+    def limit(self, memory: int, processes: int) -> None:
+        """Set what the processes may use together, the kernel's memory for them among it.
+
+        Args:
+            memory: in bytes.
+            processes: how many there may be.
+        """
+        if self._limits == (memory, processes):
+            return
+        if not self._set("memory.max", memory):
+            self._set("memory.memsw.limit_in_bytes", -1)  # the other one must not be above it
+            self._set("memory.limit_in_bytes", memory)
+            self._set("memory.memsw.limit_in_bytes", memory)
+        self._set("memory.swap.max", 0)
+        self._set("pids.max", processes)
+        self._limits = (memory, processes)
+
+    def _set(self, name: str, value: int) -> bool:
+        try:
+            fd = os.open(f"{self._folder}/{name}", os.O_WRONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            os.write(fd, str(value).encode())
+        finally:
+            os.close(fd)
+        return True
+
+    def join(self) -> None:
+        """Let this process, and all that it starts, be of the group, if it is still there."""
+        with contextlib.suppress(OSError):  # the other limits remain
+            os.write(self._members, b"0")
+
+    def exists(self) -> bool:
+        """Return whether nobody has removed the group."""
+        return os.path.isdir(self._folder)
+
+    def remove(self) -> None:
+        """Remove the group, whose processes have ended."""
+        if self._members >= 0:
+            os.close(self._members)
+            self._members = -1
+        for _ in range(200):
+            try:
+                os.rmdir(self._folder)
+            except FileNotFoundError:
+                return
+            except OSError:  # the kernel has not done with the last of them
+                time.sleep(0.005)
+            else:
+                return
+
+
+@functools.cache
+def _found() -> tuple[str, str]:
+    """Return the folder in which groups can be made; or "", and why there is none."""
+    reasons = []
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        for top in _mounts("cgroup" if controllers else "cgroup2", controllers):
+            for group in (Path(path), *Path(path).parents):
+                folder = f"{top}{group}".rstrip("/")
+                if not (why := _unfit(folder)):
+                    _remove_left(folder)
+                    return folder, ""
+                reasons.append(why)
+    return "", "; ".join(reasons) or "no control group for memory is mounted"
+
+
+def why_not() -> str:
+    """Return why there are no control groups, "" if there are."""
+    try:
+        return _found()[1]
+    except OSError as error:
+        return str(error)
+
+
+def _remove_left(folder: str) -> None:
+    """Remove the groups of fork servers that were killed; one with processes in it stays.
+
+    A group that is empty just now may belong to a fork server that lives, and uses it again.
+    """
+    for path in Path(folder).glob(f"{PREFIX}*"):
+        maker = path.name.removeprefix(PREFIX).partition("-")[0]
+        with contextlib.suppress(OSError):
+            if not os.path.exists(f"/proc/{maker}") and time.time() - path.stat().st_mtime > YOUNG:
+                path.rmdir()
+
+
+def _mounts(kind: str, controllers: str) -> list[str]:
+    """Return where control groups are mounted."""
+    found = []
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        _, place, this, options, *_ = line.split()
+        if this == kind and (not controllers or "memory" in options.split(",")):
+            found.append(place)
+    return found
+
+
+def _unfit(folder: str) -> str:
+    """Return why no group with a limit can be made in this one; "" if it can."""
+    child = f"{folder}/{PREFIX}try-{os.readlink('/proc/self')}"
+    try:
+        os.mkdir(child)
+    except OSError as error:
+        return str(error)
+    try:
+        if not os.path.exists(f"{child}/memory.limit_in_bytes"):
+            if not os.path.exists(f"{child}/memory.max"):  # needs a group without processes
+                Path(f"{folder}/cgroup.subtree_control").write_text("+memory +pids")
+            if not os.path.exists(f"{child}/memory.max"):
+                return f"{folder} has no limit of memory"
+    except OSError as error:
+        return str(error)
+    finally:
+        os.rmdir(child)
+    return ""
+
+
+_free: list[Group] = []
+
+
+def get(memory: int, processes: int) -> Group:
+    """Return a group that no other submission is in; see `Group.limit`.
+
+    Raises:
+        OSError: there are no control groups here.
+    """
+    while _free and not _free[-1].exists():
+        _free.pop().remove()
+    group = _free.pop() if _free else Group()
+    try:
+        group.limit(memory, processes)
+    except OSError:
+        group.remove()
+        raise
+    return group
+
+
+def give_back(group: Group) -> None:
+    """Take back a group whose processes have ended."""
+    _free.append(group)
+
+
+def remove_all() -> None:
+    """Remove the groups that this process has made."""
+    while _free:
+        _free.pop().remove()
+
+
+def forget() -> None:
+    """Leave the groups to the process that this one was forked from."""
+    _free.clear()

@@ -1,0 +1,229 @@
+"""The supervisor: starts a submission's processes in their sandboxes, watches them and ends them.
+
+Supervisors live in the fork server, one for each submission. A supervisor starts the student's
+first process, then the judge, and further processes of the student's when the judge asks for one;
+the fork server never meets a test, so no process that it forks has one in its memory. The judge is
+in a sandbox as well: it can only ask, and what it is given is as the grader's configuration says.
+`process` has one process, `messages` the other end, `isolation` the sandboxes themselves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import json
+import os
+import select
+import socket
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from utils.grading.sandbox import cgroups, namespaces, seccomp, system_calls
+from utils.grading.sandbox.config import Limits, SandboxConfig
+from utils.grading.sandbox.messages import (
+    ALARM,
+    END,
+    FAILED,
+    MAX_COMMAND,
+    START,
+    STARTED,
+    TIME,
+    WAITED,
+    send_message,
+)
+from utils.grading.sandbox.process import LOOK, Process
+
+LINUX = system_calls.LINUX
+ELSEWHERE = (
+    "Submissions are graded on Linux, whose kernel can sandbox them. Elsewhere, use a Linux "
+    "machine, the Windows Subsystem for Linux (`wsl --install`), or a Linux container "
+    "(`docker run -it -v .:/course -w /course python:3.12 python -m utils grade ...`)."
+)
+NO_SANDBOX = (
+    "Submissions cannot be sandboxed on this machine, so they are not run: {reasons}. "
+    "`python3 -m utils doctor` shows what is missing. `--unsafe`, or `c.JudgedExecute.unsafe = "
+    "True`, runs them all the same, as you: they can then read and change all that you can."
+)
+MAX_STARTS = 80  # of one submission; the judge asks for fewer
+OVERTIME = 4  # a submission that waits for a processor is given so many times its time
+INTERPRETER_BYTES = 192 << 20
+
+
+class Supervisor:
+    """Starts the processes of one submission, watches them and ends them.
+
+    It reads nothing that a student wrote.
+
+    Args:
+        config: what the processes are to be like.
+        commands: where it is told what to do.
+        run: called in a student's process, with its socket.
+        job: where the grader waits for the judge, if there is to be one.
+    """
+
+    def __init__(
+        self,
+        config: SandboxConfig,
+        commands: socket.socket,
+        run: Callable[[socket.socket], None],
+        job: socket.socket | None = None,
+    ) -> None:
+        self.config, self.commands, self.run, self.job = config, commands, run, job
+        self.process: Process | None = None
+        self.judge: Process | None = None
+        self.begun = self._looked = time.monotonic()
+        self.starts = 0
+        self.ended_waiting = 0.0  # of processes that have ended, as `_waiting` counts
+        commands.setblocking(False)  # whoever does not read the answers is not waited for
+        self.network = namespaces.new_network() if config.sandbox == "namespaces" else -1
+        self.group: cgroups.Group | None = None
+        if config.sandbox == "none":
+            system_calls.adopt_orphans()
+        else:
+            limits = config.limits
+            # The interpreter's own memory is shared with other submissions' until it is changed.
+            memory = limits.memory + limits.file_bytes + INTERPRETER_BYTES
+            with contextlib.suppress(OSError):
+                self.group = cgroups.get(memory, limits.processes)
+
+    def start(self) -> socket.socket:
+        """Start a student's process, after the end of the one before; return the judge's end."""
+        if self.process:
+            self.end("it was ended")
+        self.starts += 1
+        if self.starts > MAX_STARTS:
+            raise OSError(f"{MAX_STARTS} processes are enough for a submission")
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._enter_network()
+            run = functools.partial(self.run, theirs)
+            self.process = Process(self.config, [theirs], run, group=self.group)
+        return ours
+
+    def start_judge(self, keep: Sequence[socket.socket], run: Callable[[], None]) -> None:
+        """Start the judge.
+
+        Args:
+            keep: the sockets that it keeps.
+            run: called in its process.
+        """
+        self._enter_network()
+        config = dataclasses.replace(self.config, folder=self.config.course_folder)
+        self.judge = Process(config, keep, run, seccomp.JUDGE)
+
+    def _enter_network(self) -> None:
+        if self.network >= 0:
+            namespaces.enter_network(self.network)
+
+    def end(self, why: str) -> dict[str, Any]:
+        """End the student's process; return a report."""
+        process, self.process = self.process, None
+        if not process:
+            return {}
+        self.ended_waiting += process.waiting_seconds(self.begun)
+        return process.end(why)
+
+    def files(self) -> dict[int, int]:
+        """Return the file descriptors that `step` waits for, and for what."""
+        found = {self.commands.fileno(): select.POLLIN}
+        if self.job:
+            found[self.job.fileno()] = 0  # which tells when the grader hangs up
+        if self.judge:
+            found[self.judge.ended] = select.POLLIN
+        return found
+
+    def step(self, found: dict[int, int]) -> bool:
+        """Do what there is to do.
+
+        Args:
+            found: what has happened to which of `files`.
+        Returns:
+            Whether there is more to come: the judge runs, and the other sides have not hung up.
+        """
+        if self.job and found.get(self.job.fileno(), 0) & (select.POLLHUP | select.POLLERR):
+            return False
+        if self.commands.fileno() in found and not self._obey():
+            return False
+        if self.judge and self.judge.ended in found:
+            return False
+        if time.monotonic() - self._looked >= LOOK:
+            self._look()
+            self._looked = time.monotonic()
+        return True
+
+    def close(self) -> None:
+        """End all processes of the submission."""
+        with contextlib.suppress(OSError):
+            self.end("it was ended")
+        if self.judge:
+            report = self.judge.end("it was ended")
+            if self.job and report["why"].startswith("it could not be started"):
+                with contextlib.suppress(OSError):
+                    send_message(self.job, {"error": f"the judge: {report['why']}"})
+        if self.group:
+            cgroups.give_back(self.group)
+        if self.network >= 0:
+            os.close(self.network)
+        for sock in filter(None, (self.commands, self.job)):
+            sock.close()
+
+    def _look(self) -> None:
+        if self.process:
+            self.process.watch()
+        if self.judge:
+            self.judge.watch()
+            seconds = time.monotonic() - self.begun
+            most = judge_seconds(self.config.limits)
+            if most < seconds <= OVERTIME * most:
+                seconds -= self._waiting(self.begun)
+            if seconds > most:
+                self.judge.kill("it took too long")
+
+    def _waiting(self, since: float) -> float:
+        """Return for how long the submission wanted a processor and had none.
+
+        Its processes take turns: the judge waits for the student's, or the other way round. Those
+        that have ended count only for the whole of the time.
+        """
+        waited = self.ended_waiting if since <= self.begun else 0.0
+        return waited + sum(
+            process.waiting_seconds(since) for process in (self.process, self.judge) if process
+        )
+
+    def _obey(self) -> bool:
+        """Do as one command says; return whether there may be others."""
+        try:
+            command = self.commands.recv(MAX_COMMAND)
+            if command == START:
+                self._start()
+            elif command[:1] == END:
+                report = self.end(command[1:].decode(errors="replace"))
+                self.commands.send(json.dumps(report).encode())
+            elif command[:1] == WAITED and len(command) == 1 + TIME.size:
+                (since,) = TIME.unpack(command[1:])
+                self.commands.send(TIME.pack(self._waiting(since)))
+            elif command == ALARM:
+                if self.process:
+                    self.process.alarm()
+                self.commands.send(ALARM)
+            else:
+                return False
+        except OSError:
+            return False
+        return True
+
+    def _start(self) -> None:
+        try:
+            sock = self.start()
+        except OSError as error:
+            self.commands.send(FAILED + str(error).encode()[:MAX_COMMAND])
+            return
+        with sock:
+            socket.send_fds(self.commands, [STARTED], [sock.fileno()])
+
+
+def judge_seconds(limits: Limits) -> float:
+    """Return how long a judge may take that does not wait for a processor."""
+    return limits.submission_seconds * 1.25 + 20

@@ -1,0 +1,298 @@
+"""A class of invented students for `demo` and the tests: right work, mistakes, accidents, attacks.
+
+Each student's answers are given as source text by the grade id of the solution cell; cells that are
+not named stay as they were released.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+
+
+@dataclass(frozen=True)
+class Student:
+    """One invented student.
+
+    Attributes:
+        name: the student's id.
+        story: what this student did, in a few words.
+        answers: source text by grade id.
+        cut: hands in only the first half of the file.
+    """
+
+    name: str
+    story: str
+    answers: dict[str, str]
+    cut: bool = False
+
+
+def write_submission(student: Student, released: Path, submitted: Path) -> None:
+    """Fill the student's answers into a released notebook.
+
+    Args:
+        student: whose answers.
+        released: the notebook as it was released.
+        submitted: where the filled-in notebook goes; its folder is made.
+
+    Raises:
+        ValueError: an answer names a cell that the released notebook does not have.
+    """
+    notebook = nbformat.read(released, as_version=4)
+    cells = {cell.metadata.get("nbgrader", {}).get("grade_id"): cell for cell in notebook.cells}
+    for grade_id, source in student.answers.items():
+        if grade_id not in cells:
+            raise ValueError(f"{released} has no cell {grade_id!r} for {student.name}'s answer")
+        cells[grade_id].source = source
+    submitted.parent.mkdir(parents=True, exist_ok=True)
+    text = nbformat.writes(notebook)
+    submitted.write_text(text[: len(text) // 2] if student.cut else text, encoding="utf-8")
+
+
+IDENTITY = "def identity_function(a):\n    return a\n"
+
+
+def _softmax(*body: str) -> dict[str, str]:
+    """Return answers with a right identity function and a softmax of these lines."""
+    lines = "".join(f"    {line}\n" for line in body)
+    return {"identity_function": IDENTITY, "softmax": f"def softmax(a):\n{lines}"}
+
+
+PS1_OUTPUT_LAYER = (
+    Student(
+        "akiko",
+        "right, as in the lecture",
+        _softmax(
+            "a = a * 1.0",
+            "e = np.exp(a - np.max(a, axis=-1, keepdims=True))",
+            "return e / np.sum(e, axis=-1, keepdims=True)",
+        ),
+    ),
+    Student(
+        "ben",
+        "right, by log-sum-exp",
+        _softmax(
+            "a = np.asarray(a, dtype=float)",
+            "m = a.max(axis=-1, keepdims=True)",
+            "return np.exp(a - m - np.log(np.exp(a - m).sum(axis=-1, keepdims=True)))",
+        ),
+    ),
+    Student("chiara", "handed in untouched", {}),
+    Student(
+        "daniel",
+        "does not subtract the maximum",
+        _softmax("e = np.exp(a)", "return e / np.sum(e, axis=-1, keepdims=True)"),
+    ),
+    Student(
+        "emiko",
+        "sums over the whole batch",
+        _softmax("e = np.exp(a - np.max(a))", "return e / np.sum(e)"),
+    ),
+    Student(
+        "farid",
+        "one maximum for the whole batch",
+        _softmax("e = np.exp(a - np.max(a))", "return e / np.sum(e, axis=-1, keepdims=True)"),
+    ),
+    Student(
+        "grace",
+        "normalises the columns",
+        _softmax("e = np.exp(a - np.max(a, axis=0))", "return e / np.sum(e, axis=0)"),
+    ),
+    Student(
+        "hiroshi",
+        "forgets keepdims",
+        _softmax("e = np.exp(a.T - np.max(a, axis=-1)).T", "return e / np.sum(e, axis=-1)"),
+    ),
+    Student(
+        "ines",
+        "overwrites the argument",
+        _softmax(
+            "a -= np.max(a, axis=-1, keepdims=True)",
+            "e = np.exp(a)",
+            "return e / np.sum(e, axis=-1, keepdims=True)",
+        ),
+    ),
+    Student(
+        "jonas",
+        "turns the sign around",
+        _softmax(
+            "e = np.exp(np.min(a, axis=-1, keepdims=True) - a)",
+            "return e / np.sum(e, axis=-1, keepdims=True)",
+        ),
+    ),
+    Student(
+        "kenji",
+        "rounds to two digits",
+        _softmax(
+            "e = np.exp(a - np.max(a, axis=-1, keepdims=True))",
+            "return np.round(e / np.sum(e, axis=-1, keepdims=True), 2)",
+        ),
+    ),
+    Student(
+        "lena",
+        "prints instead of returning",
+        _softmax(
+            "e = np.exp(a - np.max(a, axis=-1, keepdims=True))",
+            "print(e / np.sum(e, axis=-1, keepdims=True))",
+        ),
+    ),
+    Student(
+        "marek",
+        "leaves a syntax error",
+        {"identity_function": IDENTITY, "softmax": "def softmax(a)\n    return np.exp(a)\n"},
+    ),
+    Student(
+        "noor",
+        "loops for ever",
+        _softmax("while True:", "    a = a - np.max(a)"),
+    ),
+    Student(
+        "olga",
+        "right, with her claims judged",
+        _softmax(
+            "shifted = a - 1.0 * a.max(axis=-1, keepdims=True)",
+            "return np.exp(shifted) / np.exp(shifted).sum(axis=-1, keepdims=True)",
+        )
+        | {
+            "written_answer": "**a.** The other way round: a price may be any number.\n\n"
+            "**b.** Impossible, the numbers sum to 0.90.\n\n**c.** That rounds to 99 %.\n\n"
+            "**d.** Only where nothing but the largest counts."
+        },
+    ),
+    Student(
+        "pedro",
+        "right, noisy, with half an answer",
+        {
+            "identity_function": "import warnings\nwarnings.warn('to be sure')\n" + IDENTITY,
+            "softmax": "def softmax(a):\n    print('softmax of', a.shape)\n"
+            "    a = a * 1.0\n"
+            "    e = np.exp(a - np.max(a, axis=-1, keepdims=True))\n"
+            "    return e / np.sum(e, axis=-1, keepdims=True)\n",
+            "written_answer": "**a.** False.\n\n**b.** False.",
+        },
+    ),
+    Student(
+        "qing",
+        "loops over the rows of a matrix",
+        _softmax(
+            "rows = []",
+            "for row in a:",
+            "    e = np.exp(row - np.max(row))",
+            "    rows.append(e / np.sum(e))",
+            "return np.array(rows)",
+        ),
+    ),
+    Student(
+        "rosa",
+        "adds a constant to the sum",
+        _softmax(
+            "e = np.exp(a - np.max(a, axis=-1, keepdims=True))",
+            "return e / (np.sum(e, axis=-1, keepdims=True) + 1e-7)",
+        ),
+    ),
+    Student(
+        "sven",
+        "computes in half precision",
+        _softmax(
+            "a = a.astype(np.float16)",
+            "e = np.exp(a - np.max(a, axis=-1, keepdims=True))",
+            "return e / np.sum(e, axis=-1, keepdims=True)",
+        ),
+    ),
+    Student(
+        "tariq",
+        "subtracts the mean",
+        _softmax(
+            "e = np.exp(a - np.mean(a, axis=-1, keepdims=True))",
+            "return e / np.sum(e, axis=-1, keepdims=True)",
+        ),
+    ),
+    Student(
+        "uma",
+        "clips large numbers",
+        _softmax("e = np.exp(np.clip(a, -700, 700))", "return e / e.sum(axis=-1, keepdims=True)"),
+    ),
+    Student(
+        "viktor",
+        "returns a list",
+        _softmax(
+            "e = np.exp(a - np.max(a, axis=-1, keepdims=True))",
+            "return (e / np.sum(e, axis=-1, keepdims=True)).tolist()",
+        ),
+    ),
+    Student(
+        "wen",
+        "uses axis 1",
+        _softmax(
+            "e = np.exp(a - np.max(a, axis=1, keepdims=True))",
+            "return e / np.sum(e, axis=1, keepdims=True)",
+        ),
+    ),
+    Student(
+        "xenia",
+        "uses math.exp",
+        {
+            "identity_function": IDENTITY,
+            "softmax": "import math\n\ndef softmax(a):\n"
+            "    return math.exp(a) / sum(math.exp(a))\n",
+        },
+    ),
+    Student("yusuf", "hands in half a file", {}, cut=True),
+)
+
+# Not to be run outside of a sandbox.
+HOSTILE_PS1_OUTPUT_LAYER = (
+    Student(
+        "eve",
+        "overwrites the tools of the tests",
+        {
+            "identity_function": "import numpy.testing\nfrom utils import checks\n"
+            "for tools in (np.testing, checks):\n"
+            "    for name in dir(tools):\n"
+            "        if name.startswith(('assert', 'gives', 'equal', 'finite', 'Check')):\n"
+            "            setattr(tools, name, lambda *a, **k: None)\n"
+            "np.isclose = np.allclose = lambda *a, **k: True\n" + IDENTITY,
+            "softmax": "def softmax(a):\n    return a\n",
+        },
+    ),
+    Student(
+        "mallory",
+        "looks for tests and gradebook",
+        {
+            "identity_function": "import glob\n"
+            "for place in ('/*/*/gradebook.db', '/*/*/solutions/*', '/proc/[0-9]*/environ'):\n"
+            "    print(place, [open(name, 'rb').read() for name in glob.glob(place)])\n" + IDENTITY,
+            "softmax": "def softmax(a):\n"
+            "    import socket\n    socket.create_connection(('127.0.0.1', 8786), 1)\n",
+        },
+    ),
+    Student(
+        "oscar",
+        "returns what equals everything",
+        {
+            "identity_function": IDENTITY,
+            "softmax": "class Right(np.ndarray):\n"
+            "    __eq__ = __le__ = __ge__ = lambda self, other: np.ones(self.shape, bool)\n\n"
+            "def softmax(a):\n    return np.zeros(np.shape(a)).view(Right)\n",
+        },
+    ),
+    Student(
+        "trudy",
+        "leaves in the middle of a test",
+        {
+            "identity_function": IDENTITY,
+            "softmax": "import os\n\ndef softmax(a):\n    os._exit(0)\n",
+        },
+    ),
+    Student(
+        "zoe",
+        "kills every process in sight",
+        {
+            "identity_function": IDENTITY,
+            "softmax": "import os, signal\n\ndef softmax(a):\n"
+            "    os.kill(-1, signal.SIGKILL)\n    os.kill(os.getppid(), signal.SIGKILL)\n",
+        },
+    ),
+)

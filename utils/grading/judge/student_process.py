@@ -23,7 +23,7 @@ import sys
 import threading
 import types
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -202,7 +202,7 @@ class StudentConnection(Connection):
         self.patched: list[tuple[Any, str, tuple]] = []  # what is in force, and what was there
         self.replaced: dict[str, tuple] = {}  # names that the test has changed, and what they had
         self.drawn_from: list[Any] = [None, None]  # states of the random generators as told
-        self.verbs: dict[str, Callable[..., Any]] = {
+        self.verbs: dict[str, Any] = {
             "run": self.run,
             "define": shell.define,
             "names": self.names,

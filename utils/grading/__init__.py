@@ -39,9 +39,9 @@ judge runs in the same process.
 
 `nbgrader_steps` offers the same to nbgrader's own commands, `judge_settings` turns it on in any
 nbgrader course, `course.compare` shows where points would differ there, `sandbox_probes` tries out
-the sandbox for `doctor`, and `simulated_class` makes up students for `demo` and the tests. Packages and modules
-are listed from the lowest: text_files, terminal; notebook; sandbox; remote; judge; course;
-reports; hand_grading; run; nbgrader_steps. A package imports only packages that come before it.
+the sandbox for `doctor`, and `simulated_class` makes up students for `demo` and the tests. Packages
+and modules are listed from the lowest: text_files, terminal; notebook; sandbox; remote; judge;
+course; reports; hand_grading; run; nbgrader_steps. A package imports only packages before it.
 """
 
 import functools

@@ -243,7 +243,7 @@ def test_pip_installs_what_a_student_needs(edition, tmp_path, which):
         "import runpy; runpy.run_module('utils', run_name='__main__')",
         "lab",
     )
-    assert "commands need the course's folder" in said.stderr
+    assert "only the package is installed here" in said.stderr
 
 
 def test_a_folder_in_use_is_left_alone(tmp_path, capsys):

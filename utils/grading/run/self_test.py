@@ -207,7 +207,7 @@ class SelfTest:
             defines = bound_names(cell["source"]) or frozenset()
             if name in (task, *tests) or name not in all_tests and wanted & defines:
                 names = source_names(name, cell["source"])
-                wanted |= set(names["uses"]).difference(names["binds"], names["parameters"])
+                wanted |= set(names["uses"]).difference(names["binds"])
                 kept.append(cell)
         return self.solution | {"cells": kept[::-1]}
 

@@ -21,6 +21,7 @@ import sysconfig
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import IO
 
@@ -71,10 +72,12 @@ def main(argv: "list[str]") -> int:
     if command not in COMMANDS:
         print(f"there is no command {command!r}\n\n{usage()}", file=sys.stderr)
         return 2
-    if not (ROOT / "requirements.txt").is_file():
+    if not (ROOT / "requirements.txt").is_file():  # pip has installed the package alone
+        if command == "doctor":
+            return import_module("utils.commands.doctor").main(arguments)
         print(
-            "only the package is installed here, for notebooks; commands need the course's folder: "
-            "call them there",
+            "only the package is installed here, for notebooks; commands but for `doctor` need the "
+            "course's folder: call them there",
             file=sys.stderr,
         )
         return 1

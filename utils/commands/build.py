@@ -21,7 +21,7 @@ from pathlib import Path
 
 import nbformat
 
-from utils.grading.course.generate import BuildError, problem_sets, release, temporary_course
+from utils.grading.run.release import BuildError, problem_sets, release, temporary_course
 from utils.system import ROOT, atomic_write, load_config
 
 
@@ -164,6 +164,7 @@ def try_out(root: Path, name: str) -> Path | None:
         worth = {i: self_test.points_of(result) for i, result in results.items()}
     if not faults:
         faults = test.release_faults(blank_answers(notebook)) + test.table_faults(results, table)
+        faults += test.time_faults()
     if faults:
         listed = "\n".join(f"- {fault}" for fault in faults)
         raise BuildError(f"{name} is not built, and nothing of it is written:\n{listed}")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from utils.commands import new_parser
 from utils.commands.build import build_assignments, try_out
-from utils.grading.course.generate import BuildError
+from utils.grading.run.release import BuildError
 from utils.system import ROOT, atomic_write
 
 SCAFFOLD = Path(__file__).resolve().parent.parent / "data" / "scaffold"

@@ -229,6 +229,12 @@ class JudgedExecute(NbGraderPreprocessor):
     cell_seconds = Float(Limits.cell_seconds, help="Wall time of one of the student's cells.").tag(
         config=True
     )
+    call_cpu_seconds = Float(
+        Limits.call_cpu_seconds, help="Processor time of one call from a test."
+    ).tag(config=True)
+    cell_cpu_seconds = Float(
+        Limits.cell_cpu_seconds, help="Processor time of one of the student's cells."
+    ).tag(config=True)
     submission_seconds = Float(
         Limits.submission_seconds, help="Wall time of the whole submission."
     ).tag(config=True)

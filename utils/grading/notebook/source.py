@@ -98,7 +98,8 @@ def about(label: str, source: str) -> dict[str, Any]:
     )
     mentioned = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} | attributes.keys()
     mentioned |= {n for s in ast.walk(tree) if isinstance(s, _IMPORTS) for n in imported_names(s)}
-    texts = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and _is_text(n.value)]
+    constants = (n.value for n in ast.walk(tree) if isinstance(n, ast.Constant))
+    texts = [value for value in constants if isinstance(value, str) and _is_text(value)]
     words: set[str] = set()
     if mentioned & _READ_TEXTS:
         words = {word for text in texts for word in re.findall(r"[^\W\d]\w*", text)}

@@ -1,4 +1,4 @@
-"""What students get, from its source: nbgrader's `generate_assignment`, without a gradebook."""
+"""What students get of a problem set: nbgrader makes it from the source, without a gradebook."""
 
 from __future__ import annotations
 

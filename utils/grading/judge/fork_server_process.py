@@ -214,13 +214,8 @@ def _run_job(
     submission = Submission(lambda: starts.pop() if starts else Start.of(supervised), config.limits)
     found = Judge(shell, submission, message["cells"], message["release"]).run()
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    return results.fit(
-        {
-            "cells": {index: vars(result) for index, result in found.items()},
-            "notes": submission.notes,
-            "stopped": submission.stopped,
-            "seconds": time.monotonic() - begun,
-            "cpu_seconds": submission.cpu_seconds + usage.ru_utime + usage.ru_stime,
-            "memory_bytes": submission.memory_bytes,
-        }
-    )
+    seconds = {
+        "seconds": time.monotonic() - begun,
+        "cpu_seconds": submission.cpu_seconds + usage.ru_utime + usage.ru_stime,
+    }
+    return results.fit(results.answer_of(found, submission) | seconds)

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
-from utils.grading.judge.judge import CHECKS_MIME
-from utils.grading.notebook.outputs import as_utf8, clean_outputs
+from utils.grading.judge.judge import CHECKS_MIME, Verdict
+from utils.grading.judge.student_client import Submission
+from utils.grading.notebook.outputs import Ran, as_utf8, clean_outputs
 from utils.grading.sandbox.config import Limits
 
 MAX_BYTES = 64 << 20  # of an answer
@@ -24,6 +26,16 @@ _LARGE = 1e12  # no number of seconds, and no points, are more
 
 class Malformed(ValueError):
     """A judge's answer does not have the form that it must have."""
+
+
+def answer_of(found: Mapping[int, Ran | Verdict], submission: Submission) -> dict[str, Any]:
+    """Return what a judge answers: what became of each cell, by its place, and the notes."""
+    return {
+        "cells": {str(index): vars(result) for index, result in found.items()},
+        "notes": submission.notes,
+        "stopped": submission.stopped,
+        "memory_bytes": submission.memory_bytes,
+    }
 
 
 def fit(result: dict[str, Any]) -> dict[str, Any]:

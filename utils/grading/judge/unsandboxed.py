@@ -17,7 +17,7 @@ import sys
 import tempfile
 from typing import Any, NoReturn
 
-from utils.grading.judge import student_process
+from utils.grading.judge import results, student_process
 from utils.grading.judge.judge import Judge
 from utils.grading.judge.student_client import Start, Submission
 from utils.grading.notebook.shell import close_shell, make_shell
@@ -48,15 +48,11 @@ def judge(
     shell.outputs.limit = config.limits.output_bytes
     submission = Submission(lambda: start_process(config, plots), config.limits)
     try:
-        results = Judge(shell, submission, cells, release).run()
+        found = Judge(shell, submission, cells, release).run()
     finally:
         submission.end("the grading is over")
         close_shell()
-    return {
-        "cells": {str(index): vars(result) for index, result in results.items()},
-        "notes": submission.notes,
-        "stopped": submission.stopped,
-    }
+    return results.answer_of(found, submission)
 
 
 def start_process(config: SandboxConfig, plots: bool) -> Start:

@@ -9,7 +9,7 @@ curvatures = {"bowl": (2, 2), "valley": (0.1, 2), "saddle": (2, -2)}
 some = [(0, 0), (-5, 2), (0.5, -4.5)]
 for land, begin, lr, momentum in itertools.product(LANDSCAPES, some, RATES, (0, 0.5, 0.95)):
     path, slopes = walk_from(land, *begin, lr, momentum)
-    sentence = in_words(land, path, slopes, lr, momentum, 0)
+    sentence = in_words(land, path, slopes, lr, momentum, None)
     assert f"from {begin} with rate {lr:g} and momentum {momentum:g} " in sentence
     if land in curvatures:  # the same recurrence without any measured slope
         x, v = np.array(begin, float), np.zeros(2)
@@ -31,7 +31,7 @@ for land, begin, lr, momentum in itertools.product(LANDSCAPES, some, RATES, (0, 
 for land, lr, momentum in itertools.product(LANDSCAPES, (0.1, 1.5), (0, 0.95)):
     fig, sentence = draw_walks(land, -5, 2, lr, momentum, keep=False)
     path, slopes = walk_from(land, -5, 2, lr, momentum)
-    assert sentence == in_words(land, path, slopes, lr, momentum, 0)
+    assert sentence == in_words(land, path, slopes, lr, momentum, None)
     assert len(kept_walks) == 1
     lines = [line for ax in fig.axes for line in ax.lines]
     assert len(lines[0].get_xdata()) == len(path)
@@ -46,7 +46,7 @@ for lr in RATES[:6]:
     plt.close(fig)
 assert "Paths kept beside it: 3." in sentence
 fig, sentence = draw_walks("bowl", -5, 2, 0.1, 0, keep=True)
-assert "kept" not in sentence
+assert "Paths kept beside it: 0." in sentence
 plt.close(fig)
 assert len(kept_walks) == 1
 

@@ -50,7 +50,7 @@ def test_without_chromium_a_sentence_says_what_to_do(monkeypatch, capsys):
 def test_pictures_are_built_alone(capsys):
     with pytest.raises(SystemExit):
         build.main(["--pictures", "02"])
-    assert "give it alone" in capsys.readouterr().err
+    assert "build nothing else" in capsys.readouterr().err
 
 
 def test_the_figure_is_a_committed_one(tmp_path):

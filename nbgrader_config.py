@@ -61,9 +61,11 @@ from utils.grading.judge_settings import use_judge  # noqa: E402
 
 use_judge(c)
 
-# What a submission may use: seconds of wall time, bytes. These are the course's defaults, ...
+# What a submission may use: seconds, bytes. These are the course's defaults, ...
 c.JudgedExecute.call_seconds = 10  # one call from a test
 c.JudgedExecute.cell_seconds = 30  # one cell of the student's
+c.JudgedExecute.call_cpu_seconds = 2  # the same in processor time, which ends endless loops
+c.JudgedExecute.cell_cpu_seconds = 10
 c.JudgedExecute.submission_seconds = 120
 c.JudgedExecute.memory = 1 << 30
 c.JudgedExecute.processes = 16  # threads count, too
@@ -71,7 +73,9 @@ c.JudgedExecute.files = 1000
 c.JudgedExecute.file_bytes = 64 << 20
 c.JudgedExecute.output_bytes = 1 << 20  # kept of a cell's output, from its head and its tail
 # ... and what single problem sets need instead: {"ps5_two_layer_net": {"cell_seconds": 60}}.
-c.JudgedExecute.problem_sets = {}
+c.JudgedExecute.problem_sets = {
+    "ps1_output_layer": {"call_cpu_seconds": 0.5, "cell_cpu_seconds": 1},
+}
 
 # A submission made from an earlier release has not been edited: what is handed out is remembered.
 c.GenerateAssignment.preprocessors.append("utils.grading.course.releases.RememberRelease")

@@ -18,12 +18,13 @@ from utils.graphs import (
     ExpressionError,
     draw_graph,
     draw_step,
+    draw_unreadable,
     last_step,
     read_expression,
     read_graph,
     read_numbers,
 )
-from utils.plots import BLUE, VERMILLION, YELLOW
+from utils.plots import BLUE, VERMILLION, YELLOW, img
 
 
 class Value:
@@ -320,6 +321,16 @@ def test_boxes_do_not_overlap_and_lie_in_the_figure(text, numbers):
         for x2, y2, width2, height2 in corners[:k]:
             apart = x + width < x2 or x2 + width2 < x or y + height < y2 or y2 + height2 < y
             assert apart
+
+
+@pytest.mark.parametrize(
+    "text", ["", "$x$ $", r"$\frac$", "漢字 x", "\ud800", "x\n\t\0", "x" * 999]
+)
+def test_a_text_without_a_graph_can_be_drawn(text):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # such as a letter that the font does not have
+        page = img(draw_unreadable(text), "A text without a graph.")
+    assert page.startswith("<img ")
 
 
 def test_plain_operators_are_enough_for_an_engine():

@@ -10,6 +10,7 @@ why annotations that 3.6 cannot evaluate are quoted.
 """
 
 import hashlib
+import importlib
 import json
 import os
 import re
@@ -20,6 +21,7 @@ import sysconfig
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import IO
 
@@ -49,12 +51,9 @@ COMMANDS = {
     "weights": "train the network of the inference lectures and write its weights",
     "doctor": "say what is installed, which data is here, and what protects the grader",
 }
-# The student edition has some of them.
-COMMANDS = {
-    name: what
-    for name, what in COMMANDS.items()
-    if (ROOT / "utils" / "commands" / f"{name}.py").is_file()
-}
+FOLDER = ROOT / "utils" / "commands"
+if (FOLDER / "check.py").is_file() and not (FOLDER / "grade.py").is_file():  # student edition
+    COMMANDS = {n: what for n, what in COMMANDS.items() if (FOLDER / f"{n}.py").is_file()}
 
 
 def usage() -> str:
@@ -73,10 +72,12 @@ def main(argv: "list[str]") -> int:
     if command not in COMMANDS:
         print(f"there is no command {command!r}\n\n{usage()}", file=sys.stderr)
         return 2
-    if not (ROOT / "requirements.txt").is_file():
+    if not (ROOT / "requirements.txt").is_file():  # pip has installed the package alone
+        if command == "doctor":
+            return import_module("utils.commands.doctor").main(arguments)
         print(
-            "only the package is installed here, for notebooks; commands need the course's folder: "
-            "call them there",
+            "only the package is installed here, for notebooks; commands but for `doctor` need the "
+            "course's folder: call them there",
             file=sys.stderr,
         )
         return 1
@@ -147,9 +148,8 @@ def ensure_environment(argv: "list[str]") -> None:
     if stands(wanted):
         return
     if sys.version_info[:2] < OLDEST:
-        from utils.python_versions import python_advice
-
-        advice = python_advice(argv, OLDEST, NEWEST_TESTED)
+        python_versions = importlib.import_module("utils.python_versions")
+        advice = python_versions.python_advice(argv, OLDEST, NEWEST_TESTED)
         raise SetupError(
             f"the course needs Python {dotted(OLDEST)} or newer, but this is "
             f"{sys.version.split()[0]} ({sys.executable}). {advice}"

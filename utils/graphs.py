@@ -264,6 +264,16 @@ def draw_graph(order: Sequence[Any], names: Mapping[str, Any]) -> Figure:
     return _draw(order, names, everything, everything, set(), None)
 
 
+def draw_unreadable(text: str) -> Figure:
+    """Return a figure for a text that has no graph: its beginning and a question mark."""
+    beginning = "".join(c if c.isascii() and c.isprintable() else "?" for c in text[:40])
+    fig, ax = plt.subplots(figsize=(9, 1.8))
+    style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 16, "parse_math": False}
+    ax.text(0.5, 0.5, f"{beginning}   ?", **style)
+    ax.axis("off")
+    return fig
+
+
 def _gates(order: Sequence[Any]) -> list:
     """Return the objects that were computed."""
     return [v for v in order if v.inputs]

@@ -13,8 +13,8 @@ from typing import Any
 import nbformat
 
 from utils.__main__ import OLDEST, dotted
-from utils.commands.build import BuildError, problem_sets, release, temporary_course
 from utils.grading.run.limits import KINDS, limits_of
+from utils.grading.run.release import BuildError, problem_sets, release, temporary_course
 from utils.lecture_minutes import NOTES
 from utils.student_modules import (
     DATA_FOR_STAFF,

@@ -270,7 +270,7 @@ def test_a_wrong_file_gets_a_sentence(tmp_path, content, words):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "notes.ipynb")
-    assert "is no ordinary file" in call(tmp_path / "notes.ipynb", status=2)
+    assert "is not an ordinary file" in call(tmp_path / "notes.ipynb", status=2)
 
 
 def test_it_starts_without_nbgrader_and_jupyter(tmp_path):

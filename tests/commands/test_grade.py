@@ -323,7 +323,7 @@ def test_a_wrong_argument_gets_a_sentence(classroom, monkeypatch, problem_set, a
 @pytest.mark.parametrize(
     ("db", "words"),
     [
-        ("what", "no address of a gradebook"),
+        ("what", "not an address of a gradebook"),
         ("postgresql://nobody@127.0.0.1:9/none", "cannot be opened"),
     ],
 )

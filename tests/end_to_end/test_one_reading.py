@@ -437,7 +437,7 @@ def test_a_zero_says_why_and_both_say_the_same(change, reason, sandbox):
         assert any(reason in note for note in notes), notes
 
 
-# What is no notebook ---------------------------------------------------------------------------
+# What is not a notebook ---------------------------------------------------------------------------
 
 NONE = {
     "empty": lambda text: b"",

@@ -173,7 +173,7 @@ def test_addresses_of_a_scheduler(address):
     ("option", "value", "words"),
     [
         *(
-            ("--scheduler", value, "is no address of a Dask scheduler: give it as tcp://host:8786")
+            ("--scheduler", value, "is not an address of a Dask scheduler: give it as tcp://host:8786")
             for value in (
                 "foo", "", "tcp://host", "tcp://:8786", "host:", "host:0", "host:99999", "host:²",
                 "http://host:8786", "tcp//host:8786", "://host:8786", "a host:8786",

@@ -34,7 +34,7 @@ def test_at_one_in_a_hundred_squared_error_is_fifty_times_flatter():
 
 
 def test_squared_error_takes_six_times_as_many_steps():
-    entropy, squared = re.findall(r"(\d+) steps", CELLS["teach-steps"].outputs[0].text)
+    entropy, squared = re.findall(r"in (\d+) steps", CELLS["teach-steps"].outputs[0].text)
     (times,) = said("05", r"squared error takes (\w+) times as many steps")
     assert round(int(squared) / int(entropy)) == TIMES[times]
 

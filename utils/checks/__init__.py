@@ -32,7 +32,7 @@ objects are proxies. The latter two say in `student_cells` what the student's ce
 
 from utils.checks.calls import call, copied, replaced
 from utils.checks.check import Check
-from utils.checks.failures import HINTS, MARKS, SAME_CAUSE, WAITS, Failure, PropertyError
+from utils.checks.failures import HINTS, STATE_LABELS, SAME_CAUSE, WAITS, Failure, PropertyError
 from utils.checks.networks import label_kinds, normal, seeded, with_params
 from utils.checks.own_functions import earlier
 from utils.checks.properties import agrees, finite, gives, gives_floats, gradient, keeps_order

@@ -22,7 +22,7 @@ class Check(CheckContext):
         points, name, hint, hints, needs_values: see `Task.check`.
 
     Attributes:
-        state: key of `MARKS`.
+        state: key of `STATE_LABELS`.
         what: what happened, "" if it passed.
         hint: what to do, "" if it passed or if the table tells a common cause.
         same_cause: whether that is so.
@@ -47,7 +47,7 @@ class Check(CheckContext):
 
     @property
     def state(self) -> str:
-        """Return the key of `MARKS`."""
+        """Return the key of `STATE_LABELS`."""
         return self.failure.state if self.failure else "passed"
 
     @property

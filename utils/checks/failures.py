@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-MARKS = {
+STATE_LABELS = {
     "passed": "✓ passed",
     "failed": "✗ not yet",
     "unwritten": "○ not written",
@@ -64,7 +64,7 @@ class Failure:
         next_step: the next step if several checks failed alike and no hint of theirs fits.
         cause: equal for failures that have one cause; None if others cannot have it.
         line, code: place in the student's cell, 0 and "" if unknown.
-        state: key of `MARKS`.
+        state: key of `STATE_LABELS`.
     """
 
     what: str

@@ -6,7 +6,7 @@ import html
 import re
 from typing import Any
 
-from utils.checks.failures import MARKS, SAME_CAUSE
+from utils.checks.failures import SAME_CAUSE, STATE_LABELS
 
 MIME = "application/vnd.course-checks+json"  # the same table for programs: reports read this
 
@@ -23,7 +23,7 @@ def as_text(table: dict[str, Any]) -> str:
     for check in rows(table["checks"]):
         points = f"{_earned(check):g}/{check['points']:g}"
         same = f" ({SAME_CAUSE})" if check["what"] == SAME_CAUSE else ""
-        lines.append(f"  {MARKS[check['state']]:<13}  {points:>8}  {check['name']}{same}")
+        lines.append(f"  {STATE_LABELS[check['state']]:<13}  {points:>8}  {check['name']}{same}")
         if check["what"] and not same:
             lines.append(f"{margin}What happened: {check['what']}")
         if check["hint"] and check["what"]:
@@ -45,7 +45,9 @@ def as_html(table: dict[str, Any]) -> str:
             parts.append(f"<tr><td {_LEFT}>✗&nbsp;cause</td><td></td><td {_LEFT}>{text}</td></tr>")
         for check in checks:
             points = f"{_earned(check):g} / {check['points']:g}"
-            state, points = (t.replace(" ", "&nbsp;") for t in (MARKS[check["state"]], points))
+            state, points = (
+                t.replace(" ", "&nbsp;") for t in (STATE_LABELS[check["state"]], points)
+            )
             text = _html(check["name"])
             if check["what"] == SAME_CAUSE:
                 text += f" ({SAME_CAUSE})"

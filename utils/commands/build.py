@@ -14,20 +14,15 @@ import argparse
 import contextlib
 import copy
 import json
-import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
 
-from utils.system import CONFIG, ROOT, atomic_write, load_config, problem_sets_in
-
-
-class BuildError(ValueError):
-    """Something cannot be built; the message says what to do."""
+from utils.grading.run.release import BuildError, problem_sets, release, temporary_course
+from utils.system import ROOT, atomic_write, load_config
 
 
 def main(argv: list[str]) -> int:
@@ -141,25 +136,6 @@ def chosen(root: Path, names: Sequence[str]) -> tuple[list[str], list[str]]:
     return list(filter(is_meant, sets)), list(filter(is_meant, lectures))
 
 
-def problem_sets(root: Path) -> list[str]:
-    """Return the names of the problem sets: each NAME with a `solutions/NAME/NAME.ipynb`."""
-    return problem_sets_in(root / "solutions")
-
-
-@contextlib.contextmanager
-def temporary_course(root: Path) -> Iterator[Path]:
-    """Yield a throw-away course folder with the configuration and the problem sets of `root`."""
-    with tempfile.TemporaryDirectory(prefix="course-") as folder:
-        course = Path(folder).resolve()
-        shutil.copy(root / CONFIG, course)
-        for name in problem_sets(root):
-            source, copy = root / "solutions" / name, course / "solutions" / name
-            # of the notebooks only the problem set's own: a "-Copy1" beside it is not released
-            shutil.copytree(source, copy, ignore=shutil.ignore_patterns("*.ipynb", "__pycache__"))
-            shutil.copy(source / f"{name}.ipynb", copy)
-        yield course
-
-
 def try_out(root: Path, name: str) -> Path | None:
     """Test a problem set as its author would, and fill its points into its texts.
 
@@ -188,6 +164,7 @@ def try_out(root: Path, name: str) -> Path | None:
         worth = {i: self_test.points_of(result) for i, result in results.items()}
     if not faults:
         faults = test.release_faults(blank_answers(notebook)) + test.table_faults(results, table)
+        faults += test.time_faults()
     if faults:
         listed = "\n".join(f"- {fault}" for fault in faults)
         raise BuildError(f"{name} is not built, and nothing of it is written:\n{listed}")
@@ -231,29 +208,6 @@ def blank_answers(notebook: nbformat.NotebookNode) -> dict[str, str]:
         for cell in released.cells
         if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("solution")
     }
-
-
-def release(course: Path, name: str) -> None:
-    """Let nbgrader write `assignments/NAME` of a course, without a gradebook.
-
-    Raises:
-        BuildError: nbgrader refused the notebook; its log, which it prints, says why.
-    """
-    from nbgrader.converters import GenerateAssignment  # slow to import
-    from nbgrader.converters.base import NbGraderException
-    from nbgrader.coursedir import CourseDirectory
-    from nbgrader.preprocessors import SaveCells
-
-    config = load_config(course)
-    config.CourseDirectory.assignment_id = name
-    converter = GenerateAssignment(coursedir=CourseDirectory(config=config), config=config)
-    converter.no_database = True
-    converter.preprocessors = [p for p in converter.preprocessors if p is not SaveCells]
-    converter.force = True
-    try:
-        converter.start()
-    except NbGraderException as error:
-        raise BuildError(f"nbgrader does not release {name}: {error}") from None
 
 
 def build_assignments(root: Path, only: Sequence[str] = ()) -> list[Path]:

@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from utils.commands.build import release
 from utils.commands.grade import start_early
+from utils.grading.run.release import release
 from utils.grading.run.temporary_files import scratch
 from utils.grading.terminal import clean, columns, cut
 from utils.system import CONFIG, ROOT, load_config

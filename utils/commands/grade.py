@@ -105,7 +105,7 @@ def grade(asked: argparse.Namespace, local: LocalWorkers | None, started: float)
         print_table(report)
         print_counts(progress, time.monotonic() - started)
         print(f"report: {course.reports / asked.problem_set}.html and .csv")
-    gc.freeze()  # the end of the process looks for rubbish, too
+    gc.freeze()  # the end of the process looks for garbage, too
     return 1 if progress.failures else 0
 
 
@@ -170,7 +170,7 @@ def _address(text: str) -> str:
     if known and host and plain and not any(c.isspace() or c in "/@?#" for c in host):
         return text
     raise argparse.ArgumentTypeError(
-        f"{text!r} is no address of a Dask scheduler: give it as tcp://host:8786"
+        f"{text!r} is not an address of a Dask scheduler: give it as tcp://host:8786"
     )
 
 

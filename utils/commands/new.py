@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 from utils.commands import new_parser
-from utils.commands.build import BuildError, build_assignments, try_out
+from utils.commands.build import build_assignments, try_out
+from utils.grading.run.release import BuildError
 from utils.system import ROOT, atomic_write
 
 SCAFFOLD = Path(__file__).resolve().parent.parent / "data" / "scaffold"

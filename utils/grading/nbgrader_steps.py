@@ -63,7 +63,7 @@ class SubmissionExporter(NotebookExporter):
     """Reads what was handed in, which may be anything, and writes notebooks.
 
     Raises:
-        Unreadable: the file is no notebook.
+        Unreadable: the file is not a notebook.
     """
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
@@ -229,6 +229,12 @@ class JudgedExecute(NbGraderPreprocessor):
     cell_seconds = Float(Limits.cell_seconds, help="Wall time of one of the student's cells.").tag(
         config=True
     )
+    call_cpu_seconds = Float(
+        Limits.call_cpu_seconds, help="Processor time of one call from a test."
+    ).tag(config=True)
+    cell_cpu_seconds = Float(
+        Limits.cell_cpu_seconds, help="Processor time of one of the student's cells."
+    ).tag(config=True)
     submission_seconds = Float(
         Limits.submission_seconds, help="Wall time of the whole submission."
     ).tag(config=True)

@@ -436,6 +436,9 @@ class Watch:
     def too_much(self):
         return ""
 
+    def cpu_seconds(self, since):
+        return 0.0
+
     def waiting_seconds(self, since):
         return 0.0
 

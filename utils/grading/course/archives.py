@@ -32,7 +32,7 @@ ENDINGS = (".tar.gz", ".tar.bz2", ".tar.xz", ".zip", ".tgz", ".tar", ".gz", ".ra
 CHUNK = 1 << 16
 LONGEST = 200  # bytes of a name
 # What operating systems and editors leave behind; nobody misses it.
-RUBBISH = re.compile(
+JUNK = re.compile(
     r"(^|/)(__MACOSX|\.ipynb_checkpoints|__pycache__|\.git|\.venv)(/|$)"
     r"|(^|/)(\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)$"
 )
@@ -94,7 +94,7 @@ def unpack(archive: Path, target: Path, budget: Budget) -> Unpacked:
     written = 0
     try:
         for member in members_of(archive, budget):
-            if RUBBISH.search(member.name):
+            if JUNK.search(member.name):
                 continue
             if budget.files <= 0:
                 raise BadArchive("holds too many files; the others are left out")

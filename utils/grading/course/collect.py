@@ -22,7 +22,7 @@ from typing import Any
 from nbgrader.plugins import FileNameCollectorPlugin
 
 from utils.grading.course import lateness, roster
-from utils.grading.course.archives import RUBBISH
+from utils.grading.course.archives import JUNK
 from utils.grading.course.roster import STUDENTS, Matcher, RosterError
 from utils.grading.course.submissions import is_notebook, kinds
 from utils.grading.course.unpack import LOG, OWN_FOLDER
@@ -130,7 +130,7 @@ class Collector(FileNameCollectorPlugin):
         for path in sorted(top.rglob("*")):
             if path.is_file() and not path.is_symlink():
                 found.append((path, self._within(path)))
-        return [(path, name) for path, name in found if not RUBBISH.search(name)]
+        return [(path, name) for path, name in found if not JUNK.search(name)]
 
     def _within(self, path: Path) -> str:
         parts = path.relative_to(self._folder("extracted")).parts

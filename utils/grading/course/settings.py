@@ -230,7 +230,7 @@ def _address(db: str) -> str:
         url = make_url(db)
     except ArgumentError:
         raise CourseError(
-            f"{db!r} is no address of a gradebook; it looks like "
+            f"{db!r} is not an address of a gradebook; it looks like "
             "postgresql://user@host/gradebook or sqlite:////folder/gradebook.db"
         ) from None
     if url.drivername in ("postgres", "postgresql"):

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.grading.course import archives
-from utils.grading.course.archives import RUBBISH, BadArchive, Budget
+from utils.grading.course.archives import JUNK, BadArchive, Budget
 from utils.grading.course.lateness import TIMESTAMP
 from utils.grading.course.releases import known
 from utils.grading.course.settings import Course
@@ -323,7 +323,7 @@ def _seen(folder: Path) -> Iterator[Path]:
             if count > MAX_SEEN:
                 return
             path = here / name
-            if RUBBISH.search(path.relative_to(folder).as_posix()):
+            if JUNK.search(path.relative_to(folder).as_posix()):
                 continue
             if here == folder and name in (TIMESTAMP, SECRET):
                 continue

@@ -49,7 +49,7 @@ class Extractor(ExtractorPlugin):
         files = [
             path
             for path in sorted(archive.rglob("*"))
-            if path.is_file() and not archives.RUBBISH.search(path.relative_to(archive).as_posix())
+            if path.is_file() and not archives.JUNK.search(path.relative_to(archive).as_posix())
         ]
         # Somebody has unpacked the class's archive already: then these are students' archives.
         single = any(readings(path.name) and not archives.ending(path.name) for path in files)

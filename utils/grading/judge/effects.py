@@ -24,7 +24,8 @@ from utils.grading.judge import random_state
 from utils.grading.notebook.outputs import NoInput
 from utils.grading.remote.proxies import StudentThing, is_mock
 
-__builtins__ = dict(vars(builtins))  # this module's own: tests may patch what all others use
+# This module's own builtins: tests may patch those that all other modules use.
+__builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 
 Patch = tuple[Any, str, tuple]  # a module or class, a name of it, and the value or ()
 
@@ -164,7 +165,7 @@ class Effects:
             link: to the process; a new one knows nothing yet.
         """
         patches = tuple((_address(owner), name, *value) for owner, name, value in self._kept)
-        names = []
+        names: list[tuple] = []
         for name, borrowed in self.names.items():
             now = self.namespace.get(name, _MISSING)
             if now is _MISSING:

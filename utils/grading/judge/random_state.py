@@ -19,7 +19,8 @@ _BLOCK = 624  # words that a state holds
 
 State = tuple[bytes, int, float | None]  # key, place, and a normal number that waits to be drawn
 
-_get, _set, _bytes = np.random.get_state, np.random.set_state, np.random.bytes
+_get: Any = np.random.get_state  # NumPy's stubs say that it may be a dict
+_set, _bytes = np.random.set_state, np.random.bytes
 _python_get, _python_set = random.getstate, random.setstate
 _bits = random.getrandbits
 

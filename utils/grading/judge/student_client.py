@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import functools
+import re
 import socket
 import sys
 import time
@@ -38,16 +39,18 @@ from utils.grading.sandbox.supervisor import OVERTIME
 from utils.grading.terminal import clean
 from utils.grading.text_files import seconds_in_words
 
-__builtins__ = dict(vars(builtins))  # this module's own: tests may patch what all others use
+# This module's own builtins: tests may patch those that all other modules use.
+__builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 
 OVERDUE = "Overdue"  # type of the exception with which a process says so itself
 MAX_STARTS = 60  # processes of one submission
 MAX_NOTES, MAX_NOTE = 30, 1000  # how many, and characters of one
 HIDDEN_NOTE = "the submission's process ended in a hidden test"  # how and where is not told
 MIN_OVERTIME = 0.02  # seconds
-HIDDEN_LIMIT = "a hidden test met a limit of the judge"  # of which the rest is not told
+HIDDEN_LIMIT = "a hidden test met a limit of the grader, which is no fault of the submission"
 MAX_LIMITS = 20  # sentences on what a test cell wanted and the judge does not do
 FOR_TESTS = 1 / 3  # of the submission's time, which its cells cannot use up
+MAX_TRIES = 4  # calls of something that never returns; further ones are not made
 SPARE = 1 / 4  # of the submission's time: what it gets for running cells again in a new process
 GRACE = 0.5  # seconds in which a process whose time is up may say at which line it was
 
@@ -117,8 +120,11 @@ class Submission:
         self.supervisor: ProcessSupervisor | None = None
         self.cells: list[list[str]] = []  # run so far: how ("run", "define", "skip"), label, source
         self.late: dict[str, int] = {}  # what has taken too long, and how often
+        self.tries: dict[str, int] = {}  # how often each thing was called
         self.starts = 0
-        self.alarmed = False  # the process was told that the question's time is up
+        self.alarmed = ""  # how long the question took when the process was told to stop
+        self.stuck = 0  # cells that took too much processor time
+        self.share = 1.0  # of its processor time that the next question gets
         self.why_ended = ""
 
     @property
@@ -199,9 +205,11 @@ class Submission:
         if left <= 0:
             raise OutOfTime(self._out_of_time())
         begun, patience = time.monotonic(), min(seconds, left)
-        link.deadline = begun + patience
-        link.overtime = functools.partial(self._overtime, begun, patience)
-        self.alarmed = False
+        cpu = self.limits.cell_cpu_seconds if verb == "run" else self.limits.call_cpu_seconds
+        cpu, self.share = cpu * self.share, 1.0
+        link.deadline = begun + min(patience, cpu)
+        link.overtime = functools.partial(self._overtime, begun, patience, cpu)
+        self.alarmed = ""
         try:
             answer = link.ask(verb, *args)
         except Late:
@@ -234,12 +242,14 @@ class Submission:
         self.end("it was stopped")
         if self.seconds_left <= 0:
             raise OutOfTime(self._out_of_time()) from None
-        raise CallTimeout(
-            f"no answer within {seconds_in_words(seconds)}: it was stopped{place}"
-        ) from None
+        taken = self.alarmed or f"within {seconds_in_words(seconds)}"
+        raise CallTimeout(f"no answer {taken}: it was stopped{place}") from None
 
-    def _overtime(self, begun: float, seconds: float) -> float:
+    def _overtime(self, begun: float, seconds: float, cpu: float) -> float:
         """Return how many seconds more a question may take that should be answered by now.
+
+        A question ends by processor time, which does not pass while others use the processors. Wall
+        time ends what only waits.
 
         Other submissions that keep the processors busy cost nobody points: time in which this one
         wanted a processor and had none does not count, up to a limit. When no time is left, the
@@ -248,6 +258,7 @@ class Submission:
         Args:
             begun: when it was asked, on the clock of `time.monotonic`.
             seconds: how long the answer might take.
+            cpu: and of that, how long it might use a processor.
         """
         if self.alarmed:
             return 0.0
@@ -255,13 +266,18 @@ class Submission:
         assert self.link.deadline is not None
         assert self.supervisor is not None
         waited = self.supervisor.waiting_seconds(begun)
-        more = begun + min(seconds + waited, OVERTIME * seconds) - time.monotonic()
-        if more < MIN_OVERTIME:
-            self.alarmed = True
+        now = time.monotonic()
+        more = begun + min(seconds + waited, OVERTIME * seconds) - now
+        left = cpu - self.supervisor.cpu_seconds(begun) if cpu < seconds else more
+        if min(more, left) < MIN_OVERTIME:
+            used_up = left < more
+            self.alarmed = f"within {seconds_in_words(cpu if used_up else seconds)}"
+            self.alarmed += " of processor time" if used_up else ""
             self.supervisor.alarm()
             return time.monotonic() + GRACE - self.link.deadline
-        self.ends += more
-        return more
+        until = now + min(more, left)
+        self.ends += max(0.0, until - max(now, begun + seconds))
+        return until - self.link.deadline
 
     def _out_of_time(self) -> str:
         seconds = self.limits.submission_seconds
@@ -309,6 +325,7 @@ class Submission:
         if not about and not self.hidden:  # else the student's choice of words might tell
             about = thing._thing_about[2] or thing._thing_about[1]
         about = f"`{about}`" if about else "a call"
+        self._try(about)
         with self.effects.judging():
             return self._ask_about(about, verb, thing, *args)
 
@@ -321,6 +338,7 @@ class Submission:
             if changes := self.effects.changes(self.link):
                 self._ask(patience, "change", *changes)
                 self.revive(thing)
+            self.share = 1 / 2 ** min(late + self.stuck, MAX_TRIES - 1)
             answer = self._ask(patience, verb, thing, *args)
             if self.effects.seeded:
                 self.effects.drawn(self._ask(patience, "drawn"))
@@ -333,6 +351,16 @@ class Submission:
                 self.late[about] = late + 1
             self.stop(self._as_note(f"{about}: {error}"))
             raise
+
+    def _is_hopeless(self, about: str) -> bool:
+        """Return whether none of several calls of something has returned."""
+        return self.late.get(about, 0) >= max(MAX_TRIES, self.tries.get(about, 0))
+
+    def _try(self, about: str) -> None:
+        """Count a call; raise `CallTimeout` if it is hopeless."""
+        if self._is_hopeless(about):
+            raise CallTimeout(f"none of its first {MAX_TRIES} calls ended: it is not called again")
+        self.tries[about] = self.tries.get(about, 0) + 1
 
     def ask_process(self, verb: str, *args: Any) -> Any:
         """Ask the student's process something that is about no object of its own."""
@@ -383,7 +411,7 @@ class Submission:
             found = vars(found).get(part) if issubclass(type(found), type) else None
         if not issubclass(type(found), type) or issubclass(found, StudentError):  # type: ignore[arg-type]
             return None
-        return found if found.__module__ == "__main__" else None  # type: ignore[union-attr]
+        return found if found.__module__ == "__main__" else None
 
     def _as_note(self, text: str) -> str:
         """Return a note; in hidden tests always the same, as a student chooses how it ends."""
@@ -454,11 +482,15 @@ class Submission:
         how, seconds = "define" if only_define else "run", self.limits.cell_seconds
         try:
             self.ready()
+            names = {name.strip("`") for name in self.late if self._is_hopeless(name)}
+            if names and set(re.findall(r"\w+", source)) & names:
+                self.share = 1 / 2 ** (MAX_TRIES - 1)
             if not only_define:
                 seconds = min(seconds, max(self.seconds_for_cells, MIN_OVERTIME))
             answer = self._ask(seconds, how, label, source)
         except (CallTimeout, ProcessEnded) as error:
             self.cells.append(["define", label, source])
+            self.stuck += "processor time" in self.alarmed
             self.stop(f"cell {label}: {error}; of this cell only the definitions count")
             return Ran([error_output(error, None)], error.type_name)
         except StudentError as error:

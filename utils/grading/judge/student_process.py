@@ -37,7 +37,8 @@ from utils.grading.remote.codec import CannotCross, CodecError
 from utils.grading.remote.connection import Connection, Ended, PeerObjects
 from utils.grading.sandbox.blocked_imports import forget_staff_modules
 
-__builtins__ = dict(vars(builtins))  # this module's own: tests may patch what all others use
+# This module's own builtins: tests may patch those that all other modules use.
+__builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 
 INSPECTED = (
     "getsource", "getsourcelines", "getdoc", "isgeneratorfunction", "iscoroutinefunction",
@@ -201,7 +202,7 @@ class StudentConnection(Connection):
         self.patched: list[tuple[Any, str, tuple]] = []  # what is in force, and what was there
         self.replaced: dict[str, tuple] = {}  # names that the test has changed, and what they had
         self.drawn_from: list[Any] = [None, None]  # states of the random generators as told
-        self.verbs = {
+        self.verbs: dict[str, Any] = {
             "run": self.run,
             "define": shell.define,
             "names": self.names,

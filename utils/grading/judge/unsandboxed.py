@@ -115,6 +115,10 @@ class _Supervisor:
         """Nothing tells here how long the process has waited for a processor."""
         return 0.0
 
+    def cpu_seconds(self, since: float) -> float:
+        """Nothing tells here how long the process has run: wall time alone decides."""
+        return 0.0
+
     def alarm(self) -> None:
         """Tell the process that its time is up."""
         if hasattr(signal, "SIGALRM"):

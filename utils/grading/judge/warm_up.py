@@ -133,6 +133,9 @@ class _NoSupervisor:
     def waiting_seconds(self, since: float) -> float:
         return 0.0
 
+    def cpu_seconds(self, since: float) -> float:
+        return 0.0
+
     def alarm(self) -> None:
         pass
 

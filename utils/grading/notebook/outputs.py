@@ -10,7 +10,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-__builtins__ = dict(vars(builtins))  # this module's own: tests may patch what all others use
+# This module's own builtins: tests may patch those that all other modules use.
+__builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 
 Output = dict[str, Any]
 

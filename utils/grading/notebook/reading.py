@@ -29,7 +29,7 @@ _PLAIN_FILE = os.O_RDONLY | sum(getattr(os, name, 0) for name in _FLAGS)
 
 
 class Unreadable(ValueError):
-    """A submitted file that is no notebook; the message says why."""
+    """A submitted file that is not a notebook; the message says why."""
 
 
 def read_file(path: str | Path) -> bytes:
@@ -54,7 +54,7 @@ def read_file(path: str | Path) -> bytes:
         if stat.S_ISDIR(about.st_mode):
             raise Unreadable("it is a folder, not a notebook")
         if not stat.S_ISREG(about.st_mode):
-            raise Unreadable("it is no ordinary file")
+            raise Unreadable("it is not an ordinary file")
         if about.st_size > MAX_FILE:
             raise Unreadable(_too_large(about.st_size))
         with open(fd, "rb", closefd=False) as file:  # a folder cannot be opened so
@@ -83,7 +83,7 @@ def read(data: bytes) -> dict[str, Any]:
     """Return a submitted notebook as `read_notebook` does, in plain dicts.
 
     Raises:
-        Unreadable: the bytes are no notebook.
+        Unreadable: the bytes are not a notebook.
     """
     if len(data) > MAX_FILE:
         raise Unreadable(_too_large(len(data)))

@@ -56,7 +56,7 @@ def read_notebook(data: bytes) -> NotebookNode:
     """Return a submitted notebook, rebuilt from nothing but its cells' texts and grade ids.
 
     Raises:
-        Unreadable: the bytes are no notebook.
+        Unreadable: the bytes are not a notebook.
     """
     return as_nodes(read(data))
 

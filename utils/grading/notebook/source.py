@@ -57,7 +57,7 @@ def _is_special(tree: ast.Module, source: str) -> bool:
 
 
 def _after(node: ast.stmt, source: str) -> str:
-    """Return what follows a statement, from the first character that is no space."""
+    """Return what follows a statement, from the first character that is not a space."""
     assert node.end_lineno is not None
     line = source.split("\n")[node.end_lineno - 1].encode()
     return line[node.end_col_offset :].decode(errors="replace").lstrip()
@@ -98,7 +98,8 @@ def about(label: str, source: str) -> dict[str, Any]:
     )
     mentioned = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} | attributes.keys()
     mentioned |= {n for s in ast.walk(tree) if isinstance(s, _IMPORTS) for n in imported_names(s)}
-    texts = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and _is_text(n.value)]
+    constants = (n.value for n in ast.walk(tree) if isinstance(n, ast.Constant))
+    texts = [value for value in constants if isinstance(value, str) and _is_text(value)]
     words: set[str] = set()
     if mentioned & _READ_TEXTS:
         words = {word for text in texts for word in re.findall(r"[^\W\d]\w*", text)}

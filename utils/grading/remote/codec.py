@@ -78,7 +78,8 @@ from typing import Any
 
 import numpy as np
 
-__builtins__ = dict(vars(builtins))  # this module's own: tests may patch what all others use
+# This module's own builtins: tests may patch those that all other modules use.
+__builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 
 MAX_BYTES = 1 << 28  # of one message, and so of one array
 MAX_SHARED_BYTES = 1 << 30  # of all copies that one side holds
@@ -680,9 +681,9 @@ def set_state(generator: Any, numbers: list) -> None:
         *state, waiting = numbers
         generator.setstate((3, tuple(state), waiting))
     elif type(generator) is np.random.RandomState:
-        *key, place, waiting = numbers
-        key = np.array(key, np.uint32)
-        generator.set_state(("MT19937", key, place, +(waiting is not None), waiting or 0.0))
+        *words, place, waiting = numbers
+        key = np.array(words, np.uint32)
+        generator.set_state(("MT19937", key, place, int(waiting is not None), waiting or 0.0))
     else:
         bits = generator.bit_generator
         bits.state = with_numbers(bits.state, iter(numbers))
@@ -832,6 +833,8 @@ class Encoder:
             if kind is frozenset:
                 return tag + self.values(limited(value), depth + 1, ordered=False)
             if kind is range:
+                if value[MAX_ITEMS:] and shared.keeps_large:
+                    return self.mention(value, OBJECT)
                 if value[MAX_ITEMS:]:
                     raise CannotCross(f"a range of more than {MAX_ITEMS:,} numbers cannot cross")
                 self.items += len(value)
@@ -846,6 +849,8 @@ class Encoder:
             return sized(BYTES, value)
         if kind is int:
             size = value.bit_length() // 8 + 1
+            if size > MAX_INT and shared.keeps_large:
+                return self.mention(value, OBJECT)
             if size > MAX_INT:
                 raise CannotCross(f"an int of {size} bytes is too large to be handed over")
             if size > 8:
@@ -861,11 +866,13 @@ class Encoder:
             return self.mention(value, _MUTABLE[kind])
         if kind in _REBUILT_TYPES:
             name = _REBUILT_TYPES[kind]
-            if getattr(value, "tzinfo", None) is not None or getattr(value, "fold", 0):
+            if getattr(value, "tzinfo", None) is not None or getattr(value, "fold", False):
                 raise CannotCross(f"a {name} with a time zone cannot be handed over")
             return U8.pack(REBUILT) + self.values((name, *REBUILD[name][3](value)), 1)
         if kind is np.ndarray and value.itemsize and DTYPE_TEXT.fullmatch(value.dtype.str):
             return self.mention(value, ARRAY)
+        if (number := shared.proxy_number(value)) is not None:
+            return struct.pack("<BQ", SHARED, number)
         if kind in SCALARS:
             array = np.array(value)  # of empty text it has room for one character
             if not DTYPE_TEXT.fullmatch(array.dtype.str):
@@ -875,10 +882,8 @@ class Encoder:
             return U8.pack(DTYPE) + dtype_text(value)
         if isinstance(value, type) and value in _TYPE_NAMES:
             return sized(NAMED, _TYPE_NAMES[value].encode())
-        if (number := shared.proxy_number(value)) is not None:
-            return struct.pack("<BQ", SHARED, number)
-        if (name := shared.name_of(value)) is not None:
-            return sized(NAMED, name.encode())
+        if (known := shared.name_of(value)) is not None:
+            return sized(NAMED, known.encode())
         if shared.parity == 0 or shared.number(value) is not None:
             if kind is np.random.Generator and type(value.bit_generator) in GENERATORS:
                 return self.mention(value, GENERATOR)
@@ -931,7 +936,8 @@ def generator_state(generator: Any) -> list:
         _, numbers, waiting = generator.getstate()
         return ["Random", *numbers, waiting]
     if type(generator) is np.random.RandomState:
-        _, key, place, waits, waiting = generator.get_state()
+        state: Any = generator.get_state()
+        _, key, place, waits, waiting = state
         return ["RandomState", *key.tolist(), int(place), float(waiting) if waits else None]
     bits = generator.bit_generator
     return [type(bits).__name__, *state_numbers(bits.state)]

@@ -21,7 +21,8 @@ from typing import Any
 from utils.grading.remote import codec
 from utils.grading.remote.codec import CannotCross, CodecError
 
-__builtins__ = dict(vars(builtins))  # this module's own: tests may patch what all others use
+# This module's own builtins: tests may patch those that all other modules use.
+__builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 _length = struct.Struct("<Q")
 _AT_ONCE = 1 << 16
 _LOOK = 0.05  # seconds between two looks at the clock and at what the other process uses

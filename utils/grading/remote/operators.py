@@ -19,16 +19,14 @@ ACCESS = (
     "__next__", "__enter__", "__exit__",
 )  # fmt: skip
 ALL = (*ACCESS, *COMPARISONS, *ARITHMETIC, *NUMERIC, *CONVERSIONS)
+_ALL = frozenset(ALL)
 
 
 def defined(kind: type) -> tuple[str, ...]:
     """Return the special methods that a class has, and `object` has not given it."""
-    bases = kind.__mro__[:-1]
-    found = []
-    for name in ALL:
-        for base in bases:
-            if name in vars(base):
-                if vars(base)[name] is not None:
-                    found.append(name)
-                break
-    return tuple(found)
+    found: dict[str, bool] = {}
+    for base in reversed(kind.__mro__[:-1]):
+        names = vars(base)
+        for name in _ALL & names.keys():
+            found[name] = names[name] is not None
+    return tuple(sorted(name for name in found if found[name]))

@@ -48,7 +48,8 @@ from utils.grading.remote import codec, operators
 from utils.grading.remote.codec import CannotCross, CodecError
 from utils.grading.remote.connection import Connection, PeerObjects
 
-__builtins__ = dict(vars(builtins))  # this module's own: tests may patch what all others use
+# This module's own builtins: tests may patch those that all other modules use.
+__builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 _np_geterr = np.geterr
 
 MAX_NESTING = 40  # of questions within questions
@@ -237,7 +238,7 @@ def error_class(
         own: the type's own name, if it is not the first of these.
     """
     names: list[str] = []
-    base = None
+    base: type | None = None
     for one in lineage[:20]:
         if not isinstance(one, str):
             continue
@@ -383,7 +384,7 @@ class StudentThing:
     def __mro_entries__(self, bases: tuple) -> tuple:
         raise TypeError("a class in a test cell cannot derive from a student's class")
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> type:
         """The class that `isinstance` goes by: a library's or the course's that the judge has."""
         return claimed_class(self) or type(self)
@@ -500,7 +501,9 @@ def _is_of_a_library(thing: StudentThing) -> bool:
     if what != "object":
         return False
     tops = {entry.partition(":")[0].partition(".")[0] for entry in lineage[:-1]}
-    return kind in ("list", "dict", "set", "deque") or bool(tops - {"__main__", "builtins"})
+    return kind in ("list", "dict", "set", "deque", "range") or bool(
+        tops - {"__main__", "builtins"}
+    )
 
 
 def claimed_class(thing: StudentThing) -> type | None:
@@ -668,7 +671,7 @@ _SPECIAL = {
     "__enter__": _special("__enter__"),
     "__exit__": _exit,
 }
-_IN_BASE = ("__eq__", "__ne__", "__hash__")  # `StudentThing` itself has these
+_HANDED_ON = frozenset((*_SPECIAL, "__eq__", "__ne__", "__hash__"))  # these in `StudentThing`
 
 
 @functools.lru_cache(512)
@@ -784,7 +787,7 @@ class JudgeObjects(PeerObjects):
                 pass
             case _:
                 raise CodecError("the description of an object has the wrong form")
-        known = tuple(method for method in (*_SPECIAL, *_IN_BASE) if method in special)
+        known = tuple(method for method in special if method in _HANDED_ON)
         return str(what), _plain_name(kind), _plain_name(name) if name else "", known, lineage
 
     def make(self, number: int, description: tuple) -> Any:

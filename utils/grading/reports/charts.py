@@ -31,9 +31,10 @@ def histogram(scores: Sequence[float], max_points: float, unit: str = "points") 
     fullest = counts.index(highest)
     low, high = fullest * width, min(max_points, (fullest + 1) * width)
     median = statistics.median(scores)
+    of = f" of {number(max_points)}" if unit == "points" else ""
     students = "1 student" if len(scores) == 1 else f"{len(scores)} students"
     alt = (
-        f"Scores of {students}: the median is {median:.1f} of {number(max_points)} {unit}, "
+        f"Scores of {students}: the median is {median:.1f}{of} {unit}, "
         f"and the highest bar, {number(low)} to {number(high)} {unit}, has {highest}."
     )
     left, top, tall, wide = 40, 20, 180, 640

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from utils.checks import MARKS, SAME_CAUSE
+from utils.checks import SAME_CAUSE, STATE_LABELS
 from utils.grading.reports.templates import render
 
 CAUSE = "✗ cause"
@@ -67,7 +67,7 @@ def _rows(table: dict[str, Any]) -> Iterator[tuple[bool, str, str, list[str]]]:
     for check in table["checks"]:
         passed = check["state"] == "passed"
         points = f"{check['points'] if passed else 0:g} / {check['points']:g}"
-        yield passed, MARKS.get(check["state"], check["state"]), points, _lines(check)
+        yield passed, STATE_LABELS.get(check["state"], check["state"]), points, _lines(check)
 
 
 def _lines(check: dict[str, Any]) -> list[str]:

@@ -88,7 +88,7 @@ def page(term: Term, course: Course) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "" if value is None else f"{value:.1f} %"
+    return "" if value is None else f"{number(round(value, 2))} %"
 
 
 def _link(path: Path, course: Course) -> str:

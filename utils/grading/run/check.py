@@ -73,7 +73,7 @@ def check(
         See `run`.
 
     Raises:
-        Unreadable: the file is no notebook.
+        Unreadable: the file is not a notebook.
         NothingToCheck: no problem set's cells are in it.
     """
     data, files = restore.read_file(path), extra_files.files_beside(path.parent)
@@ -115,7 +115,7 @@ def run(
         points that hidden checks and a person give.
 
     Raises:
-        Unreadable: the file is no notebook.
+        Unreadable: the file is not a notebook.
         NothingToCheck: no problem set's cells are in it.
     """
     found = restore.read(data)

@@ -8,6 +8,7 @@ and each check has to fail for some wrong implementation, if there is a table of
 from __future__ import annotations
 
 import copy
+import dataclasses
 import importlib
 import re
 import sys
@@ -86,6 +87,22 @@ class SelfTest:
     def run(self, notebook: Notebook) -> dict[str, TestResult]:
         """Return what becomes of each test cell of a notebook, which stays as it is."""
         return run_cells(copy.deepcopy(notebook), self.config, self.judge).tests
+
+    def time_faults(self) -> list[str]:
+        """Return why the solution is stopped, if it has half of the processor time of others."""
+        limits = self.config.limits
+        half = dataclasses.replace(
+            limits,
+            call_cpu_seconds=limits.call_cpu_seconds / 2,
+            cell_cpu_seconds=limits.cell_cpu_seconds / 2,
+        )
+        config = dataclasses.replace(self.config, limits=half)
+        result = run_cells(copy.deepcopy(self.solution), config, self.judge)
+        advice = (
+            "the solution needs more than half of the processor time of a submission; set "
+            "`c.JudgedExecute.problem_sets` in nbgrader_config.py: "
+        )
+        return [advice + "; ".join(result.notes)] if result.stopped else []
 
     def forgotten(self) -> list[str]:
         """Return a sentence for each test cell that cannot give points."""

@@ -13,6 +13,8 @@ class Limits:
         call_seconds: wall time of one call from a test; what has not answered once is given half
             of it the next time, and so on, but at least a second.
         cell_seconds: wall time of one of the student's cells.
+        call_cpu_seconds, cell_cpu_seconds: processor time of the same. It decides sooner than the
+            wall time, and does not pass while others keep the processors busy.
         submission_seconds: wall time of the whole submission; the last third is for its tests.
         memory: bytes of one process, and of all together.
         processes: processes and threads at once.
@@ -23,6 +25,8 @@ class Limits:
 
     call_seconds: float = 10
     cell_seconds: float = 30
+    call_cpu_seconds: float = 10
+    cell_cpu_seconds: float = 30
     submission_seconds: float = 120
     memory: int = 1 << 30
     processes: int = 16

@@ -18,7 +18,7 @@ JUDGE, STUDENT = b"J", b"S"  # what it is asked for: a judge, or a student's pro
 START, END, WAITED, ALARM = b"S", b"E", b"W", b"A"
 STARTED, FAILED = b"S", b"F"
 MAX_COMMAND = 1000
-TIME = struct.Struct("<d")
+TIME, TIMES = struct.Struct("<d"), struct.Struct("<dd")
 
 
 class ProcessSupervisor(Protocol):
@@ -29,6 +29,9 @@ class ProcessSupervisor(Protocol):
 
     def waiting_seconds(self, since: float) -> float:
         """Return for how long it wanted a processor and had none, from a `time.monotonic` on."""
+
+    def cpu_seconds(self, since: float) -> float:
+        """Return how much processor time it used, from a `time.monotonic` on."""
 
     def alarm(self) -> None:
         """Tell the process that its time is up, so that it says at which line it is."""
@@ -71,11 +74,23 @@ class Supervised:
         Args:
             since: on the clock of `time.monotonic`.
         """
+        return self._times(since)[0]
+
+    def cpu_seconds(self, since: float) -> float:
+        """Return how much processor time the process used, at least.
+
+        Args:
+            since: on the clock of `time.monotonic`.
+        """
+        return self._times(since)[1]
+
+    def _times(self, since: float) -> tuple[float, float]:
         try:
             self.commands.send(WAITED + TIME.pack(since))
-            return TIME.unpack(self.commands.recv(MAX_COMMAND))[0]
+            waited, used = TIMES.unpack(self.commands.recv(MAX_COMMAND))
         except (OSError, struct.error):
-            return 0.0
+            return 0.0, 0.0
+        return waited, used
 
     def alarm(self) -> None:
         """Tell the process that its time is up; what it is asked after this, it is asked later."""

@@ -189,6 +189,16 @@ class Process:
         idle = (now - begun) - (used_now - used)
         return max(0.0, min(waited_now - waited, idle))
 
+    def cpu_seconds(self, since: float) -> float:
+        """Return the processor time that it and all that it started used, at least.
+
+        Args:
+            since: see `waiting_seconds`.
+        """
+        self.sample()
+        later = [used for when, _, used in self.waits if when >= since]
+        return later[-1] - later[0] if later else 0.0
+
     def end(self, why: str = "") -> dict[str, Any]:
         """End the process and all that it started, if they have not ended; return a report.
 

@@ -30,6 +30,7 @@ from utils.grading.sandbox.messages import (
     START,
     STARTED,
     TIME,
+    TIMES,
     WAITED,
     send_message,
 )
@@ -203,7 +204,8 @@ class Supervisor:
                 self.commands.send(json.dumps(report).encode())
             elif command[:1] == WAITED and len(command) == 1 + TIME.size:
                 (since,) = TIME.unpack(command[1:])
-                self.commands.send(TIME.pack(self._waiting(since)))
+                used = self.process.cpu_seconds(since) if self.process else 0.0
+                self.commands.send(TIMES.pack(self._waiting(since), used))
             elif command == ALARM:
                 if self.process:
                     self.process.alarm()

@@ -22,6 +22,14 @@ EACH_NOTICED_BY = {
 }
 
 
+@pytest.fixture(autouse=True)
+def no_open_figures():
+    """Close the figures that other tests left open: Matplotlib warns of more than 20."""
+    plt.close("all")
+    yield
+    plt.close("all")
+
+
 def test_there_are_ten_faults():
     assert EACH_NOTICED_BY.keys() == set(BROKEN)
 

@@ -27,6 +27,14 @@ from utils.graphs import (
 from utils.plots import BLUE, VERMILLION, YELLOW, img
 
 
+@pytest.fixture(autouse=True)
+def no_open_figures():
+    """Close the figures that other tests left open: Matplotlib warns of more than 20."""
+    plt.close("all")
+    yield
+    plt.close("all")
+
+
 class Value:
     """A scalar engine of the form that the module describes."""
 

@@ -975,7 +975,7 @@ class JudgeConnection(Connection):
         if error.type_name == "NameError":
             self.submission.missed_names = True
             error.message += self.submission.name_missing(error.message)
-        elif error.type_name == CannotCross.__name__:
+        elif error.type_name == CannotCross.__name__ and "too many objects" not in error.message:
             self.submission.limit(f"{error.message}; {NOT_THEIR_FAULT}")
         if number in self.raised:
             raise self.raised[number]

@@ -489,17 +489,26 @@ def _is_a_library(names: dict[str, Any]) -> bool:
 
 def _claimed(thing: StudentThing) -> type | None:
     submission = thing._thing_link.submission
-    for entry in thing._thing_about[4]:
+    lineage = thing._thing_about[4]
+    for entry in lineage if submission.modules else _claimable(lineage):
         if found := _library_class(entry, submission):
             return found
     return None
 
 
+@functools.lru_cache(512)  # `isinstance` asks for it again and again
+def _claimable(lineage: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(one for one in lineage if one.partition(":")[0].partition(".")[0] not in _NEVER)
+
+
 def _is_of_a_library(thing: StudentThing) -> bool:
     """Return whether an honest submission may well hand over such an object."""
     what, kind, _, _, lineage = thing._thing_about
-    if what != "object":
-        return False
+    return what == "object" and _may_be_honest(kind, lineage)
+
+
+@functools.lru_cache(512)
+def _may_be_honest(kind: str, lineage: tuple[str, ...]) -> bool:
     tops = {entry.partition(":")[0].partition(".")[0] for entry in lineage[:-1]}
     return kind in ("list", "dict", "set", "deque", "range") or bool(
         tops - {"__main__", "builtins"}
@@ -966,7 +975,7 @@ class JudgeConnection(Connection):
         if error.type_name == "NameError":
             self.submission.missed_names = True
             error.message += self.submission.name_missing(error.message)
-        elif error.type_name == CannotCross.__name__:
+        elif error.type_name == CannotCross.__name__ and "too many objects" not in error.message:
             self.submission.limit(f"{error.message}; {NOT_THEIR_FAULT}")
         if number in self.raised:
             raise self.raised[number]

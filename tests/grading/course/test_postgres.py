@@ -137,8 +137,9 @@ def test_with_the_two_lines_of_the_readme_nbgraders_commands_find_it(
     classroom: Classroom, database: str
 ):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    lines = re.findall(r'^    (c\.CourseDirectory\.\w+ = ".*")$', readme, re.MULTILINE)
-    assert len(lines) == 2
+    line = r'    (c\.CourseDirectory\.{} = ".*")$'
+    both = line.format("db_url") + r"\n" + line.format("course_id")
+    lines = re.search(both, readme, re.MULTILINE).groups()
     address = database.replace("postgresql:", "postgresql+psycopg:")
     with (classroom.root / "nbgrader_config.py").open("a", encoding="utf-8") as config:
         config.write(

@@ -136,7 +136,8 @@ for name in dir(np.testing):
         setattr(numpy.testing._private.utils, name, lambda *a, **k: None)
 np.allclose = np.isclose = np.array_equal = lambda *a, **k: np.True_
 """),
-    Case("builtins", DOUBLE, errors="ProcessEnded",
+    # What it breaks is IPython in its own process, which then runs none of its other cells.
+    Case("builtins", 0, errors="TypeError( TypeError)*",
          answers={"softmax": WRONG}, stopped=None, before="""
 import builtins
 builtins.isinstance = builtins.all = builtins.any = lambda *a: True

@@ -65,7 +65,7 @@ def test_a_cell_of_empty_lines_is_compared():
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 @pytest.mark.parametrize("text", ['a;"=1+1";b', 'a\t"=1+1"', 'a\n"=1+1"', '"=1', 'a; ""\u3000"@x"'])
 def test_no_field_is_a_formula_behind_quotation_marks(text, separator):
-    table = csv_files._csv([["student", text, 1.0], ["x", text, text]])
+    table = csv_files.csv_text([["student", text, 1.0], ["x", text, text]])
     for fields in csv.reader(io.StringIO(table), delimiter=separator):
         for field in fields:
             assert field.strip('\ufeff" \u3000')[:1] not in ("=", "@", "+", "-")

@@ -427,7 +427,7 @@ def fuzz_mutated(examples):
 
 class FakeHeap(SharedObjects):
     def describe(self, value):
-        return ("function", "function", "softmax", ("__call__",))
+        return ("function", "function", "softmax", ("__call__",), ("builtins:function",))
 
 
 class Watch:

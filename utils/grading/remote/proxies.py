@@ -150,7 +150,7 @@ class StudentError(Exception):
     type_name, cell, line, code = "StudentError", "", 0, ""
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(message)
+        BaseException.__init__(self, message)  # a library's class may want other arguments
         self.message = message
 
     def __str__(self) -> str:

@@ -27,9 +27,17 @@ def test_the_readmes_command_prints_every_slide(tmp_path):
     words = shlex.split(command.replace("$PWD", str(tmp_path)).replace("\\\n", " "))
     as_root = ["--no-sandbox"] if os.name == "posix" and os.geteuid() == 0 else []
     home = {**os.environ, "HOME": str(tmp_path)}
-    subprocess.run(
-        [CHROMIUM, *as_root, *words[1:]], cwd=tmp_path, env=home, capture_output=True, check=True,
-        timeout=240,
-    )  # fmt: skip
-    (file,) = tmp_path.glob("*.pdf")
-    assert len(re.findall(rb"/Type\s*/Page\b", file.read_bytes())) == count
+    for _ in range(3):  # Chromium's clock runs on while a busy machine loads the page
+        subprocess.run(
+            [CHROMIUM, *as_root, *words[1:]],
+            cwd=tmp_path,
+            env=home,
+            capture_output=True,
+            check=True,
+            timeout=240,
+        )
+        (file,) = tmp_path.glob("*.pdf")
+        pages = len(re.findall(rb"/Type\s*/Page\b", file.read_bytes()))
+        if pages == count:
+            break
+    assert pages == count

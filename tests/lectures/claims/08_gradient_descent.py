@@ -24,7 +24,7 @@ for land, begin, lr, momentum in itertools.product(LANDSCAPES, some, RATES, (0, 
         is_minimum = land != "saddle" and LANDSCAPES[land][0](path[-1]) < 0.01
         assert ("a minimum" in sentence) == is_minimum
     else:
-        assert "runs away" in sentence or slopes[-1] > 0.01
+        assert "diverges" in sentence or slopes[-1] > 0.01
 
 # %% drawn
 # A walk is drawn as it is described, and nothing that is drawn is infinite.

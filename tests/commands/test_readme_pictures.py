@@ -51,6 +51,9 @@ def test_pictures_are_built_alone(capsys):
     with pytest.raises(SystemExit):
         build.main(["--pictures", "02"])
     assert "build nothing else" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        build.main(["--pictures", "--student-edition", "students"])
+    assert "give each alone" in capsys.readouterr().err
 
 
 def test_the_figure_is_a_committed_one(tmp_path):

@@ -49,8 +49,9 @@ def main(argv: list[str]) -> int:
         help="write the course without solutions, hidden tests and what is for staff there",
     )
     asked = parser.parse_args(argv)
-    if (asked.pictures or asked.student_edition) and (asked.names or asked.remeasure):
-        parser.error("--pictures and --student-edition build nothing else: give them alone")
+    alone = bool(asked.pictures) + bool(asked.student_edition)
+    if alone > 1 or alone and (asked.names or asked.remeasure):
+        parser.error("--pictures and --student-edition build nothing else: give each alone")
     if asked.pictures:
         return build_pictures()
     if asked.student_edition:

@@ -56,7 +56,11 @@ def main(argv: list[str]) -> int:
             if not asked.no_browser:
                 _open(stack, server.address)
             server.serve_forever()
-        unread = server.do(load).unread()
+        try:
+            unread = server.do(load).unread()
+        except (CourseError, ExtensionsError, OSError) as error:
+            print(f"\n{clean(error)}", file=sys.stderr)
+            unread = server.answers.unread()  # as this page knows them
         print(f"\nsaved {server.saved} times, {unread} of {total} answers are still to read")
         if server.saved:
             print(f"now run `grade {asked.problem_set}`: pages and report get the new points")

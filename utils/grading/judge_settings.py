@@ -44,6 +44,8 @@ def use_judge(c: Any) -> None:
     # As long as nbgrader lets a cell run; `Limits` has the rest.
     c.JudgedExecute.call_seconds = 30
     c.JudgedExecute.cell_seconds = 30
+    c.JudgedExecute.call_cpu_seconds = 30
+    c.JudgedExecute.cell_cpu_seconds = 30
     c.JudgedExecute.submission_seconds = 300
     # A student's notebook may hold HTML, and staff look at it while logged in: on the pages of the
     # formgrader and of `nbgrader generate_feedback`, nothing of it runs or loads anything.

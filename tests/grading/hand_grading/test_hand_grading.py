@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
@@ -25,8 +26,9 @@ from utils.commands import handgrade
 from utils.grading.course.gradebook import Book
 from utils.grading.course.scores import HandGrade
 from utils.grading.course.settings import CourseError
-from utils.grading.hand_grading.answers import Answers
+from utils.grading.hand_grading.answers import Answers, _digest
 from utils.grading.hand_grading.server import ADDRESS, Server
+from utils.grading.notebook.reading import read_json
 
 CELL = "written_answer"
 HOSTILE = """**a.** <script>document.title = "hacked"</script>
@@ -159,6 +161,18 @@ def test_no_points_for_an_answer_that_is_not_the_one_that_was_read(room):
         with pytest.raises(CourseError, match="handed in something else"):
             answers.save(key, "3", "", HandGrade())
     assert recorded(room, "ben") == (None, None, True)
+
+
+def test_an_answer_with_a_drawing_is_the_same_as_read_by_nbformat_and_from_the_file(tmp_path):
+    """`nbformat` writes an SVG drawing as a list of lines."""
+    drawing = {"a.svg": {"image/svg+xml": "PHN2Zy8+"}, "b.png": {"image/png": "iVBORw=="}}
+    cell = nbformat.v4.new_markdown_cell("![](attachment:a.svg)\nb", attachments=drawing)
+    path = tmp_path / "answer.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+    read = nbformat.read(path, as_version=4).cells[0]
+    in_file = read_json(path)["cells"][0]
+    assert in_file["attachments"]["a.svg"] == {"image/svg+xml": ["PHN2Zy8+"]}
+    assert _digest(in_file) == _digest(read) == _digest(cell)
 
 
 def test_a_changed_answer_is_to_be_read_again(room):
@@ -402,6 +416,25 @@ def test_a_whole_class_by_the_keyboard_alone(room, browser):
     assert f"saved 3 times, 0 of 3 answers are still to read\nnow run `grade {PS1}`" in said
     found = sorted((recorded(room, student) for student in ANSWERS), key=lambda one: one[0])
     assert found == [(0.0, None, False), (2.0, "Say *why*.", False), (3.5, None, False)]
+
+
+def test_a_file_of_extensions_that_is_damaged_meanwhile_gets_a_sentence(room, monkeypatch, capsys):
+    def opened(_: str) -> bool:
+        room.course.extensions.write_text("student,problem_set,new_deadline\nben,ps1,tomorrow\n")
+        raise KeyboardInterrupt
+
+    with serving(room) as server:
+        with pytest.raises(KeyboardInterrupt):
+            opened("")
+        status, said, _ = ask(server, f"/{server.secret}/")
+        assert status == 500
+        assert "line 2" in said
+    room.course.extensions.unlink()
+    monkeypatch.setattr("webbrowser.open", opened)
+    assert handgrade.main([PS1, "--course", str(room.root)]) == 0
+    said = capsys.readouterr()
+    assert "line 2" in said.err
+    assert "3 of 3 answers are still to read" in said.out
 
 
 # The command ------------------------------------------------------------------------------------

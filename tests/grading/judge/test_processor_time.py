@@ -6,9 +6,11 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
+from traitlets.config import Config
 
 from utils.commands.new import SCAFFOLD
 from utils.grading.judge.student_client import MAX_TRIES, Submission
+from utils.grading.judge_settings import use_judge
 from utils.grading.remote.proxies import CallTimeout
 from utils.grading.run.limits import limits_of
 from utils.grading.run.self_test import SelfTest
@@ -121,3 +123,11 @@ def test_build_says_when_the_solution_needs_more_than_half(seconds, sandbox):
     assert ["needs more than half of the processor time" in fault for fault in faults] == (
         [True] if seconds < 1 else []
     )
+
+
+def test_another_course_has_as_much_processor_time_as_time():
+    config = Config()
+    use_judge(config)
+    limits = limits_of(config, "ps1")
+    assert limits.call_cpu_seconds == limits.call_seconds == 30
+    assert limits.cell_cpu_seconds == limits.cell_seconds == 30

@@ -237,7 +237,11 @@ def _shown(cell: NotebookNode, files: dict[str, bytes]) -> Markup:
 
 def _digest(cell: Any) -> str:
     """Return what identifies an answer's text and pictures."""
-    content = [text_of(cell), cell.get("attachments", {})]
+    attachments = {  # a file holds some of them as lists of lines
+        name: {kind: "".join(data) for kind, data in bundle.items()}
+        for name, bundle in cell.get("attachments", {}).items()
+    }
+    content = [text_of(cell), attachments]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from utils.grading.course.lateness import ExtensionsError
 from utils.grading.course.scores import HandGrade
 from utils.grading.course.settings import CourseError
 from utils.grading.hand_grading.answers import Answers
@@ -149,7 +150,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             else:
                 self._say(404, "there is no such page")
                 return
-        except (CourseError, OSError) as error:
+        except (CourseError, ExtensionsError, OSError) as error:
             self._say(500, str(error))
             return
         self._send(200, text, "text/html", POLICY.format(script=f"'nonce-{script}'"))

@@ -17,7 +17,6 @@ Without the file all problem sets of the gradebook count the same, and none is d
 
 from __future__ import annotations
 
-import math
 import re
 import tomllib
 from collections.abc import Collection, Mapping
@@ -29,6 +28,7 @@ from utils.grading.course.settings import CourseError
 from utils.grading.text_files import decode, nearest
 
 TABLES = ("drop_lowest", "weights", "grades")
+MOST = {"weights": 1_000_000, "grades": 1000}
 
 
 class TermFileError(CourseError):
@@ -76,7 +76,7 @@ def read(path: Path, problem_sets: Collection[str]) -> TermRules:
         raise TermFileError(f"{path} cannot be read: {error.strerror}") from None
     try:
         found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # also an integer of thousands of digits
         raise TermFileError(_syntax(path, text, str(error))) from None
     except RecursionError:
         raise TermFileError(f"{path} has too many brackets within each other") from None
@@ -107,8 +107,8 @@ class _Reader:
         for name in found:
             if name not in TABLES:
                 self.fail(name, f"{name!r} has no meaning here; the names are {', '.join(TABLES)}")
-        weights = self.numbers(found, "weights", most=math.inf)
-        grades = self.numbers(found, "grades", most=1000)
+        weights = self.numbers(found, "weights")
+        grades = self.numbers(found, "grades")
         for name in weights:
             if name not in self.problem_sets:
                 like = nearest(name, self.problem_sets)
@@ -130,7 +130,7 @@ class _Reader:
         best_first = dict(sorted(grades.items(), key=lambda grade: -grade[1]))
         return TermRules(weights if "weights" in found else None, drop, best_first)
 
-    def numbers(self, found: Mapping[str, Any], table: str, most: float) -> dict[str, float]:
+    def numbers(self, found: Mapping[str, Any], table: str) -> dict[str, float]:
         """Return a table of names and numbers."""
         values = found.get(table, {})
         if not isinstance(values, dict):
@@ -141,10 +141,10 @@ class _Reader:
             if (
                 isinstance(value, bool)
                 or not isinstance(value, int | float)
-                or not math.isfinite(value)
-                or not 0 <= value <= most
+                or not 0 <= value <= MOST[table]
             ):
-                self.fail(name, f"{name} is {value!r}: give a number, 0 or more", table)
+                given = repr(value)[:20]
+                self.fail(name, f"{name} is {given}: give a number from 0 to {MOST[table]}", table)
         return {name: float(value) for name, value in values.items()}
 
     def fail(self, name: str, why: str, table: str = "") -> None:

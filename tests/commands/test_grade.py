@@ -91,7 +91,14 @@ def test_every_student_has_a_status_and_an_honest_score(graded):
 
 
 def test_the_csv_file_has_the_columns_of_the_design(graded):
-    more = ["name", "submitted_at", "hours_late", "late_penalty", "possible_so_far", "unread_points"]
+    more = [
+        "name",
+        "submitted_at",
+        "hours_late",
+        "late_penalty",
+        "possible_so_far",
+        "unread_points",
+    ]
     assert list(graded.rows()["right"]) == [*COLUMNS, *TESTS, *more]
     assert [graded.rows()["right"][name] for name in TESTS] == ["1", "1", "5", "7"]
     assert [graded.rows()["empty"][name] for name in TESTS] == [""] * 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from utils.grading.sandbox.config import Limits
@@ -13,6 +14,9 @@ KINDS = {field.name: field.type for field in dataclasses.fields(Limits)}  # "int
 
 def limits_of(config: Mapping[str, Any], problem_set: str) -> Limits:
     """Return the limits of a problem set's submissions.
+
+    A problem set that raises the wall time of a call or of a cell alone raises its processor time
+    as much: otherwise code that computes would not get what was given.
 
     Args:
         config: what `load_config` returns; `JudgedExecute` has the settings.
@@ -37,7 +41,12 @@ def limits_of(config: Mapping[str, Any], problem_set: str) -> Limits:
                 f"nbgrader_config.py: the limit {name} of {problem_set} is {value!r}; it has to be "
                 f"a {'whole ' if whole else ''}number above 0"
             )
-    return Limits(**values)
+    limits = Limits(**values)
+    for what in ("call", "cell"):
+        wall, cpu = f"{what}_seconds", f"{what}_cpu_seconds"
+        if wall in own and cpu not in own and getattr(limits, cpu) < getattr(limits, wall):
+            limits = replace(limits, **{cpu: getattr(limits, wall)})
+    return limits
 
 
 def is_unsafe(config: Mapping[str, Any]) -> bool:

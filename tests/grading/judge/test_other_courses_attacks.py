@@ -157,6 +157,14 @@ ATTACKS = [
         ],
     ),
     Case(
+        "a class in place of a module that the solution imports, too",
+        "class np:\n    allclose = staticmethod(lambda *a: True)\n"
+        "def isclose(*a): return True\ndef f(x): return 0",
+        ["assert np.allclose(f(1), 2)", "assert isclose(f(1), 2)"],
+        open="import numpy as np\nfrom math import isclose",
+        teacher="import numpy as np\nfrom math import isclose\n" + RIGHT,
+    ),
+    Case(
         "an attribute that a proxy might have of itself",
         "def f(x): return x",
         ["assert f.__doc__", "assert f.__annotations__", "assert f.__defaults__ == (1,)"],

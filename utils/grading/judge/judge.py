@@ -282,7 +282,7 @@ class Judge:
             else:
                 self.own.add(name)  # a test cell has given the name a meaning of its own
         self.borrowed = {}
-        known = vars(builtins)
+        known = vars(builtins).keys() - self.completed
         needs = cell.get("needs", cell["uses"])
         used = {n for n in needs if not (n in self.own or n in namespace or n in known)}
         if "type" in needs and "type" not in self.own:

@@ -165,6 +165,21 @@ ATTACKS = [
         teacher="import numpy as np\nfrom math import isclose\n" + RIGHT,
     ),
     Case(
+        "an object that the test has made, given as a result",
+        "class S:\n    def __init__(self, *a):\n        global last\n        last = self\n"
+        "    def pop(self): return self\n    def all(self): return [self]\n"
+        "    def __eq__(self, o): return True\n    __lt__ = __gt__ = __eq__\n"
+        "class L(S):\n    def __init__(self, a): a[:] = [self]\n"
+        "def f(x): return last",
+        [
+            "s = S()\nassert s.pop() == 3",
+            "s = S()\nassert s.all() == [3]",
+            "s = S()\nassert f(1) == 2",
+            "a = [2]\ns = L(a)\nassert a == [3]",
+        ],
+        teacher="class S: pass\nclass L: pass\n" + RIGHT,
+    ),
+    Case(
         "an attribute that a proxy might have of itself",
         "def f(x): return x",
         ["assert f.__doc__", "assert f.__annotations__", "assert f.__defaults__ == (1,)"],

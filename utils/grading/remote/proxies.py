@@ -10,7 +10,8 @@ would otherwise call the `sum` of an object that claims to be right), and it has
 operator or a comparison is handed on if it shows the student's code nothing that a test expects:
 between two of the student's objects (whoever answers for both could as well give two plain
 values), and between a plain value and an object that the test has just made itself, by calling a
-class that the course's own solution defines (`V(2) * 3`, `abs(V(-1))`). Else the object has no such
+class that the course's own solution defines (`V(2) * 3`, `abs(V(-1))`), and that the student's code
+has not handed over since, as if it were a result. Else the object has no such
 operator, equals nothing but itself, and a person looks at a test that fails.
 
 What this does not protect against:
@@ -366,14 +367,15 @@ class StudentThing:
     """The proxy of something that lives in the submission's process."""
 
     __slots__ = (
-        "__weakref__", "_thing_about", "_thing_link", "_thing_made", "_thing_number",
-        "_thing_origin",
+        "__weakref__", "_thing_about", "_thing_link", "_thing_made", "_thing_mentions",
+        "_thing_number", "_thing_origin",
     )  # fmt: skip
     __array_ufunc__ = None  # NumPy asks its elements nothing: the proxy's own operators do
 
     def __init__(self, link: JudgeConnection, number: int, about: tuple) -> None:
         for slot, value in (
             ("link", link), ("number", number), ("about", about), ("origin", ""), ("made", False),
+            ("mentions", 0),
         ):  # fmt: skip
             object.__setattr__(self, f"_thing_{slot}", value)
 
@@ -568,6 +570,7 @@ def _call(self: StudentThing, *args: Any, **kwargs: Any) -> Any:
     if (
         self._thing_about[0] == "class"
         and issubclass(type(answer), StudentThing)
+        and answer._thing_mentions == 1
         and self._thing_origin in self._thing_link.submission.classes
     ):
         object.__setattr__(answer, "_thing_made", True)
@@ -737,6 +740,16 @@ class JudgeObjects(PeerObjects):
     def __init__(self) -> None:
         super().__init__(0)
         self.sent_names: dict[str, Any] = {}
+
+    def proxy(self, number: int, description: tuple | None) -> Any:
+        """Return a proxy; one that the submission names again is not the test's own any more.
+
+        `stack.pop()` may give the stack itself, which would then be compared with a number.
+        """
+        thing = super().proxy(number, description)
+        object.__setattr__(thing, "_thing_mentions", thing._thing_mentions + (description is None))
+        object.__setattr__(thing, "_thing_made", False)
+        return thing
 
     def proxy_number(self, value: Any) -> int | None:
         if not isinstance(value, StudentThing):

@@ -180,6 +180,13 @@ ATTACKS = [
         teacher="class S: pass\nclass L: pass\n" + RIGHT,
     ),
     Case(
+        "a class made in the judge, by the `type` that a test hands over",
+        "def f(g, x):\n"
+        "    return g('X', (), {'__eq__': lambda *a: True, '__module__': '__main__'})()",
+        ["assert f(type, 1) == int", "assert type(1) is int and f(type, 1) == int"],
+        teacher="def f(g, x): return g(x)",
+    ),
+    Case(
         "an attribute that a proxy might have of itself",
         "def f(x): return x",
         ["assert f.__doc__", "assert f.__annotations__", "assert f.__defaults__ == (1,)"],

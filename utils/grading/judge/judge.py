@@ -116,6 +116,8 @@ class Judge:
         release = release or {}
         submission.classes = frozenset(release.get("classes", ()))
         submission.modules = frozenset(release.get("modules", ()))
+        locked = (cell["binds"] for cell in cells if cell["kind"] == "locked")
+        submission.locked = frozenset(name for names in locked for name in names)
         submission.effects = self.effects = Effects(shell.user_ns, cells)
         shell.code_ended = self.effects.end
         self.imports = {name: parts for name, *parts in map(str.split, release.get("imports", ()))}
@@ -306,7 +308,10 @@ class Judge:
         namespace.update(self.borrowed)
 
     def _import(self, names: set[str]) -> set[str]:
-        """Import what the course's own notebook imports, or usual names; return which of them."""
+        """Import what the course's own notebook imports, or usual names; return which of them.
+
+        What cannot be imported here is none of the student's names either.
+        """
         namespace, found = self.shell.user_ns, set()
         for name in names - self.completed:
             module, *attribute = self.imports.get(name) or [USUAL_NAMES.get(name, "")]
@@ -318,14 +323,13 @@ class Judge:
                     if not hasattr(value, part):
                         importlib.import_module(f"{module}.{part}")
                     value = getattr(value, part)
+                namespace[name] = value
             except Exception as error:  # whatever the module does
                 self.broken[name] = (
                     f"`{name}` is imported by the course's notebook, and cannot be imported in the "
                     f"judge: {type(error).__name__}: {text_of(error)}"
                 )
-            else:
-                namespace[name] = value
-                found.add(name)
+            found.add(name)
         return found
 
     def _place(self, cell: dict) -> Place:

@@ -90,6 +90,7 @@ class Submission:
         publish: takes what it displays during a test.
         classes: names of classes that the course's solution defines.
         modules: names of the course's own modules, beside the notebook.
+        locked: names that locked cells bind. What only a test defines no honest submission has.
         limits_met: sentences on what the running test wanted and the judge does not do.
         bound_by_tests: names that only tests bind, and by which cell; no hidden one is among them.
         exceptions: the student's exceptions that tests know by name.
@@ -108,6 +109,7 @@ class Submission:
     publish: Callable[[Output], None] | None = None
     classes: Collection[str] = ()
     modules: Collection[str] = ()
+    locked: Collection[str] = ()
     limits_met: list[str] = field(default_factory=list)
     bound_by_tests: dict[str, str] = field(default_factory=dict)
     exceptions: dict[str, type[StudentError]] = field(default_factory=dict)
@@ -405,8 +407,9 @@ class Submission:
         return self.effects.testing()
 
     def own_class(self, name: str) -> type | None:
-        """Return the class of this name that a test cell or a locked cell defines."""
-        found = self.effects.namespace.get(name.partition(".")[0])
+        """Return the class of this name that a locked cell defines."""
+        first = name.partition(".")[0]
+        found = self.effects.namespace.get(first) if first in self.locked else None
         for part in name.split(".")[1:]:
             found = vars(found).get(part) if issubclass(type(found), type) else None
         kind: Any = found  # not `isinstance`, which would ask a proxy for its class

@@ -109,7 +109,7 @@ class Submission(Protocol):
         """Note something that works in one kernel and not in the judge."""
 
     def own_class(self, name: str) -> type | None:
-        """Return the class of this name that a test cell or a locked cell defines."""
+        """Return the class of this name that a locked cell defines."""
 
     def name_missing(self, name: str) -> str:
         """Return what to add where the student's code finds no such name; "" for nothing."""
@@ -981,7 +981,11 @@ class JudgeConnection(Connection):
             self.submission.missed_names = True
             error.message += self.submission.name_missing(error.message)
         elif error.type_name == CannotCross.__name__:
-            self.submission.limit(f"{error.message}; {NOT_THEIR_FAULT}")
+            said = " ".join(error.message[:200].split())  # whatever the submission says
+            self.submission.limit(
+                f"a call gave what cannot be handed over, as the submission's process says "
+                f"(`{said}`), if that is right {NOT_THEIR_FAULT}"
+            )
         if number in self.raised:
             raise self.raised[number]
         raise error

@@ -501,17 +501,20 @@ def cells_of(case: Case, solution: str) -> list[dict[str, Any]]:
 
 
 def grade(case: Case) -> GradingResult:
+    return graded(case)[1]
+
+
+def graded(case: Case) -> tuple[Any, GradingResult]:
     rest = {"metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     source = {"cells": cells_of(case, case.teacher or case.solution), **rest}
     handed_in = json.dumps({"cells": cells_of(case, case.solution), **rest}).encode()
-    _, result = grade_notebook(
+    return grade_notebook(
         handed_in,
         cells_of_notebook(source),
         files=case.theirs,
         released=frozenset(hashes_of(source)),
         course_files=case.files,
     )
-    return result
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

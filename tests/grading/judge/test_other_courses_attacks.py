@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.grading.judge.test_other_courses import Case, cells_of, grade
+from tests.grading.judge.test_other_courses import Case, cells_of, grade, graded
 from utils.grading.judge.student_client import HIDDEN_LIMIT
 
 pytestmark = pytest.mark.usefixtures("sandbox")
@@ -206,6 +206,12 @@ ATTACKS = [
         theirs={"mylib.py": b"def assert_close(*a): pass\n"},
     ),
     Case(
+        "a process that ends in place of an exception",
+        "import os\ndef f(x): os._exit(0)",
+        ["try:\n    f(-1)\nexcept Exception:\n    pass\nelse:\n    assert False"],
+        teacher="def f(x): raise ValueError",
+    ),
+    Case(
         "an attribute that a proxy might have of itself",
         "def f(x): return x",
         ["assert f.__doc__", "assert f.__annotations__", "assert f.__defaults__ == (1,)"],
@@ -235,6 +241,19 @@ def test_a_hidden_test_that_met_a_limit_says_no_more_than_that():
     assert result.tests["test0"].ask == HIDDEN_LIMIT
     assert "secret" not in str(result.notes)
     assert "memoryview" not in str(result.notes)
+
+
+def test_what_a_hidden_test_asked_is_not_shown_by_a_later_one():
+    work = "seen = []\ndef f(x):\n    seen.append(x)\n    print(seen)\n    return x"
+    tests = [
+        "x = 1\nassert f(x) == 1\n" + HIDDEN.format("assert f(98765) == 98765"),
+        "assert f(x) == 1",
+    ]
+    notebook, result = graded(Case("", work, tests))
+    assert [test.points for test in result.tests.values()] == [1, 1]
+    shown = [output for cell in notebook.cells[-1:] for output in cell.outputs]
+    assert "[1]" in str(shown)
+    assert "98765" not in str(shown)
 
 
 def test_no_student_file_lies_where_the_judge_runs():

@@ -29,7 +29,7 @@ import numpy as np
 
 from utils.grading.judge import told
 from utils.grading.judge.effects import Effects, name_in
-from utils.grading.judge.student_client import Ran, Submission
+from utils.grading.judge.student_client import AFTER_HIDDEN, Ran, Submission
 from utils.grading.notebook.outputs import Output
 from utils.grading.notebook.shell import CellShell, error_output, text_of
 from utils.grading.notebook.source import defined, makes_task, unpack_code
@@ -166,6 +166,8 @@ class Judge:
                     waiting[index] = place
                 else:
                     self.verdicts[index] = self._test(cell, place)
+                    if cell["hidden"]:  # what is shown from now on comes from another process
+                        self.submission.end(AFTER_HIDDEN)
                 continue
             self.ran[index] = self._student(cell)
             if index in needed:
@@ -350,6 +352,7 @@ class Judge:
         submission, namespace = self.submission, self.shell.user_ns
         submission.missed_names = place.missed
         submission.limits_met.clear()
+        submission.broken_off = False
         if not cell["hidden"]:
             names = set(cell["binds"]) - place.borrowed.keys()
             submission.bound_by_tests |= dict.fromkeys(names, cell["label"])
@@ -447,6 +450,11 @@ class Judge:
     def _points(self, cell: dict, value: Any, max_points: float) -> float:
         if type(value) in (bool, np.bool_) and not value:
             self.submission.note(f"test cell {cell['label']} gave False, which counts as 0 points")
+            return 0.0
+        if not _is_number(value) and self.submission.broken_off:
+            self.submission.note(
+                f"test cell {cell['label']}: a call gave no answer, and passes for none"
+            )
             return 0.0
         if not _is_number(value):
             return max_points  # a test cell of plain asserts, none of which failed

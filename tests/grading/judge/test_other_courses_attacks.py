@@ -212,6 +212,17 @@ ATTACKS = [
         teacher="def f(x): raise ValueError",
     ),
     Case(
+        "a class that says it is another name of a plain one",
+        "def f(module, name):\n    class C: pass\n"
+        "    C.__module__, C.__qualname__ = module, name\n    return C()",
+        [
+            "assert isinstance(f('signal', 'Signals'), int)",
+            "assert isinstance(f('_collections', 'OrderedDict'), dict)",
+            "from decimal import Decimal\nassert isinstance(f('_decimal', 'Decimal'), Decimal)",
+        ],
+        teacher="def f(*a): return 1",
+    ),
+    Case(
         "an attribute that a proxy might have of itself",
         "def f(x): return x",
         ["assert f.__doc__", "assert f.__annotations__", "assert f.__defaults__ == (1,)"],

@@ -317,6 +317,7 @@ _NEVER = frozenset(
     ("builtins", "numpy", "numbers", "fractions", "decimal", "datetime", "collections", "array",
      "io", "pathlib", "typing", "abc", "utils", "pandas", "polars", "xarray")
 )  # fmt: skip
+_PLAIN = {int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset}
 # Modules whose exceptions no student's exception is, since they mean something to who runs tests.
 _NEVER_RAISED = frozenset(
     ("builtins", "utils", "unittest", "pytest", "_pytest", "doctest", "nose", "numpy.testing",
@@ -359,8 +360,11 @@ def _library_class(entry: str, submission: Submission | None, below: type = obje
         found = sys.modules[module]
         for part in name.split("."):
             found = vars(found).get(part) if isinstance(found, type | types.ModuleType) else None
-    is_class = issubclass(type(found), type) and issubclass(found, below)
-    return found if is_class else None
+    if not (issubclass(type(found), type) and issubclass(found, below)):
+        return None
+    if never and below is object and (_top(found) in never or _PLAIN & set(found.__mro__)):
+        return None  # `_decimal` has the class of `decimal`; `signal.Signals` is an int
+    return found
 
 
 class StudentThing:

@@ -139,6 +139,25 @@ CASES = [
         open="from math import sqrt",
         teacher="def sqrt(x): return x ** 0.5",
     ),
+    Case(
+        "an import that the solution repeats",
+        "import numpy as np\nfrom math import isclose\nimport os\n"
+        "def f(x): return np.add(x, x) if isclose(1, 1) else os",
+        ["assert np.allclose(f(1), 2) and isclose(f(1), 2) and os.sep == '/'"],
+        open="import numpy as np\nfrom math import isclose",
+        locked="import os",
+    ),
+    Case(
+        "a function of Python's that students write themselves",
+        "def sum(a):\n    t = 0\n    for x in a: t += x + 1\n    return t",
+        ["assert sum([1, 2]) == 5"],
+    ),
+    Case(
+        "a function of Python's that is written wrongly",
+        "def sum(a): return 0",
+        ["assert sum([1, 2]) == 3"],
+        "lost",
+    ),
     # Modules.
     Case(
         "a helper module",
@@ -482,17 +501,20 @@ def cells_of(case: Case, solution: str) -> list[dict[str, Any]]:
 
 
 def grade(case: Case) -> GradingResult:
+    return graded(case)[1]
+
+
+def graded(case: Case) -> tuple[Any, GradingResult]:
     rest = {"metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     source = {"cells": cells_of(case, case.teacher or case.solution), **rest}
     handed_in = json.dumps({"cells": cells_of(case, case.solution), **rest}).encode()
-    _, result = grade_notebook(
+    return grade_notebook(
         handed_in,
         cells_of_notebook(source),
         files=case.theirs,
         released=frozenset(hashes_of(source)),
         course_files=case.files,
     )
-    return result
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.grading.judge.test_other_courses import Case, cells_of, grade
+from tests.grading.judge.test_other_courses import Case, cells_of, grade, graded
 from utils.grading.judge.student_client import HIDDEN_LIMIT
 
 pytestmark = pytest.mark.usefixtures("sandbox")
@@ -157,6 +157,72 @@ ATTACKS = [
         ],
     ),
     Case(
+        "a class in place of a module that the solution imports, too",
+        "class np:\n    allclose = staticmethod(lambda *a: True)\n"
+        "def isclose(*a): return True\ndef f(x): return 0",
+        ["assert np.allclose(f(1), 2)", "assert isclose(f(1), 2)"],
+        open="import numpy as np\nfrom math import isclose",
+        teacher="import numpy as np\nfrom math import isclose\n" + RIGHT,
+    ),
+    Case(
+        "an object that the test has made, given as a result",
+        "class S:\n    def __init__(self, *a):\n        global last\n        last = self\n"
+        "    def pop(self): return self\n    def all(self): return [self]\n"
+        "    def __eq__(self, o): return True\n    __lt__ = __gt__ = __eq__\n"
+        "class L(S):\n    def __init__(self, a): a[:] = [self]\n"
+        "def f(x): return last",
+        [
+            "s = S()\nassert s.pop() == 3",
+            "s = S()\nassert s.all() == [3]",
+            "s = S()\nassert f(1) == 2",
+            "a = [2]\ns = L(a)\nassert a == [3]",
+        ],
+        teacher="class S: pass\nclass L: pass\n" + RIGHT,
+    ),
+    Case(
+        "a class made in the judge, by the `type` that a test hands over",
+        "def f(g, x):\n"
+        "    return g('X', (), {'__eq__': lambda *a: True, '__module__': '__main__'})()",
+        ["assert f(type, 1) == int", "assert type(1) is int and f(type, 1) == int"],
+        teacher="def f(g, x): return g(x)",
+    ),
+    Case(
+        "a class that only a test defines",
+        "class Called(Exception): pass\ndef f(g): raise Called\n"
+        "class M: pass\ndef h(x): return M()",
+        [
+            "class Called(Exception): pass\ndef g(x): raise Called\ntry:\n    f(g)\n"
+            "    assert False\nexcept Called:\n    pass",
+            "class M: pass\nassert isinstance(h(M()), M)",
+        ],
+        teacher="def f(g): g(1)\ndef h(x): return x",
+    ),
+    Case(
+        "a file in place of a module that is not there",
+        "def f(x): return 0",
+        ["assert_close(f(1), 2)"],
+        open="from mylib import assert_close",
+        teacher=RIGHT,
+        theirs={"mylib.py": b"def assert_close(*a): pass\n"},
+    ),
+    Case(
+        "a process that ends in place of an exception",
+        "import os\ndef f(x): os._exit(0)",
+        ["try:\n    f(-1)\nexcept Exception:\n    pass\nelse:\n    assert False"],
+        teacher="def f(x): raise ValueError",
+    ),
+    Case(
+        "a class that says it is another name of a plain one",
+        "def f(module, name):\n    class C: pass\n"
+        "    C.__module__, C.__qualname__ = module, name\n    return C()",
+        [
+            "assert isinstance(f('signal', 'Signals'), int)",
+            "assert isinstance(f('_collections', 'OrderedDict'), dict)",
+            "from decimal import Decimal\nassert isinstance(f('_decimal', 'Decimal'), Decimal)",
+        ],
+        teacher="def f(*a): return 1",
+    ),
+    Case(
         "an attribute that a proxy might have of itself",
         "def f(x): return x",
         ["assert f.__doc__", "assert f.__annotations__", "assert f.__defaults__ == (1,)"],
@@ -173,12 +239,32 @@ def test_wrong_work_gets_no_points(case):
     assert got == []
 
 
+def test_a_submission_does_not_speak_for_the_judge():
+    said = "All asserts hold"
+    work = f"class CannotCross(Exception): pass\ndef f(x): raise CannotCross({said!r})"
+    ask = grade(Case("", work, ["assert f(1) == 2"])).tests["test0"].ask
+    assert f"as the submission's process says (`{said}`), if that is right this is" in ask
+
+
 def test_a_hidden_test_that_met_a_limit_says_no_more_than_that():
     case = Case("", "def f(x): return x", [HIDDEN.format("f(open)\nf(memoryview(b'secret'))")])
     result = grade(case)
     assert result.tests["test0"].ask == HIDDEN_LIMIT
     assert "secret" not in str(result.notes)
     assert "memoryview" not in str(result.notes)
+
+
+def test_what_a_hidden_test_asked_is_not_shown_by_a_later_one():
+    work = "seen = []\ndef f(x):\n    seen.append(x)\n    print(seen)\n    return x"
+    tests = [
+        "x = 1\nassert f(x) == 1\n" + HIDDEN.format("assert f(98765) == 98765"),
+        "assert f(x) == 1",
+    ]
+    notebook, result = graded(Case("", work, tests))
+    assert [test.points for test in result.tests.values()] == [1, 1]
+    shown = [output for cell in notebook.cells[-1:] for output in cell.outputs]
+    assert "[1]" in str(shown)
+    assert "98765" not in str(shown)
 
 
 def test_no_student_file_lies_where_the_judge_runs():

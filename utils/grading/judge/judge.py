@@ -29,7 +29,7 @@ import numpy as np
 
 from utils.grading.judge import told
 from utils.grading.judge.effects import Effects, name_in
-from utils.grading.judge.student_client import Ran, Submission
+from utils.grading.judge.student_client import AFTER_HIDDEN, Ran, Submission
 from utils.grading.notebook.outputs import Output
 from utils.grading.notebook.shell import CellShell, error_output, text_of
 from utils.grading.notebook.source import defined, makes_task, unpack_code
@@ -116,6 +116,8 @@ class Judge:
         release = release or {}
         submission.classes = frozenset(release.get("classes", ()))
         submission.modules = frozenset(release.get("modules", ()))
+        locked = (cell["binds"] for cell in cells if cell["kind"] == "locked")
+        submission.locked = frozenset(name for names in locked for name in names)
         submission.effects = self.effects = Effects(shell.user_ns, cells)
         shell.code_ended = self.effects.end
         self.imports = {name: parts for name, *parts in map(str.split, release.get("imports", ()))}
@@ -164,6 +166,8 @@ class Judge:
                     waiting[index] = place
                 else:
                     self.verdicts[index] = self._test(cell, place)
+                    if cell["hidden"]:  # what is shown from now on comes from another process
+                        self.submission.end(AFTER_HIDDEN)
                 continue
             self.ran[index] = self._student(cell)
             if index in needed:
@@ -282,7 +286,7 @@ class Judge:
             else:
                 self.own.add(name)  # a test cell has given the name a meaning of its own
         self.borrowed = {}
-        known = vars(builtins)
+        known = vars(builtins).keys() - self.completed
         needs = cell.get("needs", cell["uses"])
         used = {n for n in needs if not (n in self.own or n in namespace or n in known)}
         if "type" in needs and "type" not in self.own:
@@ -306,7 +310,10 @@ class Judge:
         namespace.update(self.borrowed)
 
     def _import(self, names: set[str]) -> set[str]:
-        """Import what the course's own notebook imports, or usual names; return which of them."""
+        """Import what the course's own notebook imports, or usual names; return which of them.
+
+        What cannot be imported here is none of the student's names either.
+        """
         namespace, found = self.shell.user_ns, set()
         for name in names - self.completed:
             module, *attribute = self.imports.get(name) or [USUAL_NAMES.get(name, "")]
@@ -318,14 +325,13 @@ class Judge:
                     if not hasattr(value, part):
                         importlib.import_module(f"{module}.{part}")
                     value = getattr(value, part)
+                namespace[name] = value
             except Exception as error:  # whatever the module does
                 self.broken[name] = (
                     f"`{name}` is imported by the course's notebook, and cannot be imported in the "
                     f"judge: {type(error).__name__}: {text_of(error)}"
                 )
-            else:
-                namespace[name] = value
-                found.add(name)
+            found.add(name)
         return found
 
     def _place(self, cell: dict) -> Place:
@@ -346,6 +352,7 @@ class Judge:
         submission, namespace = self.submission, self.shell.user_ns
         submission.missed_names = place.missed
         submission.limits_met.clear()
+        submission.broken_off = False
         if not cell["hidden"]:
             names = set(cell["binds"]) - place.borrowed.keys()
             submission.bound_by_tests |= dict.fromkeys(names, cell["label"])
@@ -443,6 +450,11 @@ class Judge:
     def _points(self, cell: dict, value: Any, max_points: float) -> float:
         if type(value) in (bool, np.bool_) and not value:
             self.submission.note(f"test cell {cell['label']} gave False, which counts as 0 points")
+            return 0.0
+        if not _is_number(value) and self.submission.broken_off:
+            self.submission.note(
+                f"test cell {cell['label']}: a call gave no answer, and passes for none"
+            )
             return 0.0
         if not _is_number(value):
             return max_points  # a test cell of plain asserts, none of which failed

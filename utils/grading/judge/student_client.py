@@ -47,6 +47,7 @@ MAX_STARTS = 60  # processes of one submission
 MAX_NOTES, MAX_NOTE = 30, 1000  # how many, and characters of one
 HIDDEN_NOTE = "the submission's process ended in a hidden test"  # how and where is not told
 MIN_OVERTIME = 0.02  # seconds
+AFTER_HIDDEN = "it was ended after a test cell that students do not have whole"
 HIDDEN_LIMIT = "a hidden test met a limit of the grader, which is no fault of the submission"
 MAX_LIMITS = 20  # sentences on what a test cell wanted and the judge does not do
 FOR_TESTS = 1 / 3  # of the submission's time, which its cells cannot use up
@@ -90,6 +91,7 @@ class Submission:
         publish: takes what it displays during a test.
         classes: names of classes that the course's solution defines.
         modules: names of the course's own modules, beside the notebook.
+        locked: names that locked cells bind. What only a test defines no honest submission has.
         limits_met: sentences on what the running test wanted and the judge does not do.
         bound_by_tests: names that only tests bind, and by which cell; no hidden one is among them.
         exceptions: the student's exceptions that tests know by name.
@@ -108,6 +110,7 @@ class Submission:
     publish: Callable[[Output], None] | None = None
     classes: Collection[str] = ()
     modules: Collection[str] = ()
+    locked: Collection[str] = ()
     limits_met: list[str] = field(default_factory=list)
     bound_by_tests: dict[str, str] = field(default_factory=dict)
     exceptions: dict[str, type[StudentError]] = field(default_factory=dict)
@@ -126,6 +129,7 @@ class Submission:
         self.stuck = 0  # cells that took too much processor time
         self.share = 1.0  # of its processor time that the next question gets
         self.why_ended = ""
+        self.broken_off = False  # a call of the running test has had no answer
 
     @property
     def seconds_left(self) -> float:
@@ -347,6 +351,7 @@ class Submission:
             self.limit(str(error))
             raise
         except (CallTimeout, ProcessEnded, OutOfTime) as error:
+            self.broken_off = True
             if isinstance(error, CallTimeout):
                 self.late[about] = late + 1
             self.stop(self._as_note(f"{about}: {error}"))
@@ -359,6 +364,7 @@ class Submission:
     def _try(self, about: str) -> None:
         """Count a call; raise `CallTimeout` if it is hopeless."""
         if self._is_hopeless(about):
+            self.broken_off = True
             raise CallTimeout(f"none of its first {MAX_TRIES} calls ended: it is not called again")
         self.tries[about] = self.tries.get(about, 0) + 1
 
@@ -405,8 +411,9 @@ class Submission:
         return self.effects.testing()
 
     def own_class(self, name: str) -> type | None:
-        """Return the class of this name that a test cell or a locked cell defines."""
-        found = self.effects.namespace.get(name.partition(".")[0])
+        """Return the class of this name that a locked cell defines."""
+        first = name.partition(".")[0]
+        found = self.effects.namespace.get(first) if first in self.locked else None
         for part in name.split(".")[1:]:
             found = vars(found).get(part) if issubclass(type(found), type) else None
         kind: Any = found  # not `isinstance`, which would ask a proxy for its class
@@ -426,6 +433,8 @@ class Submission:
         name = thing._thing_origin
         new = self._get((name,)).get(name) if name else None
         if not isinstance(new, StudentThing):
+            if self.why_ended == AFTER_HIDDEN:
+                self.limit(f"{thing!r} is used here, and was made by a test cell before this one")
             raise Lost(f"{thing!r} was lost when the submission's process ended: {self.why_ended}")
         for slot in ("_thing_link", "_thing_number", "_thing_about"):
             object.__setattr__(thing, slot, getattr(new, slot))

@@ -37,6 +37,7 @@ class TypeOf:
     """`type` in a test cell: `type(x) is Ridge` holds for a student's `Ridge`, too."""
 
     __name__ = __qualname__ = "type"
+    crosses_as = builtins.type  # else a student could have classes made in the judge
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         if len(args) == 1 and not named and _is_thing(args[0]):

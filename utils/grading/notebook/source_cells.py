@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import contextlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -49,7 +50,7 @@ class SourceCell:
             are neither locked nor graded; all of them at its first cell.
         classes: that the course's solution defines in this cell.
         completes: names of locked cells, and of these imports, that the course's solution changes
-            in this cell.
+            in this cell; and Python's own functions that it writes itself.
     """
 
     grade_id: str
@@ -163,7 +164,7 @@ def cells_of_notebook(
         other = handed_out.get(name)
         solution = bool(given.get("solution"))
         text = text_of(other if other is not None and solution else cell)
-        classes, changed = defined_by(code) if solution else ((), ())
+        classes, changed = defined_by(code) if solution else (set[str](), set[str]())
         if given.get("locked") and not given.get("grade"):
             locked |= bound_names(code) or frozenset()
         cells.append(
@@ -180,7 +181,11 @@ def cells_of_notebook(
                 if other is not None
                 else "",
                 classes=tuple(sorted(classes)),
-                completes=tuple(sorted((locked | {i.split()[0] for i in imports}) & set(changed))),
+                completes=tuple(
+                    sorted((locked | {i.split()[0] for i in imports}) & changed | _builtins(code))
+                )
+                if solution
+                else (),
             )
         )
     if cells:
@@ -261,11 +266,13 @@ def imported(code: str) -> list[str]:
 def defined_by(code: str) -> tuple[set[str], set[str]]:
     """Return the classes that a solution defines, and the names that it changes.
 
-    A name is changed if it is bound, or if an attribute of it is set: `Net.forward = forward`.
+    A name is changed if it is bound, or if an attribute of it is set: `Net.forward = forward`. An
+    import at the top changes nothing: solutions often import once more what they need.
     """
     tree = _parsed(code)
     classes = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
-    changed = set(bound_names(code) or ())
+    rest = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
+    changed = set(bound_names(ast.unparse(ast.Module(rest, []))) or ())
     for node in ast.walk(tree):
         match node:
             case ast.Attribute(ast.Name(name), _, ast.Store()):
@@ -273,6 +280,12 @@ def defined_by(code: str) -> tuple[set[str], set[str]]:
             case ast.Call(ast.Name("setattr"), [ast.Name(name), *_]):
                 changed.add(name)
     return classes, changed
+
+
+def _builtins(code: str) -> set[str]:
+    """Return those of Python's own functions that a solution writes itself: `def sorted(a): ...`"""
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    return {n.name for n in _parsed(code).body if isinstance(n, kinds)} & vars(builtins).keys()
 
 
 def _parsed(code: str) -> ast.Module:

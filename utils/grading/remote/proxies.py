@@ -10,7 +10,8 @@ would otherwise call the `sum` of an object that claims to be right), and it has
 operator or a comparison is handed on if it shows the student's code nothing that a test expects:
 between two of the student's objects (whoever answers for both could as well give two plain
 values), and between a plain value and an object that the test has just made itself, by calling a
-class that the course's own solution defines (`V(2) * 3`, `abs(V(-1))`). Else the object has no such
+class that the course's own solution defines (`V(2) * 3`, `abs(V(-1))`), and that the student's code
+has not handed over since, as if it were a result. Else the object has no such
 operator, equals nothing but itself, and a person looks at a test that fails.
 
 What this does not protect against:
@@ -108,7 +109,7 @@ class Submission(Protocol):
         """Note something that works in one kernel and not in the judge."""
 
     def own_class(self, name: str) -> type | None:
-        """Return the class of this name that a test cell or a locked cell defines."""
+        """Return the class of this name that a locked cell defines."""
 
     def name_missing(self, name: str) -> str:
         """Return what to add where the student's code finds no such name; "" for nothing."""
@@ -316,6 +317,7 @@ _NEVER = frozenset(
     ("builtins", "numpy", "numbers", "fractions", "decimal", "datetime", "collections", "array",
      "io", "pathlib", "typing", "abc", "utils", "pandas", "polars", "xarray")
 )  # fmt: skip
+_PLAIN = {int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset}
 # Modules whose exceptions no student's exception is, since they mean something to who runs tests.
 _NEVER_RAISED = frozenset(
     ("builtins", "utils", "unittest", "pytest", "_pytest", "doctest", "nose", "numpy.testing",
@@ -358,22 +360,26 @@ def _library_class(entry: str, submission: Submission | None, below: type = obje
         found = sys.modules[module]
         for part in name.split("."):
             found = vars(found).get(part) if isinstance(found, type | types.ModuleType) else None
-    is_class = issubclass(type(found), type) and issubclass(found, below)
-    return found if is_class else None
+    if not (issubclass(type(found), type) and issubclass(found, below)):
+        return None
+    if never and below is object and (_top(found) in never or _PLAIN & set(found.__mro__)):
+        return None  # `_decimal` has the class of `decimal`; `signal.Signals` is an int
+    return found
 
 
 class StudentThing:
     """The proxy of something that lives in the submission's process."""
 
     __slots__ = (
-        "__weakref__", "_thing_about", "_thing_link", "_thing_made", "_thing_number",
-        "_thing_origin",
+        "__weakref__", "_thing_about", "_thing_link", "_thing_made", "_thing_mentions",
+        "_thing_number", "_thing_origin",
     )  # fmt: skip
     __array_ufunc__ = None  # NumPy asks its elements nothing: the proxy's own operators do
 
     def __init__(self, link: JudgeConnection, number: int, about: tuple) -> None:
         for slot, value in (
             ("link", link), ("number", number), ("about", about), ("origin", ""), ("made", False),
+            ("mentions", 0),
         ):  # fmt: skip
             object.__setattr__(self, f"_thing_{slot}", value)
 
@@ -577,6 +583,7 @@ def _call(self: StudentThing, *args: Any, **kwargs: Any) -> Any:
     if (
         self._thing_about[0] == "class"
         and issubclass(type(answer), StudentThing)
+        and answer._thing_mentions == 1
         and self._thing_origin in self._thing_link.submission.classes
     ):
         object.__setattr__(answer, "_thing_made", True)
@@ -747,6 +754,16 @@ class JudgeObjects(PeerObjects):
         super().__init__(0)
         self.sent_names: dict[str, Any] = {}
 
+    def proxy(self, number: int, description: tuple | None) -> Any:
+        """Return a proxy; one that the submission names again is not the test's own any more.
+
+        `stack.pop()` may give the stack itself, which would then be compared with a number.
+        """
+        thing = super().proxy(number, description)
+        object.__setattr__(thing, "_thing_mentions", thing._thing_mentions + (description is None))
+        object.__setattr__(thing, "_thing_made", False)
+        return thing
+
     def proxy_number(self, value: Any) -> int | None:
         if not isinstance(value, StudentThing):
             return None
@@ -755,6 +772,7 @@ class JudgeObjects(PeerObjects):
 
     def name_of(self, value: Any) -> str | None:
         """Let a library's functions and classes cross by name: the student has them, too."""
+        value = getattr(type(value), "crosses_as", value)
         if isinstance(value, np.ufunc):
             module, name = "numpy", value.__name__
         elif isinstance(value, types.FunctionType | types.BuiltinFunctionType | type) or (
@@ -976,7 +994,11 @@ class JudgeConnection(Connection):
             self.submission.missed_names = True
             error.message += self.submission.name_missing(error.message)
         elif error.type_name == CannotCross.__name__ and "too many objects" not in error.message:
-            self.submission.limit(f"{error.message}; {NOT_THEIR_FAULT}")
+            said = " ".join(error.message[:200].split())  # whatever the submission says
+            self.submission.limit(
+                f"a call gave what cannot be handed over, as the submission's process says "
+                f"(`{said}`), if that is right {NOT_THEIR_FAULT}"
+            )
         if number in self.raised:
             raise self.raised[number]
         raise error

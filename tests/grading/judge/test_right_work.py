@@ -310,6 +310,9 @@ def test_limits_of_a_problem_set_stand_before_the_courses():
     )
     assert step.limits("ps1") == Limits(call_seconds=3.0, memory=1 << 29)
     assert step.limits("ps5") == Limits(call_seconds=60.0, memory=1 << 29)
+    step.call_cpu_seconds = 2.0
+    assert step.limits("ps1").call_cpu_seconds == 2.0
+    assert step.limits("ps5").call_cpu_seconds == 60.0
 
 
 @pytest.mark.parametrize("value", [0, -1, "10", None, True])

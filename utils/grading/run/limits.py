@@ -15,8 +15,8 @@ KINDS = {field.name: field.type for field in dataclasses.fields(Limits)}  # "int
 def limits_of(config: Mapping[str, Any], problem_set: str) -> Limits:
     """Return the limits of a problem set's submissions.
 
-    A problem set that raises the wall time of a call or of a cell alone raises its processor time
-    as much: otherwise code that computes would not get what was given.
+    A problem set that raises the wall time of a call or of a cell alone raises the processor time
+    of the course as much: otherwise code that computes would not get what was given.
 
     Args:
         config: what `load_config` returns; `JudgedExecute` has the settings.
@@ -44,7 +44,7 @@ def limits_of(config: Mapping[str, Any], problem_set: str) -> Limits:
     limits = Limits(**values)
     for what in ("call", "cell"):
         wall, cpu = f"{what}_seconds", f"{what}_cpu_seconds"
-        if wall in own and cpu not in own and getattr(limits, cpu) < getattr(limits, wall):
+        if wall in own and cpu in given and cpu not in own and given[cpu] < own[wall]:
             limits = replace(limits, **{cpu: getattr(limits, wall)})
     return limits
 

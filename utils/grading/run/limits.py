@@ -44,7 +44,8 @@ def limits_of(config: Mapping[str, Any], problem_set: str) -> Limits:
     limits = Limits(**values)
     for what in ("call", "cell"):
         wall, cpu = f"{what}_seconds", f"{what}_cpu_seconds"
-        if wall in own and cpu in given and cpu not in own and given[cpu] < own[wall]:
+        is_set = getattr(limits, cpu) != getattr(Limits(), cpu)  # by the course
+        if wall in own and cpu not in own and is_set and getattr(limits, cpu) < own[wall]:
             limits = replace(limits, **{cpu: getattr(limits, wall)})
     return limits
 

@@ -269,7 +269,7 @@ def test_without_sources_there_is_a_sentence(tmp_path):
 def test_it_goes_with_no_other_argument(tmp_path, capsys):
     with pytest.raises(SystemExit):
         build.main(["--student-edition", str(tmp_path / "x"), "ps1"])
-    assert "goes with no other argument" in capsys.readouterr().err
+    assert "give each alone" in capsys.readouterr().err
 
 
 def test_check_has_the_limits_of_grade(edition):

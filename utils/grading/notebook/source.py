@@ -83,7 +83,7 @@ def about(label: str, source: str) -> dict[str, Any]:
         it gives them a meaning of its own; `binds`: global names that it binds; `words`: names
         that may stand in its texts, for `eval` and the like; `patches`: it sets or deletes
         attributes, so it may change a module; `modules`: those that it names; `seeds`: it seeds a
-        random generator; `files`: it opens files by name; `code`: see `pack_code`.
+        random generator; `code`: see `pack_code`.
     """
     code = compile_plain(label, source)
     text = source if code else TransformerManager().transform_cell(source)
@@ -92,14 +92,19 @@ def about(label: str, source: str) -> dict[str, Any]:
         names = GlobalNames(tree, text)
     except (SyntaxError, ValueError, RecursionError):
         names = GlobalNames(tree := ast.Module([], []), "")  # running it will tell
-    attributes = {n.attr: n.ctx for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
-    changed = any(
-        isinstance(n, ast.Attribute) and not isinstance(n.ctx, ast.Load) for n in ast.walk(tree)
-    )
-    mentioned = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} | attributes.keys()
-    mentioned |= {n for s in ast.walk(tree) if isinstance(s, _IMPORTS) for n in imported_names(s)}
-    constants: list[Any] = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)]
-    texts = list(filter(_is_text, constants))
+    mentioned: set[str] = set()
+    changed, texts = False, []
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(name):
+                mentioned.add(name)
+            case ast.Attribute(attr=name, ctx=context):
+                mentioned.add(name)
+                changed |= not isinstance(context, ast.Load)
+            case ast.Import() | ast.ImportFrom():
+                mentioned |= imported_names(node)
+            case ast.Constant(str(value)) if len(value) <= MAX_PARSED:
+                texts.append(value)
     words: set[str] = set()
     if mentioned & _READ_TEXTS:
         words = {word for text in texts for word in re.findall(r"[^\W\d]\w*", text)}
@@ -116,7 +121,6 @@ def about(label: str, source: str) -> dict[str, Any]:
     }
 
 
-_IMPORTS = (ast.Import, ast.ImportFrom)
 # What reads names in texts, changes attributes, seeds the random generators that all code shares.
 _READ_TEXTS = {
     "eval", "exec", "compile", "globals", "locals", "vars", "getattr", "setattr", "delattr",
@@ -124,10 +128,6 @@ _READ_TEXTS = {
 }  # fmt: skip
 _PATCH = {"setattr", "delattr", "patch", "__dict__", "__setattr__", "__delattr__", "MonkeyPatch"}
 _SEED = {"seed", "set_state", "setstate"}
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= MAX_PARSED
 
 
 def _modules(tree: ast.Module, texts: list[str]) -> set[str]:
@@ -143,8 +143,7 @@ def _modules(tree: ast.Module, texts: list[str]) -> set[str]:
 
 def makes_task(source: str) -> bool:
     """Return whether a test cell's text makes a `checks.Task`, whose points it has to end in."""
-    tree = _parsed(source)
-    return tree is not None and any(_called(node) == "Task" for node in ast.walk(tree))
+    return _calls(_parsed(source), "Task")
 
 
 def forgotten_points(source: str) -> str:
@@ -158,11 +157,11 @@ def forgotten_points(source: str) -> str:
         return ""
     functions = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
     last = tree.body[-1]
-    if not makes_task(source):
+    if not _calls(tree, "Task"):
         if functions and all(map(is_definition, tree.body)):
             return f"it never calls `{[*functions][-1]}`: call it in the last line"
         return ""
-    if not any(_called(node) == "points" for node in ast.walk(tree)):
+    if not _calls(tree, "points"):
         return "it has checks, but never asks for their points: end in `return task.points()`"
     if not isinstance(last, ast.Expr):
         call = f"`{[*functions][-1]}()`" if functions else "`task.points()`"
@@ -178,6 +177,11 @@ def _parsed(source: str) -> ast.Module | None:
         return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None  # magics; or running it will tell
+
+
+def _calls(tree: ast.Module | None, name: str) -> bool:
+    """Return whether anything of this name is called."""
+    return tree is not None and any(_called(node) == name for node in ast.walk(tree))
 
 
 def _called(node: ast.AST) -> str:
@@ -206,12 +210,11 @@ def bound_names(source: str) -> frozenset[str] | None:
         return None
     lines = source.splitlines()
     plain = "\n".join("pass" if re.match(r"[%!]", line) else line for line in lines)
-    try:
-        body = ast.parse(plain).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = _parsed(plain)
+    if tree is None:
         return None
     names: set[str] = set()
-    queue: list[ast.AST] = list(body)
+    queue: list[ast.AST] = list(tree.body)
     while queue:
         node = queue.pop()
         match node:
@@ -221,7 +224,7 @@ def bound_names(source: str) -> frozenset[str] | None:
             case ast.Lambda():
                 continue
             case ast.Import() | ast.ImportFrom():
-                names |= {(a.asname or a.name).partition(".")[0] for a in node.names}
+                names |= imported_names(node)
             case ast.Name(name, ast.Store()):
                 names.add(name)
         queue += ast.iter_child_nodes(node)
@@ -233,12 +236,11 @@ def defined(source: str) -> frozenset[str] | None:
     """Return the names that a cell defines, or None if it may do more than define."""
     if len(source) > MAX_PARSED:
         return None
-    try:
-        body = ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = _parsed(source)
+    if tree is None:
         return None
     names: set[str] = set()
-    for statement in body:
+    for statement in tree.body:
         match statement:
             case ast.Expr(ast.Constant()):
                 continue

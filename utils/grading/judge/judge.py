@@ -171,7 +171,7 @@ class Judge:
                 continue
             self.ran[index] = self._student(cell)
             if index in needed:
-                self._trusted(cell)
+                self._trusted(index)
         self._once_more(waiting)
         self._hidden(waiting)
         self.submission.end("the grading is over")
@@ -248,10 +248,10 @@ class Judge:
             for name in [name for name in sys.modules if name.partition(".")[0] == "utils"]:
                 del sys.modules[name]
 
-    def _trusted(self, cell: dict) -> None:
+    def _trusted(self, index: int) -> None:
         """Run a locked cell here, too, so that tests use the course's definitions."""
         error: BaseException | None
-        index = self.cells.index(cell)
+        cell = self.cells[index]
         self.submission.limits_met.clear()
         try:
             self._lend(cell)

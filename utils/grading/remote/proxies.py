@@ -626,16 +626,13 @@ def _special(name: str, check: Callable[[Any], bool] = lambda _: True) -> Any:
     return method
 
 
-def _is_instance(self: StudentThing, value: Any) -> bool:
-    if not issubclass(type(value), StudentThing):
-        return False
-    return value._thing_link.submission.ask("isinstance", value, self) is True
+def _is_kind(verb: str) -> Any:
+    def method(self: StudentThing, value: Any) -> bool:
+        if not issubclass(type(value), StudentThing):
+            return False
+        return value._thing_link.submission.ask(verb, value, self) is True
 
-
-def _is_subclass(self: StudentThing, value: Any) -> bool:
-    if not issubclass(type(value), StudentThing):
-        return False
-    return value._thing_link.submission.ask("issubclass", value, self) is True
+    return method
 
 
 _ERRORS = np.geterr()
@@ -646,6 +643,8 @@ def _of_type(*kinds: type) -> Callable[[Any], bool]:
 
 
 def _numeric(name: str, *kinds: type) -> Any:
+    ask = _special(name, _of_type(*kinds)) if kinds else _special(name)
+
     def method(self: StudentThing, *args: Any) -> Any:
         if not self._thing_made:
             refuse(
@@ -654,12 +653,7 @@ def _numeric(name: str, *kinds: type) -> Any:
                 "Let the test make the object by its class, or ask for plain numbers",
             )
             raise JudgeLimit(f"{name_of(self)} is not a number")
-        value = _ask(self, "special", name, args)
-        if kinds and type(value) not in kinds:
-            raise error_type("TypeError", TypeError)(
-                f"{name} of {name_of(self)} gave {short(value)}"
-            )
-        return value
+        return ask(self, *args)
 
     method.__name__ = name
     return method
@@ -694,8 +688,8 @@ _HANDED_ON = frozenset((*_SPECIAL, "__eq__", "__ne__", "__hash__"))  # these in 
 def _thing_type(name: str, special: tuple[str, ...], is_class: bool) -> type:
     methods: dict[str, Any] = {s: _SPECIAL[s] for s in special if s in _SPECIAL}
     if is_class:
-        methods["__instancecheck__"] = _is_instance
-        methods["__subclasscheck__"] = _is_subclass
+        methods["__instancecheck__"] = _is_kind("isinstance")
+        methods["__subclasscheck__"] = _is_kind("issubclass")
     own = {"__slots__": (), "__doc__": vars(StudentThing)["__doc__"]}  # else it would be None
     return type(name, (StudentThing,), methods | own)
 

@@ -37,15 +37,9 @@ from utils.checks import MIME
 from utils.grading.course import lateness, releases
 from utils.grading.course.settings import Course, data_files, delimiters
 from utils.grading.course.submissions import Chooser, HandedIn
-from utils.grading.judge.grade_notebook import run_notebook, sandbox, show_notes
+from utils.grading.judge.grade_notebook import run_with_files, sandbox, show_notes
 from utils.grading.notebook import restore
-from utils.grading.notebook.extra_files import (
-    documents,
-    files_beside,
-    in_a_folder,
-    modules_in,
-    notes_on,
-)
+from utils.grading.notebook.extra_files import documents, files_beside, notes_on
 from utils.grading.notebook.reading import read_json
 from utils.grading.notebook.reasons import reasons
 from utils.grading.notebook.restore import SourceCell, Unreadable
@@ -55,7 +49,7 @@ from utils.grading.reports.checks_table import checks_table, valid_table
 from utils.grading.reports.hidden_tests import hide_hidden_tests
 from utils.grading.reports.rendering import Renderer
 from utils.grading.run.limits import KINDS, limits_of
-from utils.grading.sandbox.config import Limits, SandboxConfig
+from utils.grading.sandbox.config import Limits
 from utils.grading.terminal import clean
 
 
@@ -271,15 +265,8 @@ class JudgedExecute(NbGraderPreprocessor):
             files = found.files | files
         ours = read_files(data_files(directory, names["assignment"]))
         notes = list(nb.metadata.pop("grading", {}).get("notes", []))
-        with in_a_folder({**files, **ours}) as folder, in_a_folder(ours) as judges:
-            config = SandboxConfig(
-                self.limits(names["assignment"]),
-                sandbox(self.unsafe),
-                folder,
-                course_folder=judges if ours else "",
-                modules=modules_in(ours),
-            )
-            result = run_notebook(nb, config, course)
+        limits = self.limits(names["assignment"])
+        result = run_with_files(nb, course, limits, sandbox(self.unsafe), files, ours)
         resources[ASKS] = {name for name, test in result.tests.items() if test.ask}
         theirs = set(files) - set(ours)
         found = [*notes_on(theirs), *result.notes, *reasons(nb, course, result.tests)]

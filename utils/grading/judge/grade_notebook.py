@@ -64,15 +64,9 @@ def grade_notebook(
         return None, GradingResult.unreadable(error)
     notebook, notes = restore.restore(notebook, course, released, releases, documents)
     ours = course_files or {}
-    with in_a_folder({**(files or {}), **ours}) as folder, in_a_folder(ours) as judges:
-        config = SandboxConfig(
-            limits or Limits(),
-            sandbox(unsafe),
-            folder,
-            course_folder=judges if ours else "",
-            modules=modules_in(ours),
-        )
-        result = run_notebook(notebook, config, course)
+    result = run_with_files(
+        notebook, course, limits or Limits(), sandbox(unsafe), files or {}, ours
+    )
     result.repaired = bool(notes)
     result.notes[:0] = [*notes, *notes_on(set(files or {}) - set(ours))]
     result.notes += reasons(notebook, course, result.tests)
@@ -93,6 +87,35 @@ def sandbox(unsafe: bool = False) -> str:
         reasons = "; ".join(f"{f}: {FORK_SERVER.why_not(f)}" for f in ("namespaces", "landlock"))
         raise NotSandboxed(supervisor.NO_SANDBOX.format(reasons=reasons))
     return found or "none"
+
+
+def run_with_files(
+    notebook: NotebookNode,
+    course: Sequence[SourceCell],
+    limits: Limits,
+    kind: str,
+    files: Mapping[str, bytes],
+    ours: Mapping[str, bytes],
+) -> GradingResult:
+    """Run a notebook as `run_notebook` does, with files beside it.
+
+    Args:
+        notebook: changed in place.
+        course: the course's cells.
+        limits: what the submission may use.
+        kind: of the sandbox, as `sandbox` returns it.
+        files: the student's, by name; of one that the course hands out, too, the course's counts.
+        ours: those that the course hands out; the judge has no others.
+    """
+    with in_a_folder({**files, **ours}) as folder, in_a_folder(ours) as judges:
+        config = SandboxConfig(
+            limits,
+            kind,
+            folder,
+            course_folder=judges if ours else "",
+            modules=modules_in(ours),
+        )
+        return run_notebook(notebook, config, course)
 
 
 def run_notebook(

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import nbformat
 
 from utils.__main__ import OLDEST, dotted
 from utils.grading.run.limits import KINDS, limits_of
-from utils.grading.run.release import BuildError, problem_sets, release, temporary_course
+from utils.grading.run.release import BuildError, problem_sets, released_files
 from utils.lecture_minutes import NOTES
 from utils.student_modules import (
     DATA_FOR_STAFF,
@@ -144,12 +143,5 @@ def _assignments(root: Path) -> dict[str, bytes]:
             f"there are no problem sets in {root / 'solutions'}, so there is nothing to make a "
             "student edition of"
         )
-    with temporary_course(root) as course:
-        for name in names:
-            release(course, name)
-        found: Mapping[str, Path] = {
-            path.relative_to(course).as_posix(): path
-            for path in (course / "assignments").rglob("*")
-            if path.is_file()
-        }
-        return {name: path.read_bytes() for name, path in sorted(found.items())}
+    found = released_files(root, names)
+    return {f"assignments/{path.as_posix()}": data for path, data in sorted(found.items())}

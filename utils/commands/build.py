@@ -21,7 +21,7 @@ from pathlib import Path
 
 import nbformat
 
-from utils.grading.run.release import BuildError, problem_sets, release, temporary_course
+from utils.grading.run.release import BuildError, files_in, problem_sets, released_files
 from utils.system import ROOT, atomic_write, load_config
 
 
@@ -233,11 +233,8 @@ def build_assignments(root: Path, only: Sequence[str] = ()) -> list[Path]:
             f"there are no problem sets in {root / 'solutions'}, so nothing is built and nothing "
             "is deleted; get the course's folder with solutions/, which students do not have"
         )
-    with temporary_course(root) as course:
-        for name in names:
-            release(course, name)
-        fresh = _files(course / "assignments")
-    old = {path: data for path, data in _files(target).items() if path.parts[0] in names}
+    fresh = released_files(root, names)
+    old = {path: data for path, data in files_in(target).items() if path.parts[0] in names}
     _remember(root, names, old, fresh)
     changed = [
         path for path in sorted(fresh.keys() | old.keys()) if fresh.get(path) != old.get(path)
@@ -272,14 +269,3 @@ def _remember(
             with contextlib.suppress(ValueError):  # a notebook that somebody has damaged
                 cells = json.loads(content).get("cells", [])
                 releases.remember(path, name, releases.release_of_notebook(cells))
-
-
-def _files(folder: Path) -> dict[Path, bytes]:
-    """Return the content of every file below a folder, by relative path, with Unix line ends."""
-    return {
-        path.relative_to(folder): path.read_bytes().replace(b"\r\n", b"\n")
-        if path.suffix == ".ipynb"
-        else path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and ".ipynb_checkpoints" not in path.parts
-    }

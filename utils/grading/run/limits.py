@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from utils.grading.sandbox.config import Limits
@@ -46,7 +45,7 @@ def limits_of(config: Mapping[str, Any], problem_set: str) -> Limits:
         wall, cpu = f"{what}_seconds", f"{what}_cpu_seconds"
         is_set = getattr(limits, cpu) != getattr(Limits(), cpu)  # by the course
         if wall in own and cpu not in own and is_set and getattr(limits, cpu) < own[wall]:
-            limits = replace(limits, **{cpu: getattr(limits, wall)})
+            limits = dataclasses.replace(limits, **{cpu: getattr(limits, wall)})
     return limits
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from utils.system import CONFIG, load_config, problem_sets_in
@@ -32,6 +32,29 @@ def temporary_course(root: Path) -> Iterator[Path]:
             shutil.copytree(source, copy, ignore=shutil.ignore_patterns("*.ipynb", "__pycache__"))
             shutil.copy(source / f"{name}.ipynb", copy)
         yield course
+
+
+def released_files(root: Path, names: Iterable[str]) -> dict[Path, bytes]:
+    """Return what students get of some problem sets, by the path below `assignments/`.
+
+    Raises:
+        BuildError: see `release`.
+    """
+    with temporary_course(root) as course:
+        for name in names:
+            release(course, name)
+        return files_in(course / "assignments")
+
+
+def files_in(folder: Path) -> dict[Path, bytes]:
+    """Return the content of every file below a folder, by relative path, with Unix line ends."""
+    return {
+        path.relative_to(folder): path.read_bytes().replace(b"\r\n", b"\n")
+        if path.suffix == ".ipynb"
+        else path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and ".ipynb_checkpoints" not in path.parts
+    }
 
 
 def release(course: Path, name: str) -> None:

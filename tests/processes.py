@@ -1,8 +1,22 @@
-"""Processes that a test has started: which are left, and the wait until none is."""
+"""Processes that a test starts: nbgrader's; which are left, and the wait until none is."""
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
+
+
+def nbgrader(folder: Path, *arguments: str, seconds: float = 300) -> tuple[int, str]:
+    """Run one of nbgrader's commands in a folder; return its exit status and what it said."""
+    result = subprocess.run(
+        [sys.executable, "-m", "nbgrader", *arguments],
+        cwd=folder,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=seconds,
+    )
+    return result.returncode, result.stdout + result.stderr
 
 
 def survivors(mark: str) -> list[int]:

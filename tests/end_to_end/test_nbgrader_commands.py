@@ -4,8 +4,6 @@ import copy
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from nbgrader.utils import determine_grade
 
 from tests.formgrader import formgrader
 from tests.grading.judge import fixture_course as fixture
+from tests.processes import nbgrader
 from utils.grading.course.settings import find_course
 from utils.grading.judge import grade_notebook
 from utils.grading.notebook import restore
@@ -34,18 +33,6 @@ c.JudgedExecute.call_seconds = 1
 c.JudgedExecute.submission_seconds = 12
 """
 SECRET = "only for the staff"
-
-
-def nbgrader(folder: Path, *arguments: str) -> tuple[int, str]:
-    """Run one of nbgrader's commands in a folder; return its exit status and what it said."""
-    result = subprocess.run(
-        [sys.executable, "-m", "nbgrader", *arguments],
-        cwd=folder,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=300,
-    )
-    return result.returncode, result.stdout + result.stderr
 
 
 def twice(text: str) -> str:

@@ -9,7 +9,6 @@ import getpass
 import os
 import shutil
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
+from tests import processes
 from tests.classroom import PS1, QUICK, RIGHT, ROOT, Classroom
 from tests.formgrader import PATIENCE, formgrader
 from utils.grading.simulated_class import Student, write_submission
@@ -41,15 +41,8 @@ c.Exchange.path_includes_course = False
 
 def nbgrader(folder: Path, *arguments: str) -> str:
     """Run one of nbgrader's commands in a folder and return what it said."""
-    result = subprocess.run(
-        [sys.executable, "-m", "nbgrader", *arguments],
-        cwd=folder,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=240,
-    )
-    said = result.stdout + result.stderr
-    assert result.returncode == 0, f"nbgrader {' '.join(arguments)}\n{said}"
+    status, said = processes.nbgrader(folder, *arguments, seconds=240)
+    assert status == 0, f"nbgrader {' '.join(arguments)}\n{said}"
     return said
 
 

@@ -27,6 +27,7 @@ def test_a_loop_ends_by_processor_time_and_says_where(work):
         student.f(1)
     assert student.f(0) == 0
     assert student.submission.stopped
+    assert "(limit: JudgedExecute.call_cpu_seconds)" in student.submission.notes[0]
 
 
 def test_so_does_one_that_python_cannot_interrupt(work):
@@ -42,6 +43,7 @@ def test_so_does_one_that_python_cannot_interrupt(work):
 def test_so_does_a_cell(start):
     submission = start("x = 1\nwhile True:\n    pass", **QUICK)
     assert "no answer within 0.4 seconds of processor time" in submission.notes[0]
+    assert "(limit: JudgedExecute.cell_cpu_seconds)" in submission.notes[0]
     assert submission.get({"x"}) == {"x": 1}  # its definitions count
 
 

@@ -48,7 +48,7 @@ class Judge:
         locked = (cell["binds"] for cell in cells if cell["kind"] == "locked")
         submission.locked = frozenset(name for names in locked for name in names)
         submission.effects = self.effects = Effects(shell.user_ns, cells)
-        shell.code_ended = self.effects.end
+        shell.code_ended = self._code_ended
         self.names = Names(shell, submission, cells, release)
         self.ran: dict[int, Ran] = {}
         self.verdicts: dict[int, Verdict] = {}
@@ -59,6 +59,11 @@ class Judge:
         self.shell.outputs.add(
             {"output_type": "display_data", "data": output["data"], "metadata": {}}
         )
+
+    def _code_ended(self) -> None:
+        """Let the judge's own code go on after a cell's, whose figures are still open."""
+        self.effects.end()
+        patched_library.notice_figures(self.submission)
 
     def run(self) -> dict[int, Ran | Verdict]:
         """Return what became of each cell, by its place in `cells`."""
@@ -106,7 +111,7 @@ class Judge:
         submission, namespace = self.submission, self.shell.user_ns
         submission.missed_names = place.missed
         submission.limits_met.clear()
-        submission.broken_off = False
+        submission.broken_off = submission.drew_apart = False
         if not cell["hidden"]:
             names = set(cell["binds"]) - place.borrowed.keys()
             submission.bound_by_tests |= dict.fromkeys(names, cell["label"])
@@ -132,6 +137,8 @@ class Judge:
         finally:
             if error is not None:
                 self._look_for_limits(error)
+            if submission.drew_apart:
+                submission.limit(patched_library.DREW_APART)
             submission.undo_changes()
             submission.muted, submission.hidden = True, False
         outputs, count = self.shell.outputs.take(), self.shell.execution_count - 1

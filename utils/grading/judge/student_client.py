@@ -99,6 +99,7 @@ class Submission(Notes):
         self.cells: list[list[str]] = []  # run so far: how ("run", "define", "skip"), label, source
         self.starts = 0
         self.why_ended = ""
+        self.drew_apart = False  # the running test and the student's code have a figure each
         self.broken_off = False  # a call of the running test has had no answer
 
     # Processes ----------------------------------------------------------------------------------
@@ -249,7 +250,7 @@ class Submission(Notes):
             self.broken_off = True
             if isinstance(error, CallTimeout):
                 self.time.count_timeout(about)
-            self.stop(self.as_note(f"{about}: {error}"))
+            self.stop(self.as_note(f"{about}: {error}{self.time.setting_met(error)}"))
             raise
 
     def ask_process(self, verb: str, *args: Any) -> Any:
@@ -303,7 +304,7 @@ class Submission(Notes):
         try:
             return self._ask(self.limits.call_seconds, verb, *args)
         except (CallTimeout, ProcessEnded, OutOfTime) as error:
-            self.stop(self.as_note(f"{about}: {error}"))
+            self.stop(self.as_note(f"{about}: {error}{self.time.setting_met(error)}"))
             raise
 
     def names(self) -> set[str]:
@@ -357,11 +358,12 @@ class Submission(Notes):
         except (CallTimeout, ProcessEnded) as error:
             self.cells.append(["define", label, source])
             self.time.count_stuck_cell()
-            self.stop(f"cell {label}: {error}; of this cell only the definitions count")
+            met = self.time.setting_met(error)
+            self.stop(f"cell {label}: {error}{met}; of this cell only the definitions count")
             return Ran([error_output(error, None)], error.type_name)
         except StudentError as error:
             if isinstance(error, OutOfTime):
-                self.stop(f"cell {label}: {error}")
+                self.stop(f"cell {label}: {error}{self.time.setting_met(error)}")
             return Ran([error_output(error, None)], error.type_name)
         self.cells.append([how, label, source])
         match answer:

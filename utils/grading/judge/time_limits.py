@@ -41,13 +41,14 @@ class TimeLimits:
 
     Attributes:
         ends: when all of its time is used up, on the clock of `time.monotonic`.
+        setting: which limit of `Limits` the latest question has met, "" for none.
         alarmed: how long the running question took when the process was told to stop, "" before.
     """
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.ends = time.monotonic() + limits.submission_seconds
-        self.alarmed = ""
+        self.alarmed = self.setting = self.cpu_setting = ""
         self.spare = limits.submission_seconds * SPARE
         self.timeouts: dict[str, int] = {}  # how often each thing has taken too long
         self.calls: dict[str, int] = {}  # how often each thing was called
@@ -66,6 +67,7 @@ class TimeLimits:
 
     def out_of_time(self) -> OutOfTime:
         """Return what is raised when the submission's time is used up."""
+        self.setting = "submission_seconds"
         seconds = self.limits.submission_seconds
         verb = "is" if seconds == 1 else "are"
         return OutOfTime(f"the submission's {seconds_in_words(seconds)} {verb} used up")
@@ -105,6 +107,10 @@ class TimeLimits:
         link.deadline = begun + min(patience, cpu)
         link.overtime = functools.partial(self.overtime, link, supervisor, begun, patience, cpu)
         self.alarmed = ""
+        self.setting = f"{'cell' if verb in ('run', 'define') else 'call'}_seconds"
+        if verb == "run" and seconds < self.limits.cell_seconds:  # the rest is the tests'
+            self.setting = "submission_seconds"
+        self.cpu_setting = f"{'cell' if verb == 'run' else 'call'}_cpu_seconds"
 
     def overtime(
         self,
@@ -134,12 +140,19 @@ class TimeLimits:
         if min(more, left) < MIN_OVERTIME:
             used_up = left < more
             self.alarmed = f"within {seconds_in_words(cpu if used_up else seconds)}"
-            self.alarmed += " of processor time" if used_up else ""
+            if used_up:
+                self.alarmed += " of processor time"
+                self.setting = self.cpu_setting
             supervisor.alarm()
             return time.monotonic() + GRACE - link.deadline
         until = now + min(more, left)
         self.ends += max(0.0, until - max(now, begun + seconds))
         return until - link.deadline
+
+    def setting_met(self, error: BaseException) -> str:
+        """Return which setting a teacher raises for more time, "" if time was not the reason."""
+        is_late = isinstance(error, CallTimeout | OutOfTime) and self.setting
+        return f" (limit: JudgedExecute.{self.setting})" if is_late else ""
 
     def exceeded(self, seconds: float, place: str) -> StudentError:
         """Return what is raised when a question has taken too long.

@@ -36,6 +36,7 @@ from utils.grading.run.limits import limits_of
 from utils.system import CONFIG, load_config
 
 SOURCES = ("source", "solutions")  # folders, where a course has no configuration
+STOPPED = "a process was stopped: if it needs longer, raise JudgedExecute.call_seconds (JUDGE.md)"
 HANDED_OUT, SOLUTION = "as handed out", "solution"
 
 
@@ -164,6 +165,9 @@ def _compare(path: Path, config: Config, directory: CourseDirectory) -> Compared
             if abs(points - test.points) > 1e-9:
                 why = test.ask or (f"the judge: {test.error}" if test.error else "")
                 why = why or f"nbgrader: {said or 'it passed'}; the judge: it passed"
+                if judged.stopped:  # a hidden test's note does not say by which limit
+                    met = [note for note in judged.notes if "JudgedExecute." in note]
+                    why += f"; {met[0] if met else STOPPED}"
                 why = " ".join(why.split())
                 result.differences.append(
                     Difference(name, work, cell, points, test.points, why, bool(test.ask))

@@ -68,9 +68,9 @@ def compare_course(folder: Path) -> int:
     if not GRADES:
         print("this copy of the course is for students and has no grader", file=sys.stderr)
         return 2
-    from utils.grading.course.compare import compare  # slow to import
     from utils.grading.course.settings import CourseError
     from utils.grading.judge.grade_notebook import NotSandboxed
+    from utils.grading.run.compare import compare  # slow to import
 
     tests = differ = amiss = notebooks = 0
     try:

@@ -14,7 +14,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.api import Gradebook
 
 from utils.commands.doctor import main
-from utils.grading.course.compare import HANDED_OUT, SOLUTION, compare
+from utils.grading.run.compare import HANDED_OUT, SOLUTION, compare
 
 pytestmark = [pytest.mark.usefixtures("sandbox"), pytest.mark.slow]
 

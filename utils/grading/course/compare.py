@@ -26,7 +26,7 @@ from nbgrader.utils import determine_grade, find_all_files, is_grade, is_solutio
 from traitlets.config import Config
 from traitlets.utils.importstring import import_item
 
-from utils.grading.course.settings import CourseError, data_files, delimiters
+from utils.grading.course.settings import CourseError, course_root, data_files, delimiters
 from utils.grading.judge.grade_notebook import grade_notebook
 from utils.grading.notebook import restore
 from utils.grading.notebook.reading import Unreadable
@@ -83,8 +83,6 @@ def settings_of(root: Path) -> Config:
     Raises:
         CourseError: it is no course.
     """
-    if not root.is_dir():
-        raise CourseError(f"there is no folder {root}")
     if (root / CONFIG).is_file():
         config = load_config(root)
     else:
@@ -107,6 +105,7 @@ def compare(root: Path) -> Iterator[Compared]:
         CourseError: it is no course, or has no assignments.
         grade_notebook.NotSandboxed: there is no sandbox here.
     """
+    root = course_root(root)
     config = settings_of(root)
     directory = CourseDirectory(config=config)
     top = Path(os.path.normpath(directory.format_path(directory.source_directory, ".", "x"))).parent

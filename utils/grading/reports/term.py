@@ -276,8 +276,8 @@ def _notes(rules: TermRules, reports: dict[str, Report | None]) -> list[str]:
     for name, found in reports.items():
         if found is None:
             notes.append(
-                f"{name} does not count yet, because nothing of it is graded; run `grade {name}` "
-                "once it is handed in"
+                f"{name} does not count yet, because nothing of it is graded; once it is handed "
+                f"in, run `python3 -m utils grade {name}`"
             )
         elif rules.weights is not None and name not in rules.weights:
             notes.append(

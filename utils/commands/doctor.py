@@ -74,7 +74,7 @@ def compare_course(folder: Path) -> int:
 
     tests = differ = amiss = notebooks = 0
     try:
-        for found in compare(folder.resolve()):
+        for found in compare(folder):
             notebooks += 1
             tests += found.tests
             if found.refused:

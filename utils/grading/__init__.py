@@ -24,8 +24,8 @@ Five kinds of processes work together. Only plain data crosses between the last 
    `sandbox.visible_files` lists what they may see, and `sandbox.isolation` puts it all in force.
    These processes and the grader's talk over `sandbox.messages`.
 4. The **judge**, in a sandbox of its own: `judge.judge` runs the test cells,
-   `judge.student_client` starts the student process and asks it, `remote.proxies` stand for the
-   student's objects. `judge.effects` and `judge.random_state` take to the student process what a
+   `judge.student_client` starts the student process and asks it, a `remote.proxy` stands for each
+   of the student's objects. `judge.effects` and `judge.random_state` take to the student process what a
    test changes besides values; `judge.told` lets `inspect`, `type` and `pyplot` ask there.
 5. The **student process**, in its sandbox: `judge.student_process` runs the student's cells and
    answers the judge; `sandbox.blocked_imports` refuses the modules that hold solutions.

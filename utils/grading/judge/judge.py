@@ -33,12 +33,9 @@ from utils.grading.judge.student_client import AFTER_HIDDEN, Ran, Submission
 from utils.grading.notebook.outputs import Output
 from utils.grading.notebook.shell import CellShell, error_output, text_of
 from utils.grading.notebook.source import defined, makes_task, unpack_code
-from utils.grading.remote.proxies import (
-    NOT_THEIR_FAULT,
-    StudentError,
-    StudentThing,
-    error_class,
-)
+from utils.grading.remote.judge_limits import NOT_THEIR_FAULT
+from utils.grading.remote.proxy import StudentThing
+from utils.grading.remote.student_errors import StudentError, error_class
 
 # as utils.checks has them, which takes longer to import
 CHECKS_MIME = "application/vnd.course-checks+json"

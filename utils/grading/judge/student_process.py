@@ -33,8 +33,8 @@ from utils.grading.notebook.extra_files import import_from_working_folder
 from utils.grading.notebook.outputs import Stream
 from utils.grading.notebook.shell import CellShell, Overdue, in_cell, text_of, type_name
 from utils.grading.remote import operators
-from utils.grading.remote.codec import CannotCross, CodecError
-from utils.grading.remote.connection import Connection, Ended, PeerObjects
+from utils.grading.remote.codec import CannotCross, CodecError, SharedObjects
+from utils.grading.remote.connection import Connection, Ended
 from utils.grading.sandbox.blocked_imports import forget_staff_modules
 
 # This module's own: tests may patch what all others use.
@@ -83,7 +83,7 @@ def _special(name: str) -> Any:
     return method
 
 
-class StudentObjects(PeerObjects):
+class StudentObjects(SharedObjects):
     """What the submission's process has in common with the judge."""
 
     link: StudentConnection

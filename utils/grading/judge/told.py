@@ -12,12 +12,9 @@ import inspect
 import sys
 from typing import TYPE_CHECKING, Any
 
-from utils.grading.remote.proxies import (
-    NOT_THEIR_FAULT,
-    JudgeLimit,
-    StudentThing,
-    claimed_class,
-)
+from utils.grading.remote.judge_classes import claimed_class
+from utils.grading.remote.judge_limits import NOT_THEIR_FAULT, JudgeLimit
+from utils.grading.remote.proxy import StudentThing
 
 if TYPE_CHECKING:
     from utils.grading.judge.student_client import Submission

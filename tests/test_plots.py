@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from utils import payoffs, plots
+from utils.pictures import fewer_colours
 from utils.system import FIGURES
 
 SENTENCE = "A line rises from one to three & stays <there>."
@@ -92,7 +93,7 @@ def test_a_grey_stays_grey_beside_colours():
     data = plots.png(fig)
     before, after = (
         np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"), int)
-        for picture in (data, plots._fewer_colours(data))
+        for picture in (data, fewer_colours(data))
     )
     grey = (before == before[..., :1]).all(axis=-1)
     assert (after[grey] == after[grey][:, :1]).all()

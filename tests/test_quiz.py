@@ -10,9 +10,11 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import pytest
 
-from utils import quiz as room
+from utils import quiz as quiz_module
+from utils import quiz_pages
 from utils.plots import mark_guess
 from utils.quiz import AnswerError, Choice, Number, Progress, Quiz, Shape, read_number, read_shape
+from utils.quiz_progress import progress_file
 
 COLOURS = Choice(
     "sky",
@@ -34,7 +36,7 @@ def off_screen():
 def shown(monkeypatch) -> list[dict]:
     """The mime bundles that are displayed while a test runs."""
     bundles = []
-    monkeypatch.setattr(room, "display", lambda bundle, raw: bundles.append(bundle))
+    monkeypatch.setattr(quiz_module, "display", lambda bundle, raw: bundles.append(bundle))
     return bundles
 
 
@@ -206,7 +208,7 @@ def test_a_check_that_contradicts_itself_is_refused(make):
 
 @pytest.mark.parametrize("check", [COLOURS, THIRD, PAIR], ids=lambda check: check.name)
 def test_a_page_shows_the_question_and_folds_the_answer(check):
-    before, _, after = room.folded(check).partition("<details>")
+    before, _, after = quiz_pages.folded(check).partition("<details>")
     assert check.why not in before
     assert check.why in after
     assert after.endswith("</details>")
@@ -216,7 +218,7 @@ def test_a_page_shows_the_question_and_folds_the_answer(check):
 
 
 def test_markup_is_escaped_and_code_is_code():
-    page = room.folded(COLOURS)
+    page = quiz_pages.folded(COLOURS)
     assert "<code>a &lt; b</code>" in page
     assert "a < b" not in page
 
@@ -234,7 +236,7 @@ def test_markup_is_escaped_and_code_is_code():
     ],
 )
 def test_emphasis_is_set_beside_code_and_formulas(text, page):
-    assert room._markup(text) == page
+    assert quiz_pages.markup(text) == page
 
 
 def test_texts_are_never_joined_into_one_sentence():
@@ -245,7 +247,7 @@ def test_texts_are_never_joined_into_one_sentence():
         why="Both halves count.",
         wrong={"Nothing, it is not trained yet.": "An untrained network guesses."},
     )
-    page = room.folded(check)
+    page = quiz_pages.folded(check)
     assert "<p><b>It runs 100 times.</b></p><p>Both halves count.</p>" in page
     assert "<b>Nothing, it is not trained yet.</b><br>An untrained network" in page
     assert "Not Nothing" not in page
@@ -261,7 +263,7 @@ def test_a_diagnosis_says_so(quiz, shown):
     for bundle in shown[1:]:
         assert bundle["text/plain"].startswith("Quick check: find the fault. ")
         assert "<b>Quick check: find the fault.</b>" in bundle["text/html"]
-    assert "find the fault" in texts(room._CheckView(quiz, quiz.checks["loss"]).box)
+    assert "find the fault" in texts(quiz_module._CheckView(quiz, quiz.checks["loss"]).box)
 
 
 def test_a_number_is_shown_with_the_digits_that_matter():
@@ -289,7 +291,7 @@ def test_one_output_carries_widget_page_and_text(quiz, shown):
 def view(quiz: Quiz, check) -> tuple:
     """The check's widgets: entry, button, feedback."""
     quiz.checks[check.name] = check
-    _, entry, button, feedback = room._CheckView(quiz, check).box.children
+    _, entry, button, feedback = quiz_module._CheckView(quiz, check).box.children
     return entry, button, feedback
 
 
@@ -301,7 +303,7 @@ def texts(widget) -> str:
 
 @pytest.mark.parametrize("check", [COLOURS, THIRD, PAIR], ids=lambda check: check.name)
 def test_the_widget_gives_nothing_away_before_an_answer(quiz, check):
-    said = texts(room._CheckView(quiz, check).box)
+    said = texts(quiz_module._CheckView(quiz, check).box)
     assert check.question.split("`")[0] in said
     assert check.why not in said
     assert all(reason not in said for _, reason in check.mistakes)
@@ -381,7 +383,9 @@ def test_progress_follows_the_answers(quiz, shown):
 def prediction(monkeypatch, quiz: Quiz, *arguments, **options) -> tuple:
     """What `quiz.predict` shows on a page, and its entry, button and answer in a kernel."""
     live = []
-    monkeypatch.setattr(room, "show_live", lambda box, page, text: live.append((box, page, text)))
+    monkeypatch.setattr(
+        quiz_module, "show_live", lambda box, page, text: live.append((box, page, text))
+    )
     quiz.predict(*arguments, **options)
     ((box, page, text),) = live
     _, entry, button, answer = box.children
@@ -496,8 +500,8 @@ def test_what_was_solved_is_there_after_a_restart(tmp_path, shown):
     Progress(path).record("04", "pair", 1)
     assert Progress(path).solved("02") == {"sky": 3}
     again = Quiz("02", Progress(path))
-    assert "solved before" in room._CheckView(again, COLOURS).box.children[0].value
-    assert "solved before" not in room._CheckView(again, THIRD).box.children[0].value
+    assert "solved before" in quiz_module._CheckView(again, COLOURS).box.children[0].value
+    assert "solved before" not in quiz_module._CheckView(again, THIRD).box.children[0].value
 
 
 @pytest.mark.parametrize(
@@ -558,14 +562,14 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
 
 def test_the_place_can_be_chosen(monkeypatch, tmp_path):
     monkeypatch.setenv("COURSE_PROGRESS_DIR", str(tmp_path))
-    assert room.progress_file() == tmp_path / "progress.jsonl"
+    assert progress_file() == tmp_path / "progress.jsonl"
     monkeypatch.delenv("COURSE_PROGRESS_DIR")
-    assert room.progress_file().name == "progress.jsonl"
-    assert tmp_path not in room.progress_file().parents
+    assert progress_file().name == "progress.jsonl"
+    assert tmp_path not in progress_file().parents
 
 
 def test_quiz_pulls_in_none_of_the_modules_that_students_write():
     listing = "import sys, utils.quiz; print(*[m for m in sys.modules if m.startswith('utils.')])"
     done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True)
-    loaded = {"utils.quiz", "utils.quiz_checks", "utils.plots", "utils.system"}
-    assert set(done.stdout.split()) == loaded, done.stderr
+    names = ("quiz", "quiz_checks", "quiz_pages", "quiz_progress", "pictures")
+    assert set(done.stdout.split()) == {f"utils.{name}" for name in names}, done.stderr

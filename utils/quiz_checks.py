@@ -1,6 +1,6 @@
 """The three kinds of quick check, a choice, a number and a shape, and how an answer is judged.
 
-Nothing here shows anything: `utils.quiz` does. Texts may hold the markup named there.
+`utils.quiz` shows them. Texts may hold the markup named there.
 """
 
 import math

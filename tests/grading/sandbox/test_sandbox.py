@@ -53,6 +53,21 @@ def test_only_the_time_asked_for_counts():
     assert process.waiting_seconds(10) == 1
 
 
+IMPORT_ALL = """
+import importlib, sys
+from utils.grading.sandbox import blocked_imports, visible_files
+importable = visible_files.IMPORTABLE_MODULES
+blocked_imports.forget_staff_modules()
+for name in importable: importlib.import_module(f"utils.{name}")
+print({name.split(".")[1] for name in sys.modules if name.startswith("utils.")} - {*importable})
+"""
+
+
+def test_what_a_student_may_import_needs_nothing_that_is_blocked_or_out_of_sight():
+    done = subprocess.run([sys.executable, "-c", IMPORT_ALL], capture_output=True, text=True)
+    assert done.stdout == "set()\n", done.stderr
+
+
 @pytest.fixture
 def one_processor():
     """Lets this process, and all that it starts, have one processor."""

@@ -18,8 +18,8 @@ class Progress:
     """Solved checks, one line of JSON each: `{"lecture": ..., "check": ..., "tries": ...}`.
 
     Lines are only ever added, each in one write, so two notebooks can be open at once and a damaged
-    line costs itself alone. A file that cannot be read or written is no reason to stop a lecture:
-    what is solved then counts until the kernel stops, and `trouble` says why.
+    line costs itself alone. A file that cannot be read or written does not stop a lecture: what is
+    solved then counts until the kernel stops, and `trouble` says why.
     """
 
     def __init__(self, path: Path | None = None) -> None:

@@ -113,7 +113,7 @@ class Book:
     def due_dates(self) -> dict[str, datetime.datetime | None]:
         """Return the deadline of each problem set in the gradebook, in UTC, None for none."""
         rows = self.db.execute(select(Assignment.name, Assignment.duedate))
-        return {name: due for name, due in rows}  # noqa: C416 - these are no pairs by their type
+        return {name: due for name, due in rows}  # noqa: C416 - a Row is not typed as a pair
 
     def has(self, problem_set: str) -> bool:
         """Return whether the gradebook knows a problem set."""

@@ -191,7 +191,7 @@ def find_course(folder: str | Path | None = None, db: str | None = None) -> Cour
         db: the gradebook's address, instead of the one in the settings.
 
     Raises:
-        CourseError: there is no such folder, or the address is none.
+        CourseError: there is no such folder, or the address is not valid.
     """
     root = Path(folder).resolve() if folder else ROOT
     if not root.is_dir():

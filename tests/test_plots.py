@@ -123,7 +123,7 @@ def test_a_guess_is_marked_and_no_guess_is_not():
 @pytest.mark.parametrize(
     "alt", ["", "plot", "Loss.", "a line rises from one to three.", "A line from one to three"]
 )
-def test_what_is_no_sentence_is_refused(alt, shown):
+def test_a_caption_that_is_not_a_sentence_is_refused(alt, shown):
     with pytest.raises(ValueError, match="full sentence"):
         plots.show(line(), alt)
     assert shown == []

@@ -96,7 +96,7 @@ def test_a_number_is_read_in_every_usual_spelling(text, value):
         "__import__()",
     ],
 )
-def test_what_is_no_number_is_answered_with_an_example(text):
+def test_what_is_not_a_number_is_answered_with_an_example(text):
     with pytest.raises(AnswerError, match=r"type a number, such as 0\.25"):
         read_number(text)
 
@@ -121,7 +121,7 @@ def test_a_shape_is_read_in_every_usual_spelling(text, shape):
 
 
 @pytest.mark.parametrize("text", ["", " ", "two", "(2, -1)", "(2.5,)", "((2, 3))", "N, K"])
-def test_what_is_no_shape_is_answered_with_an_example(text):
+def test_what_is_not_a_shape_is_answered_with_an_example(text):
     with pytest.raises(AnswerError, match=r"type a shape, such as \(2, 3\)"):
         read_shape(text)
 

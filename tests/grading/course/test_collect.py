@@ -231,7 +231,7 @@ def test_a_name_that_looks_like_anothers_is_its_owners(new_classroom, tmp_path, 
     assert taken.read_bytes() == b"John's"
 
 
-def test_who_takes_anothers_marker_into_a_name_does_not_get_at_the_others_work(new_classroom):
+def test_another_students_marker_in_a_name_does_not_reach_that_students_work(new_classroom):
     room = new_classroom()
     download(
         room,

@@ -425,7 +425,7 @@ def test_a_cell_that_cannot_be_shown_keeps_its_points_and_its_secrets(monkeypatc
      {"task": 1, "checks": []}, {"task": "f", "checks": [{"name": "x"}]},
      TABLE | {"cause": "x"}, TABLE | {"cause": {"what": "x"}}],
 )  # fmt: skip
-def test_what_only_claims_to_be_a_table_of_checks_is_none(table):
+def test_a_malformed_table_of_checks_is_not_shown_as_one(table):
     for grade in (True, False):
         shown = cell("1", new_output("display_data", data={MIME: table, "text/plain": "plain"}))
         shown.metadata.nbgrader.grade = grade
@@ -439,7 +439,7 @@ def test_a_students_cell_shows_no_table_of_checks():
     assert 'class="checks"' not in page
 
 
-def test_a_students_table_has_not_the_frame_of_a_table_of_checks():
+def test_a_students_table_does_not_look_like_a_table_of_checks():
     table = new_output("display_data", data={MIME: TABLE})
     ours = filled(new_notebook(cells=[cell("1", table)]))
     style = ours.partition("</style>")[0]
@@ -489,7 +489,7 @@ def test_tex_that_cannot_be_read_is_shown_as_it_is(tex):
     assert "<math" not in page
 
 
-def test_a_price_is_no_formula():
+def test_a_price_is_not_a_formula():
     assert "<math" not in Renderer().markdown("It costs \\$5, or `$x$`.")
 
 

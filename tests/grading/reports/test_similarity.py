@@ -130,7 +130,7 @@ def test_long_work_that_is_almost_equal_comes_before_short_work_that_is_equal():
     assert pairs[0].similarity < pairs[1].similarity == pytest.approx(1)
 
 
-def test_two_who_share_little_are_no_pair_in_a_class_of_two():
+def test_two_students_who_share_little_are_not_a_pair():
     assert rank({"a": Work([SOURCE]), "b": Work([OTHER])}, Work()) == []
 
 

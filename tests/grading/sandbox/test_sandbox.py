@@ -36,15 +36,15 @@ def waits(*samples):
     return process
 
 
-def test_who_had_no_processor_has_waited():
+def test_a_process_without_a_processor_has_waited():
     assert waits((0, 0, 0), (10, 8, 2)).waiting_seconds(0) == 8
 
 
-def test_who_slept_has_not_waited():
+def test_a_process_that_slept_has_not_waited():
     assert waits((0, 0, 0), (10, 0, 1)).waiting_seconds(0) == 0
 
 
-def test_who_kept_its_own_threads_busy_has_not_waited():
+def test_a_process_whose_threads_kept_busy_has_not_waited():
     assert waits((0, 0, 0), (10, 9, 10)).waiting_seconds(0) == 0
 
 
@@ -95,7 +95,7 @@ def test_busy_neighbours_cost_a_slow_function_no_points(sandbox, one_processor, 
 
 
 @pytest.mark.parametrize("call", ["time.sleep(9)", "busy()"])
-def test_who_has_a_processor_has_no_more_time(sandbox, call):
+def test_a_process_with_a_processor_gets_no_more_time(sandbox, call):
     source = (
         "import time, threading\ndef busy():\n    for _ in range(8):\n"
         "        threading.Thread(target=spin, daemon=True).start()\n    spin()\n"
@@ -154,7 +154,7 @@ def test_a_supervisor_starts_only_so_many_processes(supervised, monkeypatch):
         supervised.start()
 
 
-def test_who_does_not_read_the_answers_is_not_waited_for(supervised):
+def test_a_client_that_reads_no_answers_is_not_waited_for(supervised):
     supervised.commands.setblocking(False)
     with contextlib.suppress(OSError):
         while True:

@@ -20,6 +20,7 @@ FOR_STAFF = (  # though directly in utils/, or imported by `doctor`
     "utils.student_edition",
     "utils.grading.course",
     "utils.grading.reports",
+    "utils.grading.run.compare",
     "utils.grading.sandbox_probes",
 )
 DATA_FOR_STAFF = ("scaffold", "slides.css", "slides.js")  # in utils/data/

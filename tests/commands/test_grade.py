@@ -345,6 +345,21 @@ def test_a_course_that_is_not_there_gets_a_sentence(tmp_path):
         find_course(tmp_path / "nowhere")
 
 
+def test_an_assignment_of_several_notebooks_gets_a_sentence(classroom):
+    folder = classroom.course.source(PS1).parent
+    more = folder / "second.ipynb"
+    shutil.copy(folder / f"{PS1}.ipynb", more)
+    classroom.submit("akiko", RIGHT)
+    with Book(classroom.course) as book:
+        said = " ".join(book.take_in(PS1))
+    assert "its folder also has second.ipynb" in said
+    assert f"`nbgrader autograde {PS1}` grades all of them" in said
+    (folder / f"{PS1}.ipynb").rename(folder / "first.ipynb")
+    said = f"{PS1}.ipynb is missing; its folder also has first.ipynb, second.ipynb: "
+    with pytest.raises(CourseError, match=said):
+        runner.grade(classroom.course, PS1)
+
+
 def test_a_folder_that_cannot_be_written_gets_a_sentence(classroom):
     classroom.submit("akiko", RIGHT)
     (classroom.root / "grading" / "autograded").write_text("a file where a folder should be")

@@ -68,13 +68,13 @@ def compare_course(folder: Path) -> int:
     if not GRADES:
         print("this copy of the course is for students and has no grader", file=sys.stderr)
         return 2
-    from utils.grading.course.compare import compare  # slow to import
     from utils.grading.course.settings import CourseError
     from utils.grading.judge.grade_notebook import NotSandboxed
+    from utils.grading.run.compare import compare  # slow to import
 
     tests = differ = amiss = notebooks = 0
     try:
-        for found in compare(folder.resolve()):
+        for found in compare(folder):
             notebooks += 1
             tests += found.tests
             if found.refused:

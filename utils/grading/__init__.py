@@ -23,12 +23,16 @@ Five kinds of processes work together. Only plain data crosses between the last 
    `sandbox.landlock`, `sandbox.seccomp` (system calls) and `sandbox.cgroups` (kernel memory);
    `sandbox.visible_files` lists what they may see, and `sandbox.isolation` puts it all in force.
    These processes and the grader's talk over `sandbox.messages`.
-4. The **judge**, in a sandbox of its own: `judge.judge` runs the test cells,
-   `judge.student_client` starts the student process and asks it, `remote.proxies` stand for the
-   student's objects. `judge.effects` and `judge.random_state` take to the student process what a
-   test changes besides values; `judge.told` lets `inspect`, `type` and `pyplot` ask there.
+4. The **judge**, in a sandbox of its own: `judge.judge` runs the test cells. `judge.names` says
+   what a name means there, `judge.verdict` reads points, `judge.hidden_tests` says when a hidden
+   test runs and what of it is shown. `judge.student_client` starts the student process and asks
+   it, `judge.time_limits` says how long it may take, `judge.notes` what a person is told;
+   `remote.proxies` stand for the student's objects. `judge.effects` and `judge.random_state` take
+   to the student process what a test changes besides values; `judge.patched_library` lets
+   `inspect`, `type` and `pyplot` ask there.
 5. The **student process**, in its sandbox: `judge.student_process` runs the student's cells and
-   answers the judge; `sandbox.blocked_imports` refuses the modules that hold solutions.
+   answers the judge, `judge.student_objects` says what crosses of the objects on its side;
+   `sandbox.blocked_imports` refuses the modules that hold solutions.
 
 Judge and student process talk over `remote.connection`, in the format of `remote.codec`.
 `notebook.shell` runs cells in both.
@@ -38,7 +42,7 @@ visible tests only. Where no sandbox exists, `judge.unsandboxed` replaces the su
 judge runs in the same process.
 
 `nbgrader_steps` offers the same to nbgrader's own commands, `judge_settings` turns it on in any
-nbgrader course, `course.compare` shows where points would differ there, `sandbox_probes` tries out
+nbgrader course, `run.compare` shows where points would differ there, `sandbox_probes` tries out
 the sandbox for `doctor`, and `simulated_class` makes up students for `demo` and the tests. Packages
 and modules are listed from the lowest: text_files, terminal; notebook; sandbox; remote; judge;
 course; reports; hand_grading; run; nbgrader_steps. A package imports only packages before it.

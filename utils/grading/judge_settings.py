@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 STEPS = "utils.grading.nbgrader_steps"
+PAGES = "utils.grading.reports.nbgrader_pages"
 
 
 def use_judge(c: Any) -> None:
@@ -41,19 +42,23 @@ def use_judge(c: Any) -> None:
         "nbgrader.preprocessors.AssignLatePenalties",
         "nbgrader.preprocessors.CheckCellMetadata",
     ]
-    # As long as nbgrader lets a cell run; `Limits` has the rest.
+    set_limits(c)
+    # A student's notebook may hold HTML, and staff look at it while logged in: on the pages of the
+    # formgrader and of `nbgrader generate_feedback`, nothing of it runs or loads anything.
+    c.HTMLExporter.preprocessors = [f"{PAGES}.SafePage"]
+    c.HTMLExporter.sanitize_html = True
+    # The page that a student gets shows no hidden test's source or expected values.
+    c.GenerateFeedback.preprocessors = [
+        "nbgrader.preprocessors.GetGrades",
+        f"{PAGES}.HideHiddenTests",
+        "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+    ]
+
+
+def set_limits(c: Any) -> None:
+    """Give submissions as much time as nbgrader lets a cell run; `Limits` has the rest."""
     c.JudgedExecute.call_seconds = 30
     c.JudgedExecute.cell_seconds = 30
     c.JudgedExecute.call_cpu_seconds = 30
     c.JudgedExecute.cell_cpu_seconds = 30
     c.JudgedExecute.submission_seconds = 300
-    # A student's notebook may hold HTML, and staff look at it while logged in: on the pages of the
-    # formgrader and of `nbgrader generate_feedback`, nothing of it runs or loads anything.
-    c.HTMLExporter.preprocessors = [f"{STEPS}.SafePage"]
-    c.HTMLExporter.sanitize_html = True
-    # The page that a student gets shows no hidden test's source or expected values.
-    c.GenerateFeedback.preprocessors = [
-        "nbgrader.preprocessors.GetGrades",
-        f"{STEPS}.HideHiddenTests",
-        "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
-    ]

@@ -2,8 +2,8 @@
 
 In `nbgrader autograde`, `SubmissionExporter` stands in place of nbconvert's reader, `RestoreCells`
 before `ClearOutput`, `JudgedExecute` in place of `Execute`, and `SaveAutoGrades` in place of
-nbgrader's; `HideHiddenTests` is a step of `nbgrader generate_feedback`; `SafePage` is one of
-whatever makes HTML, the formgrader too. `judge_settings` puts all of them into a configuration.
+nbgrader's. `judge_settings` puts all of them into a configuration, and with them the steps of
+`reports.nbgrader_pages`.
 """
 
 from __future__ import annotations
@@ -11,18 +11,13 @@ from __future__ import annotations
 import contextlib
 import datetime
 import glob
-import html
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jinja2 import DictLoader, pass_context
-from markupsafe import Markup
 from nbconvert.exporters import NotebookExporter
-from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import Autograde
@@ -31,9 +26,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.preprocessors import SaveAutoGrades as NbGraderSaveAutoGrades
 from traitlets import Bool, Dict, Float, Integer
-from traitlets.config import Config
 
-from utils.checks import MIME
 from utils.grading.course import lateness, releases
 from utils.grading.course.settings import Course, data_files, delimiters
 from utils.grading.course.submissions import Chooser, HandedIn
@@ -44,10 +37,7 @@ from utils.grading.notebook.reading import read_json
 from utils.grading.notebook.reasons import reasons
 from utils.grading.notebook.restore import SourceCell, Unreadable
 from utils.grading.notebook.source_cells import other_kernel, usual_delimiters, with_meanings
-from utils.grading.reports import cell_outputs
-from utils.grading.reports.checks_table import checks_table, valid_table
-from utils.grading.reports.hidden_tests import hide_hidden_tests
-from utils.grading.reports.rendering import Renderer
+from utils.grading.reports.nbgrader_pages import use_usual_delimiters
 from utils.grading.run.limits import KINDS, limits_of
 from utils.grading.sandbox.config import Limits
 from utils.grading.terminal import clean
@@ -206,14 +196,6 @@ def _course(names: dict, directory: CourseDirectory) -> list[SourceCell]:
     return [replace(cell, source=usual_delimiters(cell.source, *words)) for cell in cells]
 
 
-def _use_usual_delimiters(nb: NotebookNode, config: Config) -> None:
-    """Put a course's own delimiters of hidden tests into the form that all else knows."""
-    for cell in nb.cells:
-        about = cell.metadata.get("nbgrader", {})
-        if about.get("grade") and not about.get("solution"):
-            cell.source = usual_delimiters(cell.source, *delimiters(config))
-
-
 class JudgedExecute(NbGraderPreprocessor):
     """Runs a submission's notebook: the student's cells in a sandbox, the tests in the judge."""
 
@@ -258,7 +240,7 @@ class JudgedExecute(NbGraderPreprocessor):
                 "turns the judge on in nbgrader_config.py"
             )
         directory = CourseDirectory(config=self.config)
-        _use_usual_delimiters(nb, self.config)
+        use_usual_delimiters(nb, self.config)
         course = _course(names, directory)
         files = files_beside(resources["metadata"]["path"])
         if found := resources.get(HANDED_IN):  # it may have been in a folder or an archive
@@ -293,107 +275,6 @@ class SaveAutoGrades(NbGraderSaveAutoGrades):
             self.gradebook.db.commit()
 
 
-class HideHiddenTests(NbGraderPreprocessor):
-    """Keeps hidden tests hidden on the pages of `nbgrader generate_feedback`."""
-
-    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
-        _use_usual_delimiters(nb, self.config)
-        return super().preprocess(nb, resources)
-
-    def preprocess_cell(
-        self, cell: NotebookNode, resources: dict, cell_index: int
-    ) -> tuple[NotebookNode, dict]:
-        hide_hidden_tests(cell)
-        return cell, resources
-
-
-class SafePage(Preprocessor):
-    """Makes pages of nbgrader from which nothing of a submission runs, loads or leads anywhere.
-
-    The templates of nbgrader's formgrader and feedback put Markdown on the page as it is, whatever
-    `sanitize_html` says, and so they do with some metadata. So of a notebook only what they need is
-    left, and their filters for text from it are replaced. MathJax, which they load from elsewhere,
-    is not needed for formulas in MathML.
-    """
-
-    METADATA = (
-        "schema_version", "grade_id", "grade", "solution", "locked", "task", "points", "cell_type",
-        "checksum",
-    )  # fmt: skip
-
-    def __init__(self, **named: Any) -> None:
-        super().__init__(**named)
-        self.renderer = Renderer(links=False)
-        self.files: dict[str, bytes] = {}
-        if self.parent is not None:
-            self.parent.extra_loaders = [
-                DictLoader({"mathjax.html.j2": "{% macro mathjax(url='') %}{% endmacro %}"})
-            ]
-            self.parent.filters = {
-                "ansi2html": cell_outputs.terminal_html,
-                "clean_html": self.clean_html,
-                "highlight_code": self.highlight_code,
-                "markdown2html": self.markdown2html,
-                "strip_files_prefix": lambda text: text,  # nbconvert's is slow for many brackets
-            }
-
-    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
-        self.renderer = Renderer(links=False)
-        self.files = _pictures_in(resources.get("metadata", {}).get("path", ""))
-        nb.metadata = NotebookNode()
-        nb.cells = [self._cell(cell) for cell in nb.cells]
-        for name in ("student", "first_name", "last_name", "notebook_path"):  # of the formgrader
-            if isinstance(resources.get(name), str):
-                resources[name] = html.escape(resources[name])
-        return nb, resources
-
-    def _cell(self, cell: NotebookNode) -> NotebookNode:
-        kept = NotebookNode(cell_type=cell.cell_type, source=cell.source, metadata=NotebookNode())
-        kept.id = re.sub(r"[^a-zA-Z0-9_-]", "-", str(cell.get("id", "")))[:64] or "cell"
-        about = cell.metadata.get("nbgrader", {})
-        if re.fullmatch(r"[\w-]+", str(about.get("grade_id", "")), re.ASCII):
-            kept.metadata.nbgrader = NotebookNode(
-                {name: about[name] for name in self.METADATA if name in about}
-            )
-        if cell.cell_type == "markdown" and "attachments" in cell:
-            kept.attachments = cell.attachments
-        if cell.cell_type == "code":
-            kept.execution_count = cell.get("execution_count")
-            is_test = bool(about.get("grade")) and not about.get("solution")
-            kept.outputs = [self._output(output, is_test) for output in cell.outputs]
-        return kept
-
-    def _output(self, output: NotebookNode, is_test: bool) -> NotebookNode:
-        if output.output_type in ("stream", "error"):
-            return output
-        table = valid_table(output.data.get(MIME)) if is_test else None
-        data = NotebookNode({"text/plain": output.data.get("text/plain", "")})
-        if table:
-            data |= {MIME: table, "text/html": checks_table(table)}
-        elif set(output.data) - {"text/plain"}:
-            data["text/html"] = cell_outputs.output_html(output, self.renderer, self.files)
-        kept = NotebookNode(output_type=output.output_type, data=data, metadata=NotebookNode())
-        if output.output_type == "execute_result":
-            kept.execution_count = output.get("execution_count")
-        return kept
-
-    def clean_html(self, text: str) -> str:
-        """Return HTML that is safe."""
-        return text if isinstance(text, Markup) else self.renderer.html(str(text))
-
-    def highlight_code(self, source: str, metadata: Any = None) -> str:
-        """Return code as HTML with classes for colours."""
-        return f'<div class="highlight"><pre>{self.renderer.code(source)}</pre></div>'
-
-    @pass_context
-    def markdown2html(self, context: Any, source: str) -> str:
-        """Return Markdown as HTML that is safe."""
-        attachments = context.get("cell", {}).get("attachments", {})
-        return self.renderer.markdown(
-            source, cell_outputs.pictures(source, attachments, self.files)
-        )
-
-
 def read_files(paths: Mapping[str, Path]) -> dict[str, bytes]:
     """Return the contents of the course's own files, as far as they can be read."""
     found = {}
@@ -401,23 +282,3 @@ def read_files(paths: Mapping[str, Path]) -> dict[str, bytes]:
         with contextlib.suppress(Unreadable):
             found[name] = restore.read_file(path)
     return found
-
-
-def _pictures_in(folder: str) -> dict[str, bytes]:
-    """Return the pictures in a folder by name: plain files only, and not too much of them."""
-    found: dict[str, bytes] = {}
-    size = 0
-    for path in sorted(Path(folder).iterdir()) if folder and os.path.isdir(folder) else ():
-        if path.suffix[1:].lower() not in cell_outputs.ENDINGS or path.is_symlink():
-            continue
-        try:
-            size += path.stat().st_size
-            if size > MAX_PICTURES:
-                break
-            found[path.name] = restore.read_file(path)
-        except (OSError, Unreadable):
-            continue
-    return found
-
-
-MAX_PICTURES = 32 << 20  # bytes of all pictures beside a notebook

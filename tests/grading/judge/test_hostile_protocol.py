@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from tests.grading.judge import fixture_course as fixture
-from utils.grading.judge import grade_notebook
+from utils.grading.judge import grade_notebook, hidden_tests
 from utils.grading.judge.judge import Judge
+from utils.grading.judge.verdict import points_of
 from utils.grading.sandbox.config import Limits
 
 WRONG = "def softmax(a):\n    return np.zeros(np.shape(a))"
 DOUBLE = 3.0  # what is left if softmax is wrong
-HIDDEN_NOTE = "the submission's process ended in a hidden test"
 
 LINK = """
 import gc, os, struct, sys
@@ -214,7 +214,7 @@ def test_how_a_process_ends_in_a_hidden_test_is_not_told(sandbox, how):
     source = softmax(f"if np.shape(a) == (4, 5): {EXITS[how]}\n{right}")
     notebook, outcome = grade({"softmax": source}, call_seconds=1.0)
     reason = "`test_softmax_hidden` earned 0 of 4 points: none of its hidden checks passed"
-    assert outcome.notes == [HIDDEN_NOTE, reason]
+    assert outcome.notes == [hidden_tests.NOTE, reason]
     assert outcome.score == 6.0
     shown = [cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade")]
     errors = [o["ename"] for cell in shown for o in cell.get("outputs", []) if "ename" in o]
@@ -324,11 +324,7 @@ def test_notes_are_one_line_that_a_terminal_does_not_obey(start):
     ],
 )
 def test_points_beyond_all_floats_do_not_end_the_judge(start, value, points):
-    class Shell:
-        user_ns: dict = {}
-
-    judge = Judge(Shell(), start("x = 1"), [])
-    assert judge._points({"label": "test"}, value, 4.0) == points
+    assert points_of({"label": "test", "points": 4.0}, value, start("x = 1")) == points
 
 
 def test_what_a_test_never_hands_over_is_never_changed(work):

@@ -364,6 +364,17 @@ CASES = [
         locked="import matplotlib.pyplot as plt",
         words="Axes cannot be handed to the submission",
     ),
+    Case(
+        "a figure of the test's own",
+        "def draw(): plt.plot([0, 1])",
+        [
+            "fig, ax = plt.subplots()\ndraw()\nassert len(ax.lines) == 1",
+            "plt.figure()\ndraw()\nfound = len(plt.gca().lines)\nplt.close('all')\nassert found",
+        ],
+        "told",
+        locked="import matplotlib.pyplot as plt",
+        words="the test makes a figure",
+    ),
     # Arguments.
     Case(
         "arguments that are rebuilt",

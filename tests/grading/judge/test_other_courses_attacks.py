@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from tests.grading.judge.test_other_courses import Case, cells_of, grade, graded
-from utils.grading.judge.student_client import HIDDEN_LIMIT
+from utils.grading.judge.hidden_tests import LIMIT
 
 pytestmark = pytest.mark.usefixtures("sandbox")
 
@@ -249,7 +249,7 @@ def test_a_submission_does_not_speak_for_the_judge():
 def test_a_hidden_test_that_met_a_limit_says_no_more_than_that():
     case = Case("", "def f(x): return x", [HIDDEN.format("f(open)\nf(memoryview(b'secret'))")])
     result = grade(case)
-    assert result.tests["test0"].ask == HIDDEN_LIMIT
+    assert result.tests["test0"].ask == LIMIT
     assert "secret" not in str(result.notes)
     assert "memoryview" not in str(result.notes)
 

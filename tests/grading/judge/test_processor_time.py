@@ -9,7 +9,7 @@ import pytest
 from traitlets.config import Config
 
 from utils.commands.new import SCAFFOLD
-from utils.grading.judge.student_client import MAX_TRIES, Submission
+from utils.grading.judge.time_limits import MAX_TRIES, TimeLimits
 from utils.grading.judge_settings import use_judge
 from utils.grading.remote.proxies import CallTimeout
 from utils.grading.run.limits import limits_of
@@ -27,6 +27,7 @@ def test_a_loop_ends_by_processor_time_and_says_where(work):
         student.f(1)
     assert student.f(0) == 0
     assert student.submission.stopped
+    assert "(limit: JudgedExecute.call_cpu_seconds)" in student.submission.notes[0]
 
 
 def test_so_does_one_that_python_cannot_interrupt(work):
@@ -42,6 +43,7 @@ def test_so_does_one_that_python_cannot_interrupt(work):
 def test_so_does_a_cell(start):
     submission = start("x = 1\nwhile True:\n    pass", **QUICK)
     assert "no answer within 0.4 seconds of processor time" in submission.notes[0]
+    assert "(limit: JudgedExecute.cell_cpu_seconds)" in submission.notes[0]
     assert submission.get({"x"}) == {"x": 1}  # its definitions count
 
 
@@ -62,18 +64,18 @@ def test_time_before_a_question_does_not_count(work):
 def test_on_a_busy_machine_processor_time_decides(used, ends):
     """After eight seconds by the clock, of which the process ran for a part only."""
     alarms: list[str] = []
-    submission = Submission(lambda: pytest.fail("no process is started"), Limits())
-    submission.link = SimpleNamespace(deadline=time.monotonic())
-    submission.supervisor = SimpleNamespace(
+    link = SimpleNamespace(deadline=time.monotonic())
+    supervisor = SimpleNamespace(
         waiting_seconds=lambda since: 7.0,
         cpu_seconds=lambda since: used,
         alarm=lambda: alarms.append("alarm"),
     )
-    until = submission.ends
-    more = submission._overtime(time.monotonic() - 8, 10.0, 0.5)
+    limits = TimeLimits(Limits())
+    until = limits.ends
+    more = limits.overtime(link, supervisor, time.monotonic() - 8, 10.0, 0.5)
     assert bool(alarms) == ends
     assert more > 0
-    assert submission.ends == until  # these ten seconds were its own anyway
+    assert limits.ends == until  # these ten seconds were its own anyway
 
 
 def test_what_never_returns_is_called_a_few_times_only(work):

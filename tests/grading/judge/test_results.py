@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from utils.grading.judge import results
-from utils.grading.judge.judge import CHECKS_MIME
 from utils.grading.judge.results import Malformed, fit, read
+from utils.grading.judge.verdict import CHECKS_MIME
 from utils.grading.sandbox.config import Limits
 
 CELLS = [

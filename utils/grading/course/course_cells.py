@@ -11,6 +11,7 @@ import copy
 import datetime
 import io
 import logging
+import shlex
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -39,6 +40,7 @@ from traitlets.utils.importstring import import_item
 
 from utils.grading.course import releases
 from utils.grading.course.settings import Course, CourseError
+from utils.grading.notebook.reading import read_json
 from utils.grading.notebook.source_cells import (
     SourceCell,
     cells_of_gradebook,
@@ -66,7 +68,11 @@ def prepared_cells(course: Course, problem_set: str) -> list[SourceCell]:
     try:
         notebook = nbformat.read(path, as_version=4)
     except FileNotFoundError:
-        raise CourseError(f"there is no problem set {problem_set!r}: {path} is missing") from None
+        others = _other_notebooks(path)
+        raise CourseError(
+            f"there is no problem set {problem_set!r}: {path} is missing"
+            + (f"; {_others_left_out(problem_set, others)}" if others else "")
+        ) from None
     except ValueError as error:
         raise CourseError(f"{path} is not a notebook: {error}") from None
     if language := other_kernel(notebook):
@@ -95,6 +101,29 @@ def prepared_cells(course: Course, problem_set: str) -> list[SourceCell]:
             f"nbgrader refuses the problem set {problem_set!r}: {lines[-1]}; "
             f"`nbgrader generate_assignment {problem_set}` says more"
         ) from None
+
+
+def _other_notebooks(path: Path) -> list[str]:
+    """Return which notebooks with test cells lie beside a problem set's own."""
+    return sorted(
+        one.name
+        for one in path.parent.glob("*.ipynb")
+        if one != path and any(map(_gives_points, read_json(one).get("cells", ())))
+    )
+
+
+def _gives_points(cell: Any) -> bool:
+    metadata = cell.get("metadata", {}) if isinstance(cell, dict) else {}
+    return bool(metadata.get("nbgrader", {}).get("grade"))
+
+
+def _others_left_out(problem_set: str, others: Sequence[str]) -> str:
+    """Return what to do with an assignment of several notebooks."""
+    return (
+        f"its folder also has {some(others)}: `grade` takes one notebook, named like its folder. "
+        f"`nbgrader autograde {shlex.quote(problem_set)}` grades all of them, in the judge, too; "
+        "JUDGE.md says how"
+    )
 
 
 def recorded(course: Course, gradebook: Gradebook, problem_set: str) -> list[SourceCell]:
@@ -147,6 +176,8 @@ def take_in(
         "formgrader if it is not to count"
         for cell in stay
     ]
+    if others := _other_notebooks(course.source(problem_set)):
+        notes.append(f"{problem_set}: {_others_left_out(problem_set, others)}")
     if not changed:
         return notes
     url, backup = make_url(course.db_url), None

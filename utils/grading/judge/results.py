@@ -12,8 +12,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from utils.grading.judge.judge import CHECKS_MIME, Verdict
 from utils.grading.judge.student_client import Submission
+from utils.grading.judge.verdict import CHECKS_MIME, Verdict
 from utils.grading.notebook.outputs import Ran, as_utf8, clean_outputs
 from utils.grading.sandbox.config import Limits
 

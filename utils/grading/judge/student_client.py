@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-import functools
-import re
 import socket
 import sys
 import time
@@ -18,13 +16,15 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from utils.grading.judge.effects import Effects, name_in
+from utils.grading.judge import hidden_tests
+from utils.grading.judge.effects import Effects
+from utils.grading.judge.notes import Notes
+from utils.grading.judge.time_limits import MIN_OVERTIME, TimeLimits
 from utils.grading.notebook.outputs import Output, Ran, clean_outputs
 from utils.grading.notebook.shell import error_output
 from utils.grading.remote.codec import CannotCross, CodecError
 from utils.grading.remote.connection import Ended, Late
 from utils.grading.remote.proxies import (
-    NOT_THEIR_FAULT,
     CallTimeout,
     JudgeConnection,
     Lost,
@@ -35,25 +35,12 @@ from utils.grading.remote.proxies import (
 )
 from utils.grading.sandbox.config import Limits
 from utils.grading.sandbox.messages import ProcessSupervisor, Supervised
-from utils.grading.sandbox.supervisor import OVERTIME
-from utils.grading.terminal import clean
-from utils.grading.text_files import seconds_in_words
 
 # This module's own: tests may patch what all others use.
 globals()["__builtins__"] = dict(vars(builtins))
 
 OVERDUE = "Overdue"  # type of the exception with which a process says so itself
 MAX_STARTS = 60  # processes of one submission
-MAX_NOTES, MAX_NOTE = 30, 1000  # how many, and characters of one
-HIDDEN_NOTE = "the submission's process ended in a hidden test"  # how and where is not told
-MIN_OVERTIME = 0.02  # seconds
-AFTER_HIDDEN = "it was ended after a test cell that students do not have whole"
-HIDDEN_LIMIT = "a hidden test met a limit of the grader, which is no fault of the submission"
-MAX_LIMITS = 20  # sentences on what a test cell wanted and the judge does not do
-FOR_TESTS = 1 / 3  # of the submission's time, which its cells cannot use up
-MAX_TRIES = 4  # calls of something that never returns; further ones are not made
-SPARE = 1 / 4  # of the submission's time: what it gets for running cells again in a new process
-GRACE = 0.5  # seconds in which a process whose time is up may say at which line it was
 
 
 @dataclass
@@ -73,73 +60,47 @@ class Start:
 
 
 @dataclass
-class Submission:
+class Submission(Notes):
     """A submission's process, or the next one.
 
     Attributes:
         start: starts a process.
         limits: what the submission may use.
-        notes: sentences for the person who looks at it.
-        stopped: a process was ended before its time.
         cpu_seconds: of all its processes so far.
         memory_bytes: largest resident set of one of them.
         missed_names: the student's code raised a NameError, or a test found no such name.
         muted: what calls print and warn of is dropped. The judge sets it whenever no test cell
             runs: the text would go to its own stderr, and from there to somebody's terminal.
-        hidden: a hidden test runs: what calls print is dropped, and notes tell no more than that a
-            process ended.
         publish: takes what it displays during a test.
         classes: names of classes that the course's solution defines.
         modules: names of the course's own modules, beside the notebook.
         locked: names that locked cells bind. What only a test defines no honest submission has.
-        limits_met: sentences on what the running test wanted and the judge does not do.
-        bound_by_tests: names that only tests bind, and by which cell; no hidden one is among them.
         exceptions: the student's exceptions that tests know by name.
         effects: what the tests change besides values.
     """
 
     start: Callable[[], Start]
     limits: Limits
-    notes: list[str] = field(default_factory=list)
-    stopped: bool = False
     cpu_seconds: float = 0.0
     memory_bytes: int = 0
     missed_names: bool = False
     muted: bool = False
-    hidden: bool = False
     publish: Callable[[Output], None] | None = None
     classes: Collection[str] = ()
     modules: Collection[str] = ()
     locked: Collection[str] = ()
-    limits_met: list[str] = field(default_factory=list)
-    bound_by_tests: dict[str, str] = field(default_factory=dict)
     exceptions: dict[str, type[StudentError]] = field(default_factory=dict)
     effects: Effects = field(default_factory=lambda: Effects({}, []))
 
     def __post_init__(self) -> None:
-        self.ends = time.monotonic() + self.limits.submission_seconds
-        self.spare = self.limits.submission_seconds * SPARE
+        self.time = TimeLimits(self.limits)
         self.link: JudgeConnection | None = None
         self.supervisor: ProcessSupervisor | None = None
         self.cells: list[list[str]] = []  # run so far: how ("run", "define", "skip"), label, source
-        self.late: dict[str, int] = {}  # what has taken too long, and how often
-        self.tries: dict[str, int] = {}  # how often each thing was called
         self.starts = 0
-        self.alarmed = ""  # how long the question took when the process was told to stop
-        self.stuck = 0  # cells that took too much processor time
-        self.share = 1.0  # of its processor time that the next question gets
         self.why_ended = ""
+        self.drew_apart = False  # the running test and the student's code have a figure each
         self.broken_off = False  # a call of the running test has had no answer
-
-    @property
-    def seconds_left(self) -> float:
-        """How much of its time is left."""
-        return self.ends - time.monotonic()
-
-    @property
-    def seconds_for_cells(self) -> float:
-        """How much of its time is left for the student's cells; the rest belongs to the tests."""
-        return self.seconds_left - self.limits.submission_seconds * FOR_TESTS
 
     # Processes ----------------------------------------------------------------------------------
 
@@ -147,8 +108,8 @@ class Submission:
         """Return the link to a process in which the cells so far have been run."""
         if self.link:
             return self.link
-        if self.seconds_left <= 0:
-            raise OutOfTime(self._out_of_time())
+        if self.time.seconds_left <= 0:
+            raise self.time.out_of_time()
         if self.starts >= MAX_STARTS:
             raise ProcessEnded(f"its process has ended {self.starts} times; no other is started")
         self.starts += 1
@@ -171,28 +132,25 @@ class Submission:
         A cell that ends the process, which it did not when it was run first, is cut down to its
         definitions, and everything starts once more. The time is not the tests', up to a limit.
         """
-        begun = time.monotonic()
         muted, self.muted = self.muted, True
         try:
-            for cell in self.cells:
-                how, label, source = cell
-                if how == "skip":
-                    continue
-                try:
-                    self._ask(self.limits.cell_seconds, how, label, source)
-                except (CallTimeout, ProcessEnded):
-                    cell[0] = "define" if how == "run" else "skip"
-                    self.ready()
-                    return
-                except OutOfTime:
-                    raise
-                except StudentError:
-                    pass  # as it did the first time
+            with self.time.not_counted():
+                for cell in self.cells:
+                    how, label, source = cell
+                    if how == "skip":
+                        continue
+                    try:
+                        self._ask(self.limits.cell_seconds, how, label, source)
+                    except (CallTimeout, ProcessEnded):
+                        cell[0] = "define" if how == "run" else "skip"
+                        self.ready()
+                        return
+                    except OutOfTime:
+                        raise
+                    except StudentError:
+                        pass  # as it did the first time
         finally:
             self.muted = muted
-            back = min(time.monotonic() - begun, self.spare)
-            self.spare -= back
-            self.ends += back
 
     def _ask(self, seconds: float, verb: str, *args: Any) -> Any:
         """Ask the process, and end it if it takes too long or answers what it must not."""
@@ -205,19 +163,12 @@ class Submission:
                 if error.type_name == OVERDUE:  # whoever catches this goes no further
                     link.deadline = time.monotonic()
                 raise
-        left = self.seconds_left
-        if left <= 0:
-            raise OutOfTime(self._out_of_time())
-        begun, patience = time.monotonic(), min(seconds, left)
-        cpu = self.limits.cell_cpu_seconds if verb == "run" else self.limits.call_cpu_seconds
-        cpu, self.share = cpu * self.share, 1.0
-        link.deadline = begun + min(patience, cpu)
-        link.overtime = functools.partial(self._overtime, begun, patience, cpu)
-        self.alarmed = ""
+        assert self.supervisor is not None
+        self.time.start(link, self.supervisor, seconds, verb)
         try:
             answer = link.ask(verb, *args)
         except Late:
-            self._stop_late(seconds, "")
+            self._end_late(seconds, "")
         except Ended as ended:
             self.end(str(ended))
             raise ProcessEnded(f"its process ended: {self.why_ended}") from None
@@ -228,65 +179,18 @@ class Submission:
                 "opened does no such thing, so look at the cells for code that does"
             ) from None
         except StudentError as error:
-            if error.type_name != OVERDUE and not self.alarmed:
+            if error.type_name != OVERDUE and not self.time.alarmed:
                 raise
             line = f" (line {error.line}: `{error.code}`)" if error.line and not self.hidden else ""
-            self._stop_late(seconds, line)
-        if self.alarmed:  # it went on all the same
-            self._stop_late(seconds, "")
+            self._end_late(seconds, line)
+        if self.time.alarmed:  # it went on all the same
+            self._end_late(seconds, "")
         return answer
 
-    def _stop_late(self, seconds: float, place: str) -> NoReturn:
-        """End a process that has taken too long.
-
-        Args:
-            seconds: that it had.
-            place: at which line it was, as it says itself; "" if it does not.
-        """
+    def _end_late(self, seconds: float, place: str) -> NoReturn:
+        """End a process that has taken too long; see `TimeLimits.exceeded`."""
         self.end("it was stopped")
-        if self.seconds_left <= 0:
-            raise OutOfTime(self._out_of_time()) from None
-        taken = self.alarmed or f"within {seconds_in_words(seconds)}"
-        raise CallTimeout(f"no answer {taken}: it was stopped{place}") from None
-
-    def _overtime(self, begun: float, seconds: float, cpu: float) -> float:
-        """Return how many seconds more a question may take that should be answered by now.
-
-        A question ends by processor time, which does not pass while others use the processors. Wall
-        time ends what only waits.
-
-        Other submissions that keep the processors busy cost nobody points: time in which this one
-        wanted a processor and had none does not count, up to a limit. When no time is left, the
-        process is told so, and has a moment to say at which line it is.
-
-        Args:
-            begun: when it was asked, on the clock of `time.monotonic`.
-            seconds: how long the answer might take.
-            cpu: and of that, how long it might use a processor.
-        """
-        if self.alarmed:
-            return 0.0
-        assert self.link is not None
-        assert self.link.deadline is not None
-        assert self.supervisor is not None
-        waited = self.supervisor.waiting_seconds(begun)
-        now = time.monotonic()
-        more = begun + min(seconds + waited, OVERTIME * seconds) - now
-        left = cpu - self.supervisor.cpu_seconds(begun) if cpu < seconds else more
-        if min(more, left) < MIN_OVERTIME:
-            used_up = left < more
-            self.alarmed = f"within {seconds_in_words(cpu if used_up else seconds)}"
-            self.alarmed += " of processor time" if used_up else ""
-            self.supervisor.alarm()
-            return time.monotonic() + GRACE - self.link.deadline
-        until = now + min(more, left)
-        self.ends += max(0.0, until - max(now, begun + seconds))
-        return until - self.link.deadline
-
-    def _out_of_time(self) -> str:
-        seconds = self.limits.submission_seconds
-        verb = "is" if seconds == 1 else "are"
-        return f"the submission's {seconds_in_words(seconds)} {verb} used up"
+        raise self.time.exceeded(seconds, place) from None
 
     def end(self, why: str = "") -> None:
         """End the process and all that it started.
@@ -305,17 +209,6 @@ class Submission:
             if self.hidden:  # a visible test may ask later
                 self.why_ended = "it ended in a hidden test"
 
-    def stop(self, text: str) -> None:
-        """Note that the submission was stopped."""
-        self.stopped = True
-        self.note(text)
-
-    def note(self, text: str) -> None:
-        """Add a sentence for the person who looks at this submission; parts may be a student's."""
-        text = clean(text[:MAX_NOTE])
-        if text not in self.notes and len(self.notes) < MAX_NOTES:
-            self.notes.append(text)
-
     # Questions ------------------------------------------------------------------------------------
 
     def ask(self, verb: str, thing: StudentThing, *args: Any) -> Any:
@@ -329,20 +222,23 @@ class Submission:
         if not about and not self.hidden:  # else the student's choice of words might tell
             about = thing._thing_about[2] or thing._thing_about[1]
         about = f"`{about}`" if about else "a call"
-        self._try(about)
+        try:
+            self.time.count_call(about)
+        except CallTimeout:
+            self.broken_off = True
+            raise
         with self.effects.judging():
             return self._ask_about(about, verb, thing, *args)
 
     def _ask_about(self, about: str, verb: str, thing: StudentThing, *args: Any) -> Any:
         """Ask about a thing, given what to call it."""
         self.revive(thing)
-        late = self.late.get(about, 0)  # what has kept us waiting so often will do so again
-        patience = max(self.limits.call_seconds / 2**late, min(1.0, self.limits.call_seconds))
+        patience = self.time.call_seconds(about)
         try:
             if changes := self.effects.changes(self.link):
                 self._ask(patience, "change", *changes)
                 self.revive(thing)
-            self.share = 1 / 2 ** min(late + self.stuck, MAX_TRIES - 1)
+            self.time.share_call(about)
             answer = self._ask(patience, verb, thing, *args)
             if self.effects.seeded:
                 self.effects.drawn(self._ask(patience, "drawn"))
@@ -353,20 +249,9 @@ class Submission:
         except (CallTimeout, ProcessEnded, OutOfTime) as error:
             self.broken_off = True
             if isinstance(error, CallTimeout):
-                self.late[about] = late + 1
-            self.stop(self._as_note(f"{about}: {error}"))
+                self.time.count_timeout(about)
+            self.stop(self.as_note(f"{about}: {error}{self.time.setting_met(error)}"))
             raise
-
-    def _is_hopeless(self, about: str) -> bool:
-        """Return whether none of several calls of something has returned."""
-        return self.late.get(about, 0) >= max(MAX_TRIES, self.tries.get(about, 0))
-
-    def _try(self, about: str) -> None:
-        """Count a call; raise `CallTimeout` if it is hopeless."""
-        if self._is_hopeless(about):
-            self.broken_off = True
-            raise CallTimeout(f"none of its first {MAX_TRIES} calls ended: it is not called again")
-        self.tries[about] = self.tries.get(about, 0) + 1
 
     def ask_process(self, verb: str, *args: Any) -> Any:
         """Ask the student's process something that is about no object of its own."""
@@ -384,28 +269,6 @@ class Submission:
             with contextlib.suppress(StudentError):
                 self._ask(self.limits.call_seconds, "change", (), ())
 
-    def limit(self, text: str) -> None:
-        """Note something that a test wants and that works in one kernel, but not here."""
-        if self.hidden:
-            text = HIDDEN_LIMIT
-        elif NOT_THEIR_FAULT not in text:
-            text = f"{text}: {NOT_THEIR_FAULT}"
-        if text not in self.limits_met and len(self.limits_met) < MAX_LIMITS:
-            self.limits_met.append(text[:MAX_NOTE])
-
-    def name_missing(self, message: str) -> str:
-        """Return what to add to a NameError of the student's code, "" for nothing."""
-        name = name_in(message)
-        cell = self.bound_by_tests.get(name)
-        if not cell:
-            return ""
-        text = (
-            f"`{name}` is bound by the cell `{cell}`, and tests run apart from the submission: a "
-            f"function has to take it as an argument"
-        )
-        self.limit(f"{text}; {NOT_THEIR_FAULT}")
-        return "" if self.hidden else f"; {text}"
-
     def in_test(self) -> contextlib.AbstractContextManager[None]:
         """Return a context in which the test's own code runs, within an answer."""
         return self.effects.testing()
@@ -421,10 +284,6 @@ class Submission:
             return None
         return kind if kind.__module__ == "__main__" else None
 
-    def _as_note(self, text: str) -> str:
-        """Return a note; in hidden tests always the same, as a student chooses how it ends."""
-        return HIDDEN_NOTE if self.hidden else text
-
     def revive(self, thing: StudentThing) -> None:
         """Make a proxy stand for its successor if its process has ended."""
         if thing._thing_link is self.link:
@@ -433,21 +292,25 @@ class Submission:
         name = thing._thing_origin
         new = self._get((name,)).get(name) if name else None
         if not isinstance(new, StudentThing):
-            if self.why_ended == AFTER_HIDDEN:
+            if self.why_ended == hidden_tests.ENDED:
                 self.limit(f"{thing!r} is used here, and was made by a test cell before this one")
             raise Lost(f"{thing!r} was lost when the submission's process ended: {self.why_ended}")
         for slot in ("_thing_link", "_thing_number", "_thing_about"):
             object.__setattr__(thing, slot, getattr(new, slot))
         link.shared.adopt(new._thing_number, thing)  # and `new` may go
 
+    def _ask_or_stop(self, about: str, verb: str, *args: Any) -> Any:
+        """Ask the process; note that it was stopped if it does not answer."""
+        try:
+            return self._ask(self.limits.call_seconds, verb, *args)
+        except (CallTimeout, ProcessEnded, OutOfTime) as error:
+            self.stop(self.as_note(f"{about}: {error}{self.time.setting_met(error)}"))
+            raise
+
     def names(self) -> set[str]:
         """Return the names that the student's cells have defined."""
         self.ready()
-        try:
-            found = self._ask(self.limits.call_seconds, "names")
-        except (CallTimeout, ProcessEnded, OutOfTime) as error:
-            self.stop(self._as_note(f"names of the cells: {error}"))
-            raise
+        found = self._ask_or_stop("names of the cells", "names")
         return {name for name in found if type(name) is str} if type(found) is tuple else set()
 
     def get(self, names: set[str]) -> dict[str, Any]:
@@ -469,11 +332,7 @@ class Submission:
         }
 
     def _get(self, names: tuple[str, ...]) -> dict[str, Any]:
-        try:
-            pairs = self._ask(self.limits.call_seconds, "get", names)
-        except (CallTimeout, ProcessEnded, OutOfTime) as error:
-            self.stop(self._as_note(f"{', '.join(names)[:200]}: {error}"))
-            raise
+        pairs = self._ask_or_stop(", ".join(names)[:200], "get", names)
         values = {}
         for pair in pairs if type(pairs) is tuple else ():
             match pair:
@@ -492,20 +351,19 @@ class Submission:
         how, seconds = "define" if only_define else "run", self.limits.cell_seconds
         try:
             self.ready()
-            names = {name.strip("`") for name in self.late if self._is_hopeless(name)}
-            if names and set(re.findall(r"\w+", source)) & names:
-                self.share = 1 / 2 ** (MAX_TRIES - 1)
+            self.time.share_cell(source)
             if not only_define:
-                seconds = min(seconds, max(self.seconds_for_cells, MIN_OVERTIME))
+                seconds = min(seconds, max(self.time.seconds_for_cells, MIN_OVERTIME))
             answer = self._ask(seconds, how, label, source)
         except (CallTimeout, ProcessEnded) as error:
             self.cells.append(["define", label, source])
-            self.stuck += "processor time" in self.alarmed
-            self.stop(f"cell {label}: {error}; of this cell only the definitions count")
+            self.time.count_stuck_cell()
+            met = self.time.setting_met(error)
+            self.stop(f"cell {label}: {error}{met}; of this cell only the definitions count")
             return Ran([error_output(error, None)], error.type_name)
         except StudentError as error:
             if isinstance(error, OutOfTime):
-                self.stop(f"cell {label}: {error}")
+                self.stop(f"cell {label}: {error}{self.time.setting_met(error)}")
             return Ran([error_output(error, None)], error.type_name)
         self.cells.append([how, label, source])
         match answer:

@@ -12,10 +12,8 @@ import builtins
 import contextlib
 import copy
 import importlib
-import inspect
 import io
 import json
-import linecache
 import os
 import signal
 import socket
@@ -29,146 +27,26 @@ from typing import Any
 import numpy as np
 
 from utils.grading.judge import random_state
+from utils.grading.judge.student_objects import (
+    StudentObjects,
+    describe_error,
+    inspected,
+    signature,
+    test_error,
+)
 from utils.grading.notebook.extra_files import import_from_working_folder
 from utils.grading.notebook.outputs import Stream
 from utils.grading.notebook.shell import CellShell, Overdue, in_cell, text_of, type_name
-from utils.grading.remote import operators
 from utils.grading.remote.codec import CannotCross, CodecError
-from utils.grading.remote.connection import Connection, Ended, PeerObjects
+from utils.grading.remote.connection import Connection, Ended
 from utils.grading.sandbox.blocked_imports import forget_staff_modules
 
 # This module's own: tests may patch what all others use.
 globals()["__builtins__"] = dict(vars(builtins))
 
-INSPECTED = (
-    "getsource", "getsourcelines", "getdoc", "isgeneratorfunction", "iscoroutinefunction",
-    "isasyncgenfunction", "isabstract",
-)  # fmt: skip
 MAX_WARNINGS = 20  # of one call
 LOOK = 0.05  # seconds until the next try to stop the student's code
 _OWN_FOLDER = os.path.dirname(os.path.dirname(__file__)) + os.sep
-
-
-class Remote:
-    """Stands for something that stays with the judge: a test's function or one of its objects."""
-
-    __slots__ = ("__weakref__", "_link", "_number")
-
-    def __init__(self, link: StudentConnection, number: int) -> None:
-        object.__setattr__(self, "_link", link)
-        object.__setattr__(self, "_number", number)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return self._link.ask_judge("getattr", self, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self._link.ask_judge("setattr", self, name, value)
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} of the test>"
-
-
-def _special(name: str) -> Any:
-    def method(self: Remote, *args: Any, **kwargs: Any) -> Any:
-        answer = self._link.ask_judge("special", self, name, args, tuple(kwargs.items()))
-        if name == "__next__":
-            if not answer:
-                raise StopIteration
-            return answer[0]
-        return answer
-
-    method.__name__ = name
-    return method
-
-
-class StudentObjects(PeerObjects):
-    """What the submission's process has in common with the judge."""
-
-    link: StudentConnection
-    keeps_large = True
-
-    def __init__(self) -> None:
-        super().__init__(1)
-        self._named: dict[int, tuple[Any, str]] = {}
-
-    def proxy_number(self, value: Any) -> int | None:
-        return value._number if Remote in type(value).__mro__ else None
-
-    def name_of(self, value: Any) -> str | None:
-        known = self._named.get(id(value))
-        return known[1] if known else None
-
-    def by_name(self, name: str) -> Any:
-        module, _, path = name.partition(":")
-        value = importlib.import_module(module)
-        for part in path.split("."):
-            value = getattr(value, part)
-        self._named[id(value)] = (value, name)
-        return value
-
-    def describe(self, value: Any) -> tuple:
-        return describe(value)
-
-    def make(self, number: int, description: tuple) -> Any:
-        name, special, entry = description
-        methods: dict[str, Any] = {"__slots__": ()} | {s: _special(s) for s in special}
-        if own := self.own_class(entry):
-            methods["__class__"] = property(lambda _: own)  # for `isinstance`
-        return type(name, (Remote,), methods)(self.link, number)
-
-    def own_class(self, entry: str) -> type | None:
-        """Return this side's class for "MODULE:NAME" of the judge's, None if there is none."""
-        module, _, name = entry.partition(":")
-        names = self.link.shell.user_ns if module == "__main__" else {}
-        if module != "__main__" and module in sys.modules:
-            names = vars(sys.modules[module])
-        found = names.get(name)
-        return found if isinstance(found, type) else None
-
-
-def describe(value: Any) -> tuple[str, str, str, tuple[str, ...], tuple[str, ...]]:
-    """Return kind, type, name, special methods and classes of something that cannot cross."""
-    kind = type(value)
-    kind_name = str(type.__getattribute__(kind, "__name__"))
-    special = operators.defined(kind)
-    lineage = lineage_of(value if isinstance(value, type) else kind)
-    what, name = "object", ""
-    if isinstance(value, np.ndarray):
-        if kind is np.ndarray:
-            kind_name = f"ndarray of {value.dtype}"
-        else:
-            kind_name = f"{kind_name} (a subclass of numpy.ndarray)"
-        what, special = "array", ()
-    elif kind is types.ModuleType:
-        what, special = "module", ()
-    elif isinstance(value, type):
-        what = "class"
-    elif isinstance(value, types.FunctionType | types.MethodType | types.BuiltinFunctionType):
-        what = "function"
-    if what in ("function", "class", "module"):
-        name = str(getattr(value, "__name__", ""))
-        special = tuple(s for s in special if s in operators.ACCESS)
-    return what, kind_name[:200], name[:200], special, lineage
-
-
-def lineage_of(kind: type) -> tuple[str, ...]:
-    """Return "MODULE:NAME" of a class and its bases."""
-    found = []
-    for base in kind.__mro__[:20]:
-        module = type.__getattribute__(base, "__module__")
-        name = str(type.__getattribute__(base, "__qualname__"))
-        found.append(f"{module if isinstance(module, str) else '?'}:{name}"[:200])
-    return tuple(found)
-
-
-def signature(value: Any) -> str:
-    """Return a function's signature as text, "" if it has none."""
-    try:
-        return str(inspect.signature(value)).partition(" -> ")[0]
-    except (TypeError, ValueError):
-        return ""
 
 
 def _modes(numpy_errors: str) -> dict[str, Any]:
@@ -455,17 +333,6 @@ class StudentConnection(Connection):
         raise error
 
 
-def test_error(name: str, message: str) -> Any:
-    """Return an exception of the test's, as the student's code sees it."""
-    kind = getattr(builtins, name, None)
-    if not (isinstance(kind, type) and issubclass(kind, Exception)):
-        kind = type(name, (Exception,), {})
-    try:
-        return kind(message)
-    except TypeError:
-        return RuntimeError(message)
-
-
 def _owner(address: str) -> Any:
     """Return the module or class that "MODULE" or "MODULE:CLASS" names."""
     module, _, path = address.partition(":")
@@ -483,14 +350,6 @@ def _set(owner: Any, name: str, *value: Any) -> None:
         delattr(owner, name)
 
 
-def inspected(thing: Any, name: str) -> Any:
-    """Return what a function of `inspect` says of something."""
-    if name not in INSPECTED:
-        raise AttributeError(name)
-    found = getattr(inspect, name)(thing)
-    return found if isinstance(found, str | bool | tuple | None) else str(found)
-
-
 def pyplot(thing: Any, name: str) -> Any:
     """Return the current figure or axes, or the numbers of all figures; close them all."""
     found = sys.modules.get("matplotlib.pyplot")
@@ -502,29 +361,6 @@ def pyplot(thing: Any, name: str) -> Any:
         case "close":
             found.close("all")
     return None
-
-
-def describe_error(error: BaseException) -> tuple:
-    """Return what the judge may know of an exception.
-
-    Returns:
-        Name of the type, names of its bases, message, the cell and line it came from and that
-        line's text, and the number of the judge's own exception if it came from there.
-    """
-    bases = tuple(one.removeprefix("builtins:") for one in lineage_of(type(error)))
-    cell, line, code = "", 0, ""
-    trace = error.__traceback__
-    while trace:
-        file = trace.tb_frame.f_code.co_filename
-        if in_cell(file):
-            cell, line = file.removeprefix("cell "), trace.tb_lineno
-            code = linecache.getline(file, trace.tb_lineno).strip()
-        trace = trace.tb_next
-    if isinstance(error, SyntaxError) and isinstance(error.lineno, int):
-        line = error.lineno
-    number = getattr(error, "test_error", 0)
-    number = number if type(number) is int else 0
-    return type_name(error), bases, text_of(error), cell[:200], line, code[:200], number
 
 
 def main(

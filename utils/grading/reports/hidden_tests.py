@@ -48,7 +48,7 @@ def _without_secrets(output: NotebookNode) -> NotebookNode | None:
             ]
             if table.get("cause"):
                 table["cause"] = table["cause"] | {"what": "", "line": 0, "code": ""}
-        # `Markup` says that it needs no cleaning, see `nbgrader_steps.SafePage`.
+        # `Markup` says that it needs no cleaning, see `nbgrader_pages.SafePage`.
         shown = {"text/html": checks_table(table), "text/plain": checks_text(table), MIME: table}
         return NotebookNode(output_type="display_data", data=NotebookNode(shown), metadata={})
     if output.output_type == "execute_result" and _is_number(data.get("text/plain", "")):

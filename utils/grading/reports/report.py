@@ -20,7 +20,7 @@ from utils.grading.course.gradebook import Book
 from utils.grading.course.scores import Scores
 from utils.grading.course.settings import Course
 from utils.grading.course.submissions import Chooser
-from utils.grading.judge.judge import explained
+from utils.grading.judge.verdict import explained
 from utils.grading.notebook.reading import read_json
 from utils.grading.notebook.result import NOTES_ID, result_of
 from utils.grading.reports.csv_files import to_csv

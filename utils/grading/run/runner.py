@@ -252,16 +252,9 @@ class Run:
             if not found.name:
                 found.unreadable = "it is no longer there"
             yield Job(
-                submission.student,
-                submission.digest,
-                found.content,
-                found.files,
-                found.unreadable,
-                submission.before,
-                found.name,
-                found.notes,
-                found.ask,
-            )
+                submission.student, submission.digest, found.content, found.files,
+                found.unreadable, submission.before, found.name, found.notes, found.ask,
+            )  # fmt: skip
 
     def _keep(self, results: list[Graded], submissions: dict[str, Submission]) -> None:
         """Write a few results: notebooks, gradebook, names, pages; forget them."""

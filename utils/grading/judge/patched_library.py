@@ -7,14 +7,17 @@ student's process, or say what they cannot do. The changes hold in the judge's p
 from __future__ import annotations
 
 import builtins
+import contextlib
 import functools
 import inspect
 import sys
 from typing import TYPE_CHECKING, Any
 
+from utils.grading.remote.codec import CannotCross
 from utils.grading.remote.proxies import (
     NOT_THEIR_FAULT,
     JudgeLimit,
+    StudentError,
     StudentThing,
     claimed_class,
 )
@@ -26,6 +29,10 @@ INSPECTED = (
     "isclass", "getsource", "getsourcelines", "getdoc", "isgeneratorfunction",
     "iscoroutinefunction", "isasyncgenfunction", "isabstract",
 )  # fmt: skip
+DREW_APART = (
+    "the test makes a figure, and the submission draws on one in its own process: "
+    f"{NOT_THEIR_FAULT}. Let the student's function make the figure, and take `plt.gca()` after it"
+)
 PYPLOT = ("gcf", "gca", "get_fignums", "close")
 
 
@@ -121,6 +128,17 @@ def let_doctest_refuse(submission: Submission) -> None:
         setattr(doctest, name, refuse)
 
 
+def notice_figures(submission: Submission) -> None:
+    """Notice if a test has made a figure, and the student's code has drawn on another one.
+
+    To be called before figures are closed.
+    """
+    figures: Any = sys.modules.get("matplotlib._pylab_helpers")
+    if figures is not None and figures.Gcf.figs and submission.link and not submission.drew_apart:
+        with contextlib.suppress(StudentError, CannotCross):
+            submission.drew_apart = bool(submission.ask_process("pyplot", "get_fignums"))
+
+
 def let_pyplot_ask(submission: Submission) -> None:
     """Let `plt.gca()` and the like find what the student has drawn, if the test has drawn nothing.
 
@@ -140,6 +158,8 @@ def let_pyplot_ask(submission: Submission) -> None:
         @functools.wraps(original)
         def ask(*args: Any, **named: Any) -> Any:
             if submission.effects.running:
+                if name == "close":
+                    notice_figures(submission)
                 if name == "close" and args in ((), ("all",)):
                     submission.ask_process("pyplot", name)
                 elif name != "close" and not args and not originals["get_fignums"]():

@@ -26,15 +26,17 @@ from nbgrader.utils import determine_grade, find_all_files, is_grade, is_solutio
 from traitlets.config import Config
 from traitlets.utils.importstring import import_item
 
-from utils.grading.course.settings import CourseError, data_files, delimiters
+from utils.grading.course.settings import CourseError, course_root, data_files, delimiters
 from utils.grading.judge.grade_notebook import grade_notebook
+from utils.grading.judge_settings import set_limits
 from utils.grading.notebook import restore
 from utils.grading.notebook.reading import Unreadable
 from utils.grading.notebook.source_cells import cells_of_notebook, other_kernel, usual_delimiters
-from utils.grading.sandbox.config import Limits
+from utils.grading.run.limits import limits_of
 from utils.system import CONFIG, load_config
 
 SOURCES = ("source", "solutions")  # folders, where a course has no configuration
+STOPPED = "a process was stopped: if it needs longer, raise JudgedExecute.call_seconds (JUDGE.md)"
 HANDED_OUT, SOLUTION = "as handed out", "solution"
 
 
@@ -83,12 +85,11 @@ def settings_of(root: Path) -> Config:
     Raises:
         CourseError: it is no course.
     """
-    if not root.is_dir():
-        raise CourseError(f"there is no folder {root}")
+    config = Config()
+    set_limits(config)  # as `use_judge` does; the course's own count
     if (root / CONFIG).is_file():
-        config = load_config(root)
+        config.merge(load_config(root))
     else:
-        config = Config()
         found = next((name for name in SOURCES if (root / name).is_dir()), "")
         if not found:
             raise CourseError(
@@ -107,6 +108,7 @@ def compare(root: Path) -> Iterator[Compared]:
         CourseError: it is no course, or has no assignments.
         grade_notebook.NotSandboxed: there is no sandbox here.
     """
+    root = course_root(root)
     config = settings_of(root)
     directory = CourseDirectory(config=config)
     top = Path(os.path.normpath(directory.format_path(directory.source_directory, ".", "x"))).parent
@@ -137,6 +139,10 @@ def _compare(path: Path, config: Config, directory: CourseDirectory) -> Compared
         replace(cell, source=usual_delimiters(cell.source, *words))
         for cell in cells_of_notebook(source, full)
     ]
+    try:
+        limits = limits_of(config, path.parent.name)
+    except ValueError as error:
+        return Compared(name, 0, [], str(error))
     ours = {}
     for file, place in data_files(directory, path.parent.name).items():
         try:
@@ -149,7 +155,7 @@ def _compare(path: Path, config: Config, directory: CourseDirectory) -> Compared
     for work, notebook in ((HANDED_OUT, full), (SOLUTION, source)):
         plain = _plain(notebook, path.parent, directory, config)
         _, judged = grade_notebook(
-            nbformat.writes(notebook).encode(), course, _limits(config, path.parent.name), {},
+            nbformat.writes(notebook).encode(), course, limits, {},
             released=hashes, course_files=ours,
         )  # fmt: skip
         for cell in tests:
@@ -158,20 +164,14 @@ def _compare(path: Path, config: Config, directory: CourseDirectory) -> Compared
             if abs(points - test.points) > 1e-9:
                 why = test.ask or (f"the judge: {test.error}" if test.error else "")
                 why = why or f"nbgrader: {said or 'it passed'}; the judge: it passed"
+                if judged.stopped:  # a hidden test's note does not say by which limit
+                    met = [note for note in judged.notes if "JudgedExecute." in note]
+                    why += f"; {met[0] if met else STOPPED}"
                 why = " ".join(why.split())
                 result.differences.append(
                     Difference(name, work, cell, points, test.points, why, bool(test.ask))
                 )
     return result
-
-
-def _limits(config: Config, problem_set: str) -> Limits:
-    given = config.get("JudgedExecute", {})
-    found = {
-        name: value for name in vars(Limits()) if isinstance(value := given.get(name), int | float)
-    }
-    more = given.get("problem_sets", {}).get(problem_set, {})
-    return replace(Limits(call_seconds=30, submission_seconds=300), **found | more)
 
 
 def _released(

@@ -14,7 +14,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.api import Gradebook
 
 from utils.commands.doctor import main
-from utils.grading.course.compare import HANDED_OUT, SOLUTION, compare
+from utils.grading.run.compare import HANDED_OUT, SOLUTION, compare
 
 pytestmark = [pytest.mark.usefixtures("sandbox"), pytest.mark.slow]
 
@@ -108,6 +108,7 @@ def test_a_folder_without_a_configuration_is_a_course(tmp_path):
     ("make", "words"),
     [
         (lambda folder: folder / "nowhere", "there is no folder"),
+        (lambda folder: write(folder / "a.ipynb", TWO) or folder / "a.ipynb", "is a file: give"),
         (lambda folder: folder, "give the folder of an nbgrader course"),
         (lambda folder: (folder / "source").mkdir() or folder, "there are no assignments"),
     ],

@@ -1,0 +1,254 @@
+"""What a name means in a test cell.
+
+It means, in this order: what the test cells and the locked cells define; what the course's own
+notebook imports in its other cells; what it usually means (`np`, `checks`); what the student's
+cells define, by a proxy. So a test's own tools are never the student's. Only a name that the
+course's solution changes, such as a locked class that it completes, means what the student has made
+of it.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from utils.grading.judge import patched_library
+from utils.grading.judge.student_client import Submission
+from utils.grading.notebook.shell import CellShell, text_of
+from utils.grading.notebook.source import unpack_code
+from utils.grading.remote.proxies import StudentError, StudentThing, error_class
+
+# What a name in a test cell means if neither the test cells nor the locked cells define it.
+USUAL_NAMES = {"np": "numpy", "plt": "matplotlib.pyplot", "math": "math", "checks": "utils.checks"}
+
+
+# What a test judges with is never the student's, whatever the course's solution binds.
+TOOL_MODULES = ("numpy.testing", "unittest", "pytest", "nose", "hypothesis", "pandas.testing")
+TOOL_NAMES = re.compile(r"_*(assert|check|test|verify|expect|grade)", re.IGNORECASE)
+
+
+@dataclass
+class Place:
+    """Where a test cell stands among the cells.
+
+    Attributes:
+        cells: how many of the student's cells have run.
+        namespace: what the names mean there.
+        borrowed: those names that stand for the student's things.
+        missed: some name that the test uses means nothing there.
+        error: why that could not be found out.
+    """
+
+    cells: int
+    namespace: dict[str, Any] = field(default_factory=dict)
+    borrowed: dict[str, Any] = field(default_factory=dict)
+    missed: bool = False
+    error: StudentError | None = None
+
+
+class Names:
+    """The names of a submission's test cells.
+
+    Args:
+        shell: runs the test cells.
+        submission: runs the student's.
+        cells, release: as `Judge` takes them.
+
+    Attributes:
+        borrowed: the student's, as the latest test cell saw them.
+        broken: names of locked cells, and why they mean nothing here.
+    """
+
+    def __init__(
+        self,
+        shell: CellShell,
+        submission: Submission,
+        cells: list[dict],
+        release: Mapping[str, Any],
+    ) -> None:
+        self.shell, self.submission, self.cells = shell, submission, cells
+        self.imports = {name: parts for name, *parts in map(str.split, release.get("imports", ()))}
+        tools = {name for name, parts in self.imports.items() if self._is_tool(parts[0])}
+        self.completed = {
+            name
+            for name in release.get("completes", ())
+            if name not in tools and not TOOL_NAMES.match(name)
+        }
+        self.broken: dict[str, str] = {}
+        self.own: set[str] = set(shell.user_ns)  # names that are not the student's
+        self.borrowed: dict[str, Any] = {}
+        self.needed = self._needed()
+        self._close()
+
+    def _is_tool(self, module: str) -> bool:
+        return module.startswith(TOOL_MODULES) or (
+            module.partition(".")[0] in self.submission.modules
+        )
+
+    def _needed(self) -> set[int]:
+        """Return which locked cells bind a name that a test cell uses, directly or not."""
+        wanted = {name for c in self.cells if c["kind"] == "test" for name in c["uses"]}
+        wanted.update(word for c in self.cells if c["kind"] == "test" for word in c["words"])
+        needed: set[int] = set()
+        while True:
+            more = {
+                index
+                for index, cell in enumerate(self.cells)
+                if cell["kind"] == "locked" and wanted & (set(cell["binds"]) - self.completed)
+            }
+            if more == needed:
+                return needed
+            needed = more
+            for index in needed:
+                wanted.update(self.cells[index]["uses"])
+                self.own.update(set(self.cells[index]["binds"]) - self.completed)
+
+    def _close(self) -> None:
+        """Let every test and locked cell use what the cells use whose names it uses.
+
+        A locked function, or the helper of an earlier test, may call the student's function.
+        """
+        here = [
+            cell
+            for index, cell in enumerate(self.cells)
+            if cell["kind"] == "test" or index in self.needed
+        ]
+        for place, cell in enumerate(here):
+            uses = {*cell["uses"], *cell["words"]}
+            while True:
+                more = {
+                    name
+                    for other in here[:place]
+                    if uses.intersection(other["binds"])
+                    for name in {*other["uses"], *self.completed.intersection(other["binds"])}
+                }
+                if more <= uses:
+                    break
+                uses |= more
+            cell["needs"] = sorted(uses)
+
+    def let_course_import(self) -> None:
+        """Let tests import the course's own modules, which lie in this process's folder."""
+        modules = self.submission.modules
+        if not modules:
+            return
+        if "" not in sys.path:
+            sys.path.insert(0, "")
+        if "utils" in modules:  # of the course's own: nothing here needs this package from now on
+            for name in [name for name in sys.modules if name.partition(".")[0] == "utils"]:
+                del sys.modules[name]
+
+    def run_locked(self, index: int, ended: str) -> None:
+        """Run a locked cell here, too, so that tests use the course's definitions.
+
+        Args:
+            index: of the cell.
+            ended: the exception in which it ended for the student, "" for none.
+        """
+        error: BaseException | None
+        cell = self.cells[index]
+        self.submission.limits_met.clear()
+        try:
+            self.lend(cell)
+            self.submission.effects.begin(cell, self.borrowed)
+            code = unpack_code(cell["code"])
+            _, error = self.shell.run(cell["label"], cell["source"], code=code)
+        except StudentError as ended:
+            error = ended
+        self.submission.undo_changes()
+        self.shell.outputs.take()
+        for name in self.completed & set(cell["binds"]):
+            self.shell.user_ns.pop(name, None)
+        if not error:
+            return
+        self.submission.note(f"the locked cell {cell['label']} ended in an error: {text_of(error)}")
+        if ended and not isinstance(error, ImportError):
+            return  # as it did for the student
+        why = "; ".join(self.submission.limits_met) or f"{type(error).__name__}: {text_of(error)}"
+        for name in cell["binds"]:
+            if name not in self.shell.user_ns:
+                self.broken[name] = (
+                    f"`{name}` is bound by the locked cell `{cell['label']}`, which ends in an "
+                    f"error in the judge: {why}"
+                )
+
+    def lend(self, cell: dict) -> None:
+        """Put the student's names that a cell uses into its namespace."""
+        namespace = self.shell.user_ns
+        for name, value in self.borrowed.items():
+            if namespace.get(name, self) is value:
+                del namespace[name]
+            else:
+                self.own.add(name)  # a test cell has given the name a meaning of its own
+        self.borrowed = {}
+        known = vars(builtins).keys() - self.completed
+        needs = cell.get("needs", cell["uses"])
+        used = {n for n in needs if not (n in self.own or n in namespace or n in known)}
+        if "type" in needs and "type" not in self.own:
+            namespace.setdefault("type", patched_library.TYPE)
+        used -= self._import(used)
+        # All names are asked for before it can be told which of them this cell uses.
+        self.borrowed = self.submission.get(used & self.submission.names()) if used else {}
+        raised = {
+            name: value._thing_about[4]
+            for name, value in self.borrowed.items()
+            if issubclass(type(value), StudentThing)
+            and value._thing_about[0] == "class"
+            and "builtins:BaseException" in value._thing_about[4]
+        }
+        self.submission.exceptions = {}
+        for name in sorted(raised, key=lambda name: len(raised[name])):  # bases come first
+            self.borrowed[name] = error_class(raised[name], self.submission)  # for `except`
+            self.submission.exceptions = exceptions_in(self.borrowed)
+        if not used & set(cell["uses"]) <= {*self.borrowed, *cell["binds"]}:
+            self.submission.missed_names = True
+        namespace.update(self.borrowed)
+
+    def _import(self, names: set[str]) -> set[str]:
+        """Import what the course's own notebook imports, or usual names; return which of them.
+
+        What cannot be imported here is none of the student's names either.
+        """
+        namespace, found = self.shell.user_ns, set()
+        for name in names - self.completed:
+            module, *attribute = self.imports.get(name) or [USUAL_NAMES.get(name, "")]
+            if not module:
+                continue
+            try:
+                value: Any = importlib.import_module(module)
+                for part in attribute:
+                    if not hasattr(value, part):
+                        importlib.import_module(f"{module}.{part}")
+                    value = getattr(value, part)
+                namespace[name] = value
+            except Exception as error:  # whatever the module does
+                self.broken[name] = (
+                    f"`{name}` is imported by the course's notebook, and cannot be imported in the "
+                    f"judge: {type(error).__name__}: {text_of(error)}"
+                )
+            found.add(name)
+        return found
+
+    def place(self, cell: dict) -> Place:
+        """Return where a test cell stands if all cells so far are those above it."""
+        self.submission.missed_names = False
+        place = Place(len(self.submission.cells))
+        try:
+            self.lend(cell)
+        except StudentError as error:
+            place.error = error
+        place.namespace = dict(self.shell.user_ns)
+        place.borrowed = self.borrowed
+        place.missed = self.submission.missed_names
+        return place
+
+
+def exceptions_in(borrowed: dict[str, Any]) -> dict[str, type[StudentError]]:
+    """Return the student's exceptions among some names, by the names of their types."""
+    kinds = (value for value in borrowed.values() if issubclass(type(value), type))
+    return {kind.__name__: kind for kind in kinds if issubclass(kind, StudentError)}

@@ -1,0 +1,144 @@
+"""What became of a test cell: its points, and what is shown of it.
+
+The points are the cell's last expression, read and written here, so that nbgrader reads the same:
+nothing on stderr, a plain float, no result next to an error.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from utils.grading.judge import hidden_tests
+from utils.grading.judge.student_client import Submission
+from utils.grading.notebook.outputs import Output
+from utils.grading.notebook.shell import error_output
+from utils.grading.notebook.source import makes_task
+
+# as utils.checks has them, which takes longer to import
+CHECKS_MIME = "application/vnd.course-checks+json"
+SAME_CAUSE = "same cause"
+
+NO_POINTS = (
+    "it has checks but gives no points, which is a fault of the test and not of the submission; "
+    "end it with `return task.points()` and call it in the last line"
+)
+
+
+class NoPoints(Exception):
+    """A test cell made checks and did not end in their points."""
+
+
+@dataclass
+class Verdict:
+    """What became of a test cell."""
+
+    points: float
+    outputs: list[Output]
+    checks: list[dict] = field(default_factory=list)
+    error: str = ""
+    missed_names: bool = False
+    ask: str = ""  # why a person has to look: the judge, and not the student, may be the reason
+
+
+def verdict_of(
+    cell: dict,
+    value: Any,
+    error: BaseException | None,
+    outputs: list[Output],
+    count: int,
+    submission: Submission,
+) -> Verdict:
+    """Return what became of a test cell; its points are written so that nbgrader reads the same.
+
+    Args:
+        cell: the test cell.
+        value, error, outputs: what it gave.
+        count: its number, as nbgrader shows it.
+        submission: takes notes.
+    """
+    checks = [
+        check for output in outputs for check in _checks(output.get("data", {}).get(CHECKS_MIME))
+    ]
+    if cell["hidden"]:
+        outputs = hidden_tests.shown(outputs, error is not None)
+    kept: list[Output] = []
+    for output in outputs:
+        if output["output_type"] == "stream":
+            output["name"] = "stdout"
+        if output["output_type"] not in ("execute_result", "error"):
+            kept.append(output)
+    if error is not None:
+        errors = [output for output in outputs if output["output_type"] == "error"]
+        kept.append(errors[-1] if errors else error_output(error, None))
+        return Verdict(0.0, kept, checks, f"{kept[-1]['ename']}: {kept[-1]['evalue']}")
+    if not _is_number(value) and makes_task(cell["source"]):
+        kept.append(error_output(NoPoints(NO_POINTS), None))
+        submission.note(f"test cell {cell['label']}: {NO_POINTS}")
+        return Verdict(0.0, kept, checks, f"{kept[-1]['ename']}: {NO_POINTS}")
+    points = points_of(cell, value, submission)
+    kept.append(
+        {
+            "output_type": "execute_result",
+            "data": {"text/plain": repr(points)},
+            "metadata": {},
+            "execution_count": count,
+        }
+    )
+    return Verdict(points, kept, checks)
+
+
+def points_of(cell: dict, value: Any, submission: Submission) -> float:
+    """Return a test cell's points, given its last value."""
+    max_points = float(cell["points"])
+    if type(value) in (bool, np.bool_) and not value:
+        submission.note(f"test cell {cell['label']} gave False, which counts as 0 points")
+        return 0.0
+    if not _is_number(value) and submission.broken_off:
+        submission.note(f"test cell {cell['label']}: a call gave no answer, and passes for none")
+        return 0.0
+    if not _is_number(value):
+        return max_points  # a test cell of plain asserts, none of which failed
+    try:
+        points = float(value)
+    except OverflowError:  # an int beyond all floats
+        points = math.inf if value > 0 else -math.inf
+    if math.isfinite(points) and -1e-9 <= points <= max_points + 1e-9:
+        return min(max(points, 0.0), max_points)
+    submission.note(
+        f"test cell {cell['label']} gave {points:g} of {max_points:g} points; "
+        "please look at the test"
+    )
+    return min(points, max_points) if points > 0 else 0.0
+
+
+def _is_number(value: Any) -> bool:
+    """Return whether a test cell's result is points, as nbgrader reads it."""
+    return type(value) in (int, float) or isinstance(value, np.integer | np.floating)
+
+
+def _checks(table: Any) -> list[dict]:
+    """Return a table's checks, each with the table's name."""
+    if not isinstance(table, dict):
+        return []
+    return [
+        dict(check, task=table.get("task"), hidden=bool(table.get("hidden")))
+        for check in explained(table)
+        if isinstance(check, dict)
+    ]
+
+
+def explained(table: dict[str, Any]) -> list[dict]:
+    """Return a table's checks; those that failed for one cause say what and the next step."""
+    checks, cause = table.get("checks", []), table.get("cause")
+    if not isinstance(cause, dict):
+        return checks
+    told = {key: cause.get(key, "") for key in ("what", "hint")}
+    # Of other checks with a common cause the first one of them tells it.
+    return [
+        check | told if check.get("same_cause") and check["what"] == SAME_CAUSE else check
+        for check in checks
+    ]

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from nbgrader.api import Assignment, Gradebook, get_alembic_version
@@ -84,12 +84,11 @@ def raise_if_locked(error: Exception, path: Path | None) -> None:
         raise CourseError(_still_locked(path)) from None
 
 
-def wait_until_free(path: Path, say: Callable[[str], None] = tell) -> None:
+def wait_until_free(path: Path) -> None:
     """Wait until no other program writes to an SQLite gradebook.
 
     Args:
         path: the file; one that is not there yet is free.
-        say: is given a sentence as soon as the gradebook is found in use.
 
     Raises:
         CourseError: it is still in use after `LOCKED_SECONDS`.
@@ -97,7 +96,7 @@ def wait_until_free(path: Path, say: Callable[[str], None] = tell) -> None:
     ends, said = time.monotonic() + LOCKED_SECONDS, False
     while path.exists() and _is_locked(path):
         if not said:
-            say(_waiting(path))
+            tell(_waiting(path))
             said = True
         if time.monotonic() > ends:
             raise CourseError(_still_locked(path))
@@ -169,18 +168,17 @@ def _program(process: int) -> str:
 
 
 @contextlib.contextmanager
-def told_while_locked(path: Path | None, say: Callable[[str], None] = tell) -> Iterator[None]:
+def told_while_locked(path: Path | None) -> Iterator[None]:
     """Say what keeps the gradebook locked if writing to it takes long.
 
     Args:
         path: of an SQLite gradebook; None for another, of which nothing is said.
-        say: is given the sentence, from another thread.
     """
     done = threading.Event()
 
     def watch() -> None:
         if not done.wait(SILENT_SECONDS) and path is not None and holders(path):
-            say(_waiting(path))
+            tell(_waiting(path))
 
     watching = threading.Thread(target=watch, daemon=True)
     watching.start()

@@ -1,4 +1,4 @@
-"""Control groups, where they can be had: they count what the kernel itself holds for a process.
+"""Control groups, where the system has them: they count what the kernel itself holds for a process.
 
 Limits of a process do not see the unread bytes of its sockets, its page tables or its pipes, and a
 look at /proc comes too late for a program that is quick. A control group counts all of it, of all

@@ -36,3 +36,13 @@ def test_it_is_content_with_this_machine(monkeypatch, capsys):
     assert status == 0, printed
     assert "numpy" in printed
     assert "gives digits" in printed
+
+
+@pytest.mark.parametrize("amiss", [0, 1])
+@pytest.mark.parametrize("sandboxes", [[], ["namespaces"]])
+def test_the_last_line_says_whether_mnist_is_here(amiss, sandboxes):
+    def last(mnist: bool) -> str:
+        return doctor.conclusion(amiss, sandboxes, mnist).splitlines()[-1]
+
+    assert last(True) == "MNIST is present."
+    assert last(False).startswith("MNIST is not here: ")

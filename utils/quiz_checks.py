@@ -91,7 +91,6 @@ class Number:
         return Verdict(False, f"{reason} {note}" if (note := comma_note(answer)) else reason)
 
     def _reason(self, value: float) -> str:
-        """Return why a number is wrong."""
         for mistake, reason in self.wrong.items():
             if self._is_near(value, mistake):
                 return reason

@@ -230,7 +230,6 @@ class _Run:
 
 
 def _accuracies(history: History) -> str:
-    """Return the latest accuracies as a sentence."""
     if not history.epoch:
         return ""
     when = f"after epoch {history.epoch[-1]}" if history.epoch[-1] else "before training"

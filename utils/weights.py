@@ -67,7 +67,6 @@ def load_weights(source: str | None = None) -> dict[str, NDArray[np.float32]]:
 
 
 def _shapes() -> dict[str, tuple[int, ...]]:
-    """Return the shape of each parameter."""
     shapes: dict[str, tuple[int, ...]] = {}
     for i, (n_in, n_out) in enumerate(pairwise(LAYER_SIZES), start=1):
         shapes |= {f"W{i}": (n_in, n_out), f"b{i}": (n_out,)}

@@ -92,7 +92,6 @@ class LiveFigure(ipywidgets.VBox):
         gc.freeze()
 
     def _show(self) -> None:
-        """Draw with the present values."""
         values = {key: value_of(control) for key, control in self.controls.items()}
         figure, sentence = self._draw(**values)
         self.figure.value = img(figure, sentence)
@@ -106,7 +105,6 @@ class LiveFigure(ipywidgets.VBox):
             self.sentence.value = spoken(f"These settings fail: {type(error).__name__}: {error}")
 
     def _reset(self) -> None:
-        """Set all controls back and draw once."""
         if self._on_reset is not None:
             self._on_reset()
         for key, control in self.controls.items():

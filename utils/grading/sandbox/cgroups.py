@@ -133,7 +133,6 @@ def _remove_left(folder: str) -> None:
 
 
 def _mounts(kind: str, controllers: str) -> list[str]:
-    """Return where control groups are mounted."""
     found = []
     for line in Path("/proc/self/mounts").read_text().splitlines():
         _, place, this, options, *_ = line.split()

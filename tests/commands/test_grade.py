@@ -384,7 +384,7 @@ def test_a_gradebook_that_cannot_be_written_loses_nothing(again, monkeypatch):
         raise OperationalError("INSERT", {}, Exception("disk full"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(Book, "_settle", broken)
+        patch.setattr(Book, "_charge_one", broken)
         with pytest.raises(CourseError, match="cannot be written: disk full"):
             again.regrade()
     assert again.regrade().graded == 0  # the notebook was there, the gradebook now is

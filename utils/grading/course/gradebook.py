@@ -1,4 +1,4 @@
-"""nbgrader's gradebook, read and written by one process.
+"""nbgrader's gradebook, for `grade`, `handgrade` and the reports.
 
 nbgrader asks the gradebook for every single grade and commits it by itself. Here a whole class is
 read in three questions, and what became of several submissions is written in one transaction:
@@ -269,7 +269,7 @@ class Book:
         for name, comment in submitted.comments.items():
             comment.auto_comment = entry.result.comments.get(name)
             scores.comments[name] = comment.manual_comment or comment.auto_comment or ""
-        self._settle(submitted.submission, submitted.notebook, scores, extensions)
+        self._charge_one(submitted.submission, submitted.notebook, scores, extensions)
         return scores
 
     def give(
@@ -319,10 +319,10 @@ class Book:
                     "the new answer"
                 )
             scores = self.scores(problem_set)[student]
-            self._settle(mine.submission, mine.notebook, scores, extensions)
+            self._charge_one(mine.submission, mine.notebook, scores, extensions)
         return scores
 
-    def settle_lateness(self, problem_set: str, extensions: lateness.Extensions) -> None:
+    def charge_lateness(self, problem_set: str, extensions: lateness.Extensions) -> None:
         """Write the new deadlines, and the penalties that nbgrader's plugin asks for.
 
         Args:
@@ -341,9 +341,9 @@ class Book:
         )
         with self._writing():
             for submission, notebook in rows:
-                self._settle(submission, notebook, scores[submission.student_id], extensions)
+                self._charge_one(submission, notebook, scores[submission.student_id], extensions)
 
-    def _settle(
+    def _charge_one(
         self,
         submission: SubmittedAssignment,
         notebook: SubmittedNotebook,

@@ -131,10 +131,13 @@ def as_fast_as_can_be(f):
     """Check the speed of f by a clock that only the loop moves."""
     now = [0.0]
 
+    def clock():
+        return now[0]
+
     def loop():
         now[0] += 10
 
-    with mock.patch.object(checks.speed, "perf_counter", lambda: now[0]):
+    with mock.patch.object(checks.speed, "perf_counter", clock):
         checks.fast(f, A, loop)
 
 

@@ -67,10 +67,9 @@ def library_class(entry: str, submission: Any, below: type = object) -> type | N
             found = vars(found).get(part) if isinstance(found, type | types.ModuleType) else None
     if not (issubclass(type(found), type) and issubclass(found, below)):
         return None
-    if never and below is object:  # `_decimal` has the class of `decimal`
-        if top(found.__module__) in never or _PLAIN & set(found.__mro__):
-            return None  # `signal.Signals` is an int
-    return found
+    # `_decimal` has the class of `decimal`; `signal.Signals` is an int
+    is_plain = top(found.__module__) in never or _PLAIN & set(found.__mro__)
+    return None if never and below is object and is_plain else found
 
 
 def claimed_class(thing: Any) -> type | None:

@@ -1,11 +1,13 @@
 """The grader: a submission is graded by tests that run in a process without the student's code.
 
-Five kinds of processes work together. Only plain data crosses between the last two.
+Five kinds of processes work together. Between the last two cross values of known types and the
+numbers of objects, never code.
 
     grader --Dask--> worker --socket--> fork server --fork--> supervisor --fork--> judge
                                                                          --fork--> student process
 
-1. The **grader** is the main process of `grade`; it alone writes to the gradebook.
+1. The **grader** is the main process of `grade`; of these processes it alone writes to the
+   gradebook (`handgrade` and nbgrader's own commands do, too).
    `run.runner` plans a run, sends submissions to workers and records what they return;
    `run.cluster` starts Dask, and `run.temporary_files` keeps what must not be left behind.
    `course` knows the folders and settings, takes in what arrives, and holds the gradebook,

@@ -1,4 +1,4 @@
-"""Attacks that once worked: on the decoder, on what reads a student's text, and on the checks.
+"""Attacks that once worked: on what reads a student's text, and on the checks.
 
 None of these tests looks at a clock. Each counts steps, or hands over what would take minutes.
 """

@@ -4,8 +4,9 @@ A question to the student process ends by processor time, which does not pass wh
 processors. Wall time ends what only waits. Other submissions that keep the processors busy cost
 nobody points: time in which this one wanted a processor and had none does not count, up to a limit.
 
-`student_client` asks the questions and ends the process; `StudentConnection.overdue` of
-`student_process` stops the student's code at its line; `sandbox.supervisor` ends whatever is left.
+`student_client` asks the questions and ends the process, `remote.connection` waits for the answers,
+`StudentConnection.overdue` of `student_process` stops the student's code at its line, and
+`sandbox.supervisor` ends whatever is left.
 """
 
 from __future__ import annotations

@@ -391,7 +391,7 @@ def test_a_gradebook_that_cannot_be_written_loses_nothing(again, monkeypatch):
     assert outcome(again, "dora")[3] == 14
 
 
-def test_names_that_are_no_text_and_files_that_may_not_be_read_stop_nobody(classroom, client):
+def test_undecodable_names_and_unreadable_files_stop_nobody(classroom, client):
     classroom.client = client
     for name in ("akiko", "ben"):
         classroom.submit(name, RIGHT)

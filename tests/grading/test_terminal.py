@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 
@@ -87,14 +88,26 @@ def table(capsys, monkeypatch, wide: int, *rows: Row) -> list[str]:
 
 @pytest.mark.parametrize("wide", [40, 80, 120])
 def test_a_very_long_id_leaves_the_others_their_place(capsys, monkeypatch, wide):
-    short = Row("ben", "graded", 7.0, why=["stopped"])
-    _, long, other = table(capsys, monkeypatch, wide, Row("x" * 250, "graded", 3.0), short)
+    short = Row("ben", "graded", 7.0, possible=10.0, why=["stopped"])
+    long = Row("x" * 250, "graded", 3.0, possible=10.0)
+    _, long, other = table(capsys, monkeypatch, wide, long, short)
     assert long.startswith("x" * 10)
     assert "x…  graded" in long
-    assert "7/10" in other
+    assert "7 of 10" in other
     assert max(map(width, (long, other))) <= wide
     if wide >= 80:
         assert other.endswith("stopped")
+
+
+def test_points_are_of_those_that_are_possible_so_far(capsys, monkeypatch):
+    rows = [
+        Row("akiko", "graded", 14.0, possible=14.0, unread=4.0),
+        Row("ben", "graded", 15.5, possible=18.0),
+        Row("chiara", "missing"),
+    ]
+    _, *lines = table(capsys, monkeypatch, 100, *rows)
+    points = [re.search(r"(?:graded|missing) +(.*?)  |$", line)[1] for line in lines]
+    assert points == ["14 of 14; 4 unread", "15.5 of 18", "–"]
 
 
 def test_columns_stand_below_each_other(capsys, monkeypatch):
@@ -205,7 +218,7 @@ def unread(root, *arguments: str) -> tuple[int, str]:
         return process.wait(timeout=240), said
 
 
-def test_text_that_nobody_reads_is_no_error(tmp_path):
+def test_text_that_nobody_reads_is_not_an_error(tmp_path):
     for command in ("grade", "report", "check"):
         status, said = unread(tmp_path, command, "--help")
         assert status in (0, 141)  # argparse takes no notice

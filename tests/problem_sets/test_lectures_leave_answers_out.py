@@ -128,7 +128,7 @@ def _answers(path) -> list[tuple[str, str, str, str]]:
     """Return what may be handed in as an answer: problem set, task, name in the lecture, source.
 
     These are a lecture's functions that take as many arguments as a task, and its classes with the
-    same methods.
+    same methods; not what calls the function asked for, and would call itself under its name.
     """
     found = []
     for source in _cells(path):
@@ -138,7 +138,8 @@ def _answers(path) -> list[tuple[str, str, str, str]]:
             for problem_set in NAMES:
                 for task, solution in sources(read("solutions", problem_set)).items():
                     wanted = [n for n in ast.parse(solution).body if isinstance(n, Definition)][-1]
-                    if _fits(node, wanted):
+                    used = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+                    if _fits(node, wanted) and wanted.name not in used:
                         answer = copy.deepcopy(node)
                         answer.name = wanted.name
                         found.append((problem_set, task, node.name, ast.unparse(answer)))

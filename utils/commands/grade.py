@@ -285,8 +285,6 @@ def print_problems(
 
 def print_table(report: Report) -> None:
     """Print a line for each student; of a large class, for those who need a person."""
-    from utils.grading.reports.report_data import number
-
     rows = report.rows
     if len(rows) > ROWS:
         rows = [row for row in rows if row.why and row.why != ["written answer"]][:ROWS]
@@ -295,11 +293,12 @@ def print_table(report: Report) -> None:
     wide = columns()
     ids = [cut(clean(row.student), max(LEAST, wide // 3)) for row in rows]  # one may be very long
     name = max(7, *map(width, ids))
-    print(f"{'student':{name}}  {'status':10}  {'score':>9}  needs a person, notes")
+    points = max(6, *(len(row.points_text) for row in rows))
+    print(f"{'student':{name}}  {'status':10}  {'points':>{points}}  needs a person, notes")
     for row, student in zip(rows, ids, strict=True):
-        score = f"{number(row.score)}/{number(report.max_score)}" if row.score is not None else "–"
+        score = row.points_text or "–"
         said = clean("; ".join([", ".join(row.why), *row.notes]).strip("; "))
-        print(cut(f"{pad(student, name)}  {row.status:10}  {score:>9}  {said}", wide))
+        print(cut(f"{pad(student, name)}  {row.status:10}  {score:>{points}}  {said}", wide))
 
 
 def print_counts(progress: Progress, seconds: float) -> None:

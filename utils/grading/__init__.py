@@ -27,9 +27,9 @@ Five kinds of processes work together. Only plain data crosses between the last 
    what a name means there, `judge.verdict` reads points, `judge.hidden_tests` says when a hidden
    test runs and what of it is shown. `judge.student_client` starts the student process and asks
    it, `judge.time_limits` says how long it may take, `judge.notes` what a person is told;
-   `remote.proxies` stand for the student's objects. `judge.effects` and `judge.random_state` take
-   to the student process what a test changes besides values; `judge.patched_library` lets
-   `inspect`, `type` and `pyplot` ask there.
+   a `remote.proxy` stands for each of the student's objects. `judge.effects` and
+   `judge.random_state` take to the student process what a test changes besides values;
+   `judge.patched_library` lets `inspect`, `type` and `pyplot` ask there.
 5. The **student process**, in its sandbox: `judge.student_process` runs the student's cells and
    answers the judge, `judge.student_objects` says what crosses of the objects on its side;
    `sandbox.blocked_imports` refuses the modules that hold solutions.

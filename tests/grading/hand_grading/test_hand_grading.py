@@ -130,6 +130,17 @@ def test_what_is_not_a_number_of_points_is_refused(room, points):
     assert recorded(room, "ben") == (None, None, True)
 
 
+@pytest.mark.parametrize("points", ["1.23456789", "0.0000001", "2.6666666666666665", "4.0", "3"])
+def test_the_page_shows_points_with_all_their_decimals(room, points):
+    """What a page rounds would be saved rounded, with the next comment."""
+    with serving(room) as server:
+        home = f"/{server.secret}/"
+        assert ask(server, f"{home}save", request_for(server, "ben", points))[0] == 200
+        shown = re.findall(r'value="([^"]*)"', ask(server, home)[1])
+        assert sorted(shown) == ["", "", points.removesuffix(".0")]
+        assert recorded(room, "ben")[0] == float(points)
+
+
 def test_two_people_do_not_overwrite_each_other(room):
     with answers_of(room) as one, answers_of(room) as other:
         one.save(key_of(one, "ben"), "3", "", HandGrade())

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from utils.grading.course.settings import find_course
+from utils.grading.course.gradebook import Book
+from utils.grading.course.settings import CourseError, find_course
 from utils.grading.reports.report_data import Report, Row
 from utils.grading.reports.term import Term, TermCell, TermStudent, settle
+from utils.grading.reports.term import read as read_term
 from utils.grading.reports.term_file import TermFileError, TermRules, read
 from utils.grading.reports.term_report import page, to_csv
 
@@ -216,6 +218,36 @@ def test_the_page_loads_nothing_and_escapes_what_students_chose(term, tmp_path):
     assert not re.search(r"(src|href)=\"?[a-z]+:", text)
     assert "do <code>this</code>" in text
     assert "2 of 3 problem sets count so far" in text
-    # the mean of 50 to 90, the deviation, least, quartiles, most
+    # the mean of 50 to 90, the standard deviation, lowest, quartiles, highest
     for number in ("70.0", "14.1", "50.0", "60.0", "80.0", "90.0"):
         assert f'<td class="n">{number}</td>' in text
+
+
+def test_grades_are_counted_of_those_who_handed_in_anything(term, tmp_path):
+    (tmp_path / "submitted").mkdir()
+    for name, state in (("idle", "missing"), ("waiting", "not graded yet")):
+        cells = {one: TermCell("not begun") for one in term.reports}
+        student = TermStudent(name, cells=cells | {"ps1_a": TermCell(state, Row(name))})
+        settle(student, term.rules, term.weights)
+        term.students.append(student)
+    assert [one.grade for one in term.students] == [*"FFFFA", "F", ""]
+    text = page(term, find_course(tmp_path))
+    assert "the results and grades of 5 of 7 students" in text
+    assert "1 handed in nothing; 1 handed in, but nothing counts yet" in text
+    assert "Grades: A: 1, F: 4</p>" in text
+
+
+@pytest.mark.parametrize(
+    ("folders", "words"),
+    [
+        (["akiko/ps1_output_layer"], "run `python3 -m utils grade ps1_output_layer` first"),
+        ([], "no student has a submission in"),
+    ],
+)
+def test_before_anything_is_graded_the_next_command_is_named(tmp_path, folders, words):
+    (tmp_path / "submitted").mkdir()
+    for folder in folders:
+        (tmp_path / "submitted" / folder).mkdir(parents=True)
+    course = find_course(tmp_path)
+    with Book(course) as book, pytest.raises(CourseError, match=words):
+        read_term(course, book)

@@ -108,6 +108,7 @@ def test_a_folder_without_a_configuration_is_a_course(tmp_path):
     ("make", "words"),
     [
         (lambda folder: folder / "nowhere", "there is no folder"),
+        (lambda folder: write(folder / "a.ipynb", TWO) or folder / "a.ipynb", "is a file: give"),
         (lambda folder: folder, "give the folder of an nbgrader course"),
         (lambda folder: (folder / "source").mkdir() or folder, "there are no assignments"),
     ],

@@ -42,7 +42,7 @@ class HandGrade:
     comment: str = ""
 
     def __str__(self) -> str:
-        points = "no points" if self.points is None else f"{self.points:g} points"
+        points = "no points" if self.points is None else f"{self.points:.12g} points"
         return f"{points}, {'with' if self.comment else 'no'} comment"
 
 

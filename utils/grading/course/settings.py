@@ -183,6 +183,20 @@ def _is_student(entry: Path) -> bool:
     return entry.is_dir() and not entry.name.startswith(".")
 
 
+def course_root(folder: str | Path) -> Path:
+    """Return a course folder's path in full.
+
+    Raises:
+        CourseError: it is not a folder.
+    """
+    root = Path(folder).resolve()
+    if root.is_dir():
+        return root
+    if root.exists():
+        raise CourseError(f"{root} is a file: give the folder of the course")
+    raise CourseError(f"there is no folder {root}")
+
+
 def find_course(folder: str | Path | None = None, db: str | None = None) -> Course:
     """Return a course.
 
@@ -191,11 +205,9 @@ def find_course(folder: str | Path | None = None, db: str | None = None) -> Cour
         db: the gradebook's address, instead of the one in the settings.
 
     Raises:
-        CourseError: there is no such folder, or the address is none.
+        CourseError: there is no such folder, or the address is not valid.
     """
-    root = Path(folder).resolve() if folder else ROOT
-    if not root.is_dir():
-        raise CourseError(f"there is no folder {root}")
+    root = course_root(folder) if folder else ROOT
     if (root / CONFIG).is_file():
         config = load_config(root)
     else:

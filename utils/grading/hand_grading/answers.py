@@ -25,9 +25,9 @@ from utils.grading.notebook.reading import grade_id, read_json, text_of
 from utils.grading.reports import feedback
 from utils.grading.reports.cell_outputs import pictures
 from utils.grading.reports.rendering import Renderer
-from utils.grading.reports.report_data import name_of_person, number
+from utils.grading.reports.report_data import in_full, name_of_person
 
-SECRET = secrets.token_bytes(32)  # of this process: its order of students is nobody's
+SECRET = secrets.token_bytes(32)  # of this process: nobody else can work out the order
 MAX_COMMENT = 20_000  # characters
 DIVIDER = re.compile(r"^(?:---+|\*\*\*+)\s*$", re.MULTILINE)  # between model answer and rubric
 
@@ -249,7 +249,7 @@ def _number(text: str, most: float) -> float | None:
     """Return points as a person types them, None for none.
 
     Raises:
-        CourseError: it is no number of points that the answer can earn.
+        CourseError: it is not a number of points that the answer can earn.
     """
     text = text.strip().replace(",", ".")
     if not text:
@@ -259,7 +259,7 @@ def _number(text: str, most: float) -> float | None:
     except ValueError:
         value = math.nan
     if not 0 <= value <= most:
-        raise CourseError(f"{text[:20]!r} is not a number of points: give 0 to {number(most)}")
+        raise CourseError(f"{text[:20]!r} is not a number of points: give 0 to {in_full(most)}")
     return value
 
 

@@ -22,7 +22,7 @@ from utils.grading.course.lateness import ExtensionsError
 from utils.grading.course.scores import HandGrade
 from utils.grading.course.settings import CourseError
 from utils.grading.hand_grading.answers import Answers
-from utils.grading.reports.report_data import number
+from utils.grading.reports.report_data import in_full
 from utils.grading.reports.templates import render
 
 ADDRESS = "127.0.0.1"
@@ -101,7 +101,7 @@ class Server(http.server.ThreadingHTTPServer):
             names=self.names,
             script=script,
             shown=SHOWN,
-            number=number,
+            number=in_full,
         )  # fmt: skip
 
     def save(self, request: Any) -> dict[str, Any]:

@@ -17,7 +17,8 @@ import re
 import time
 from collections.abc import Iterator
 
-from utils.grading.remote.proxies import CallTimeout, JudgeConnection, OutOfTime, StudentError
+from utils.grading.remote.judge_connection import JudgeConnection
+from utils.grading.remote.student_errors import CallTimeout, OutOfTime, StudentError
 from utils.grading.sandbox.config import Limits
 from utils.grading.sandbox.messages import ProcessSupervisor
 from utils.grading.sandbox.supervisor import OVERTIME

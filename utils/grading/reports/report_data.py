@@ -8,6 +8,7 @@ import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from utils.grading.course.collect import Arrival
@@ -169,11 +170,17 @@ def name_of_person(about: Mapping[str, str]) -> str:
 
 
 def in_order(name: str) -> list[str | int]:
-    """Return a key that sorts `ps10` behind `ps9`."""
+    """Return a key that sorts `ps10` after `ps9`."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", name)]
 
 
 def number(value: float) -> str:
-    """Return a number in full, without trailing zeros."""
-    text = f"{value:.6f}".rstrip("0").rstrip(".")
+    """Return a number with at most six decimals, without trailing zeros."""
+    return in_full(round(value, 6))
+
+
+def in_full(value: float) -> str:
+    """Return a number with all decimals that `float` needs to read the same one again."""
+    text = f"{Decimal(repr(float(value))):f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text

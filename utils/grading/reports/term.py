@@ -132,13 +132,13 @@ class Term:
         """Return the statistics of the results."""
         return Figures.of(self.results())
 
+    def counted(self) -> list[TermStudent]:
+        """Return those whom the statistics count: who handed in anything and have a result."""
+        return [one for one in self.students if one.handed_in and one.percent is not None]
+
     def results(self) -> list[float]:
-        """Return the results of those who handed in anything."""
-        return [
-            student.percent
-            for student in self.students
-            if student.percent is not None and student.handed_in
-        ]
+        """Return the results of those whom the statistics count."""
+        return [one.percent for one in self.counted() if one.percent is not None]
 
 
 def read(course: Course, book: Book, now: datetime.datetime | None = None) -> Term:
@@ -169,8 +169,11 @@ def read(course: Course, book: Book, now: datetime.datetime | None = None) -> Te
         reports[name] = found if has_begun else None
     if not any(reports.values()):
         raise CourseError(
-            "nothing has been handed in to any problem set of the gradebook; "
-            "run `grade PS` for each of them first"
+            "nothing is graded yet; run "
+            + ", ".join(f"`python3 -m utils grade {name}`" for name in waiting)
+            + " first"
+            if waiting
+            else f"nothing has been handed in: no student has a submission in {course.submitted}"
         )
     weights = {
         name: rules.weight(name) if found is None or found.max_score else 0.0
@@ -273,8 +276,8 @@ def _notes(rules: TermRules, reports: dict[str, Report | None]) -> list[str]:
     for name, found in reports.items():
         if found is None:
             notes.append(
-                f"{name} does not count yet, because nothing of it is graded; run `grade {name}` "
-                "once it is handed in"
+                f"{name} does not count yet, because nothing of it is graded; once it is handed "
+                f"in, run `python3 -m utils grade {name}`"
             )
         elif rules.weights is not None and name not in rules.weights:
             notes.append(

@@ -8,7 +8,7 @@ It stands beside `nbgrader_config.py`:
     ps1_output_layer = 1
     ps2_mnist_inference = 2
 
-    [grades]                        # may be left out: the least percentage for each
+    [grades]                        # optional: the lowest percentage for each grade
     "A" = 90
     "B" = 80
 
@@ -42,7 +42,7 @@ class TermRules:
     Attributes:
         weights: by problem set; None where all that there are count the same.
         drop_lowest: how many of a student's problem sets with the lowest percentage do not count.
-        grades: the least percentage for each grade, the best grade first.
+        grades: the lowest percentage for each grade, the best grade first.
     """
 
     weights: dict[str, float] | None = None

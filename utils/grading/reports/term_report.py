@@ -78,8 +78,9 @@ def page(term: Term, course: Course) -> str:
             for name in term.reports
         ],
         result=term.result_figures(),
+        counted=len(term.counted()),
         idle=sum(not student.handed_in for student in term.students),
-        grades=Counter(student.grade or "none" for student in term.students),
+        grades=Counter(student.grade or "none" for student in term.counted()),
         link=lambda student, name: _link(course.feedback(student, name), course),
         report_link=lambda name: _link(course.reports / f"{name}.html", course),
         number=number,

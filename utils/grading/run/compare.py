@@ -26,7 +26,7 @@ from nbgrader.utils import determine_grade, find_all_files, is_grade, is_solutio
 from traitlets.config import Config
 from traitlets.utils.importstring import import_item
 
-from utils.grading.course.settings import CourseError, data_files, delimiters
+from utils.grading.course.settings import CourseError, course_root, data_files, delimiters
 from utils.grading.judge.grade_notebook import grade_notebook
 from utils.grading.judge_settings import set_limits
 from utils.grading.notebook import restore
@@ -85,8 +85,6 @@ def settings_of(root: Path) -> Config:
     Raises:
         CourseError: it is no course.
     """
-    if not root.is_dir():
-        raise CourseError(f"there is no folder {root}")
     config = Config()
     set_limits(config)  # as `use_judge` does; the course's own count
     if (root / CONFIG).is_file():
@@ -110,6 +108,7 @@ def compare(root: Path) -> Iterator[Compared]:
         CourseError: it is no course, or has no assignments.
         grade_notebook.NotSandboxed: there is no sandbox here.
     """
+    root = course_root(root)
     config = settings_of(root)
     directory = CourseDirectory(config=config)
     top = Path(os.path.normpath(directory.format_path(directory.source_directory, ".", "x"))).parent

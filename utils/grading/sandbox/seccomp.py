@@ -19,7 +19,7 @@ import functools
 import platform
 import struct
 
-# What a process is: a student's in namespaces of its own, a student's behind Landlock alone, or the
+# What a process is: a student's in namespaces of its own, a student's under Landlock alone, or the
 # judge. The last two start no processes, and name no process but themselves.
 STUDENT, STUDENT_ALONE, JUDGE = "student", "student alone", "judge"
 
@@ -171,7 +171,7 @@ def _conditions(kind: str) -> dict[str, list[_Line]]:
     ]
     urgent = [_argument(3), *_if(_ANY_BIT, _MSG_OOB, _REFUSE)]
     futex = [_argument(1), *_if(_ANY_BIT, _FUTEX_PRIVATE, _ALLOW)]
-    for operation in _FUTEX_WAIT:  # whoever waits looks again and again
+    for operation in _FUTEX_WAIT:  # a process that waits must look again and again
         futex += _if(_EQUAL, operation, _AGAIN)
     for operation in _FUTEX_WAKE:
         futex += _if(_EQUAL, operation, _NOTHING_DONE)

@@ -20,7 +20,7 @@ ANSWERS = answers(LECTURE)
 def test_the_diagnosis_is_right_and_the_other_answers_are_wrong():
     colours = np.array([[122, 66, 94], [255, 0, 0], [0, 255, 0]])
     parts = colours / colours.sum(axis=1)
-    assert ANSWERS["check-mean-colour"] == "Each column was divided by the sum of another row."
+    assert ANSWERS["check-mean-colour"] == "Each column was divided by the sum of one row."
     for column in range(3):
         assert np.allclose(parts[:, column], colours[:, column] / colours[column].sum())
     shown = str(parts.sum(axis=1).round(2).tolist())

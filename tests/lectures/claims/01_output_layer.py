@@ -9,7 +9,7 @@ for kilograms in (0, 0.5, 1, 1.5, 1.7, 1.8, 2, 2.2, 2.6, 2.7, 3, 4, 5, 6):
     for name, value in zip(kinds, share, strict=True):
         assert f"{name} " in sentence
         assert f"-> {value:.2f}" in sentence
-    assert sentence.endswith(f": {kinds[int(np.searchsorted(borders, kilograms))]}.")
+    assert sentence.endswith(f". So {kinds[int(np.searchsorted(borders, kilograms))]} wins.")
     assert np.allclose(fig.axes[1].lines[3].get_ydata(), share)
     melon[kilograms] = share[1]
     plt.close(fig)

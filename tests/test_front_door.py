@@ -9,17 +9,12 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
-from traitlets.config import Config
 
-from tests.processes import gone, survivors
 from utils import __main__ as front_door
 from utils import python_versions
-from utils.commands import lab
 
 BARE_PYTHON = getattr(sys, "_base_executable", sys.executable)
 
@@ -81,7 +76,7 @@ def test_the_list_of_commands_needs_no_environment(small_course, arguments, stat
     assert not (small_course / ".venv").exists()
 
 
-def test_a_list_of_commands_that_nobody_reads_is_no_error(small_course):
+def test_a_list_of_commands_that_nobody_reads_is_not_an_error(small_course):
     command = [BARE_PYTHON, "-m", "utils", "--help"]
     pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, cwd=small_course, text=True, **pipe) as process:
@@ -101,7 +96,7 @@ def test_it_uses_the_standard_library_only(root):
 
 
 @pytest.mark.slow
-def test_first_call_makes_the_environment_and_later_calls_reuse_it(small_course):
+def test_the_first_call_makes_the_environment_and_later_calls_reuse_it(small_course):
     first = call(small_course, "lab")
     assert "setting up .venv" in first.stdout, first.stderr
     link_package(small_course)
@@ -110,6 +105,8 @@ def test_first_call_makes_the_environment_and_later_calls_reuse_it(small_course)
     assert "[course]" not in second.stdout
     assert f"prefix {small_course / '.venv'}" in second.stdout
     assert "['--flag', 'a b']" in second.stdout
+    (small_course / "requirements.txt").write_text("# still nothing\n", encoding="utf-8")
+    assert "installing requirements.txt" in call(small_course, "lab").stdout
 
 
 @pytest.mark.slow
@@ -128,14 +125,6 @@ def test_a_moved_folder_is_mended_without_installing(small_course):
     script = subprocess.run([moved / ".venv/bin/hello"], capture_output=True, text=True)
     assert script.stdout.strip() == str(moved / ".venv"), script.stderr
     assert "[course]" not in call(moved, "lab").stdout
-
-
-@pytest.mark.slow
-def test_changed_requirements_are_installed(small_course):
-    call(small_course, "lab")
-    link_package(small_course)
-    (small_course / "requirements.txt").write_text("# still nothing\n", encoding="utf-8")
-    assert "installing requirements.txt" in call(small_course, "lab").stdout
 
 
 @pytest.mark.slow
@@ -384,62 +373,6 @@ def test_requirements_have_two_bounds_and_end_with_the_course(root):
         assert "==" in line or (">=" in line and "<" in line), line
 
 
-def test_what_starts_jupyterlab_and_nbgrader_waits_for_no_grammar():
-    code = "import sys, jsonschema; sys.exit('lark' in sys.modules)"  # three seconds each time
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
-
-
-def test_doctor_finds_a_damaged_data_folder(monkeypatch, capsys, tmp_path):
-    from utils.commands import doctor
-
-    monkeypatch.setenv("MNIST_DIR", str(tmp_path / "nothing here"))
-    assert doctor.main([]) == 1
-    printed = capsys.readouterr().out
-    assert "nothing here" in printed
-    assert "NO" in printed
-
-
-@pytest.mark.parametrize(
-    ("mounts", "hidden"),
-    [
-        ("proc /proc proc rw,nosuid,hidepid=invisible 0 0\n", True),
-        ("/dev/sda / ext4 rw 0 0\nproc /proc proc rw,hidepid=2 0 0\n", True),
-        ("proc /proc proc rw,hidepid=2 0 0\nproc /proc proc rw 0 0\n", False),
-        ("proc /proc proc rw,relatime 0 0\nproc /elsewhere proc rw,hidepid=2 0 0\n", False),
-        ("", False),
-    ],
-)
-def test_doctor_says_whether_landlock_alone_hides_the_number_of_processes(mounts, hidden):
-    from utils.commands import doctor
-
-    good, _, said = doctor.other_processes(mounts)
-    assert good == hidden
-    assert "hidepid=2" in said  # how it is, or what to do
-
-
-def test_doctor_is_content_with_this_machine(monkeypatch, capsys):
-    from utils.commands import doctor
-
-    monkeypatch.setenv("MNIST_DIR", "digits")
-    status = doctor.main([])
-    printed = capsys.readouterr().out
-    assert status == 0, printed
-    assert "numpy" in printed
-    assert "gives digits" in printed
-
-
-def test_lab_keeps_kernels_quiet_in_this_environment_only(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    lab.keep_kernels_quiet()
-    config = tmp_path / "etc" / "ipython" / "ipython_kernel_config.py"
-    found = Config()
-    exec(config.read_text(), {"get_config": lambda: found})
-    assert found.IPKernelApp.log_level == "ERROR"
-    config.write_text("# somebody's own\n")
-    lab.keep_kernels_quiet()
-    assert config.read_text() == "# somebody's own\n"
-
-
 @pytest.mark.skipif(os.name != "posix", reason="a process cannot become another here")
 def test_the_front_door_becomes_the_command_so_that_signals_reach_it():
     code = (
@@ -455,94 +388,3 @@ def test_the_front_door_becomes_the_command_so_that_signals_reach_it():
     assert "there is no file nothing.ipynb" in result.stderr
     assert result.returncode == 2
     assert "came back" not in result.stdout
-
-
-# `lab` where nothing may be written, and asked to end --------------------------------------------
-
-
-START_LAB = (
-    "import sys; sys.path.insert(0, sys.argv.pop(1)); sys.prefix = sys.argv.pop(1)\n"
-    "from utils.commands import lab\n"
-    "sys.exit(lab.main(['--allow-root', '--no-browser', '--ServerApp.port=0',\n"
-    "                   '--IdentityProvider.token=secret']))"
-)
-
-
-def ask(url: str, **body) -> dict:
-    """Ask JupyterLab's server for something, with a body to make it."""
-    request = urllib.request.Request(url, headers={"Authorization": "token secret"})
-    if body:
-        request.data = json.dumps(body).encode()
-    for attempt in range(600):  # its address is known before it listens
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return json.load(answer)
-        except urllib.error.URLError:
-            if attempt == 599:
-                raise
-            time.sleep(0.1)
-    raise AssertionError
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked for in /proc")
-def test_lab_in_a_read_only_course_ends_with_its_kernels_when_asked(root, tmp_path, monkeypatch):
-    course, home = tmp_path / "a course", tmp_path / "home"
-    shutil.copytree(root / "utils", course / "utils", ignore=shutil.ignore_patterns("__pycache__"))
-    (course / "lectures").mkdir()
-    (course / "environment").mkdir()
-    home.mkdir()
-    for path in [course, *course.rglob("*")]:
-        path.chmod(0o555 if path.is_dir() else 0o444)
-    monkeypatch.setenv("LAB_OF_THIS_TEST", str(os.getpid()))
-    mark = f"LAB_OF_THIS_TEST={os.getpid()}"
-    for name in ("HOME", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR"):
-        monkeypatch.setenv(name, str(home))
-    # root may write everywhere, unless it gives that up
-    as_reader = ["setpriv", "--bounding-set=-dac_override"] if os.geteuid() == 0 else []
-    if as_reader and not shutil.which("setpriv"):
-        pytest.skip("root cannot give up its rights here")
-    environment = str(course / "environment")
-    process = subprocess.Popen(
-        [*as_reader, sys.executable, "-P", "-B", "-c", START_LAB, str(course), environment],
-        cwd=course,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        deadline = time.monotonic() + 120
-        while not (found := list(home.glob("jpserver-*.json"))) and time.monotonic() < deadline:
-            assert process.poll() is None, process.stdout.read()
-            time.sleep(0.1)
-        url = json.loads(found[0].read_text())["url"]
-        assert ask(f"{url}api/kernels", name="python3")["id"]
-        assert len(survivors(mark)) >= 3  # the command, the server, the kernel
-        process.send_signal(signal.SIGTERM)
-        said, _ = process.communicate(timeout=120)
-        assert "lab.py" not in said, said  # no traceback of ours; of a kernel that starts, perhaps
-        assert gone(mark), survivors(mark)
-        assert not list((course / "environment").iterdir())
-    finally:
-        for left in survivors(mark):
-            os.kill(left, signal.SIGKILL)
-        process.communicate()
-        for path in [course, *course.rglob("*")]:
-            path.chmod(0o755)
-
-
-@pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_lab_asked_to_end_while_jupyterlab_starts_ends_it(monkeypatch, tmp_path):
-    script = tmp_path / "started.py"
-    script.write_text("import time; print('started', flush=True); time.sleep(300)")
-    started = subprocess.Popen
-
-    def start(command, **options):
-        os.kill(os.getpid(), signal.SIGTERM)  # at the worst moment
-        return started([sys.executable, str(script)], **options)
-
-    monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    monkeypatch.setattr(lab.subprocess, "Popen", start)
-    before = signal.getsignal(signal.SIGTERM)
-    assert lab.main(["--allow-root"]) == -signal.SIGTERM
-    assert signal.getsignal(signal.SIGTERM) == before

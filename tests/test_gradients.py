@@ -160,31 +160,10 @@ def test_descent_keeps_its_whole_way(shape, step_num):
         np.testing.assert_allclose(point, 0.8**n * start, rtol=1e-6)
 
 
-def test_descent_takes_100_steps_of_0_01_unless_told_otherwise():
-    x, history = gradient_descent(sum_of_squares, [3.0, -4.0])
-    assert len(history) == 101
-    np.testing.assert_allclose(x, 0.98**100 * np.array([3, -4]), rtol=1e-6)
-
-
 def test_a_start_of_whole_numbers_is_not_truncated():
     x, history = gradient_descent(sum_of_squares, np.array([-3, 4]), lr=0.1, step_num=100)
     assert x.dtype == history.dtype == np.float64
     np.testing.assert_allclose(x, 0, atol=1e-8)
-
-
-def test_the_gradient_points_uphill_and_descent_goes_downhill():
-    x = np.array([3.0, 4.0])
-    uphill = numerical_gradient(sum_of_squares, x)
-    assert sum_of_squares(x + 0.01 * uphill) > sum_of_squares(x) > sum_of_squares(x - 0.01 * uphill)
-    _, history = gradient_descent(sum_of_squares, x, lr=0.1, step_num=20)
-    assert np.all(np.diff([sum_of_squares(point) for point in history]) < 0)
-
-
-def test_too_large_a_learning_rate_runs_away_and_too_small_a_one_stays():
-    far, _ = gradient_descent(sum_of_squares, [-3.0, 4.0], lr=10.0, step_num=5)
-    near, _ = gradient_descent(sum_of_squares, [-3.0, 4.0], lr=1e-10)
-    assert np.abs(far).min() > 1e6
-    np.testing.assert_allclose(near, [-3, 4], rtol=1e-7)
 
 
 def test_a_negative_number_of_steps_is_refused():

@@ -11,19 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex
 
-from utils.gradients import numerical_gradient
-from utils.graphs import (
+from utils.expressions import (
     MOST_CHARACTERS,
     MOST_OPERATIONS,
     ExpressionError,
-    draw_graph,
-    draw_step,
-    draw_unreadable,
-    last_step,
     read_expression,
-    read_graph,
     read_numbers,
 )
+from utils.gradients import numerical_gradient
+from utils.graphs import draw_graph, draw_step, draw_unreadable, last_step, read_graph
 from utils.plots import BLUE, VERMILLION, YELLOW, img
 
 

@@ -1,6 +1,7 @@
 """Imports go in one direction, so that a module can be read without those that use it."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -96,3 +97,14 @@ def test_every_part_is_listed():
     folder = ROOT / "utils" / "grading"
     packages = {path.name for path in folder.iterdir() if (path / "__init__.py").is_file()}
     assert packages <= set(GRADER)
+
+
+def test_the_guides_name_modules_that_are_there():
+    guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = "".join(re.findall(r"^\|.*$", guide, re.MULTILINE))
+    files = {f"utils/grading/{name}" for name in re.findall(r"`([\w/]+\.py)`", table)}
+    processes = (ROOT / "utils" / "grading" / "__init__.py").read_text(encoding="utf-8")
+    named = re.findall(rf"`((?:{'|'.join(GRADER)})\.\w+)", processes)
+    files |= {f"utils/grading/{name.replace('.', '/')}.py" for name in named}
+    assert len(files) > 30
+    assert {n for n in files if not (ROOT / n).exists() and not (ROOT / n[:-3]).is_dir()} == set()

@@ -206,8 +206,7 @@ def test_what_comes_out_belongs_to_the_caller(make):
 def test_the_latest_forward_counts(make):
     layer, inputs, dout = make()
     _, others, _ = make(seed=10)
-    layer.forward(*others)
-    layer.backward(dout)
+    layer.forward(*(a[:2] for a in others))  # a batch of another size
     layer.forward(*inputs)
     fresh, _, _ = make()
     fresh.forward(*inputs)
@@ -215,14 +214,6 @@ def test_the_latest_forward_counts(make):
     for name in ("dW", "db"):
         if hasattr(layer, name):
             np.testing.assert_array_equal(getattr(layer, name), getattr(fresh, name))
-
-
-@each_layer
-def test_a_batch_of_another_size_may_follow(make):
-    layer, inputs, dout = make()
-    layer.forward(*inputs)
-    layer.forward(*(a[:2] for a in inputs))
-    assert layer.backward(dout[:2] if dout.ndim else dout).shape == inputs[0][:2].shape
 
 
 @each_layer
@@ -244,13 +235,6 @@ def test_floats_keep_their_dtype(make, dtype):
     assert type(result) is float or result.dtype == dtype
     assert layer.backward(dout).dtype == dtype
     assert {a.dtype for name, a in vars(layer).items() if name in ("dW", "db")} <= {np.dtype(dtype)}
-
-
-@each_layer
-def test_backward_is_linear_in_dout(make):
-    layer, inputs, dout = make()
-    layer.forward(*inputs)
-    np.testing.assert_allclose(layer.backward(-3 * dout), -3 * layer.backward(dout), rtol=1e-14)
 
 
 @each_layer
@@ -319,12 +303,6 @@ def test_relu_masks_and_does_not_flip():
     np.testing.assert_array_equal(layer.backward([[5.0, -7.0, 5.0, 5.0]]), [[0, -7, 0, 0]])
 
 
-def test_relu_decides_by_its_input_and_not_by_what_comes_from_above():
-    layer = ReLU()
-    layer.forward([1.0, -1.0])
-    np.testing.assert_array_equal(layer.backward([-5.0, -5.0]), [-5, 0])
-
-
 def test_sigmoid_far_out_has_no_slope_and_no_warning():
     layer = Sigmoid()
     np.testing.assert_array_equal(layer.forward([-1000.0, 0.0, 1000.0]), [0, 0.5, 1])
@@ -335,30 +313,11 @@ def test_sigmoid_far_out_has_no_slope_and_no_warning():
 
 
 def test_affine_of_the_hands_on_example():
-    layer = Affine(np.array([[0.1], [0.2], [0.3]]), np.array([0.5]))
+    layer = Affine([[0.1], [0.2], [0.3]], [0.5])
     assert layer.forward([[122, 66, 94]])[0, 0] == pytest.approx(54.1, abs=1e-12)
     np.testing.assert_allclose(layer.backward([[2.0]]), [[0.2, 0.4, 0.6]])
     np.testing.assert_array_equal(layer.dW, [[244], [132], [188]])
     np.testing.assert_array_equal(layer.db, [2])
-
-
-def test_fifty_nodes_behind_three_inputs_have_150_weights_and_50_biases():
-    layer = Affine(np.zeros((3, 50)), np.zeros(50))
-    layer.forward(np.ones((7, 3)))
-    layer.backward(np.ones((7, 50)))
-    assert layer.dW.size == 150
-    assert layer.db.size == 50
-
-
-def test_the_gradients_are_kept_beside_the_weights():
-    layer, inputs, dout = affine_3_5()
-    W, b = layer.W.copy(), layer.b.copy()
-    layer.forward(*inputs)
-    layer.backward(dout)
-    np.testing.assert_array_equal(layer.W, W)
-    np.testing.assert_array_equal(layer.b, b)
-    np.testing.assert_allclose(layer.dW, inputs[0].T @ dout)  # in this order, also for a square
-    np.testing.assert_allclose(layer.db, dout.sum(axis=0))
 
 
 @pytest.mark.parametrize("how", ["in place", "replaced"])
@@ -381,11 +340,6 @@ def test_affine_holds_the_arrays_it_was_given():
     W += 1
     b += 1
     np.testing.assert_array_equal(layer.forward(np.ones((1, 2))), [[3, 3, 3]])
-
-
-def test_affine_takes_lists():
-    layer = Affine([[0.1], [0.2], [0.3]], [0.5])
-    np.testing.assert_allclose(layer.forward([[122, 66, 94]]), [[54.1]])
 
 
 def test_keep_gradients_is_backward_without_its_result():

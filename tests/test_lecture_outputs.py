@@ -70,7 +70,7 @@ def test_a_second_build_changes_no_byte(tmp_path):
     assert shown[1].data == {"text/plain": NO_KERNEL}
     assert set(shown[2].data) == {"text/plain", "text/html"}, "a widget keeps its own fallback"
     assert shown[3].data == {"text/plain": "2"}
-    assert len(shown) == 4, "a progress bar is no result"
+    assert len(shown) == 4, "a progress bar is not a result"
     assert WIDGET not in first.decode()
 
 
@@ -105,7 +105,7 @@ def test_a_bad_lecture_is_refused_and_left_as_it_was(tmp_path, source, tags, mes
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-def test_a_file_that_is_no_notebook_is_named(tmp_path):
+def test_a_file_that_is_not_a_notebook_is_named(tmp_path):
     path = write(tmp_path, "1")
     path.write_text('{"cells": 3}')
     with pytest.raises(LectureError, match="01_test.ipynb: not a valid notebook"):

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from utils import payoffs, plots
+from utils.pictures import fewer_colours
 from utils.system import FIGURES
 
 SENTENCE = "A line rises from one to three & stays <there>."
@@ -92,7 +93,7 @@ def test_a_grey_stays_grey_beside_colours():
     data = plots.png(fig)
     before, after = (
         np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"), int)
-        for picture in (data, plots._fewer_colours(data))
+        for picture in (data, fewer_colours(data))
     )
     grey = (before == before[..., :1]).all(axis=-1)
     assert (after[grey] == after[grey][:, :1]).all()
@@ -122,7 +123,7 @@ def test_a_guess_is_marked_and_no_guess_is_not():
 @pytest.mark.parametrize(
     "alt", ["", "plot", "Loss.", "a line rises from one to three.", "A line from one to three"]
 )
-def test_what_is_no_sentence_is_refused(alt, shown):
+def test_a_caption_that_is_not_a_sentence_is_refused(alt, shown):
     with pytest.raises(ValueError, match="full sentence"):
         plots.show(line(), alt)
     assert shown == []

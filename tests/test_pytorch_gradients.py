@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from utils import pytorch_gradients
+from utils.expressions import read_expression, read_numbers
 from utils.gradients import numerical_gradient
-from utils.graphs import read_expression, read_numbers
 from utils.pytorch_gradients import EXPRESSIONS, compute, load, main
 
 

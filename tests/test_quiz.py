@@ -1,28 +1,17 @@
-"""Quick checks: what they say to an answer, what a page without a kernel shows, what is kept."""
+"""Quick checks and predictions in a kernel: what they say to an answer."""
 
-import json
 import re
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import ipywidgets
 import matplotlib.pyplot as plt
 import pytest
 
-from utils import quiz as room
+from tests.test_quiz_checks import COLOURS, PAIR, THIRD
+from utils import quiz as quiz_module
 from utils.plots import mark_guess
-from utils.quiz import AnswerError, Choice, Number, Progress, Quiz, Shape, read_number, read_shape
-
-COLOURS = Choice(
-    "sky",
-    "Which colour has a clear sky if `a < b`?",
-    right="blue",
-    why="Short waves are scattered most.",
-    wrong={"green": "That is grass.", "red": "That is the evening."},
-)
-THIRD = Number("third", "What is 1/3?", 1 / 3, 0.01, "Three make one.", {3.0: "Upside down."})
-PAIR = Shape("pair", "Which shape?", (2, 1), "Axis 1 stays.", {(2,): "Without keepdims."})
+from utils.quiz import Progress, Quiz
 
 
 @pytest.fixture(autouse=True)
@@ -34,223 +23,13 @@ def off_screen():
 def shown(monkeypatch) -> list[dict]:
     """The mime bundles that are displayed while a test runs."""
     bundles = []
-    monkeypatch.setattr(room, "display", lambda bundle, raw: bundles.append(bundle))
+    monkeypatch.setattr(quiz_module, "display", lambda bundle, raw: bundles.append(bundle))
     return bundles
 
 
 @pytest.fixture
 def quiz(tmp_path, shown) -> Quiz:
     return Quiz("02_softmax_overflow", Progress(tmp_path / "progress.jsonl"))
-
-
-# Reading what was typed -----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("0.25", 0.25),
-        (" 0,25 ", 0.25),
-        (".25", 0.25),
-        ("1/4", 0.25),
-        ("25 %", 0.25),
-        ("-1e-3", -0.001),
-        ("\N{MINUS SIGN}2", -2.0),
-        ("inf", float("inf")),
-        ("-inf", float("-inf")),
-        ("159,020", 159_020),
-        ("5,100", 5_100),
-        ("-1,234,567.5", -1_234_567.5),
-        ("1 000", 1_000),
-        ("1\N{NARROW NO-BREAK SPACE}234\N{NO-BREAK SPACE}567,5", 1_234_567.5),
-        ("5,100 %", 51),
-        ("1,000/8", 125),
-        ("5,1", 5.1),
-        ("0,250", 0.25),  # no number in thousands begins with 0
-        ("5,1000", 5.1),
-        ("2,5e3", 2_500),
-        ("１５９，０２０", 159_020),
-        ("ー０．２５", -0.25),
-        ("２５％", 0.25),
-    ],
-)
-def test_a_number_is_read_in_every_usual_spelling(text, value):
-    assert read_number(text) == pytest.approx(value, rel=1e-15)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "  ",
-        "many",
-        "1/0",
-        "1/2/3",
-        "2..5",
-        "1,23,456",
-        "1,000,5",
-        "1 00",
-        "1 2",
-        "__import__()",
-    ],
-)
-def test_what_is_no_number_is_answered_with_an_example(text):
-    with pytest.raises(AnswerError, match=r"type a number, such as 0\.25"):
-        read_number(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "shape"),
-    [
-        ("(2, 3)", (2, 3)),
-        ("2, 3", (2, 3)),
-        ("2 x 3", (2, 3)),
-        ("2×3", (2, 3)),
-        ("[2, 3]", (2, 3)),
-        ("(5,)", (5,)),
-        ("5", (5,)),
-        ("()", ()),
-        ("(0, 3)", (0, 3)),
-        ("（２，３）", (2, 3)),
-    ],
-)
-def test_a_shape_is_read_in_every_usual_spelling(text, shape):
-    assert read_shape(text) == shape
-
-
-@pytest.mark.parametrize("text", ["", " ", "two", "(2, -1)", "(2.5,)", "((2, 3))", "N, K"])
-def test_what_is_no_shape_is_answered_with_an_example(text):
-    with pytest.raises(AnswerError, match=r"type a shape, such as \(2, 3\)"):
-        read_shape(text)
-
-
-# Judging --------------------------------------------------------------------------------------
-
-
-def test_each_option_of_a_choice_gets_its_own_reason():
-    assert COLOURS.judge("blue") == (True, "Short waves are scattered most.")
-    assert COLOURS.judge("green") == (False, "That is grass.")
-    assert COLOURS.judge("red") == (False, "That is the evening.")
-    with pytest.raises(AnswerError, match="Choose one"):
-        COLOURS.judge(None)
-
-
-def test_the_order_of_options_is_fixed_and_does_not_give_the_answer_away():
-    wrong = {"b": "", "c": "", "d": ""}
-    places = []
-    for number in range(8):
-        name = f"check {number}"
-        check = Choice(name, "?", "a", "", wrong)
-        assert sorted(check.options) == ["a", "b", "c", "d"]
-        assert check.options == Choice(name, "?", "a", "", wrong).options
-        places.append(check.options.index("a"))
-    assert len(set(places)) > 2
-
-
-def test_a_number_counts_within_its_tolerance_only():
-    assert THIRD.judge("1/3").right
-    assert THIRD.judge("0.33").right
-    assert THIRD.judge("0.343").right
-    assert not THIRD.judge("0.344").right
-    assert THIRD.judge("0.5").text == "0.5 is too large."
-    assert THIRD.judge("0.1").text == "0.1 is too small."
-    assert THIRD.judge("3").text == "Upside down."
-    assert "another kind of number" in THIRD.judge("nan").text
-
-
-def test_a_wrong_number_with_a_comma_is_told_how_it_was_read():
-    check = Number("parameters", "?", 4_000, 1, "", {100: "Without the layer."})
-    assert check.judge("5,100").text == (
-        "5,100 is too large. (The comma was read as a thousands separator: 5,100.)"
-    )
-    assert check.judge("5,1").text == (
-        "5.1 is too small. (The comma was read as a decimal point: 5.1.)"
-    )
-    assert check.judge("100,0").text.startswith("Without the layer. (The comma")
-    assert check.judge("4,000").right
-    assert "comma" not in check.judge("5100").text
-
-
-@pytest.mark.parametrize("value", [float("inf"), float("nan"), float("-inf")])
-def test_a_number_may_be_infinite_or_none_at_all(value):
-    check = Number("odd", "?", value, 0.01, "So it is.", {0.0: "No."})
-    assert check.judge(str(value)).right
-    assert not check.judge("0").right
-    assert not check.judge("1e308").right
-
-
-def test_a_wrong_shape_is_told_what_is_wrong_with_it():
-    assert PAIR.judge("(2, 1)").right
-    assert PAIR.judge("2").text == "Without keepdims."
-    assert PAIR.judge("(2, 1, 1)").text == "`(2, 1, 1)` has 3 axes; the array has 2 axes."
-    assert PAIR.judge("(2, 3)").text.endswith("not the length of axis 1.")
-    assert PAIR.judge("(4, 3)").text.endswith("not the length of axes 0, 1.")
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: Choice("x", "?", "a", "", {}),
-        lambda: Choice("x", "?", "a", "", {"a": ""}),
-        lambda: Number("x", "?", 1.0, 0.1, "", {1.05: ""}),
-        lambda: Shape("x", "?", (2,), "", {(2,): ""}),
-    ],
-)
-def test_a_check_that_contradicts_itself_is_refused(make):
-    with pytest.raises(ValueError, match="check 'x'"):
-        make()
-
-
-# Without a kernel -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("check", [COLOURS, THIRD, PAIR], ids=lambda check: check.name)
-def test_a_page_shows_the_question_and_folds_the_answer(check):
-    before, _, after = room.folded(check).partition("<details>")
-    assert check.why not in before
-    assert check.why in after
-    assert after.endswith("</details>")
-    for _, reason in check.mistakes:
-        assert reason not in before
-        assert reason in after
-
-
-def test_markup_is_escaped_and_code_is_code():
-    page = room.folded(COLOURS)
-    assert "<code>a &lt; b</code>" in page
-    assert "a < b" not in page
-
-
-@pytest.mark.parametrize(
-    ("text", "page"),
-    [
-        ("*once* and **twice**", "<em>once</em> and <strong>twice</strong>"),
-        ("**never `x *= 2`**", "<strong>never <code>x *= 2</code></strong>"),
-        ("`a * b * c`, $a*b*c$", "<code>a * b * c</code>, $a*b*c$"),
-        ("*`y`*, then $*$ and *$t$*", "<em><code>y</code></em>, then $*$ and <em>$t$</em>"),
-        ("2 * 3 * 4, 2*3*4, x**2 and y**2", "2 * 3 * 4, 2*3*4, x**2 and y**2"),
-        ("**a *b* c**", "<strong>a <em>b</em> c</strong>"),
-        ("*a* < *b*", "<em>a</em> &lt; <em>b</em>"),
-    ],
-)
-def test_emphasis_is_set_beside_code_and_formulas(text, page):
-    assert room._markup(text) == page
-
-
-def test_texts_are_never_joined_into_one_sentence():
-    check = Choice(
-        "untrained",
-        "What is wrong?",
-        right="It runs 100 times.",
-        why="Both halves count.",
-        wrong={"Nothing, it is not trained yet.": "An untrained network guesses."},
-    )
-    page = room.folded(check)
-    assert "<p><b>It runs 100 times.</b></p><p>Both halves count.</p>" in page
-    assert "<b>Nothing, it is not trained yet.</b><br>An untrained network" in page
-    assert "Not Nothing" not in page
-    assert "..</" not in page
-    assert ".:" not in page
 
 
 def test_a_diagnosis_says_so(quiz, shown):
@@ -261,14 +40,7 @@ def test_a_diagnosis_says_so(quiz, shown):
     for bundle in shown[1:]:
         assert bundle["text/plain"].startswith("Quick check: find the fault. ")
         assert "<b>Quick check: find the fault.</b>" in bundle["text/html"]
-    assert "find the fault" in texts(room._CheckView(quiz, quiz.checks["loss"]).box)
-
-
-def test_a_number_is_shown_with_the_digits_that_matter():
-    assert THIRD.answer_text == "0.333"
-    assert Number("x", "?", 0.0, 0.02, "").answer_text == "0"
-    assert Number("x", "?", 1200.0, 50, "").answer_text == "1,200"
-    assert Number("x", "?", float("inf"), 0.1, "").answer_text == "inf"
+    assert "find the fault" in texts(quiz_module._CheckView(quiz, quiz.checks["loss"]).box)
 
 
 def test_one_output_carries_widget_page_and_text(quiz, shown):
@@ -283,13 +55,10 @@ def test_one_output_carries_widget_page_and_text(quiz, shown):
     assert "(2, 1)" not in bundle["text/plain"]
 
 
-# With a kernel --------------------------------------------------------------------------------
-
-
 def view(quiz: Quiz, check) -> tuple:
     """The check's widgets: entry, button, feedback."""
     quiz.checks[check.name] = check
-    _, entry, button, feedback = room._CheckView(quiz, check).box.children
+    _, entry, button, feedback = quiz_module._CheckView(quiz, check).box.children
     return entry, button, feedback
 
 
@@ -301,7 +70,7 @@ def texts(widget) -> str:
 
 @pytest.mark.parametrize("check", [COLOURS, THIRD, PAIR], ids=lambda check: check.name)
 def test_the_widget_gives_nothing_away_before_an_answer(quiz, check):
-    said = texts(room._CheckView(quiz, check).box)
+    said = texts(quiz_module._CheckView(quiz, check).box)
     assert check.question.split("`")[0] in said
     assert check.why not in said
     assert all(reason not in said for _, reason in check.mistakes)
@@ -375,13 +144,12 @@ def test_progress_follows_the_answers(quiz, shown):
     assert "third, still open" in summary.value
 
 
-# Predictions ----------------------------------------------------------------------------------
-
-
 def prediction(monkeypatch, quiz: Quiz, *arguments, **options) -> tuple:
     """What `quiz.predict` shows on a page, and its entry, button and answer in a kernel."""
     live = []
-    monkeypatch.setattr(room, "show_live", lambda box, page, text: live.append((box, page, text)))
+    monkeypatch.setattr(
+        quiz_module, "show_live", lambda box, page, text: live.append((box, page, text))
+    )
     quiz.predict(*arguments, **options)
     ((box, page, text),) = live
     _, entry, button, answer = box.children
@@ -486,9 +254,6 @@ def test_what_cannot_answer_says_so_at_once_or_below_the_question(monkeypatch, q
     assert "Try another one" in answer.value
 
 
-# Memory ---------------------------------------------------------------------------------------
-
-
 def test_what_was_solved_is_there_after_a_restart(tmp_path, shown):
     path = tmp_path / "new" / "folder" / "progress.jsonl"
     Progress(path).record("02", "sky", 3)
@@ -496,43 +261,8 @@ def test_what_was_solved_is_there_after_a_restart(tmp_path, shown):
     Progress(path).record("04", "pair", 1)
     assert Progress(path).solved("02") == {"sky": 3}
     again = Quiz("02", Progress(path))
-    assert "solved before" in room._CheckView(again, COLOURS).box.children[0].value
-    assert "solved before" not in room._CheckView(again, THIRD).box.children[0].value
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        b"\xff\xfe\x00garbage",
-        b"[" * 100_000,
-        b'{"lecture": "02", "check": "half',
-        b'{"lecture": 2, "check": "x", "tries": 1}',
-        b'{"lecture": "02"}',
-        b"[1, 2]\nnull\n7",
-        b"",
-    ],
-)
-def test_a_damaged_file_costs_only_the_damaged_lines(tmp_path, damage):
-    path = tmp_path / "progress.jsonl"
-    Progress(path).record("02", "before", 1)
-    path.write_bytes(path.read_bytes() + damage)
-    progress = Progress(path)
-    progress.record("02", "after", 2)
-    assert Progress(path).solved("02") == {"before": 1, "after": 2}
-    assert progress.trouble == ""
-
-
-def test_several_notebooks_at_once_lose_nothing(tmp_path):
-    path = tmp_path / "progress.jsonl"
-    first, second = Progress(path), Progress(path)
-    first.record("02", "a", 1)
-    second.record("02", "b", 1)
-    first.record("02", "c", 1)
-    assert first.solved("02") == second.solved("02") == {"a": 1, "b": 1, "c": 1}
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda i: Progress(path).record("many", f"check {i}", 1), range(200)))
-    assert len(Progress(path).solved("many")) == 200
-    assert all(json.loads(line) for line in path.read_bytes().split(b"\n") if line)
+    assert "solved before" in quiz_module._CheckView(again, COLOURS).box.children[0].value
+    assert "solved before" not in quiz_module._CheckView(again, THIRD).box.children[0].value
 
 
 def test_a_place_that_cannot_be_written_is_named_and_stops_nothing(tmp_path, shown):
@@ -549,23 +279,8 @@ def test_a_place_that_cannot_be_written_is_named_and_stops_nothing(tmp_path, sho
     assert str(path) in quiz.record.trouble
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path):
-    (tmp_path / "progress.jsonl").mkdir()
-    progress = Progress(tmp_path / "progress.jsonl")
-    assert progress.solved("02") == {}
-    assert "cannot be read" in progress.trouble
-
-
-def test_the_place_can_be_chosen(monkeypatch, tmp_path):
-    monkeypatch.setenv("COURSE_PROGRESS_DIR", str(tmp_path))
-    assert room.progress_file() == tmp_path / "progress.jsonl"
-    monkeypatch.delenv("COURSE_PROGRESS_DIR")
-    assert room.progress_file().name == "progress.jsonl"
-    assert tmp_path not in room.progress_file().parents
-
-
 def test_quiz_pulls_in_none_of_the_modules_that_students_write():
     listing = "import sys, utils.quiz; print(*[m for m in sys.modules if m.startswith('utils.')])"
     done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True)
-    loaded = {"utils.quiz", "utils.quiz_checks", "utils.plots", "utils.system"}
-    assert set(done.stdout.split()) == loaded, done.stderr
+    names = ("quiz", "quiz_checks", "quiz_pages", "quiz_progress", "pictures")
+    assert set(done.stdout.split()) == {f"utils.{name}" for name in names}, done.stderr

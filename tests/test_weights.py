@@ -76,7 +76,7 @@ def test_loading_imports_nothing_that_a_graded_notebook_may_not():
     assert set(result.stdout.split()) == {f"utils.{name}" for name in names}
 
 
-# Files that are no good ---------------------------------------------------------------------------
+# Damaged files ----------------------------------------------------------------------------------
 
 
 @pytest.fixture

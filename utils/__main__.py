@@ -321,7 +321,7 @@ def mend_paths(old_folder: str) -> None:
 
 
 # A first line `#!PATH` may hold no space and only so many bytes; the shell has neither limit.
-# Python reads the same lines as a string in quotes and goes on behind them.
+# Python reads the same lines as a string in quotes and goes on after them.
 SHELL_START = b"""#!/bin/sh
 '''exec' "@PYTHON@" "$0" "$@"
 ' '''

@@ -151,7 +151,6 @@ class DrawingPad(anywidget.AnyWidget):
         self.observe(self._recognise, names="ink")
 
     def _recognise(self, _change: object = None) -> None:
-        """Let the network look at the drawing."""
         ink = np.frombuffer(self.ink, np.uint8)
         if not ink.any():
             self.seen, self.probabilities, self.sentence = b"", [], "Draw a digit."

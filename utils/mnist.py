@@ -1,4 +1,4 @@
-"""MNIST, or a stand-in of the same shapes where MNIST cannot be had.
+"""MNIST, or a stand-in of the same shapes where MNIST is not available.
 
 `load_mnist` takes the first of these that has the data:
 
@@ -82,7 +82,7 @@ def load_mnist(
         MnistError: A file in `$MNIST_DIR` is missing, damaged or in another's place; or one in the
             cache is damaged and cannot be downloaded again.
 
-    Where MNIST cannot be had, one printed line says so and the arrays hold the stand-in.
+    Where MNIST is not available, one printed line says so and the arrays hold the stand-in.
     `data_source` tells which of the two it is.
 
     Source: LeCun, Cortes and Burges, The MNIST database of handwritten digits.
@@ -266,7 +266,7 @@ def _store(path: Path, header: bytes, *arrays: np.ndarray) -> bool:
 
 
 def _download_unless_offline() -> None:
-    """Call `download_mnist`, but let one vain wait do for all processes of the next minutes."""
+    """Call `download_mnist`, but wait in vain only once for all processes of the next minutes."""
     mark = cache_folder() / "offline"
     try:
         age = abs(time.time() - mark.stat().st_mtime)
@@ -346,7 +346,7 @@ def _fetch(mirror: str, name: str, progress: bool = True) -> np.ndarray:
     """Return one file's array from one mirror, every byte checked.
 
     Raises:
-        OSError, ValueError: It could not be had, or is not MNIST's.
+        OSError, ValueError: It is not available, or is not MNIST's.
     """
     size = math.prod(SHAPES[name])
     received = Received(size + 1024, STALL, SLOWEST)

@@ -22,7 +22,7 @@ def fetch(address: str, received: Received, seconds: float, bar: tuple[str, int]
         bar: name and unpacked size of the file, for a progress bar; None for no bar.
 
     Raises:
-        OSError, ValueError: It could not be had.
+        OSError, ValueError: It is not available.
     """
     from pooch import HTTPDownloader
 

@@ -1,6 +1,6 @@
 """The stand-in for MNIST: 70,000 variations of scikit-learn's 1,797 handwritten digits.
 
-`utils.mnist` keeps the arrays in its cache and returns them where MNIST cannot be had.
+`utils.mnist` keeps the arrays in its cache and returns them where MNIST is not available.
 """
 
 from collections.abc import Mapping

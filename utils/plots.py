@@ -5,9 +5,6 @@ sentence states the finding. It is the caption below the figure, its alternative
 page without pictures shows.
 """
 
-import base64
-import html
-import io
 import math
 from collections.abc import Sequence
 from itertools import pairwise, product
@@ -22,8 +19,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image
 
+from utils import pictures
+from utils.pictures import captioned, img, png  # noqa: F401 - they belong to drawing, too
 from utils.system import figures_wanted, left_out
 
 # Okabe and Ito's colours by name, for what has a meaning of its own.
@@ -31,15 +29,6 @@ BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 SKY, ORANGE, YELLOW, GREY = "#56B4E9", "#E69F00", "#F0E442", "#6E6E6E"
 
 STYLE = Path(__file__).resolve().parent / "data" / "course.mplstyle"
-
-_CSS_DPI = 96  # an inch of a web page
-# The picture brings its own white card, so it looks the same on a dark page; it shrinks to fit.
-_CARD = (
-    "box-sizing: border-box; max-width: 100%; height: auto; padding: 10px; "
-    "background: white; border-radius: 6px"
-)
-_COLOURS, _GREYS = 64, 64  # in a saved picture: smooth edges at a third of the bytes
-_SHORTEST_SENTENCE = 5  # words
 
 
 def use_style() -> None:
@@ -62,45 +51,24 @@ def show(fig: Figure, sentence: str) -> None:
         ValueError: `sentence` is not a sentence.
     """
     if figures_wanted() == "none":
-        _check(sentence)
+        pictures.check_sentence(sentence)
         plt.close(fig)
         print(left_out(sentence))
         return
-    width, height = _size(fig)
-    data = _committed(fig)
+    width, height = pictures.page_size(fig)
+    data = pictures.committed_png(fig)
     display(
         {
             "image/png": data,
-            "text/html": _captioned(_img(data, sentence, width, height), sentence),
+            "text/html": pictures.with_caption(
+                pictures.img_tag(data, sentence, width, height), sentence
+            ),
             "text/plain": sentence,
         },
         metadata={"image/png": {"alt": sentence, "width": width, "height": height}},
         raw=True,
     )
     plt.close(fig)
-
-
-def captioned(fig: Figure, sentence: str) -> str:
-    """Return the figure with its caption as HTML, as `show` displays it, and close it.
-
-    Raises:
-        ValueError: `sentence` is not a sentence.
-    """
-    page = _captioned(_img(_committed(fig), sentence, *_size(fig)), sentence)
-    plt.close(fig)
-    return page
-
-
-def img(fig: Figure, alt: str) -> str:
-    """Return the figure as HTML with alternative text, for the inside of a widget, and close it.
-
-    Raises:
-        ValueError: `alt` is not a sentence.
-    """
-    quickly = png(fig, compress_level=1)  # it only goes to the browser on the same machine
-    page = _img(base64.b64encode(quickly).decode(), alt, *_size(fig))
-    plt.close(fig)
-    return page
 
 
 def mark_guess(ax: Axes, guess: float | None, axis: str = "x") -> None:
@@ -128,19 +96,6 @@ def mark_guess(ax: Axes, guess: float | None, axis: str = "x") -> None:
         ax.axhline(guess, **look)
         where, place = (0.97, guess), ax.get_yaxis_transform()
         ax.text(*where, "your guess", transform=place, ha="right", va="center", **text)
-
-
-def png(fig: Figure, compress_level: int = 6) -> bytes:
-    """Return the figure as PNG; the same figure gives the same bytes.
-
-    Args:
-        fig: the figure.
-        compress_level: from 0, quick and large, to 9.
-    """
-    drawn = io.BytesIO()
-    options = {"compress_level": compress_level}
-    fig.savefig(drawn, format="png", metadata={"Software": None}, pil_kwargs=options)
-    return drawn.getvalue()
 
 
 def draw_matrix(
@@ -193,63 +148,6 @@ def draw_matrix(
         which="both", length=0, top=False, labeltop=True, bottom=False, labelbottom=False
     )
     ax.spines[:].set_visible(False)
-
-
-def _check(sentence: str) -> None:
-    words = len(sentence.split())
-    if not (sentence[:1].isupper() and sentence.endswith(".") and words >= _SHORTEST_SENTENCE):
-        raise ValueError(
-            "the caption of a figure must be a full sentence that begins with a capital letter, "
-            f"ends in '.' and has {_SHORTEST_SENTENCE} words or more, not {sentence!r}"
-        )
-
-
-def _img(data: str, alt: str, width: int, height: int) -> str:
-    _check(alt)
-    return (
-        f'<img alt="{html.escape(alt)}" width="{width}" height="{height}" style="{_CARD}" '
-        f'src="data:image/png;base64,{data}">'
-    )
-
-
-def _captioned(picture: str, sentence: str) -> str:
-    caption = html.escape(sentence, quote=False)
-    return (
-        f'<figure style="margin: 0.5em 0">{picture}'
-        f'<figcaption style="margin-top: 0.3em">{caption}</figcaption></figure>'
-    )
-
-
-def _committed(fig: Figure) -> str:
-    """Return a figure as PNG in base64, of few colours: for outputs, where bytes count."""
-    quickly = png(fig, compress_level=0)  # it is compressed once it has fewer colours
-    return base64.b64encode(_fewer_colours(quickly)).decode()
-
-
-def _fewer_colours(data: bytes) -> bytes:
-    """Return a PNG with a palette of greys that stay grey and the best of the other colours."""
-    pixels = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))  # (height, width, 3)
-    levels = np.rint(np.arange(256) * (_GREYS - 1) / 255).astype(np.uint8)  # (256,)
-    indices = levels[pixels[..., 0]]  # (height, width)
-    ramp = np.rint(np.arange(_GREYS) * 255 / (_GREYS - 1)).astype(np.uint8)
-    palette = np.repeat(ramp, 3).tolist()
-    coloured = (pixels != pixels[..., :1]).any(axis=-1)  # (height, width)
-    if coloured.any():
-        row = Image.fromarray(pixels[coloured][np.newaxis])
-        few = row.quantize(_COLOURS, dither=Image.Dither.NONE)
-        indices[coloured] = np.asarray(few).ravel() + _GREYS
-        palette += few.getpalette() or []
-    image = Image.fromarray(indices)
-    image.putpalette(palette)
-    small = io.BytesIO()
-    image.save(small, format="PNG", optimize=True)
-    return small.getvalue()
-
-
-def _size(fig: Figure) -> tuple[int, int]:
-    """Return width and height in the pixels of a web page."""
-    width, height = fig.get_size_inches()
-    return round(width * _CSS_DPI), round(height * _CSS_DPI)
 
 
 # Inference and batches --------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from utils.graphs import read_expression, read_numbers
+from utils.expressions import read_expression, read_numbers
 from utils.system import atomic_write
 
 FILE = Path(__file__).resolve().parent / "data" / "pytorch_gradients.json"

@@ -29,18 +29,11 @@ In texts, `` `code` ``, ``$formula$``, ``*emphasis*`` and ``**strong emphasis**`
 """
 
 import html
-import json
-import os
-import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 import ipywidgets as widgets
 from IPython.display import display
-from matplotlib.figure import Figure
-from platformdirs import user_data_path
 
-from utils.plots import captioned
 from utils.quiz_checks import (
     AnswerError,
     Check,
@@ -51,6 +44,21 @@ from utils.quiz_checks import (
     read_shape,
     shown,
 )
+from utils.quiz_pages import (
+    bullets,
+    feedback,
+    fold,
+    folded,
+    folded_answer,
+    kind,
+    mark,
+    markup,
+    plain,
+    plain_bullets,
+    shown_answer,
+    without_markup,
+)
+from utils.quiz_progress import Progress
 
 __all__ = [
     "AnswerError",
@@ -70,80 +78,6 @@ _STYLE = """<style>
 .quick-check .widget-radio-box label {height: auto; white-space: normal; line-height: 1.6;}
 .quick-check .widget-radio-box input {flex-shrink: 0; margin-right: 0.5em;}
 </style>"""
-
-
-# --- what was solved, on this machine --------------------------------------------------------
-
-
-def progress_file() -> Path:
-    """The file that remembers what was solved: in `$COURSE_PROGRESS_DIR` or the user's data."""
-    folder = os.environ.get("COURSE_PROGRESS_DIR")
-    default = user_data_path("neural-networks-in-numpy", appauthor=False)
-    return (Path(folder) if folder else default) / "progress.jsonl"
-
-
-class Progress:
-    """Solved checks, one line of JSON each: `{"lecture": ..., "check": ..., "tries": ...}`.
-
-    Lines are only ever added, each in one write, so two notebooks can be open at once and a damaged
-    line costs itself alone. A file that cannot be read or written is no reason to stop a lecture:
-    what is solved then counts until the kernel stops, and `trouble` says why.
-    """
-
-    def __init__(self, path: Path | None = None) -> None:
-        self.path = path or progress_file()
-        self.trouble = ""
-        self._here: dict[tuple[str, str], int] = {}
-
-    def solved(self, lecture: str) -> dict[str, int]:
-        """The solved checks of `lecture`, each with the number of tries it took at first."""
-        solved: dict[str, int] = {}
-        for record in self._records():
-            if record["lecture"] == lecture:
-                solved.setdefault(record["check"], record["tries"])
-        for (where, check), tries in self._here.items():
-            if where == lecture:
-                solved.setdefault(check, tries)
-        return solved
-
-    def record(self, lecture: str, check: str, tries: int) -> None:
-        """Remember that `check` of `lecture` was solved after `tries` tries."""
-        if check in self.solved(lecture):
-            return
-        self._here[lecture, check] = tries
-        line = json.dumps({"lecture": lecture, "check": check, "tries": tries})
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("ab") as file:  # a newline first: an unfinished line ends here
-                file.write(f"\n{line}\n".encode())
-        except OSError as error:
-            reason = error.strerror or str(error)
-            self.trouble = f"Progress is not kept: {self.path} cannot be written ({reason})."
-
-    def _records(self) -> list[dict]:
-        try:
-            lines = self.path.read_bytes().splitlines()
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        except OSError as error:
-            reason = error.strerror or str(error)
-            self.trouble = f"Earlier progress is not shown: {self.path} cannot be read ({reason})."
-            return []
-        return [record for line in lines if (record := _read_record(line))]
-
-
-def _read_record(line: bytes) -> dict | None:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    kinds = {"lecture": str, "check": str, "tries": int}
-    if not isinstance(record, dict):
-        return None
-    return record if all(isinstance(record.get(k), kind) for k, kind in kinds.items()) else None
-
-
-# --- what a lecture calls --------------------------------------------------------------------
 
 
 class Quiz:
@@ -223,8 +157,8 @@ class Quiz:
             ValueError: the sentence of a figure is not a sentence.
         """
         prediction = _Prediction(name, question, answer, why, tuple(options))
-        folded_answer = _fold("See what happens", prediction.show(None))
-        page = f"{prediction.question_html}{_list(prediction.options)}{folded_answer}"
+        answer_page = fold("See what happens", prediction.show(None))
+        page = f"{prediction.question_html}{bullets(prediction.options)}{answer_page}"
         show_live(_PredictionView(prediction).box, page, prediction.plain)
 
     def progress(self) -> None:
@@ -233,7 +167,7 @@ class Quiz:
         self._summaries.append(summary)
         names = ", ".join(self.checks)
         text = f"Quick checks of this lecture: {names}. Run the notebook to answer them."
-        show_live(summary, f"<p>{_markup(text)}</p>", text)
+        show_live(summary, f"<p>{markup(text)}</p>", text)
 
     def _ask(self, check: Check) -> None:
         self.checks[check.name] = check
@@ -248,7 +182,7 @@ class Quiz:
         solved = self.record.solved(self.lecture)
         done = sum(name in solved for name in self.checks)
         rows = "".join(
-            f"<li>{_mark(True)} {html.escape(name)}, solved at try {solved[name]}</li>"
+            f"<li>{mark(True)} {html.escape(name)}, solved at try {solved[name]}</li>"
             if name in solved
             else f"<li>\N{WHITE CIRCLE} {html.escape(name)}, still open</li>"
             for name in self.checks
@@ -271,10 +205,10 @@ class _CheckView:
         button = widgets.Button(description="Check answer")
         button.on_click(self._on_check)
         self.feedback = widgets.HTMLMath()
-        head = f"<b>{_kind(check)}.</b> "
+        head = f"<b>{kind(check)}.</b> "
         if check.name in quiz.record.solved(quiz.lecture):
-            head = f"<b>{_kind(check)}</b> ({_mark(True)} solved before). "
-        question = widgets.HTMLMath(f"{_STYLE}<p>{head}{_markup(check.question)}</p>")
+            head = f"<b>{kind(check)}</b> ({mark(True)} solved before). "
+        question = widgets.HTMLMath(f"{_STYLE}<p>{head}{markup(check.question)}</p>")
         self.box = widgets.VBox([question, self.entry, button, self.feedback])
         self.box.add_class("quick-check")
 
@@ -289,18 +223,18 @@ class _CheckView:
         try:
             verdict = self.check.judge(answer)
         except AnswerError as error:
-            self.feedback.value = _feedback("", _markup(str(error)))
+            self.feedback.value = feedback("", markup(str(error)))
             return
         if answer not in self.tried:  # the Enter key and the button may both report one answer
             self.tried.append(answer)
         if verdict.right:
-            self.feedback.value = _feedback(f"{_mark(True)} Right.", _markup(verdict.text))
+            self.feedback.value = feedback(f"{mark(True)} Right.", markup(verdict.text))
             self.quiz._solved(self.check, len(self.tried))
             return
-        text = _markup(verdict.text)
+        text = markup(verdict.text)
         if len(self.tried) >= TRIES_BEFORE_THE_ANSWER:
-            text += _answer("Show the answer", self.check)
-        self.feedback.value = _feedback(f"{_mark(False)} Not yet.", text)
+            text += folded_answer("Show the answer", self.check)
+        self.feedback.value = feedback(f"{mark(False)} Not yet.", text)
 
 
 class _Prediction:
@@ -312,23 +246,23 @@ class _Prediction:
         self.name, self.question, self.why, self.options = name, question, why, options
         self._answer = answer
         # a figure can be drawn once only, so what does not depend on the guess is made now
-        self._fixed = "" if callable(answer) else _answer_html(answer)
+        self._fixed = "" if callable(answer) else shown_answer(answer)
 
     @property
     def question_html(self) -> str:
-        return f"<p><b>Predict.</b> {_markup(self.question)}</p>"
+        return f"<p><b>Predict.</b> {markup(self.question)}</p>"
 
     @property
     def plain(self) -> str:
-        return f"Predict. {self.question}{_plain_list(self.options)}"
+        return f"Predict. {self.question}{plain_bullets(self.options)}"
 
     def show(self, guess: float | str | None) -> str:
         """Return the answer as HTML, for this guess; None if there is nobody to guess."""
-        answer = _answer_html(self._answer(guess)) if callable(self._answer) else self._fixed
-        why = f"<p>{_markup(self.why)}</p>" if self.why else ""
+        answer = shown_answer(self._answer(guess)) if callable(self._answer) else self._fixed
+        why = f"<p>{markup(self.why)}</p>" if self.why else ""
         if guess is None:
             return f"{answer}{why}"
-        said = _markup(guess) if isinstance(guess, str) else shown(guess)
+        said = markup(guess) if isinstance(guess, str) else shown(guess)
         return f"<p><b>Your prediction:</b> {said}</p><p><b>What happens:</b></p>{answer}{why}"
 
 
@@ -362,19 +296,19 @@ class _PredictionView:
                 raise AnswerError("Make a prediction first: a wrong one costs nothing.")
             guess = typed if self.prediction.options else read_number(typed)
         except AnswerError as error:
-            self.answer.value = _feedback("", _markup(str(error)))
+            self.answer.value = feedback("", markup(str(error)))
             return
         try:
             text = self.prediction.show(guess)
         except Exception as error:  # it would go unseen in a widget's callback
             text = f"This prediction cannot be shown: {type(error).__name__}: {error}."
             text = f"<p>{html.escape(text)} Try another one, or run the cells above again.</p>"
-        self.answer.value = _feedback("", text)
+        self.answer.value = feedback("", text)
 
 
 def _radio_buttons(options: Sequence[str]) -> widgets.RadioButtons:
     """Return buttons for these texts, none of them pressed."""
-    labels = [(_without_markup(option), option) for option in options]
+    labels = [(without_markup(option), option) for option in options]
     return widgets.RadioButtons(options=labels, value=None, layout=widgets.Layout(width="auto"))
 
 
@@ -395,85 +329,3 @@ def show_live(widget: widgets.Widget, html_text: str, text: str) -> None:
     """
     bundle = widget._repr_mimebundle_()
     display({**bundle, "text/html": html_text, "text/plain": text}, raw=True)
-
-
-def folded(check: Check) -> str:
-    """The question as HTML with its answer folded below: for pages without a kernel."""
-    options = _list(check.options if isinstance(check, Choice) else ())
-    question = f"<p><b>{_kind(check)}.</b> {_markup(check.question)}</p>"
-    return f"{question}{options}{_answer('Answer', check)}"
-
-
-def plain(check: Check) -> str:
-    """The question as plain text, without its answer."""
-    options = _plain_list(check.options if isinstance(check, Choice) else ())
-    return f"{_kind(check)}. {check.question}{options}"
-
-
-def _kind(check: Check) -> str:
-    return "Quick check: find the fault" if check.diagnosis else "Quick check"
-
-
-def _list(options: Sequence[str]) -> str:
-    items = "".join(f"<li>{_markup(option)}</li>" for option in options)
-    return f"<ul>{items}</ul>" if items else ""
-
-
-def _plain_list(options: Sequence[str]) -> str:
-    return "".join(f"\n- {option}" for option in options)
-
-
-def _answer(summary: str, check: Check) -> str:
-    """The answer of a check, folded; each text is a paragraph of its own, as it was written."""
-    mistakes = "".join(
-        f"<li>{_mark(False)} <b>{_markup(answer)}</b><br>{_markup(reason)}</li>"
-        for answer, reason in check.mistakes
-    )
-    why = f"<p><b>{_markup(check.answer_text)}</b></p><p>{_markup(check.why)}</p>"
-    return _fold(summary, why + (f"<ul>{mistakes}</ul>" if mistakes else ""))
-
-
-def _fold(summary: str, page: str) -> str:
-    return f"<details><summary>{summary}</summary>{page}</details>"
-
-
-def _answer_html(answer: object) -> str:
-    """What answers a prediction, as HTML: a text, a figure with its sentence, lines or a value."""
-    if isinstance(answer, str) and "\n" not in answer:
-        return f"<p>{_markup(answer)}</p>"
-    if isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[0], Figure):
-        return captioned(*answer)
-    return f"<pre>{html.escape(str(answer), quote=False)}</pre>"
-
-
-def _feedback(head: str, text: str) -> str:
-    """HTML that a screen reader reads out as soon as it appears."""
-    return f'<div role="alert" style="line-height: 1.5"><b>{head}</b> {text}</div>'
-
-
-def _mark(right: bool) -> str:
-    return "\N{HEAVY CHECK MARK}" if right else "\N{HEAVY MULTIPLICATION X}"
-
-
-_AS_IT_IS = re.compile(r"`([^`]+)`|\$[^$]+\$")  # code and formulas: no emphasis inside
-_STRONG = re.compile(r"(?<![\w*])\*\*(?=\S)(.+?)(?<=\S)\*\*(?![\w*])", re.DOTALL)
-_EMPHASIS = re.compile(r"(?<![\w*])\*(?=[^\s*])(.+?)(?<=[^\s*])\*(?![\w*])", re.DOTALL)
-
-
-def _markup(text: str) -> str:
-    """Escape `text` for HTML and set its code and its emphasis."""
-    kept: list[str] = []
-
-    def keep(match: re.Match[str]) -> str:
-        code = match[1]
-        kept.append(f"<code>{code}</code>" if code else match[0])
-        return f"\0{len(kept) - 1}\0"
-
-    page = _AS_IT_IS.sub(keep, html.escape(text.replace("\0", ""), quote=False))
-    page = _EMPHASIS.sub(r"<em>\1</em>", _STRONG.sub(r"<strong>\1</strong>", page))
-    return re.sub(r"\0(\d+)\0", lambda match: kept[int(match[1])], page)
-
-
-def _without_markup(text: str) -> str:
-    """Return `text` as a label shows it, which knows no markup."""
-    return html.unescape(re.sub(r"<[^>]*>", "", _markup(text)))

@@ -1,6 +1,6 @@
 """The three kinds of quick check, a choice, a number and a shape, and how an answer is judged.
 
-Nothing here shows anything: `utils.quiz` does. Texts may hold the markup named there.
+`utils.quiz` shows them. Texts may hold the markup named there.
 """
 
 import math
@@ -91,7 +91,6 @@ class Number:
         return Verdict(False, f"{reason} {note}" if (note := comma_note(answer)) else reason)
 
     def _reason(self, value: float) -> str:
-        """Return why a number is wrong."""
         for mistake, reason in self.wrong.items():
             if self._is_near(value, mistake):
                 return reason

@@ -186,8 +186,9 @@ def _report_box(page: Page) -> dict[str, float]:
     return _around(page.locator("h1").bounding_box(), rows.nth(2).bounding_box())
 
 
-def _around(first: Any, last: Any, margin: float = 12) -> dict[str, float]:
+def _around(first: Any, last: Any) -> dict[str, float]:
     """Return a box that holds two others, with a margin."""
+    margin = 12
     left = min(first["x"], last["x"]) - margin
     top = first["y"] - margin
     right = max(box["x"] + box["width"] for box in (first, last)) + margin

@@ -68,7 +68,6 @@ def write_student_edition(root: Path, folder: Path) -> int:
 
 
 def _texts(root: Path) -> dict[str, bytes]:
-    """Return the files at the top."""
     files = {name: (root / name).read_bytes() for name in AS_THEY_ARE}
     settings = (root / "pyproject.toml").read_text(encoding="utf-8")
     packages = [*student_packages(root), *lab_packages(root)]

@@ -57,7 +57,7 @@ def student_modules(root: Path) -> dict[str, Path]:
 
 
 def is_for_staff(name: str) -> bool:
-    """Return whether a module is left out, whoever imports it."""
+    """Return whether a module is left out, even if another one imports it."""
     return any(name == other or name.startswith(f"{other}.") for other in FOR_STAFF)
 
 

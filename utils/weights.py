@@ -67,7 +67,6 @@ def load_weights(source: str | None = None) -> dict[str, NDArray[np.float32]]:
 
 
 def _shapes() -> dict[str, tuple[int, ...]]:
-    """Return the shape of each parameter."""
     shapes: dict[str, tuple[int, ...]] = {}
     for i, (n_in, n_out) in enumerate(pairwise(LAYER_SIZES), start=1):
         shapes |= {f"W{i}": (n_in, n_out), f"b{i}": (n_out,)}
@@ -75,14 +74,13 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 
 def train_weights(
-    seed: int = 0, progress: bool = True, agrees: Callable[[float], bool] = lambda reached: True
+    progress: bool = True, agrees: Callable[[float], bool] = lambda reached: True
 ) -> float:
     """Train the network on the data that `load_mnist` gives here and write its weights.
 
     A high learning rate first, then two lower ones to settle: less than a minute in all.
 
     Args:
-        seed: of the initial weights and of the shuffling.
         progress: show a bar.
         agrees: is asked before anything is written, with the accuracy that was reached.
 
@@ -100,7 +98,7 @@ def train_weights(
 
     source = data_source()
     (x_train, t_train), (x_test, t_test) = load_mnist()
-    net = MultiLayerNet(LAYER_SIZES, "xavier", seed, activation=Sigmoid, dtype=np.float32)
+    net = MultiLayerNet(LAYER_SIZES, "xavier", seed=0, activation=Sigmoid, dtype=np.float32)
     for lr, epochs in ((1.0, 15), (0.3, 8), (0.1, 6)):
         history = train(
             net,
@@ -110,7 +108,7 @@ def train_weights(
             t_test,
             epochs=epochs,
             optimizer=SGD(lr),
-            seed=seed,
+            seed=0,
             progress=progress,
         )
         if history.stopped:

@@ -68,7 +68,7 @@ def versions() -> str:
 
 
 def install() -> int:
-    """Install the peers that are missing with venv and pip; return 1 if one could not be had."""
+    """Install the peers that are missing with venv and pip; return 1 if one is still missing."""
     for peer in PEERS:
         if not peer.version():
             print(f"installing {peer.what} into {FOLDER.name}/{peer.package}", flush=True)

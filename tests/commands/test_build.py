@@ -39,13 +39,6 @@ def test_committed_assignments_are_a_fresh_build(course):
     assert tree(course / "assignments") == tree(ROOT / "assignments")
 
 
-def test_a_second_build_changes_nothing(course):
-    assert len(build_assignments(course)) == len(problem_sets(course))
-    before = tree(course)
-    assert build_assignments(course) == []
-    assert tree(course) == before
-
-
 def test_build_repairs_what_was_edited_and_removes_what_is_left_over(course):
     build_assignments(course)
     before = tree(course / "assignments")

@@ -32,10 +32,12 @@ RELEASED = ROOT / "assignments" / PS1 / f"{PS1}.ipynb"
 BATCH = "def softmax(a):\n    e = np.exp(a - np.max(a))\n    return e / np.sum(e)\n"
 
 
-def call(path: Path | str, status: int) -> str:
-    """Run the command and return what it said."""
-    command = [sys.executable, "-P", "-c", START.format("check"), str(path)]
-    result = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120)
+def call(path: Path | str, *options: str, status: int) -> str:
+    """Run the command, without a terminal, and return what it said."""
+    command = [sys.executable, "-P", "-c", START.format("check"), str(path), *options]
+    result = subprocess.run(
+        command, capture_output=True, encoding="utf-8", timeout=120, stdin=subprocess.DEVNULL
+    )
     said = result.stdout + result.stderr
     assert result.returncode == status, said
     assert "Traceback" not in said
@@ -51,6 +53,10 @@ def write(path: Path, answers: dict[str, str], drop: str = "") -> Path:
     notebook.cells = [c for c in notebook.cells if not drop or c.id != drop]
     nbformat.write(notebook, path)
     return path
+
+
+def not_sandboxed(plots: bool) -> tuple:
+    return "none", functools.partial(unsandboxed.judge, plots=plots)
 
 
 def names_and_hints() -> list[tuple[str, str]]:
@@ -72,6 +78,8 @@ def test_right_work_passes_every_check(tmp_path):
         assert name in said
         assert hint not in said
     assert "6 of 6 points" in said
+    assert "Solution" not in said
+    assert "a batch agrees with a loop over rows" not in said  # a hidden check's name
 
 
 def test_an_empty_notebook_shows_the_tables_that_it_shows_itself():
@@ -297,16 +305,15 @@ def test_a_submission_of_an_earlier_release_is_not_called_changed(tmp_path):
     nbformat.write(notebook, case)
     content = case.read_bytes()
 
-    def start(plots):
-        return "none", functools.partial(unsandboxed.judge, plots=plots)
-
-    assert any("`setup` was changed" in n for n in run_check.run(content, "a", {}, start)["notes"])
+    assert any(
+        "`setup` was changed" in n for n in run_check.run(content, "a", {}, not_sandboxed)["notes"]
+    )
     known = [{"setup": text_hash("import numpy as np  # an earlier text")}]
     file = tmp_path / RELEASES_FILE
     file.write_text(json.dumps({PS1: known}))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run_check, "RELEASES", (file,))
-        notes = run_check.run(content, "a", {}, start)["notes"]
+        notes = run_check.run(content, "a", {}, not_sandboxed)["notes"]
     assert not any("changed" in note for note in notes)
 
 
@@ -328,12 +335,7 @@ def test_work_in_the_folder_of_assignments_itself_is_not_taken_for_the_course(
     write(own, RIGHT | changes)
     monkeypatch.setattr(run_check, "ROOT", tmp_path)
     monkeypatch.setattr(run_check, "RELEASES", ())
-    found = run_check.run(
-        own.read_bytes(),
-        PS1,
-        {},
-        lambda plots: ("none", functools.partial(unsandboxed.judge, plots=plots)),
-    )
+    found = run_check.run(own.read_bytes(), PS1, {}, not_sandboxed)
     assert not any("handed out" in note for note in found["notes"])
     points = {test["name"]: test["points"] for test in found["tests"]}
     assert points["test_softmax_visible"] == 0
@@ -344,7 +346,7 @@ def test_work_in_the_folder_of_assignments_itself_is_not_taken_for_the_course(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are looked for in /proc")
-def test_who_ends_check_ends_what_it_runs(tmp_path, monkeypatch):
+def test_ending_check_ends_what_it_runs(tmp_path, monkeypatch):
     path = write(tmp_path / "a.ipynb", RIGHT | {"softmax": "while True:\n    pass\n"})
     monkeypatch.setenv("TZ", mark := f"Etc/CHECK{os.getpid()}")  # all its processes know TZ
     command = [sys.executable, "-P", "-c", START.format("check"), str(path)]
@@ -362,20 +364,10 @@ def test_who_ends_check_ends_what_it_runs(tmp_path, monkeypatch):
 # After a problem set, by oneself ----------------------------------------------------------------
 
 
-def finish(path: Path, *options: str, status: int) -> str:
-    """Run the command with `--finished` and without a terminal."""
-    command = [sys.executable, "-P", "-c", START.format("check"), str(path), "--finished", *options]
-    result = subprocess.run(
-        command, capture_output=True, encoding="utf-8", timeout=120, stdin=subprocess.DEVNULL
-    )
-    said = result.stdout + result.stderr
-    assert result.returncode == status, said
-    assert "Traceback" not in said
-    return said
-
-
 def test_finished_shows_hidden_checks_solutions_rubric_and_what_is_next(tmp_path):
-    said = finish(write(tmp_path / "a.ipynb", RIGHT | {"softmax": BATCH}), "--yes", status=1)
+    said = call(
+        write(tmp_path / "a.ipynb", RIGHT | {"softmax": BATCH}), "--finished", "--yes", status=1
+    )
     assert "softmax, hidden checks: " in said
     assert "a batch agrees with a loop over rows" in said  # a hidden check's name
     assert "points in the visible and the hidden checks" in said
@@ -391,7 +383,7 @@ def test_finished_shows_hidden_checks_solutions_rubric_and_what_is_next(tmp_path
 
 
 def test_finished_asks_first_and_without_a_terminal_names_yes(tmp_path):
-    said = finish(write(tmp_path / "a.ipynb", RIGHT), status=2)
+    said = call(write(tmp_path / "a.ipynb", RIGHT), "--finished", status=2)
     assert "then shows the solutions" in said
     assert "give --yes" in said
     assert "points" not in said
@@ -404,12 +396,6 @@ def test_finished_does_what_the_user_answers(tmp_path, monkeypatch, capsys, answ
     monkeypatch.setattr("builtins.input", lambda question: answer)
     assert check.main([str(write(tmp_path / "a.ipynb", RIGHT)), "--finished"]) == 2 - 2 * shown
     assert ("--- Solution: softmax" in capsys.readouterr().out) == shown
-
-
-def test_without_finished_no_hidden_check_and_no_solution_is_shown(tmp_path):
-    said = call(write(tmp_path / "a.ipynb", RIGHT), status=0)
-    assert "Solution" not in said
-    assert "a batch agrees with a loop over rows" not in said
 
 
 @pytest.mark.parametrize("there", ["nothing", "another set"])
@@ -476,7 +462,7 @@ def test_a_damaged_progress_file_is_as_none(tmp_path, monkeypatch, content):
         ({"problem_sets": {"ps1": {"seconds": 3}}}, "a limit 'seconds', which there is not"),
     ],
 )
-def test_a_limit_that_is_none_gets_a_sentence(settings, said):
+def test_an_invalid_limit_gets_a_sentence(settings, said):
     with pytest.raises(ValueError, match=f"^nbgrader_config.py: .*{re.escape(said)}"):
         limits_of(Config({"JudgedExecute": settings}), "ps1")
 

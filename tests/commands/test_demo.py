@@ -36,7 +36,7 @@ HALF_RIGHT = "daniel emiko farid grace hiroshi ines jonas kenji lena qing rosa s
 
 
 def holds(table: dict[str, tuple[str, str]]) -> None:
-    """Check what any way of grading has to find in whoever is in the table."""
+    """Check what any way of grading has to find for the students in the table."""
     scores = {"14": "akiko ben olga pedro", "0": "chiara", "2": "marek noor xenia"}
     for score, names in scores.items():
         assert {table[name][0] for name in names.split() if name in table} == {score}

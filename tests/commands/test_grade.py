@@ -384,14 +384,14 @@ def test_a_gradebook_that_cannot_be_written_loses_nothing(again, monkeypatch):
         raise OperationalError("INSERT", {}, Exception("disk full"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(Book, "_settle", broken)
+        patch.setattr(Book, "_charge_one", broken)
         with pytest.raises(CourseError, match="cannot be written: disk full"):
             again.regrade()
     assert again.regrade().graded == 0  # the notebook was there, the gradebook now is
     assert outcome(again, "dora")[3] == 14
 
 
-def test_names_that_are_no_text_and_files_that_may_not_be_read_stop_nobody(classroom, client):
+def test_undecodable_names_and_unreadable_files_stop_nobody(classroom, client):
     classroom.client = client
     for name in ("akiko", "ben"):
         classroom.submit(name, RIGHT)

@@ -13,12 +13,14 @@ from utils.system import CONFIG, ROOT
 
 NAME = "ps7_centring"
 START = "import sys; from utils.commands.{} import main; sys.exit(main(sys.argv[1:]))"
-TESTS = (  # those that run every problem set, but for the slow ones
+SLOW = "gives_nothing_for_what_was_left or judge_gives_the_solution_everything"
+TESTS = (  # those that run every problem set; of the slow ones, those that name no task
     "test_problem_sets",
     "test_mutants",
     "test_nothing_for_nothing",
     "test_minutes",
     "test_formulas",
+    "test_through_the_judge",
 )
 
 
@@ -49,11 +51,10 @@ def test_every_test_takes_a_new_problem_set_in(tmp_path):
     for path in (f"solutions/{NAME}/{NAME}.ipynb", f"assignments/{NAME}/{NAME}.ipynb"):
         assert f"written: {path}" in said
     files = [f"tests/problem_sets/{name}.py" for name in TESTS]
-    said = run(
-        "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "ps7", "-m", "not slow", *files
-    )
-    assert " passed" in said
-    assert "failed" not in said
+    for chosen in (["-m", "not slow", "-k", "ps7"], ["-m", "slow", "-k", f"ps7 and ({SLOW})"]):
+        said = run("-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen, *files)
+        assert " passed" in said
+        assert "failed" not in said
     run("-m", "ruff", "check", "--no-cache", f"solutions/{NAME}", f"tests/problem_sets/{NAME}.py")
     # And without its table nothing breaks at collection: one test says what to write.
     (course / "tests" / "problem_sets" / f"{NAME}.py").unlink()

@@ -28,7 +28,7 @@ PILED = "a" + "\u0301" * 100_000 + "\u0327" * 100_000
 @pytest.mark.parametrize("make", [plain, same])
 def test_marks_piled_on_a_letter_are_not_sorted(make):
     assert 30 <= len(make(PILED)) <= 31
-    assert len(make("\u0f73" * 200_000)) <= 60  # it is no mark, and becomes two
+    assert len(make("\u0f73" * 200_000)) <= 60  # it is not a mark, and becomes two
     assert len(make("\uff9e" * 200_000 + PILED)) <= 62
 
 

@@ -218,7 +218,7 @@ def unread(root, *arguments: str) -> tuple[int, str]:
         return process.wait(timeout=240), said
 
 
-def test_text_that_nobody_reads_is_no_error(tmp_path):
+def test_text_that_nobody_reads_is_not_an_error(tmp_path):
     for command in ("grade", "report", "check"):
         status, said = unread(tmp_path, command, "--help")
         assert status in (0, 141)  # argparse takes no notice

@@ -318,7 +318,8 @@ def test_plain_nbgrader_gives_nothing_for_what_was_left_as_released(name, course
     notebook = course.autograded(name, "wrong")
     assert stderr(notebook) == []
     written = cells_of(next(iter(TABLES[name].WRONG)))
-    assert {points for i, (points, _) in scores(notebook).items() if i not in written} == {0}
+    left = {i: points for i, (points, _) in scores(notebook).items() if i not in written}
+    assert set(left.values()) <= {0}  # a set of one task has nothing left
 
 
 @pytest.mark.slow

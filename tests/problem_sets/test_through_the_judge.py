@@ -117,6 +117,6 @@ def test_the_judge_gives_the_release_nothing(name, order):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_judge_gives_the_solution_everything(name, order):
     result = _judged(name, sources(read("solutions", name)), order)
-    assert len(result) >= 4
+    assert len(result) >= 2  # a visible and a hidden cell for each function
     for points, most in result.values():
         assert points == most

@@ -84,5 +84,5 @@ class Failure:
         return f"{self.what} (line {self.line}{code})"
 
 
-def short(text: str, limit: int = 200) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+def short(text: str) -> str:
+    return text if len(text) <= 200 else text[:199] + "…"

@@ -10,13 +10,14 @@ from utils.checks.calls import as_tuple, call
 from utils.checks.context import looks_at, subject_of
 from utils.checks.failures import PropertyError
 
+ROUNDS = 5  # of timing each
+
 
 def fast(
     f: Callable,
     args: Any,
     loop: Callable[[], object],
     share: float = 0.2,
-    rounds: int = 5,
     than: str = "a loop over single numbers",
 ) -> None:
     """Check that f takes much less time than a loop over single numbers for the same work.
@@ -28,7 +29,9 @@ def fast(
     Through the judge, f runs in another process, and its arrays have to travel: extended floats
     take a third of the loop's time for that. Both ends do the same work to send and receive them,
     so the processor time of this end does not count, up to half of a call's time. A loop that was
-    interrupted looks slow: it is timed again before a call passes that is not much quicker.
+    interrupted looks slow: it is timed again before a call passes that is not much quicker. What is
+    slow by less than a factor of 3 is tried four times as often: matrix products take that much
+    longer where other programs use all processors.
 
     Args:
         f, args: what to call.
@@ -36,14 +39,12 @@ def fast(
             calls whose arrays are small are seldom interrupted, and so have a quick one among them.
         share: of the loop's time that f may take; whole arrays need a hundredth of it, or less.
             What is to be told as slow has to take more than twice the share.
-        rounds: how often to try; four times as often what is slow by less than a factor of 3, since
-            matrix products take that much longer where other programs use all processors.
         than: what `loop` does, if it is anything else, such as many calls of another function.
     """
     looks_at("side")
     best_f = best_loop = float("inf")
-    for number in range(4 * rounds):
-        if number < rounds:
+    for number in range(4 * ROUNDS):
+        if number < ROUNDS:
             best_loop = min(best_loop, _seconds(loop))
         elif best_f > 3 * share * best_loop:
             break

@@ -52,23 +52,18 @@ def main(argv: list[str]) -> int:
     alone = bool(asked.pictures) + bool(asked.student_edition)
     if alone > 1 or alone and (asked.names or asked.remeasure):
         parser.error("--pictures and --student-edition build nothing else: give each alone")
-    if asked.pictures:
-        return build_pictures()
-    if asked.student_edition:
-        return student_edition(asked.student_edition)
-    from utils.lecture_outputs import LectureError, build_lectures  # slow to import
+    from utils.chromium import ChromiumError
+    from utils.lecture_outputs import LectureError  # slow to import, and the next
+    from utils.readme_pictures import PicturesError
 
     try:
-        sets, lectures = chosen(ROOT, asked.names)
-        if sets or not asked.names:
-            filled = [path for name in sets if (path := try_out(ROOT, name))]
-            _report("assignments", filled + build_assignments(ROOT, sets))
-        if not asked.names:
-            for path in without_source(ROOT):
-                print(f"left alone: {path}, for there is no source of it in solutions/")
-        if lectures or not asked.names:
-            _report("lectures", build_lectures(ROOT, lectures, remeasure=asked.remeasure))
-    except (BuildError, LectureError) as error:
+        if asked.pictures:
+            build_pictures()
+        elif asked.student_edition:
+            student_edition(asked.student_edition)
+        else:
+            build_course(asked.names, remeasure=asked.remeasure)
+    except (BuildError, ChromiumError, LectureError, PicturesError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -77,37 +72,34 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def build_pictures() -> int:
-    """Write the pictures of the README, name them, and return 0, or 1 if it is not possible."""
-    from utils.chromium import ChromiumError
-    from utils.readme_pictures import PicturesError, write_pictures  # slow to import
+def build_course(names: Sequence[str], *, remeasure: bool) -> None:
+    """Write problem sets and lectures with one of these in their name, else all."""
+    from utils.lecture_outputs import build_lectures
 
-    try:
-        for path in write_pictures():
-            print(f"written: {path.relative_to(ROOT)}, {path.stat().st_size / 1000:.0f} kB")
-    except (ChromiumError, PicturesError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\ninterrupted: no picture was changed", file=sys.stderr)
-        return 130
-    return 0
+    sets, lectures = chosen(ROOT, names)
+    if sets or not names:
+        filled = [path for name in sets if (path := try_out(ROOT, name))]
+        _report("assignments", filled + build_assignments(ROOT, sets))
+    if not names:
+        for path in without_source(ROOT):
+            print(f"left alone: {path}, for there is no source of it in solutions/")
+    if lectures or not names:
+        _report("lectures", build_lectures(ROOT, lectures, remeasure=remeasure))
 
 
-def student_edition(folder: Path) -> int:
-    """Write the student edition into a new folder; return 0, or 1 where that is not possible."""
+def build_pictures() -> None:
+    """Write the pictures of the README, and name them."""
+    from utils.readme_pictures import write_pictures  # slow to import
+
+    for path in write_pictures():
+        print(f"written: {path.relative_to(ROOT)}, {path.stat().st_size / 1000:.0f} kB")
+
+
+def student_edition(folder: Path) -> None:
+    """Write the student edition into a new folder."""
     from utils.student_edition import write_student_edition  # it imports this module
 
-    try:
-        count = write_student_edition(ROOT, folder)
-    except BuildError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\ninterrupted: nothing is written", file=sys.stderr)
-        return 130
-    print(f"written: {folder}, {count} files")
-    return 0
+    print(f"written: {folder}, {write_student_edition(ROOT, folder)} files")
 
 
 def _report(what: str, changed: list[Path]) -> None:

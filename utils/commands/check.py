@@ -156,7 +156,7 @@ def checked(
     lines = said.decode(errors="replace").strip().splitlines() or [f"status {process.returncode}"]
     raise CheckFailed(
         f"{path} was not checked, through a fault of the course's own: {clean(lines[-1])}. Please "
-        "send the file to whoever runs the course"
+        "send the file to the staff of the course"
     )
 
 
@@ -194,7 +194,7 @@ def show_solutions(found: dict[str, Any]) -> None:
     if not solutions:
         print(
             f"\nThe hidden checks and the solutions of {name} are not in this copy of the course: "
-            "ask whoever runs the course."
+            "ask the staff of the course."
         )
     for solution in solutions:
         own = [t for t in found["tests"] if _is_test_of(t, solution.name)]

@@ -222,7 +222,7 @@ def grading(sandboxes: list[str]) -> Iterator[Finding]:
 
 
 def other_processes(mounts: str) -> Finding:
-    """Return whether a submission behind Landlock can tell which processes there are.
+    """Return whether a submission under Landlock can tell which processes there are.
 
     Landlock does not keep it from `os.stat`, so two that run at the same time could tell each other
     something by how many threads or open files they have.

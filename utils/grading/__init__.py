@@ -1,11 +1,13 @@
 """The grader: a submission is graded by tests that run in a process without the student's code.
 
-Five kinds of processes work together. Only plain data crosses between the last two.
+Five kinds of processes work together. Between the last two cross values of known types and the
+numbers of objects, never code.
 
     grader --Dask--> worker --socket--> fork server --fork--> supervisor --fork--> judge
                                                                          --fork--> student process
 
-1. The **grader** is the main process of `grade`; it alone writes to the gradebook.
+1. The **grader** is the main process of `grade`; of these processes it alone writes to the
+   gradebook (`handgrade` and nbgrader's own commands do, too).
    `run.runner` plans a run, sends submissions to workers and records what they return;
    `run.cluster` starts Dask, and `run.temporary_files` keeps what must not be left behind.
    `course` knows the folders and settings, takes in what arrives, and holds the gradebook,
@@ -27,9 +29,9 @@ Five kinds of processes work together. Only plain data crosses between the last 
    what a name means there, `judge.verdict` reads points, `judge.hidden_tests` says when a hidden
    test runs and what of it is shown. `judge.student_client` starts the student process and asks
    it, `judge.time_limits` says how long it may take, `judge.notes` what a person is told;
-   `remote.proxies` stand for the student's objects. `judge.effects` and `judge.random_state` take
-   to the student process what a test changes besides values; `judge.patched_library` lets
-   `inspect`, `type` and `pyplot` ask there.
+   a `remote.proxy` stands for each of the student's objects. `judge.effects` and
+   `judge.random_state` take to the student process what a test changes besides values;
+   `judge.patched_library` lets `inspect`, `type` and `pyplot` ask there.
 5. The **student process**, in its sandbox: `judge.student_process` runs the student's cells and
    answers the judge, `judge.student_objects` says what crosses of the objects on its side;
    `sandbox.blocked_imports` refuses the modules that hold solutions.

@@ -28,8 +28,8 @@ from nbgrader.preprocessors import SaveAutoGrades as NbGraderSaveAutoGrades
 from traitlets import Bool, Dict, Float, Integer
 
 from utils.grading.course import lateness, releases
+from utils.grading.course.notebook_choice import Chooser, HandedIn
 from utils.grading.course.settings import Course, data_files, delimiters
-from utils.grading.course.submissions import Chooser, HandedIn
 from utils.grading.judge.grade_notebook import run_with_files, sandbox, show_notes
 from utils.grading.notebook import restore
 from utils.grading.notebook.extra_files import documents, files_beside, notes_on

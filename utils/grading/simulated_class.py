@@ -145,7 +145,7 @@ PS1_OUTPUT_LAYER = (
     ),
     Student(
         "noor",
-        "loops for ever",
+        "loops forever",
         _softmax("while True:", "    a = a - np.max(a)"),
     ),
     Student(

@@ -46,7 +46,7 @@ def cut(text: str, most: int) -> str:
 
 
 def pad(text: str, wide: int) -> str:
-    """Return text with spaces behind it, so that it needs `wide` columns."""
+    """Return text padded with spaces to `wide` columns."""
     return text + " " * (wide - width(text))
 
 

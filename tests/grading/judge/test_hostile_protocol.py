@@ -23,7 +23,7 @@ LINK = """
 import gc, os, struct, sys
 link = next(x for x in gc.get_objects() if type(x).__name__ == "StudentConnection")
 globals_of = type(link).__mro__[1].send.__globals__
-codec, PeerObjects = globals_of["codec"], globals_of["PeerObjects"]
+codec, SharedObjects = globals_of["codec"], globals_of["SharedObjects"]
 def raw(data):
     link.sock.sendall(struct.pack("<Q", len(data)) + data)
 def text(words):

@@ -194,6 +194,19 @@ def test_outputs_that_are_too_long_are_left_out_and_points_stay(monkeypatch):
     assert fitted["cells"]["1"] == GOOD["cells"]["1"]
 
 
+def test_too_many_outputs_are_left_out_and_refused(monkeypatch):
+    """Each of them costs the grader time and memory, however short it is."""
+    monkeypatch.setattr(results, "MAX_OUTPUTS", 100)
+    answer = copy.deepcopy(GOOD)
+    answer["cells"]["0"]["outputs"] *= 200
+    with pytest.raises(Malformed, match="too many outputs"):
+        read(copy.deepcopy(answer), CELLS, Limits())
+    fitted = fit(answer)
+    assert "too many; those of this cell are left out" in str(fitted["cells"]["0"]["outputs"])
+    assert fitted["cells"]["1"] == GOOD["cells"]["1"]
+    assert read(fitted, CELLS, Limits())["cells"]["1"]["points"] == 2.0
+
+
 def test_outputs_that_fit_stay():
     assert fit(copy.deepcopy(GOOD)) == GOOD
 

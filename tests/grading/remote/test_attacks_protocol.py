@@ -1,12 +1,10 @@
-"""Attacks that once worked: on the decoder, on what reads a student's text, and on the checks.
+"""Attacks that once worked: on what reads a student's text, and on the checks.
 
 None of these tests looks at a clock. Each counts steps, or hands over what would take minutes.
 """
 
-import itertools
 import json
 import re
-import struct
 from unittest import mock
 
 import nbformat
@@ -20,70 +18,6 @@ from utils.checks import student_code
 from utils.grading.notebook import answers, restore, source
 from utils.grading.notebook.reading import MAX_CODE, Unreadable, read
 from utils.grading.notebook.restore import without_hidden_tests
-from utils.grading.remote import codec
-
-# Sets within sets ---------------------------------------------------------------------------------
-
-
-def number(n):
-    return b"i" + struct.pack("<q", n)
-
-
-def several(tag, items):
-    return tag + struct.pack("<I", len(items)) + b"".join(items)
-
-
-def colliding(inner, count):
-    """Return a frozenset of tuples that all have the same hash: those of -1 and -2 are equal."""
-    signs = itertools.islice(itertools.product((-1, -2), repeat=6), count)
-    return several(b"z", [several(b"t", [*inner, *map(number, row)]) for row in signs])
-
-
-def nested(count, levels):
-    found = colliding([], count)
-    for _ in range(levels - 1):
-        found = colliding([found], count)
-    return found
-
-
-@pytest.mark.parametrize(("count", "levels"), [(51, 2), (30, 4), (8, 6)])
-def test_comparisons_within_comparisons_do_not_multiply(count, levels):
-    if count**levels > 100_000:  # the inner ones alone are as bad, and shorter
-        levels = 3
-    data = struct.pack("<II", 0, 0) + nested(count, levels)
-    with pytest.raises(codec.CodecError, match="the same hash"):
-        codec.unpack(data, codec.SharedObjects(0))
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        frozenset({-1, -2}),
-        frozenset(itertools.product(range(-3, 4), repeat=2)),
-        {frozenset({-1, -2}), frozenset({-1, 3}), frozenset({-2, 3})},
-        {(frozenset({-1, -2}), -1): 1, (frozenset({-1, -2}), -2): 2},
-    ],
-)
-def test_sets_whose_elements_happen_to_collide_cross(value):
-    data = b"".join(codec.pack(value, codec.SharedObjects(1)))
-    assert codec.unpack(data, codec.SharedObjects(0))[0] == value
-
-
-def record(number, kind, content):
-    return struct.pack("<QBBQ", number, ord(kind), 0, len(content)) + content
-
-
-def test_lists_in_lists_in_many_ways_are_refused_before_they_take_long():
-    """The search for endless containers takes a step for each part of each, in every sweep."""
-    count = codec.MAX_RECORDS - 10
-    records = [record(3, "l", bytes(4))]
-    records += [
-        record(2 * n + 3, "l", struct.pack("<IBQ", 1, ord("x"), 2 * n + 1)) for n in range(1, count)
-    ]
-    data = struct.pack("<II", 0, count) + b"".join(records) + b"N"
-    with pytest.raises(codec.CodecError, match="nested in too many ways"):
-        codec.unpack(data, codec.SharedObjects(0))
-
 
 # Text that takes long to search -------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import pytest
 
 from utils.grading.remote import codec
 from utils.grading.remote.codec import CannotCross, CodecError
-from utils.grading.remote.connection import Connection, Ended, PeerObjects
+from utils.grading.remote.connection import Connection, Ended, SharedObjects
 
 
 class Side(Connection):
@@ -26,7 +26,7 @@ class Side(Connection):
 @pytest.fixture
 def ends():
     sockets = socket.socketpair()
-    links = [Side(sock, PeerObjects(first)) for first, sock in enumerate(sockets)]
+    links = [Side(sock, SharedObjects(first)) for first, sock in enumerate(sockets)]
     yield links
     for link in links:
         link.close()
@@ -86,7 +86,13 @@ def test_the_watch_is_asked_between_many_short_questions(ends):
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\xff" * 30, bytes(8) + b"?", bytes(8) + b"N", b"".join(codec.pack((), PeerObjects(1)))],
+    [
+        b"",
+        b"\xff" * 30,
+        bytes(8) + b"?",
+        bytes(8) + b"N",
+        b"".join(codec.pack((), SharedObjects(1))),
+    ],
 )
 def test_after_a_fault_the_connection_is_of_no_more_use(ends, data):
     link, peer = ends
@@ -111,7 +117,7 @@ def test_a_question_that_cannot_be_answered_at_all_ends_the_connection(ends):
         link.ask("anything")
 
 
-class Proxies(PeerObjects):
+class Proxies(SharedObjects):
     """Objects that may be handed over by a description."""
 
     def make(self, number, description):

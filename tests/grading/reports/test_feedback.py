@@ -73,25 +73,6 @@ def test_a_hidden_test_is_shown_by_names_and_hints_only():
     assert SECRET in str(shown)  # the notebook itself is left alone
 
 
-def test_a_table_that_was_not_meant_to_be_hidden_loses_its_numbers():
-    table = {
-        "task": "f",
-        "hidden": False,
-        "checks": [TABLE["checks"][0] | {"what": f"wrong values: expected {SECRET}"}],
-    }
-    shown = cell(hidden("..."), new_output("display_data", data={MIME: table}))
-    page = filled(new_notebook(cells=[shown]))
-    assert SECRET not in page
-    assert "rows sum to 1" in page
-
-
-def test_an_error_of_the_students_own_type_is_not_named():
-    # its name could say what the hidden test asked: class Asked12_34567(Exception)
-    error = new_output("error", ename="Asked12_34567", evalue=SECRET, traceback=[SECRET])
-    page = filled(new_notebook(cells=[cell(hidden("..."), error)]))
-    assert "12_34567" not in page
-
-
 def test_a_visible_test_is_shown_with_its_source_and_numbers():
     table = TABLE | {"hidden": False}
     shown = cell("assert f(1) == 0.25", new_output("display_data", data={MIME: table}))
@@ -209,12 +190,30 @@ def test_a_common_cause_is_told_once_and_no_hint_is_empty(kind):
     assert "Hint:" not in rest
 
 
-def test_a_cause_in_a_hidden_test_that_was_not_meant_to_be_hidden_shows_no_numbers():
-    cause = CAUSED["cause"] | {"what": SECRET, "code": SECRET}
-    output = new_output("display_data", data={MIME: CAUSED | {"cause": cause}})
-    page = filled(new_notebook(cells=[cell(hidden("..."), output)]))
+@pytest.mark.parametrize(
+    ("output", "kept"),
+    [
+        (
+            {MIME: CAUSED | {"checks": [TABLE["checks"][0] | {"what": f"expected {SECRET}"}]}},
+            "rows sum to 1",
+        ),
+        (
+            {MIME: CAUSED | {"cause": CAUSED["cause"] | {"what": SECRET, "code": SECRET}}},
+            "Next step: End with <code>return</code>.",
+        ),
+        ("class Asked12_34567(Exception)", "a hidden check stopped here"),
+    ],
+    ids=["table", "cause", "error of the student's own type"],
+)
+def test_a_hidden_test_shows_no_numbers_even_where_it_was_meant_to(output, kept):
+    if isinstance(output, dict):
+        shown = new_output("display_data", data=output)
+    else:
+        shown = new_output("error", ename="Asked12_34567", evalue=SECRET, traceback=[SECRET])
+    page = filled(new_notebook(cells=[cell(hidden("..."), shown)]))
     assert SECRET not in page
-    assert "Next step: End with <code>return</code>." in page
+    assert "12_34567" not in page
+    assert kept in page
 
 
 def test_points_that_a_person_gave_are_not_explained_by_checks():
@@ -425,7 +424,7 @@ def test_a_cell_that_cannot_be_shown_keeps_its_points_and_its_secrets(monkeypatc
      {"task": 1, "checks": []}, {"task": "f", "checks": [{"name": "x"}]},
      TABLE | {"cause": "x"}, TABLE | {"cause": {"what": "x"}}],
 )  # fmt: skip
-def test_what_only_claims_to_be_a_table_of_checks_is_none(table):
+def test_a_malformed_table_of_checks_is_not_shown_as_one(table):
     for grade in (True, False):
         shown = cell("1", new_output("display_data", data={MIME: table, "text/plain": "plain"}))
         shown.metadata.nbgrader.grade = grade
@@ -439,7 +438,7 @@ def test_a_students_cell_shows_no_table_of_checks():
     assert 'class="checks"' not in page
 
 
-def test_a_students_table_has_not_the_frame_of_a_table_of_checks():
+def test_a_students_table_does_not_look_like_a_table_of_checks():
     table = new_output("display_data", data={MIME: TABLE})
     ours = filled(new_notebook(cells=[cell("1", table)]))
     style = ours.partition("</style>")[0]
@@ -489,7 +488,7 @@ def test_tex_that_cannot_be_read_is_shown_as_it_is(tex):
     assert "<math" not in page
 
 
-def test_a_price_is_no_formula():
+def test_a_price_is_not_a_formula():
     assert "<math" not in Renderer().markdown("It costs \\$5, or `$x$`.")
 
 

@@ -230,7 +230,7 @@ def test_the_next_run_removes_what_a_killed_one_left(classroom, short_path, monk
     assert not list(short_path.iterdir())
 
 
-def test_a_long_name_of_the_temporary_folder_is_no_trouble(classroom, tmp_path, monkeypatch):
+def test_the_temporary_folder_may_have_a_long_name(classroom, tmp_path, monkeypatch):
     long = tmp_path / ("long" * 20)
     long.mkdir()
     monkeypatch.setenv("TMPDIR", str(long))

@@ -1,9 +1,12 @@
 """The supervisor: what it counts, what it gives, and whom it lets wait."""
 
 import contextlib
+import dataclasses
+import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -12,6 +15,7 @@ from collections import deque
 import pytest
 
 from utils.grading.judge.fork_server import FORK_SERVER, ForkServer
+from utils.grading.notebook.source import about
 from utils.grading.sandbox import cgroups, seccomp, supervisor
 from utils.grading.sandbox.config import Limits, SandboxConfig
 from utils.grading.sandbox.messages import WAITED, Supervised
@@ -36,21 +40,32 @@ def waits(*samples):
     return process
 
 
-def test_who_had_no_processor_has_waited():
-    assert waits((0, 0, 0), (10, 8, 2)).waiting_seconds(0) == 8
+@pytest.mark.parametrize(
+    ("samples", "since", "seconds"),
+    [
+        ([(0, 0, 0), (10, 8, 2)], 0, 8),
+        ([(0, 0, 0), (10, 0, 1)], 0, 0),  # it slept
+        ([(0, 0, 0), (10, 9, 10)], 0, 0),  # its own threads kept it busy
+        ([(0, 0, 0), (10, 5, 5), (20, 6, 14)], 10, 1),  # only the time asked for
+    ],
+)
+def test_a_process_has_waited_while_it_had_no_processor(samples, since, seconds):
+    assert waits(*samples).waiting_seconds(since) == seconds
 
 
-def test_who_slept_has_not_waited():
-    assert waits((0, 0, 0), (10, 0, 1)).waiting_seconds(0) == 0
+IMPORT_ALL = """
+import importlib, sys
+from utils.grading.sandbox import blocked_imports, visible_files
+importable = visible_files.IMPORTABLE_MODULES
+blocked_imports.forget_staff_modules()
+for name in importable: importlib.import_module(f"utils.{name}")
+print({name.split(".")[1] for name in sys.modules if name.startswith("utils.")} - {*importable})
+"""
 
 
-def test_who_kept_its_own_threads_busy_has_not_waited():
-    assert waits((0, 0, 0), (10, 9, 10)).waiting_seconds(0) == 0
-
-
-def test_only_the_time_asked_for_counts():
-    process = waits((0, 0, 0), (10, 5, 5), (20, 6, 14))
-    assert process.waiting_seconds(10) == 1
+def test_what_a_student_may_import_needs_nothing_that_is_blocked_or_out_of_sight():
+    done = subprocess.run([sys.executable, "-c", IMPORT_ALL], capture_output=True, text=True)
+    assert done.stdout == "set()\n", done.stderr
 
 
 @pytest.fixture
@@ -68,19 +83,19 @@ def test_busy_neighbours_cost_a_slow_function_no_points(sandbox, one_processor, 
         subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
         for _ in range(5)
     ]
-    nursery = ForkServer(plots=False)
+    fork_server = ForkServer(plots=False)
     test = "assert burn(0.25) == 0.25\nassert burn(0.25) == 0.25\n2.0"
     try:
-        assert _judge(nursery, sandbox, BURN, test, call_seconds=1.0) == (2.0, False)
+        assert _judge(fork_server, sandbox, BURN, test, call_seconds=1.0) == (2.0, False)
     finally:
-        nursery.close()
+        fork_server.close()
         for neighbour in neighbours:
             neighbour.kill()
             neighbour.wait()
 
 
 @pytest.mark.parametrize("call", ["time.sleep(9)", "busy()"])
-def test_who_has_a_processor_has_no_more_time(sandbox, call):
+def test_a_process_with_a_processor_gets_no_more_time(sandbox, call):
     source = (
         "import time, threading\ndef busy():\n    for _ in range(8):\n"
         "        threading.Thread(target=spin, daemon=True).start()\n    spin()\n"
@@ -90,16 +105,14 @@ def test_who_has_a_processor_has_no_more_time(sandbox, call):
     assert stopped
 
 
-def _judge(nursery, sandbox, source, test, **limits):
+def _judge(fork_server, sandbox, source, test, **limits):
     """Judge one cell of a student's by one test; return its points, and whether it was stopped."""
-    from utils.grading.notebook.source import about
-
     cells = [
         {"kind": "student", "label": "1", "source": source},
         {"kind": "test", "label": "t", "source": test, "points": 2.0, "hidden": False}
         | about("t", test),
     ]
-    result = nursery.judge(cells, SandboxConfig(Limits(**limits), sandbox))
+    result = fork_server.judge(cells, SandboxConfig(Limits(**limits), sandbox))
     return result["cells"]["1"]["points"], result["stopped"]
 
 
@@ -109,9 +122,6 @@ def _judge(nursery, sandbox, source, test, **limits):
 @pytest.fixture
 def supervised(sandbox):
     """A supervisor, as the one who gives it commands sees it."""
-    import dataclasses
-    import json
-
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         socket.send_fds(FORK_SERVER.connect(), [b"S"], [theirs.fileno()])
@@ -139,7 +149,7 @@ def test_a_supervisor_starts_only_so_many_processes(supervised, monkeypatch):
         supervised.start()
 
 
-def test_who_does_not_read_the_answers_is_not_waited_for(supervised):
+def test_a_client_that_reads_no_answers_is_not_waited_for(supervised):
     supervised.commands.setblocking(False)
     with contextlib.suppress(OSError):
         while True:
@@ -148,8 +158,8 @@ def test_who_does_not_read_the_answers_is_not_waited_for(supervised):
     assert _answers(FORK_SERVER)
 
 
-def _answers(nursery):
-    return nursery.judge([], SandboxConfig(Limits(), "none"))["notes"] == []
+def _answers(fork_server):
+    return fork_server.judge([], SandboxConfig(Limits(), "none"))["notes"] == []
 
 
 # Filters ----------------------------------------------------------------------------------------
@@ -162,7 +172,7 @@ def test_each_number_is_decided_once(kind, machine, monkeypatch):
     monkeypatch.setattr(seccomp.platform, "machine", lambda: machine)
     code = seccomp.call_filter.__wrapped__(kind)
     column, architecture = seccomp.ARCHITECTURES[machine]
-    tables = seccomp._ALLOWED | seccomp._PROCESSES | seccomp._OF_A_PROCESS | seccomp._DEPENDS
+    tables = seccomp.ALLOWED_CALLS | seccomp._PROCESSES | seccomp._OF_A_PROCESS | seccomp._DEPENDS
     known = {tables[name][column] for name in seccomp._decisions(kind)} - {None}
     for number in [*range(600), 1 << 30, (1 << 30) + 57, (1 << 32) - 1]:
         result = _run(code, number, architecture)
@@ -176,8 +186,6 @@ def test_each_number_is_decided_once(kind, machine, monkeypatch):
 
 def _run(code, number, architecture, arguments=(0,) * 6):
     """Run a filter as the kernel does."""
-    import struct
-
     data = struct.pack("<IIQ6Q", number, architecture, 0, *arguments)
     lines = list(struct.iter_unpack("<HBBI", code))
     at = value = 0
@@ -204,9 +212,13 @@ def _run(code, number, architecture, arguments=(0,) * 6):
 # Control groups ---------------------------------------------------------------------------------
 
 
-def test_a_group_counts_what_the_kernel_holds():
+@pytest.fixture
+def control_groups():
     if why := cgroups.why_not():
         pytest.skip(f"no control groups here: {why}")
+
+
+def test_a_group_counts_what_the_kernel_holds(control_groups):
     group = cgroups.get(64 << 20, 100)
     child = os.fork()
     if child == 0:
@@ -226,9 +238,7 @@ def test_a_group_counts_what_the_kernel_holds():
     assert not os.path.exists(group._folder)
 
 
-def test_what_a_killed_run_leaves_is_removed_and_nothing_else(monkeypatch):
-    if why := cgroups.why_not():
-        pytest.skip(f"no control groups here: {why}")
+def test_what_a_killed_run_leaves_is_removed_and_nothing_else(control_groups, monkeypatch):
     folder = cgroups._found()[0]
     monkeypatch.setattr(cgroups, "YOUNG", -1)
     child = subprocess.Popen([sys.executable, "-c", ""])
@@ -244,9 +254,7 @@ def test_what_a_killed_run_leaves_is_removed_and_nothing_else(monkeypatch):
     assert not group.exists()
 
 
-def test_a_group_that_somebody_has_removed_costs_nothing():
-    if why := cgroups.why_not():
-        pytest.skip(f"no control groups here: {why}")
+def test_a_group_that_somebody_has_removed_costs_nothing(control_groups):
     gone = cgroups.get(64 << 20, 100)
     os.rmdir(gone._folder)
     cgroups.give_back(gone)
@@ -257,9 +265,9 @@ def test_a_group_that_somebody_has_removed_costs_nothing():
 
 def test_a_fork_server_that_is_killed_leaves_no_process(sandbox, monkeypatch):
     monkeypatch.delenv("GRADING_FORK_SERVER", raising=False)
-    nursery = ForkServer(plots=False)
-    assert _answers(nursery)
-    os.kill(nursery._process.pid, signal.SIGKILL)
-    nursery._process.wait()
-    assert nursery._control.recv(1) == b""  # nobody holds the other end
-    nursery.close()
+    fork_server = ForkServer(plots=False)
+    assert _answers(fork_server)
+    os.kill(fork_server._process.pid, signal.SIGKILL)
+    fork_server._process.wait()
+    assert fork_server._control.recv(1) == b""  # nobody holds the other end
+    fork_server.close()

@@ -2,7 +2,7 @@
 
 # %% every-typed-expression
 # What the reader is asked to type, at every step, against central differences.
-from utils.graphs import read_expression, read_numbers
+from utils.expressions import read_expression, read_numbers
 
 
 def gradients(text, numbers):

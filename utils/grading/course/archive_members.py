@@ -71,7 +71,7 @@ class Budget:
 
 @dataclass
 class Member:
-    """A file in an archive: its name there and how to read it, or why it cannot be had."""
+    """A file in an archive: its name there and how to read it, or why it cannot be read."""
 
     name: str
     open: Callable[[], IO[bytes] | None] = lambda: None

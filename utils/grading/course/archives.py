@@ -83,7 +83,7 @@ def unpack(archive: Path, target: Path, budget: Budget) -> Unpacked:
         budget: what may be unpacked; it is less afterwards.
 
     Raises:
-        BadArchive: nothing of it can be had.
+        BadArchive: nothing in it can be read.
         OSError: the disk is full, or the folder may not be written.
     """
     size = archive.stat().st_size

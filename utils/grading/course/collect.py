@@ -23,8 +23,8 @@ from nbgrader.plugins import FileNameCollectorPlugin
 
 from utils.grading.course import lateness, roster
 from utils.grading.course.archives import JUNK
+from utils.grading.course.notebook_choice import is_notebook, kinds
 from utils.grading.course.roster import STUDENTS, Matcher, RosterError
-from utils.grading.course.submissions import is_notebook, kinds
 from utils.grading.course.unpack import LOG, OWN_FOLDER
 from utils.grading.course.zip_names import Reading, name_of, number_of, readings
 from utils.grading.terminal import clean

@@ -1,4 +1,4 @@
-"""nbgrader's gradebook, read and written by one process.
+"""nbgrader's gradebook, for `grade`, `handgrade` and the reports.
 
 nbgrader asks the gradebook for every single grade and commits it by itself. Here a whole class is
 read in three questions, and what became of several submissions is written in one transaction:
@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from nbgrader.api import (
@@ -20,18 +18,15 @@ from nbgrader.api import (
     BaseCell,
     Comment,
     Grade,
-    Gradebook,
     Notebook,
     Student,
     SubmittedAssignment,
     SubmittedNotebook,
-    get_alembic_version,
 )
 from nbgrader.plugins import LateSubmissionPlugin
 from nbgrader.preprocessors import AssignLatePenalties
-from sqlalchemy import select, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SAWarning, SQLAlchemyError
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from utils.grading.course import course_cells, gradebook_access, lateness
 from utils.grading.course.scores import CellScore, HandGrade, Scores
@@ -77,31 +72,8 @@ class Book:
 
     def __init__(self, course: Course) -> None:
         self.course = course
-        url = make_url(course.db_url)
-        self.path: Path | None = None  # of an SQLite gradebook
-        making: contextlib.AbstractContextManager = contextlib.nullcontext()
-        if url.get_backend_name() == "sqlite":
-            self.path = path = Path(url.database or "")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if not path.exists():
-                making = gradebook_access.signals_put_off()
-            gradebook_access.wait_until_free(path)
-            url = url.update_query_dict({"timeout": str(gradebook_access.LOCKED_SECONDS)})
-        elif url.get_backend_name() == "postgresql":
-            making = gradebook_access.alone(url)
-        gradebook_access.put_programs_on_path()
-        warnings.filterwarnings("ignore", category=SAWarning)  # nbgrader's own affair
-        try:
-            with making:
-                self.book = Gradebook(url.render_as_string(hide_password=False), course.course_id)
-                self.db = self.book.db
-                self._finish_making()
-        except (SQLAlchemyError, ImportError) as error:
-            self._tell_of_lock(error)
-            what = str(getattr(error, "orig", None) or error).strip()
-            raise CourseError(
-                f"the gradebook {url.render_as_string()} cannot be opened: {what}"
-            ) from None
+        self.book, self.path = gradebook_access.opened(course)
+        self.db = self.book.db
         self.late = _late_policy(course)
 
     def __enter__(self) -> Book:
@@ -109,24 +81,6 @@ class Book:
 
     def __exit__(self, *_: object) -> None:
         self.book.close()
-
-    def _finish_making(self) -> None:
-        """Note nbgrader's version in a new gradebook, if a run was killed before it did.
-
-        Without it `nbgrader db upgrade` would take the gradebook for one of long ago.
-        """
-        if self.db.scalars(select(Assignment.id).limit(1)).first() is None:
-            table = "alembic_version (version_num VARCHAR(32) NOT NULL)"
-            self.db.execute(text(f"CREATE TABLE IF NOT EXISTS {table}"))
-            if self.db.execute(text("SELECT version_num FROM alembic_version")).first() is None:
-                values = {"version": get_alembic_version()}
-                self.db.execute(text("INSERT INTO alembic_version VALUES (:version)"), values)
-        self.db.commit()
-
-    def _tell_of_lock(self, error: Exception) -> None:
-        """Raise `CourseError` if another program has kept the gradebook locked for too long."""
-        if self.path is not None and gradebook_access.is_lock_error(getattr(error, "orig", None)):
-            raise CourseError(gradebook_access.still_locked(self.path)) from None
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
@@ -141,7 +95,7 @@ class Book:
                 self.db.commit()
         except SQLAlchemyError as error:
             self.db.rollback()
-            self._tell_of_lock(error)
+            gradebook_access.raise_if_locked(error, self.path)
             why = getattr(error, "orig", None) or error
             raise CourseError(f"the gradebook cannot be written: {why}") from None
         except BaseException:
@@ -159,7 +113,7 @@ class Book:
     def due_dates(self) -> dict[str, datetime.datetime | None]:
         """Return the deadline of each problem set in the gradebook, in UTC, None for none."""
         rows = self.db.execute(select(Assignment.name, Assignment.duedate))
-        return {name: due for name, due in rows}  # noqa: C416 - these are no pairs by their type
+        return {name: due for name, due in rows}  # noqa: C416 - a Row is not typed as a pair
 
     def has(self, problem_set: str) -> bool:
         """Return whether the gradebook knows a problem set."""
@@ -315,7 +269,7 @@ class Book:
         for name, comment in submitted.comments.items():
             comment.auto_comment = entry.result.comments.get(name)
             scores.comments[name] = comment.manual_comment or comment.auto_comment or ""
-        self._settle(submitted.submission, submitted.notebook, scores, extensions)
+        self._charge_one(submitted.submission, submitted.notebook, scores, extensions)
         return scores
 
     def give(
@@ -365,10 +319,10 @@ class Book:
                     "the new answer"
                 )
             scores = self.scores(problem_set)[student]
-            self._settle(mine.submission, mine.notebook, scores, extensions)
+            self._charge_one(mine.submission, mine.notebook, scores, extensions)
         return scores
 
-    def settle_lateness(self, problem_set: str, extensions: lateness.Extensions) -> None:
+    def charge_lateness(self, problem_set: str, extensions: lateness.Extensions) -> None:
         """Write the new deadlines, and the penalties that nbgrader's plugin asks for.
 
         Args:
@@ -387,9 +341,9 @@ class Book:
         )
         with self._writing():
             for submission, notebook in rows:
-                self._settle(submission, notebook, scores[submission.student_id], extensions)
+                self._charge_one(submission, notebook, scores[submission.student_id], extensions)
 
-    def _settle(
+    def _charge_one(
         self,
         submission: SubmittedAssignment,
         notebook: SubmittedNotebook,

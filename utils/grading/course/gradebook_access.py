@@ -9,13 +9,17 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy import create_engine, text
-from sqlalchemy.engine import URL
+from nbgrader.api import Assignment, Gradebook, get_alembic_version
+from sqlalchemy import create_engine, select, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import SAWarning, SQLAlchemyError
+from sqlalchemy.orm import Session
 
-from utils.grading.course.settings import CourseError
+from utils.grading.course.settings import Course, CourseError
 from utils.grading.terminal import clean
 
 ADVISORY_LOCK = 0x6E626772  # of PostgreSQL, while the tables are made
@@ -28,12 +32,63 @@ def tell(sentence: str) -> None:
     print(clean(sentence), file=sys.stderr, flush=True)
 
 
-def wait_until_free(path: Path, say: Callable[[str], None] = tell) -> None:
+def opened(course: Course) -> tuple[Gradebook, Path | None]:
+    """Open a course's gradebook, made if there is none; return it and the path of an SQLite file.
+
+    Raises:
+        CourseError: it cannot be opened.
+    """
+    url, path = make_url(course.db_url), None
+    making: contextlib.AbstractContextManager = contextlib.nullcontext()
+    if url.get_backend_name() == "sqlite":
+        path = Path(url.database or "")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            making = _signals_put_off()
+        wait_until_free(path)
+        url = url.update_query_dict({"timeout": str(LOCKED_SECONDS)})
+    elif url.get_backend_name() == "postgresql":
+        making = _alone(url)
+    _put_programs_on_path()
+    warnings.filterwarnings("ignore", category=SAWarning)  # nbgrader's own affair
+    try:
+        with making:
+            book = Gradebook(url.render_as_string(hide_password=False), course.course_id)
+            _finish_making(book.db)
+    except (SQLAlchemyError, ImportError) as error:
+        raise_if_locked(error, path)
+        what = str(getattr(error, "orig", None) or error).strip()
+        raise CourseError(
+            f"the gradebook {url.render_as_string()} cannot be opened: {what}"
+        ) from None
+    return book, path
+
+
+def _finish_making(db: Session) -> None:
+    """Note nbgrader's version in a new gradebook, if a run was killed before it did.
+
+    Without it `nbgrader db upgrade` would take the gradebook for one of long ago.
+    """
+    if db.scalars(select(Assignment.id).limit(1)).first() is None:
+        table = "alembic_version (version_num VARCHAR(32) NOT NULL)"
+        db.execute(text(f"CREATE TABLE IF NOT EXISTS {table}"))
+        if db.execute(text("SELECT version_num FROM alembic_version")).first() is None:
+            values = {"version": get_alembic_version()}
+            db.execute(text("INSERT INTO alembic_version VALUES (:version)"), values)
+    db.commit()
+
+
+def raise_if_locked(error: Exception, path: Path | None) -> None:
+    """Raise `CourseError` if another program has kept an SQLite gradebook locked for too long."""
+    if path is not None and _is_lock_error(getattr(error, "orig", None)):
+        raise CourseError(_still_locked(path)) from None
+
+
+def wait_until_free(path: Path) -> None:
     """Wait until no other program writes to an SQLite gradebook.
 
     Args:
         path: the file; one that is not there yet is free.
-        say: is given a sentence as soon as the gradebook is found in use.
 
     Raises:
         CourseError: it is still in use after `LOCKED_SECONDS`.
@@ -41,10 +96,10 @@ def wait_until_free(path: Path, say: Callable[[str], None] = tell) -> None:
     ends, said = time.monotonic() + LOCKED_SECONDS, False
     while path.exists() and _is_locked(path):
         if not said:
-            say(_waiting(path))
+            tell(_waiting(path))
             said = True
         if time.monotonic() > ends:
-            raise CourseError(still_locked(path))
+            raise CourseError(_still_locked(path))
         time.sleep(0.1)  # not in SQLite's own wait, which no signal interrupts
 
 
@@ -54,19 +109,19 @@ def _is_locked(path: Path) -> bool:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("ROLLBACK")
     except sqlite3.Error as error:  # others are told when the gradebook is opened
-        return is_lock_error(error)
+        return _is_lock_error(error)
     finally:
         connection.close()
     return False
 
 
-def is_lock_error(error: object) -> bool:
+def _is_lock_error(error: object) -> bool:
     """Return whether an error says that another program has locked the gradebook."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest says more precisely which
     return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def still_locked(path: Path) -> str:
+def _still_locked(path: Path) -> str:
     """Return the sentence on a gradebook that stayed locked for too long."""
     return (
         f"{_in_use(path)}, still after {LOCKED_SECONDS} seconds. Close that program, or wait until "
@@ -113,18 +168,17 @@ def _program(process: int) -> str:
 
 
 @contextlib.contextmanager
-def told_while_locked(path: Path | None, say: Callable[[str], None] = tell) -> Iterator[None]:
+def told_while_locked(path: Path | None) -> Iterator[None]:
     """Say what keeps the gradebook locked if writing to it takes long.
 
     Args:
         path: of an SQLite gradebook; None for another, of which nothing is said.
-        say: is given the sentence, from another thread.
     """
     done = threading.Event()
 
     def watch() -> None:
         if not done.wait(SILENT_SECONDS) and path is not None and holders(path):
-            say(_waiting(path))
+            tell(_waiting(path))
 
     watching = threading.Thread(target=watch, daemon=True)
     watching.start()
@@ -136,7 +190,7 @@ def told_while_locked(path: Path | None, say: Callable[[str], None] = tell) -> I
 
 
 @contextlib.contextmanager
-def alone(url: URL) -> Iterator[None]:
+def _alone(url: URL) -> Iterator[None]:
     """Let one program at a time make the tables of a gradebook on a server."""
     engine = create_engine(url)
     try:
@@ -148,7 +202,7 @@ def alone(url: URL) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def signals_put_off() -> Iterator[None]:
+def _signals_put_off() -> Iterator[None]:
     """Put off Ctrl-C, in programs that are started meanwhile, too.
 
     For a new gradebook nbgrader calls `alembic`, which would end in a traceback.
@@ -164,7 +218,7 @@ def signals_put_off() -> Iterator[None]:
         yield
 
 
-def put_programs_on_path() -> None:
+def _put_programs_on_path() -> None:
     """Let nbgrader find `alembic`, which it calls by name for a new gradebook."""
     beside = os.path.dirname(sys.executable)
     if beside not in os.environ.get("PATH", "").split(os.pathsep):

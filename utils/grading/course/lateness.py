@@ -1,4 +1,4 @@
-"""Late submissions: later deadlines for single students, and what a late hour costs.
+"""Late submissions: later deadlines for single students, and what being late costs.
 
 `grading/extensions.csv` has a line per student and problem set:
 

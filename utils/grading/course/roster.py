@@ -160,7 +160,7 @@ class Matcher:
             if found:
                 return found[0] if len(found) == 1 else None
         found = [person for person in self.people if _names(person, reading.system) & names]
-        if reading.system == "canvas":  # whoever has another number is not meant
+        if reading.system == "canvas":  # another number is another person
             found = [person for person in found if not person.canvas_id]
         if len(found) > 1:
             found = [p for p in found if _number(p.moodle_id) == _number(reading.number)]

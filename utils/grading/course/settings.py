@@ -205,7 +205,7 @@ def find_course(folder: str | Path | None = None, db: str | None = None) -> Cour
         db: the gradebook's address, instead of the one in the settings.
 
     Raises:
-        CourseError: there is no such folder, or the address is none.
+        CourseError: there is no such folder, or the address is not valid.
     """
     root = course_root(folder) if folder else ROOT
     if (root / CONFIG).is_file():

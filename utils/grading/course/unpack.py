@@ -67,7 +67,6 @@ class Extractor(ExtractorPlugin):
         self._unpack_students(extracted)
 
     def _unpack(self, path: Path, target: Path) -> None:
-        """Unpack an archive of the class."""
         self.log.info("Unpacking %s to %s", path, target)
         try:
             done = archives.unpack(path, target, Budget(**vars(CLASS)))

@@ -22,7 +22,8 @@ from typing import Any
 
 from utils.grading.judge import random_state
 from utils.grading.notebook.outputs import NoInput
-from utils.grading.remote.proxies import StudentThing, is_mock
+from utils.grading.remote.judge_connection import is_mock
+from utils.grading.remote.proxy import StudentThing
 
 # This module's own: tests may patch what all others use.
 globals()["__builtins__"] = dict(vars(builtins))

@@ -21,7 +21,7 @@ from typing import Any
 
 from utils.grading.judge import results
 from utils.grading.judge.student_client import Start, Submission
-from utils.grading.remote.proxies import StudentError
+from utils.grading.remote.student_errors import StudentError
 from utils.grading.sandbox import supervisor
 from utils.grading.sandbox.config import Limits, SandboxConfig
 from utils.grading.sandbox.messages import (

@@ -19,7 +19,8 @@ from utils.grading.judge.verdict import Verdict, verdict_of
 from utils.grading.notebook.outputs import Output
 from utils.grading.notebook.shell import CellShell, error_output, text_of
 from utils.grading.notebook.source import unpack_code
-from utils.grading.remote.proxies import NOT_THEIR_FAULT, StudentError
+from utils.grading.remote.judge_limits import NOT_THEIR_FAULT
+from utils.grading.remote.student_errors import StudentError
 
 
 class Judge:

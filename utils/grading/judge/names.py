@@ -21,7 +21,8 @@ from utils.grading.judge import patched_library
 from utils.grading.judge.student_client import Submission
 from utils.grading.notebook.shell import CellShell, text_of
 from utils.grading.notebook.source import unpack_code
-from utils.grading.remote.proxies import StudentError, StudentThing, error_class
+from utils.grading.remote.proxy import StudentThing
+from utils.grading.remote.student_errors import StudentError, error_class
 
 # What a name in a test cell means if neither the test cells nor the locked cells define it.
 USUAL_NAMES = {"np": "numpy", "plt": "matplotlib.pyplot", "math": "math", "checks": "utils.checks"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from utils.grading.judge import hidden_tests
 from utils.grading.judge.effects import name_in
-from utils.grading.remote.proxies import NOT_THEIR_FAULT
+from utils.grading.remote.judge_limits import NOT_THEIR_FAULT
 from utils.grading.terminal import clean
 
 # This module's own: tests may patch what all others use.

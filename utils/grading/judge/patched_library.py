@@ -14,13 +14,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from utils.grading.remote.codec import CannotCross
-from utils.grading.remote.proxies import (
-    NOT_THEIR_FAULT,
-    JudgeLimit,
-    StudentError,
-    StudentThing,
-    claimed_class,
-)
+from utils.grading.remote.judge_classes import claimed_class
+from utils.grading.remote.judge_limits import NOT_THEIR_FAULT, JudgeLimit
+from utils.grading.remote.proxy import StudentThing
+from utils.grading.remote.student_errors import StudentError
 
 if TYPE_CHECKING:
     from utils.grading.judge.student_client import Submission

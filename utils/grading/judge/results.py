@@ -18,6 +18,7 @@ from utils.grading.notebook.outputs import Ran, as_utf8, clean_outputs
 from utils.grading.sandbox.config import Limits
 
 MAX_BYTES = 64 << 20  # of an answer
+MAX_OUTPUTS = 10_000  # of a notebook: each costs the grader and its pages time and memory
 MAX_NOTES, MAX_NOTE = 200, 2000  # how many, and characters of one
 MAX_CHECKS, MAX_WORDS = 500, 5000  # of a test cell, and characters of one of their texts
 _FORM = 10  # an output without any text takes so many characters, each as long as JSON's longest
@@ -39,11 +40,18 @@ def answer_of(found: Mapping[int, Ran | Verdict], submission: Submission) -> dic
 
 
 def fit(result: dict[str, Any]) -> dict[str, Any]:
-    """Return a judge's result with the largest outputs left out, as long as it is too long.
+    """Return a judge's result without the outputs that are too many, or too long together.
 
     Points are never left out.
     """
     cells = result["cells"]
+    counts = {index: len(cell["outputs"]) for index, cell in cells.items()}
+    total = sum(counts.values())
+    for index in sorted(counts, key=lambda index: counts[index], reverse=True):
+        if total <= MAX_OUTPUTS:
+            break
+        _leave_out(cells[index], "many")
+        total -= counts[index] - len(cells[index]["outputs"])
     least = sum(map(_least, cells.values()))
     if least < MAX_BYTES // 16:  # a character may take several bytes
         return result
@@ -52,13 +60,17 @@ def fit(result: dict[str, Any]) -> dict[str, Any]:
     for index in sorted(sizes, key=lambda index: sizes[index], reverse=True):
         if total <= MAX_BYTES:
             break
-        cell = cells[index]
-        words = "[the outputs of this notebook are too long; those of this cell are left out]\n"
-        left = [o for o in cell["outputs"] if o["output_type"] in ("execute_result", "error")]
-        told = {"output_type": "stream", "name": "stdout", "text": words}
-        cell["outputs"] = [told, *left] if "points" in cell else [told]
-        total -= sizes[index] - len(json.dumps(cell["outputs"]))
+        _leave_out(cells[index], "long")
+        total -= sizes[index] - len(json.dumps(cells[index]["outputs"]))
     return result
+
+
+def _leave_out(cell: dict[str, Any], too: str) -> None:
+    """Leave out a cell's outputs; of a test cell all but its result."""
+    words = f"[the outputs of this notebook are too {too}; those of this cell are left out]\n"
+    left = [o for o in cell["outputs"] if o["output_type"] in ("execute_result", "error")]
+    told = {"output_type": "stream", "name": "stdout", "text": words}
+    cell["outputs"] = [told, *left] if "points" in cell else [told]
 
 
 def _least(cell: dict[str, Any]) -> int:
@@ -89,6 +101,9 @@ def read(answer: Any, cells: list[dict], limits: Limits) -> dict[str, Any]:
     _need(isinstance(given, dict), "it has no cells")
     known = {str(index): cell for index, cell in enumerate(cells)}
     _need(given.keys() <= known.keys(), "it names cells that there are not")
+    outputs = [cell.get("outputs") for cell in given.values() if isinstance(cell, dict)]
+    count = sum(len(one) for one in outputs if isinstance(one, list))
+    _need(count <= MAX_OUTPUTS + 2 * len(cells), "it has too many outputs")
     notes = answer.get("notes")
     _need(isinstance(notes, list), "it has no notes")
     return {

@@ -24,14 +24,14 @@ from utils.grading.notebook.outputs import Output, Ran, clean_outputs
 from utils.grading.notebook.shell import error_output
 from utils.grading.remote.codec import CannotCross, CodecError
 from utils.grading.remote.connection import Ended, Late
-from utils.grading.remote.proxies import (
+from utils.grading.remote.judge_connection import JudgeConnection
+from utils.grading.remote.proxy import StudentThing
+from utils.grading.remote.student_errors import (
     CallTimeout,
-    JudgeConnection,
     Lost,
     OutOfTime,
     ProcessEnded,
     StudentError,
-    StudentThing,
 )
 from utils.grading.sandbox.config import Limits
 from utils.grading.sandbox.messages import ProcessSupervisor, Supervised

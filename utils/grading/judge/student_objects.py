@@ -16,7 +16,7 @@ import numpy as np
 
 from utils.grading.notebook.shell import in_cell, text_of, type_name
 from utils.grading.remote import operators
-from utils.grading.remote.connection import PeerObjects
+from utils.grading.remote.codec import SharedObjects
 
 # This module's own: tests may patch what all others use.
 globals()["__builtins__"] = dict(vars(builtins))
@@ -61,7 +61,7 @@ def _special(name: str) -> Any:
     return method
 
 
-class StudentObjects(PeerObjects):
+class StudentObjects(SharedObjects):
     """What the submission's process has in common with the judge."""
 
     link: Any  # the `StudentConnection`, which imports this module

@@ -4,8 +4,9 @@ A question to the student process ends by processor time, which does not pass wh
 processors. Wall time ends what only waits. Other submissions that keep the processors busy cost
 nobody points: time in which this one wanted a processor and had none does not count, up to a limit.
 
-`student_client` asks the questions and ends the process; `StudentConnection.overdue` of
-`student_process` stops the student's code at its line; `sandbox.supervisor` ends whatever is left.
+`student_client` asks the questions and ends the process, `remote.connection` waits for the answers,
+`StudentConnection.overdue` of `student_process` stops the student's code at its line, and
+`sandbox.supervisor` ends whatever is left.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import re
 import time
 from collections.abc import Iterator
 
-from utils.grading.remote.proxies import CallTimeout, JudgeConnection, OutOfTime, StudentError
+from utils.grading.remote.judge_connection import JudgeConnection
+from utils.grading.remote.student_errors import CallTimeout, OutOfTime, StudentError
 from utils.grading.sandbox.config import Limits
 from utils.grading.sandbox.messages import ProcessSupervisor
 from utils.grading.sandbox.supervisor import OVERTIME

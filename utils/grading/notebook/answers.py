@@ -23,7 +23,7 @@ def show_answers(
     notes: list[str],
     documents: Collection[str] = (),
 ) -> None:
-    """Let whoever grades a written answer see the text that stands in further cells.
+    """Let the person who grades a written answer see the text that stands in further cells.
 
     The place for an answer is as it was handed out, or was deleted, and the student has written
     text elsewhere. A copy of the text goes into the place, so it is no longer "No response.", and

@@ -89,7 +89,6 @@ def _of_task(
 
 
 def _why(test: TestResult) -> str:
-    """Return why a test cell gave nothing."""
     if test.hidden:  # how it ended would say more of it
         return "none of its hidden checks passed"
     if test.error:
@@ -102,7 +101,6 @@ def _why(test: TestResult) -> str:
 
 
 def _student_cells(notebook: Mapping[str, Any]) -> Iterator[Cell]:
-    """Yield the code cells that students write."""
     for cell in notebook["cells"]:
         metadata = cell["metadata"].get("nbgrader", {})
         if cell["cell_type"] == "code" and (not metadata or metadata.get("solution")):

@@ -14,12 +14,11 @@ import os
 import socket
 import struct
 import time
-import weakref
 from collections.abc import Callable
 from typing import Any
 
 from utils.grading.remote import codec
-from utils.grading.remote.codec import CannotCross, CodecError
+from utils.grading.remote.codec import CannotCross, CodecError, SharedObjects
 
 # This module's own: tests may patch what all others use.
 globals()["__builtins__"] = dict(vars(builtins))
@@ -36,57 +35,6 @@ class Late(TimeoutError):
     """No answer came in time."""
 
 
-class PeerObjects(codec.SharedObjects):
-    """Shared objects, with proxies of the peer's; tells when these are no longer used."""
-
-    def __init__(self, first: int) -> None:
-        super().__init__(first)
-        self._alive: dict[int, weakref.ref] = {}
-        self._descriptions: dict[int, tuple] = {}
-        self._unused: list[int] = []
-
-    def checked(self, description: tuple) -> tuple:
-        """Return a description with nothing in it but what a proxy needs.
-
-        Raises:
-            CodecError: it has the wrong form.
-        """
-        return description
-
-    def make(self, number: int, description: tuple) -> Any:
-        """Return a new proxy."""
-        raise NotImplementedError
-
-    def proxy(self, number: int, description: tuple | None) -> Any:
-        if (ref := self._alive.get(number)) and (value := ref()) is not None:
-            return value
-        if description is not None:
-            description = self.checked(description)
-        else:
-            description = self._descriptions.get(number)
-        if description is None or len(self._descriptions) >= codec.MAX_RECORDS:
-            raise CodecError("an unknown object is mentioned")
-        value = self.make(number, description)
-        self._descriptions[number] = description
-        self.adopt(number, value)
-        return value
-
-    def adopt(self, number: int, value: Any) -> None:
-        """Let another value be the proxy of a number's object."""
-        unused = self._unused
-        self._alive[number] = weakref.ref(value, lambda _: unused.append(number))
-
-    def unused(self) -> list[int]:
-        """Return the numbers of proxies that have gone since the last call; forget these."""
-        gone = []
-        while self._unused:
-            number = self._unused.pop()
-            if (ref := self._alive.get(number)) and ref() is None:
-                del self._alive[number], self._descriptions[number]
-                gone.append(number)
-        return gone
-
-
 class Connection:
     """One end of the connection.
 
@@ -95,7 +43,7 @@ class Connection:
         shared: this side's.
     """
 
-    def __init__(self, sock: socket.socket, shared: PeerObjects) -> None:
+    def __init__(self, sock: socket.socket, shared: SharedObjects) -> None:
         self.sock, self.shared = sock, shared
         self.deadline: float | None = None  # on the clock of time.monotonic
         self.overtime: Callable[[], float] = float  # seconds by which a deadline that came moves
@@ -206,7 +154,7 @@ class Connection:
         self._read = rest
         self.busy = True
         try:
-            message, _ = codec.unpack(data, self.shared)
+            message = codec.unpack(data, self.shared)
         finally:
             self.busy = False
         if (

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from utils.grading.course import lateness
 from utils.grading.course.collect import Arrival
+from utils.grading.course.notebook_choice import Chooser, kinds
 from utils.grading.course.roster import Person
 from utils.grading.course.scores import Scores
 from utils.grading.course.settings import Course
-from utils.grading.course.submissions import Chooser, kinds
 from utils.grading.reports.report_data import Row
 from utils.grading.text_files import plain, writable
 

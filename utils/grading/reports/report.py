@@ -17,9 +17,9 @@ from utils.checks import MIME
 from utils.grading.course import roster
 from utils.grading.course.collect import read_arrivals
 from utils.grading.course.gradebook import Book
+from utils.grading.course.notebook_choice import Chooser
 from utils.grading.course.scores import Scores
 from utils.grading.course.settings import Course
-from utils.grading.course.submissions import Chooser
 from utils.grading.judge.verdict import explained
 from utils.grading.notebook.reading import read_json
 from utils.grading.notebook.result import NOTES_ID, result_of

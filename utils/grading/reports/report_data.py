@@ -170,7 +170,7 @@ def name_of_person(about: Mapping[str, str]) -> str:
 
 
 def in_order(name: str) -> list[str | int]:
-    """Return a key that sorts `ps10` behind `ps9`."""
+    """Return a key that sorts `ps10` after `ps9`."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", name)]
 
 

@@ -28,9 +28,9 @@ import nbformat
 from utils.grading.course import lateness, releases
 from utils.grading.course.gradebook import Book, Entry
 from utils.grading.course.lateness import TIMESTAMP
+from utils.grading.course.notebook_choice import SECRET, Chooser, HandedIn
 from utils.grading.course.scores import Scores
 from utils.grading.course.settings import Course, CourseError
-from utils.grading.course.submissions import SECRET, Chooser, HandedIn
 from utils.grading.notebook.restore import SourceCell, Unreadable, cells_to_json, read_file
 from utils.grading.notebook.result import VERSION, GradingResult, read_result
 from utils.grading.notebook.source import forgotten_points
@@ -156,7 +156,7 @@ class Run:
             self.progress.notes.append(
                 f"{self.course.submitted}/{name} is left out: its name is not UTF-8; rename it"
             )
-        self.book.settle_lateness(self.problem_set, self.extensions)
+        self.book.charge_lateness(self.problem_set, self.extensions)
         scores = self.book.scores(self.problem_set)
         todo, entries = [], []
         for submission in found:

@@ -1,4 +1,4 @@
-"""Control groups, where they can be had: they count what the kernel itself holds for a process.
+"""Control groups, where the system has them: they count what the kernel itself holds for a process.
 
 Limits of a process do not see the unread bytes of its sockets, its page tables or its pipes, and a
 look at /proc comes too late for a program that is quick. A control group counts all of it, of all
@@ -133,7 +133,6 @@ def _remove_left(folder: str) -> None:
 
 
 def _mounts(kind: str, controllers: str) -> list[str]:
-    """Return where control groups are mounted."""
     found = []
     for line in Path("/proc/self/mounts").read_text().splitlines():
         _, place, this, options, *_ = line.split()

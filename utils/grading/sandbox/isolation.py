@@ -95,7 +95,6 @@ def confine(
 
 
 def _close_all_but(*keep: int) -> None:
-    """Close every file descriptor but a few."""
     last = -1
     for fd in sorted(keep):
         if last + 1 < fd:  # an empty range at 0 would close all

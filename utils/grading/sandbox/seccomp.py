@@ -19,7 +19,7 @@ import functools
 import platform
 import struct
 
-# What a process is: a student's in namespaces of its own, a student's behind Landlock alone, or the
+# What a process is: a student's in namespaces of its own, a student's under Landlock alone, or the
 # judge. The last two start no processes, and name no process but themselves.
 STUDENT, STUDENT_ALONE, JUDGE = "student", "student alone", "judge"
 
@@ -27,7 +27,7 @@ ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
 # Numbers on x86_64 and on aarch64; None where there is no such call.
 _Numbers = dict[str, tuple[int | None, int | None]]
-_ALLOWED: _Numbers = {
+ALLOWED_CALLS: _Numbers = {
     "read": (0, 63), "write": (1, 64), "open": (2, None), "close": (3, 57), "stat": (4, None),
     "fstat": (5, 80), "lstat": (6, None), "poll": (7, None), "lseek": (8, 62),
     "mprotect": (10, 226), "munmap": (11, 215), "brk": (12, 214), "rt_sigaction": (13, 134),
@@ -171,7 +171,7 @@ def _conditions(kind: str) -> dict[str, list[_Line]]:
     ]
     urgent = [_argument(3), *_if(_ANY_BIT, _MSG_OOB, _REFUSE)]
     futex = [_argument(1), *_if(_ANY_BIT, _FUTEX_PRIVATE, _ALLOW)]
-    for operation in _FUTEX_WAIT:  # whoever waits looks again and again
+    for operation in _FUTEX_WAIT:  # a process that waits must look again and again
         futex += _if(_EQUAL, operation, _AGAIN)
     for operation in _FUTEX_WAKE:
         futex += _if(_EQUAL, operation, _NOTHING_DONE)
@@ -197,7 +197,7 @@ def _conditions(kind: str) -> dict[str, list[_Line]]:
 
 def _decisions(kind: str) -> dict[str, list[_Line]]:
     """Return what decides about each call that may be made, by its name."""
-    found = dict.fromkeys(_ALLOWED, _give(_ALLOW)) | _conditions(kind)
+    found = dict.fromkeys(ALLOWED_CALLS, _give(_ALLOW)) | _conditions(kind)
     if kind == STUDENT:
         return found | dict.fromkeys([*_PROCESSES, *_OF_A_PROCESS], _give(_ALLOW))
     for name in _OF_A_PROCESS:
@@ -220,7 +220,7 @@ def _search(blocks: list[tuple[int, list[_Line]]]) -> list[_Line]:
 def call_filter(kind: str) -> bytes:
     """Return a filter as the kernel takes it, with a number that stands for the process's own."""
     column, architecture = ARCHITECTURES[platform.machine()]
-    numbers = _ALLOWED | _PROCESSES | _OF_A_PROCESS | _DEPENDS
+    numbers = ALLOWED_CALLS | _PROCESSES | _OF_A_PROCESS | _DEPENDS
     decided = {
         number: lines
         for name, lines in _decisions(kind).items()

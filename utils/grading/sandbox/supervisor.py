@@ -77,7 +77,7 @@ class Supervisor:
         self.begun = self._looked = time.monotonic()
         self.starts = 0
         self.ended_waiting = 0.0  # of processes that have ended, as `_waiting` counts
-        commands.setblocking(False)  # whoever does not read the answers is not waited for
+        commands.setblocking(False)  # a client that reads no answers is not waited for
         self.network = namespaces.new_network() if config.sandbox == "namespaces" else -1
         self.group: cgroups.Group | None = None
         if config.sandbox == "none":

@@ -1,4 +1,7 @@
-"""System calls of Linux that Python has no function for, and what is made of them directly."""
+"""System calls that the sandbox itself makes and Python has no function for.
+
+Which calls a submission may make stands in `seccomp`.
+"""
 
 from __future__ import annotations
 

@@ -26,47 +26,23 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from numpy.lib.array_utils import byte_bounds
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[4]))
 
+from tests.grading.remote.codec.messages import SharedObjects, some_heap, spoil
 from utils import checks
 from utils.grading.judge.student_client import Start, Submission
 from utils.grading.remote import codec
-from utils.grading.remote.codec import CannotCross, CodecError
-from utils.grading.remote.connection import PeerObjects
-from utils.grading.remote.proxies import StudentError, short
+from utils.grading.remote.codec import CannotCross, CodecError, encoder
+from utils.grading.remote.codec import format as fmt
+from utils.grading.remote.judge_limits import short
+from utils.grading.remote.student_errors import StudentError
 from utils.grading.sandbox.config import Limits
 
 HANGS = 120  # seconds after which a message counts as one that never ends: far beyond any that does
 STALE = b"\xa5"  # what freed memory is filled with
 SEEN: Counter[str] = Counter()
-
-# Heaps that have something in common -----------------------------------------------------------
-
-
-class SharedObjects(PeerObjects):
-    """A heap whose side hands over any object by a description."""
-
-    def make(self, number, description):
-        return type("Proxy", (), {"number": number})()
-
-    def describe(self, value):
-        return (type(value).__name__, ("__call__",))
-
-    def proxy_number(self, value):
-        return getattr(value, "number", None)
-
-
-def shared_heap(first):
-    """A heap that has something of every kind in common with its peer, and the peer's."""
-    heap, peer = SharedObjects(first), SharedObjects(1 - first)
-    mine = [np.arange(6.0).reshape(2, 3), [1, 2], {"a": 1}, {1}, bytearray(b"ab"), print]
-    if first == 0:
-        mine.append(np.random.default_rng(1))
-    codec.unpack(b"".join(codec.pack(mine, heap)), peer)
-    theirs = [np.ones(4, bool), {"b": [2]}, len]
-    codec.unpack(b"".join(codec.pack(theirs, peer)), heap)
-    return heap, peer, mine
-
+# What reading a message must never do, by the names of audit events.
+NEVER = ["import", "exec", "compile", "open", "subprocess", "os", "socket", "pickle", "ctypes"]
 
 # Messages, field by field -----------------------------------------------------------------------
 
@@ -92,7 +68,7 @@ class Writer:
 
     def __init__(self, draw, first):
         self.draw = draw
-        heap, _, _ = shared_heap(first)
+        heap, _, _ = some_heap(first)
         self.known = {number: thing.kind for number, thing in heap.things.items()}
         self.next = heap.highest + 2
         self.used: set[int] = set()  # numbers of records in this message
@@ -142,48 +118,46 @@ class Writer:
         return bytes(size) if self.draw(st.booleans()) else ((self.raw() or b"1") * size)[:size]
 
     def value(self, depth=0):
-        tags = [*codec.CONSTANTS, codec.INT, codec.FLOAT, codec.COMPLEX, codec.BIG_INT, codec.TEXT]
-        tags += [codec.BYTES, codec.DTYPE, codec.SCALAR, codec.SCALAR, codec.NAMED]
-        tags += [codec.SHARED, codec.SHARED, codec.SHARED]
+        tags = [*fmt.CONSTANTS, fmt.INT, fmt.FLOAT, fmt.COMPLEX, fmt.BIG_INT, fmt.TEXT]
+        tags += [fmt.BYTES, fmt.DTYPE, fmt.SCALAR, fmt.SCALAR, fmt.NAMED]
+        tags += [fmt.SHARED, fmt.SHARED, fmt.SHARED]
         if depth < 3:
-            tags += [codec.TUPLE, codec.TUPLE, codec.FROZENSET, codec.SLICE, codec.RANGE]
+            tags += [fmt.TUPLE, fmt.TUPLE, fmt.FROZENSET, fmt.SLICE, fmt.RANGE]
         tag = self.draw(st.integers(0, 255)) if self.rarely() else self.one_of(tags)
         out = bytes([tag])
-        if tag in (codec.INT, codec.FLOAT):
+        if tag in (fmt.INT, fmt.FLOAT):
             out += struct.pack("<Q", self.u64())
-        elif tag == codec.COMPLEX:
+        elif tag == fmt.COMPLEX:
             out += struct.pack("<QQ", self.u64(), self.u64())
-        elif tag == codec.BIG_INT:
-            data = b"\x7f" * self.one_of([0, 1, 9, codec.MAX_INT, codec.MAX_INT + self.rarely()])
+        elif tag == fmt.BIG_INT:
+            data = b"\x7f" * self.one_of([0, 1, 9, fmt.MAX_INT, fmt.MAX_INT + self.rarely()])
             out += self.size(len(data)) + data
-        elif tag == codec.TEXT:
+        elif tag == fmt.TEXT:
             data = self.raw() if self.rarely() else b"W1\xed\xa0\x80"
             out += self.size(len(data)) + data
-        elif tag == codec.BYTES:
+        elif tag == fmt.BYTES:
             data = self.raw()
             out += self.size(len(data)) + data
-        elif tag == codec.DTYPE:
+        elif tag == fmt.DTYPE:
             out += self.name(self.dtype())
-        elif tag == codec.SCALAR:
+        elif tag == fmt.SCALAR:
             text = self.dtype()
             data = self.numbers(text, 1)
             out += self.name(text) + data
-        elif tag == codec.NAMED:
+        elif tag == fmt.NAMED:
             bad = ["evil", "os:system", ":", "numpy:sum", "\xe9", ""] * self.rarely()
             data = self.one_of(["int", "numpy.ndarray", *bad]).encode()
             out += self.size(len(data)) + data
-        elif tag == codec.SHARED:
+        elif tag == fmt.SHARED:
             out += struct.pack("<Q", self.number())
-        elif tag in (codec.TUPLE, codec.FROZENSET):
+        elif tag in (fmt.TUPLE, fmt.FROZENSET):
             if self.rarely():
                 return (out + struct.pack("<I", 1)) * self.one_of([60, 64, 65, 66, 500]) + b"N"
             out += self.counted(lambda: self.value(depth + 1))
-        elif tag == codec.RANGE and not self.rarely():
+        elif tag == fmt.RANGE and not self.rarely():
             for _ in range(3):
-                out += bytes([codec.INT]) + struct.pack(
-                    "<q", self.one_of([-(2**63), 0, 1, 5, 2**40])
-                )
-        elif tag in (codec.SLICE, codec.RANGE):
+                out += bytes([fmt.INT]) + struct.pack("<q", self.one_of([-(2**63), 0, 1, 5, 2**40]))
+        elif tag in (fmt.SLICE, fmt.RANGE):
             out += self.value(depth + 1) + self.value(depth + 1) + self.value(depth + 1)
         return out
 
@@ -206,7 +180,7 @@ class Writer:
             return self.value()
         numbers = [self.u64() if self.rarely() else n for n in (1, 2, 0, 3)]
         name = self.one_of(["PCG64", "SFC64", "os"]) if self.rarely() else "PCG64"
-        return codec.Encoder(SharedObjects(0)).values([name, *numbers], 1)
+        return encoder.Encoder(SharedObjects(0)).values([name, *numbers], 1)
 
     def pairs(self):
         """Keys and what they stand for; rarely one key too many."""
@@ -214,19 +188,17 @@ class Writer:
         return self.size(len(parts)) + b"".join(parts)
 
     def content(self, kind, known):
-        if kind in (codec.LIST, codec.SET):
+        if kind in (fmt.LIST, fmt.SET):
             return self.counted(self.value)
-        if kind in (codec.DICT, codec.ORDERED):
+        if kind in (fmt.DICT, fmt.ORDERED):
             return self.pairs()
-        if kind == codec.ARRAY:
+        if kind == fmt.ARRAY:
             return self.array(known)
-        if kind == codec.GENERATOR:
+        if kind == fmt.GENERATOR:
             return self.state()
-        if kind == codec.OBJECT:
+        if kind == fmt.OBJECT:
             return (
-                bytes([codec.TUPLE]) + self.counted(self.value)
-                if not self.rarely()
-                else self.value()
+                bytes([fmt.TUPLE]) + self.counted(self.value) if not self.rarely() else self.value()
             )
         if kind == VIEW:
             return struct.pack("<QQQQ", self.number(), self.u64(), self.u64(), self.u64())
@@ -234,7 +206,7 @@ class Writer:
 
     def record(self):
         """A record of something new, or of what is known and has none in this message yet."""
-        kinds = {codec.OBJECT, *([] if self.rarely() else self.used)}
+        kinds = {fmt.OBJECT, *([] if self.rarely() else self.used)}
         old = [n for n, kind in self.known.items() if not {n, kind} & kinds]
         is_new = not old or self.draw(st.booleans())
         number = self.next if is_new else self.one_of(old)
@@ -243,12 +215,12 @@ class Writer:
         self.next += 2 * (number == self.next)
         self.used.add(number)
         kind = self.known.get(number)
-        if kind in (None, codec.OBJECT) or self.rarely():
-            kinds = [*[codec.ARRAY] * 5, *codec.EMPTY, codec.OBJECT]
-            kind = self.one_of([codec.GENERATOR, VIEW, 0, 255] if self.rarely() else kinds)
+        if kind in (None, fmt.OBJECT) or self.rarely():
+            kinds = [*[fmt.ARRAY] * 5, *fmt.EMPTY, fmt.OBJECT]
+            kind = self.one_of([fmt.GENERATOR, VIEW, 0, 255] if self.rarely() else kinds)
         content = self.content(kind, number in self.known)
-        if self.known.setdefault(number, kind) == codec.ARRAY and number > self.last:
-            self.known[number] = codec.OBJECT  # its shape is not kept: only rarely an update
+        if self.known.setdefault(number, kind) == fmt.ARRAY and number > self.last:
+            self.known[number] = fmt.OBJECT  # its shape is not kept: only rarely an update
         size = self.u64() if self.rarely() else len(content)
         flags = self.draw(st.integers(0, 7)) if not self.rarely() else 255
         return struct.pack("<QBBQ", number, kind, flags, size) + content
@@ -310,7 +282,7 @@ def is_consistent(heap):
     """Return whether a heap's books are right, and every array in it lies in memory of its own."""
     things = heap.things
     for number, thing in things.items():
-        if thing.kind == codec.ARRAY and number % 2 != heap.parity:
+        if thing.kind == fmt.ARRAY and number % 2 != heap.parity:
             array, owner = (
                 thing.value,
                 thing.value if thing.value.base is None else thing.value.base,
@@ -321,21 +293,26 @@ def is_consistent(heap):
                 return False
     numbered = {number: id(thing.value) for number, thing in things.items()}
     return (
-        heap.cost == sum(thing.cost for thing in things.values()) <= codec.MAX_SHARED_BYTES
+        heap.cost == sum(thing.cost for thing in things.values()) <= fmt.MAX_SHARED_BYTES
         and {id: number for number, id in numbered.items()} == heap._numbers
     )
+
+
+EVENTS: set[str] = set()  # what has happened in this process
 
 
 def read(data, heap):
     """Read a message of any origin, and send back what came of it."""
     faulthandler.dump_traceback_later(HANGS, exit=True)
+    EVENTS.clear()
     try:
-        value = codec.unpack(data, heap)[0]
+        value = codec.unpack(data, heap)
     except CodecError:
         SEEN["refused"] += 1
         return False
     finally:
         faulthandler.cancel_dump_traceback_later()
+        assert not EVENTS.intersection(NEVER), f"a message did more than it may: {EVENTS}"
     SEEN["read"] += 1
     with contextlib.suppress(RecursionError):
         look_at(value)
@@ -360,31 +337,13 @@ def fuzz_bytes(examples):
     @given(messages())
     def run(sent):
         first, datas = sent
-        heap, _, _ = shared_heap(first)
+        heap, _, _ = some_heap(first)
         fill_free_memory()
         for data in datas:
             if not read(data.replace(STALE * 2, b""), heap):
                 break  # as a connection does
 
     run()
-
-
-def spoil(data, steps):
-    """Change, cut, repeat or insert some bytes."""
-    data = bytearray(data)
-    for how, where, what in steps:
-        at = where % (len(data) + 1)
-        if how == 0:
-            data[at : at + 1] = bytes([what % 256])
-        elif how == 1:
-            del data[at : at + what % 16]
-        elif how == 2:
-            data[at:at] = data[at : at + what % 64]
-        elif how == 3:
-            data[at : at + 8] = struct.pack("<Q", what)
-        else:
-            data[at : at + 4] = struct.pack("<I", what % 2**32)
-    return bytes(data)
 
 
 steps = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 600), u64), min_size=1, max_size=5)
@@ -408,7 +367,7 @@ def fuzz_mutated(examples):
         st.sampled_from([0, 1]),
     )  # fmt: skip
     def run(chosen, spoilings, first):
-        heap, peer, _ = shared_heap(first)
+        heap, peer, _ = some_heap(first)
         for thing in peer.things.values():
             thing.digest = None  # so that there are updates in the message
         data = b"".join(codec.pack([pool[i] for i in chosen], peer))
@@ -460,7 +419,7 @@ def answer_all(sock, spoilings):
         while True:
             head = sock.recv(8, socket.MSG_WAITALL)
             size = struct.unpack("<Q", head)[0]
-            message, _ = codec.unpack(sock.recv(size, socket.MSG_WAITALL), heap)
+            message = codec.unpack(sock.recv(size, socket.MSG_WAITALL), heap)
             verb, token, args = message
             value = {"names": ("softmax",), "get": (("softmax", softmax),)}.get(verb)
             if verb == "call":
@@ -517,6 +476,7 @@ def fuzz_judge(examples):
 
 if __name__ == "__main__":
     faulthandler.enable()
+    sys.addaudithook(lambda event, _: EVENTS.add(event.partition(".")[0]))
     part, count = sys.argv[1:3]
     {"bytes": fuzz_bytes, "mutated": fuzz_mutated, "judge": fuzz_judge}[part](int(count))
     print(SEEN["read"], SEEN["refused"], SEEN["answered"])

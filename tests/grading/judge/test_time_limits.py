@@ -11,7 +11,7 @@ from traitlets.config import Config
 from utils.commands.new import SCAFFOLD
 from utils.grading.judge.time_limits import MAX_TRIES, TimeLimits
 from utils.grading.judge_settings import use_judge
-from utils.grading.remote.proxies import CallTimeout
+from utils.grading.remote.student_errors import CallTimeout
 from utils.grading.run.limits import limits_of
 from utils.grading.run.self_test import SelfTest
 from utils.grading.sandbox.config import Limits

@@ -1,0 +1,286 @@
+"""The decoder: whatever the bytes are, they are read or refused, and nothing else comes of them."""
+
+import itertools
+import struct
+
+import numpy as np
+import pytest
+
+from tests.grading.remote.codec.messages import (
+    INT,
+    SharedObjects,
+    array,
+    cross,
+    message,
+    record,
+    some_heap,
+)
+from utils.grading.remote.codec import CodecError, pack, unpack
+from utils.grading.remote.codec import format as fmt
+
+BAD = {
+    "nothing": b"",
+    "an unknown tag": message(b"?"),
+    "bytes left over": message(b"NN"),
+    "cut short": message(b"i\x00"),
+    "a text of 4 GB": message(b"u\xff\xff\xff\xff"),
+    "a tuple of 4 G elements": message(b"t\xff\xff\xff\xff"),
+    "a text that is not UTF-8": message(b"u\x01\x00\x00\x00\xff"),
+    "tuples 200 deep": message(b"t\x01\x00\x00\x00" * 200 + b"N"),
+    "frozensets 200 deep": message(b"z\x01\x00\x00\x00" * 200 + b"N"),
+    "slices 5,000 deep": message(b":" * 5000),
+    "an int of 1 MB": message(b"I" + struct.pack("<I", 1 << 20) + bytes(1 << 20)),
+    "a mention of nothing": message(b"x" + struct.pack("<Q", 77)),
+    "a mention of number 0": message(b"x" + struct.pack("<Q", 0)),
+    "a name": message(b"G\x09\x00\x00\x00os:system"),
+    "a name of no module": message(b"G\x04\x00\x00\x00evil"),
+    "a name that is not text": message(b"G\x01\x00\x00\x00\xff"),
+    "an object dtype": message(b"D\x02|O"),
+    "a void dtype": message(b"D\x03|V8"),
+    "a structured dtype": message(b"D\x07i4,(2)f"),
+    "a number that is the reader's": message(b"N", record(100, "l", bytes(4))),
+    "a number twice": message(b"N", record(101, "l", bytes(4)), record(101, "l", bytes(4))),
+    "an unknown kind": message(b"N", record(101, "?", bytes(4))),
+    "a list that becomes a dict": message(b"N", record(6, "d", bytes(4))),
+    "an array that becomes a list": message(b"N", record(4, "l", bytes(4))),
+    "a list with bytes left over": message(b"N", record(101, "l", bytes(5))),
+    "a list of 4 G elements": message(b"N", record(101, "l", b"\xff\xff\xff\xff")),
+    "a dict with a key too many": message(b"N", record(101, "d", b"\x03\0\0\0NNT")),
+    "a dict with a list as key": message(
+        b"N", record(101, "l", bytes(4)),
+        record(103, "d", b"\x01\0\0\0x" + struct.pack("<Q", 101) + b"N"),
+    ),
+    "a record longer than the message": message(
+        b"N", struct.pack("<QBBQ", 101, ord("l"), 0, 1 << 40)
+    ),
+    "a description that is no tuple": message(b"N", record(101, "o", b"N")),
+    "a random generator": message(b"N", record(101, "g", b"t\x02\0\0\0u\x05\0\0\0PCG64N")),
+    "an array of objects": message(b"N", record(101, "a", array("|O", (1,), bytes(8)))),
+    "an array longer than its bytes": message(b"N", record(101, "a", array("<f8", (2,), bytes(8)))),
+    "an array shorter than its bytes": message(
+        b"N", record(101, "a", array("<f8", (1,), bytes(16)))
+    ),
+    "an array of 2^63 bytes": message(b"N", record(101, "a", array("<f8", (1 << 60,), b""))),
+    "an array whose size overflows to 0": message(
+        b"N", record(101, "a", array("<f8", (1 << 32, 1 << 32, 1 << 32), b""))
+    ),
+    "an empty array of impossible shape": message(
+        b"N", record(101, "a", array("<f8", (0, 1 << 63), b""))
+    ),
+    "an array of 200 dimensions": message(
+        b"N", record(101, "a", array("<f8", (1,) * 200, bytes(8)))
+    ),
+    "a truth value of 2": message(b"N", record(101, "a", array("|b1", (1,), b"\x02"))),
+    "a truth value of 255 as a scalar": message(b"n\x03|b1\xff"),
+    "a letter beyond Unicode": message(b"N", record(101, "a", array("<U1", (1,), b"\xff" * 4))),
+    "a letter beyond Unicode, swapped": message(
+        b"N", record(101, "a", array(">U1", (1,), b"\x7f" * 4))
+    ),
+    "an array of elements without a size": message(
+        b"N", record(101, "a", array("|S0", (64,), b""))
+    ),
+    "an array of text without a size": message(b"N", record(101, "a", array("<U0", (3,), b""))),
+    "an empty array with a huge length": message(
+        b"N", record(101, "a", array("<f8", (0, 1 << 30), b""))
+    ),
+    "an empty array whose lengths overflow": message(
+        b"N", record(101, "a", array("<f8", (1 << 32, 0, 1 << 32), b""))
+    ),
+    "a dtype that NumPy writes otherwise": message(b"D\x03=f8"),
+    "a time in an unknown unit": message(b"D\x07<M8[xs]"),
+    "a time without a unit": message(b"n\x03<M8" + bytes(8)),
+    "a scalar without its bytes": message(b"n\x03<f8"),
+    "a scalar text without a size": message(b"n\x03|S0"),
+    "a scalar text without a size but with bytes": message(b"n\x03|S0x"),
+    "a record numbered 0": message(b"N", record(0, "l", bytes(4))),
+    "a record numbered 1": message(b"N", record(1, "l", bytes(4))),
+    "a record numbered 2^63 + 1": message(b"N", record((1 << 63) + 1, "l", bytes(4))),
+    "an array in the memory of another": message(
+        b"N", record(101, "v", struct.pack("<QQqQ", 4, 0, 8, 1))
+    ),
+    "an array that grows": message(b"N", record(4, "a", array("<f8", (2, 3, 1), bytes(48)))),
+    "an object that is replaced": message(b"N", record(14, "o", b"t\0\0\0\0")),
+    "an int that has too many digits": message(b"I" + struct.pack("<I", 1781) + bytes(1781)),
+    "a range of 2^62 numbers": message(b"r" + INT(0) + INT(1 << 62) + INT(1)),
+    "a range of one step too many": message(b"r" + INT(0) + INT(-2_000_001) + INT(-1)),
+    "a range without a step": message(b"r" + INT(0) + INT(1) + INT(0)),
+    "ranges that are long together": message(
+        b"t\2\0\0\0" + 2 * (b"r" + INT(0) + INT(1_100_000) + INT(1))
+    ),
+    "keys with the same hash": message(
+        b"N", record(101, "d", struct.pack("<I", 100) + b"".join(
+            INT(i * (2**61 - 1)) + b"N" for i in range(100)))
+    ),
+    "elements with the same hash": message(
+        b"z" + struct.pack("<I", 100) + b"".join(INT(i * (2**61 - 1)) for i in range(100))
+    ),
+    "a known array of another shape": message(
+        b"N", record(4, "a", array("<f8", (3, 2), bytes(48)))
+    ),
+    "a known array of another type": message(b"N", record(4, "a", array("<i8", (2, 3), bytes(48)))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_what_no_honest_sender_writes_is_refused(what):
+    heap, _, shared = some_heap(0)
+    before = [np.copy(x) if isinstance(x, np.ndarray) else repr(x) for x in shared]
+    with pytest.raises(CodecError):
+        unpack(BAD[what], heap)
+    for old, new in zip(before, shared, strict=True):
+        assert np.array_equal(old, new) if isinstance(new, np.ndarray) else old == repr(new)
+
+
+def test_dicts_that_could_collide_are_limited_together():
+    few, many = ([dict.fromkeys(range(9000)) for _ in range(n)] for n in (3, 4))
+    assert len(cross(few, SharedObjects(1), SharedObjects(0))) == 3
+    with pytest.raises(CodecError, match="too large"):
+        cross(many, SharedObjects(1), SharedObjects(0))
+
+
+def number(n):
+    return b"i" + struct.pack("<q", n)
+
+
+def several(tag, items):
+    return tag + struct.pack("<I", len(items)) + b"".join(items)
+
+
+def colliding(inner, count):
+    """Return a frozenset of tuples that all have the same hash: those of -1 and -2 are equal."""
+    signs = itertools.islice(itertools.product((-1, -2), repeat=6), count)
+    return several(b"z", [several(b"t", [*inner, *map(number, row)]) for row in signs])
+
+
+def nested(count, levels):
+    found = colliding([], count)
+    for _ in range(levels - 1):
+        found = colliding([found], count)
+    return found
+
+
+@pytest.mark.parametrize(("count", "levels"), [(51, 2), (30, 4), (8, 6)])
+def test_comparisons_within_comparisons_do_not_multiply(count, levels):
+    if count**levels > 100_000:  # the inner ones alone are as bad, and shorter
+        levels = 3
+    data = struct.pack("<II", 0, 0) + nested(count, levels)
+    with pytest.raises(CodecError, match="the same hash"):
+        unpack(data, SharedObjects(0))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        frozenset({-1, -2}),
+        frozenset(itertools.product(range(-3, 4), repeat=2)),
+        {frozenset({-1, -2}), frozenset({-1, 3}), frozenset({-2, 3})},
+        {(frozenset({-1, -2}), -1): 1, (frozenset({-1, -2}), -2): 2},
+    ],
+)
+def test_sets_whose_elements_happen_to_collide_cross(value):
+    data = b"".join(pack(value, SharedObjects(1)))
+    assert unpack(data, SharedObjects(0)) == value
+
+
+def record(number, kind, content):
+    return struct.pack("<QBBQ", number, ord(kind), 0, len(content)) + content
+
+
+def test_lists_in_lists_in_many_ways_are_refused_before_they_take_long():
+    """The search for endless containers takes a step for each part of each, in every sweep."""
+    count = fmt.MAX_RECORDS - 10
+    records = [record(3, "l", bytes(4))]
+    records += [
+        record(2 * n + 3, "l", struct.pack("<IBQ", 1, ord("x"), 2 * n + 1)) for n in range(1, count)
+    ]
+    data = struct.pack("<II", 0, count) + b"".join(records) + b"N"
+    with pytest.raises(CodecError, match="nested in too many ways"):
+        unpack(data, SharedObjects(0))
+
+
+def endless(what):
+    """Lists that would be endless when written out."""
+    one, ring = [0], []
+    for _ in range(60):
+        one = [one, one]
+    ring += [ring, ring]
+    hold = [0]
+    hold = {"a": (hold,) * 3000}
+    wide = [[hold["a"][0]] * 3000] * 3000
+    return {"twice": one, "ring": ring, "value": (wide,) * 900, "dict": {1: {2: one}}}[what]
+
+
+@pytest.mark.parametrize("what", ["twice", "ring", "value", "dict"])
+def test_what_would_be_endless_when_written_out_is_refused(what):
+    with pytest.raises(CodecError, match="endless|too many ways"):
+        cross(endless(what), SharedObjects(1), SharedObjects(0))
+
+
+def test_what_becomes_endless_bit_by_bit_is_refused():
+    near, far = SharedObjects(1), SharedObjects(0)
+    lists = [[i] for i in range(60)]
+    cross(lists, near, far)
+    for i in range(1, 20):
+        lists[i] += [lists[i - 1], lists[i - 1]]
+        cross(None, near, far)
+    for i in range(20, 60):
+        lists[i] += [lists[i - 1], lists[i - 1]]
+    with pytest.raises(CodecError, match="endless"):
+        cross(None, near, far)
+
+
+def lists(*numbers):
+    """The content of a list of mentions."""
+    mentions = b"".join(b"x" + struct.pack("<Q", number) for number in numbers)
+    return struct.pack("<I", len(numbers)) + mentions
+
+
+def doubling(first, last, start):
+    """Records of lists with odd numbers, each of which holds the one before it twice."""
+    numbers = [start, *range(first, last, 2)]
+    return [
+        record(n, "l", lists(before, before))
+        for before, n in zip(numbers, numbers[1:], strict=False)
+    ]
+
+
+def test_a_list_that_grows_counts_in_all_that_hold_it():
+    """Only the innermost of many lists changes: it holds none itself."""
+    heap = SharedObjects(0)
+    unpack(message(b"N", record(101, "l", lists()), *doubling(103, 141, 101)), heap)
+    with pytest.raises(CodecError, match="endless"):
+        unpack(message(b"N", record(101, "l", struct.pack("<I", 9999) + b"N" * 9999)), heap)
+
+
+def test_the_judges_own_lists_count_in_those_that_hold_them():
+    heap = SharedObjects(0)
+    mine = [0.5] * 9999
+    pack(mine, heap)
+    with pytest.raises(CodecError, match="endless"):
+        unpack(message(b"N", *doubling(101, 139, heap.number(mine))), heap)
+    mine, heap = [], SharedObjects(0)
+    pack(mine, heap)
+    unpack(message(b"N", *doubling(101, 139, heap.number(mine))), heap)
+    mine += range(9999)
+    pack(None, heap)
+    with pytest.raises(CodecError, match="endless"):
+        unpack(message(b"N"), heap)
+
+
+def test_nothing_changes_before_the_whole_message_has_been_read():
+    for bad in (b"?", b"NN", b"", b"x" + struct.pack("<Q", 77)):
+        heap, _, shared = some_heap(0)
+        changes = [
+            record(heap.number(shared[0]), "a", array("<f8", (2, 3), b"\x01" * 48)),
+            record(heap.number(shared[1]), "l", lists()),
+            record(heap.number(shared[4]), "B", b"xyz"),
+        ]
+        with pytest.raises(CodecError):
+            unpack(message(bad, *changes), heap)
+        assert shared[0].tolist() == [[0, 1, 2], [3, 4, 5]]
+        assert (shared[1], shared[4]) == ([1, 2], bytearray(b"ab"))
+    heap, _, shared = some_heap(0)
+    own = heap.number(shared[1])
+    with pytest.raises(CodecError, match="endless"):
+        unpack(message(b"N", record(own, "l", lists(own, own))), heap)
+    assert shared[1] == [1, 2]

@@ -1,0 +1,150 @@
+"""Shared objects: what the judge and a submission's process both know, by its number."""
+
+from __future__ import annotations
+
+import builtins
+import hashlib
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from utils.grading.remote.codec.format import MAX_RECORDS, Buffer, CannotCross, CodecError
+
+# This module's own: tests may patch what all others use.
+globals()["__builtins__"] = dict(vars(builtins))
+
+SMALL = 1 << 16  # bytes of a content that is kept, to be compared with the next one
+COST_OF_ITEM = 64  # bytes that an element of a container takes, roughly
+
+
+@dataclass(slots=True, eq=False)
+class Thing:
+    """Something that both sides know by its number: a copy, or an object that stays here."""
+
+    value: Any
+    kind: int
+    digest: bytes | None = None  # of its content in the last message
+    cost: int = 0  # bytes that the copy takes, roughly
+    items: int = 0  # elements, those of tuples in it included
+    parts: Sequence[Thing] = ()  # containers that it mentions, as often as it does
+    written_out: int = 0  # its elements and those of all its parts
+
+
+class SharedObjects:
+    """What one side has in common with the other: copies, own objects, proxies of the peer's.
+
+    Args:
+        first: 0 for the judge, who gives even numbers; 1 for the submission, which gives odd ones.
+    """
+
+    keeps_large = False  # what is too large to cross stays here, as an object
+
+    def __init__(self, first: int) -> None:
+        self.parity = first
+        self.things: dict[int, Thing] = {}
+        self.cost = 0  # of all things
+        self.next = first + 2  # number of what this side shares next
+        self.highest = 1  # number of the peer's so far
+        self._numbers: dict[int, int] = {}  # id() of a value -> its number
+        self._alive: dict[int, weakref.ref] = {}  # proxies
+        self._descriptions: dict[int, tuple] = {}  # of the objects that they stand for
+        self._unused: list[int] = []  # numbers of proxies that have gone
+
+    # Copies, and objects that stay here -----------------------------------------------------------
+
+    def number(self, value: Any) -> int | None:
+        """Return the number of a value that both sides know."""
+        return self._numbers.get(id(value))
+
+    def add(self, value: Any, kind: int, number: int | None = None) -> int:
+        """Take in a value, under a number of this side's unless one is given."""
+        if number is None:
+            number, self.next = self.next, self.next + 2
+        self.things[number] = Thing(value, kind)
+        self._numbers[id(value)] = number
+        return number
+
+    def drop(self, number: int) -> None:
+        """Forget a value."""
+        if thing := self.things.pop(number, None):
+            self._numbers.pop(id(thing.value), None)
+            self.cost -= thing.cost
+
+    def note(self, thing: Thing, content: Buffer, items: int, parts: list[Thing]) -> None:
+        """Note what was sent or read of a thing."""
+        cost = cost_of(content, items)
+        self.cost += cost - thing.cost
+        thing.digest, thing.cost = digest_of(content), cost
+        thing.items = thing.written_out = items
+        thing.parts = parts
+
+    # Proxies --------------------------------------------------------------------------------------
+
+    def proxy(self, number: int, description: tuple | None) -> Any:
+        """Return a proxy of the peer's object; the description comes with the first mention."""
+        if (ref := self._alive.get(number)) and (value := ref()) is not None:
+            return value
+        if description is not None:
+            description = self.checked(description)
+        else:
+            description = self._descriptions.get(number)
+        if description is None or len(self._descriptions) >= MAX_RECORDS:
+            raise CodecError("an unknown object is mentioned")
+        value = self.make(number, description)
+        self._descriptions[number] = description
+        self.adopt(number, value)
+        return value
+
+    def adopt(self, number: int, value: Any) -> None:
+        """Let another value be the proxy of a number's object."""
+        unused = self._unused
+        self._alive[number] = weakref.ref(value, lambda _: unused.append(number))
+
+    def unused(self) -> list[int]:
+        """Return the numbers of proxies that have gone since the last call; forget these."""
+        gone = []
+        while self._unused:
+            number = self._unused.pop()
+            if (ref := self._alive.get(number)) and ref() is None:
+                del self._alive[number], self._descriptions[number]
+                gone.append(number)
+        return gone
+
+    # What depends on the side ---------------------------------------------------------------------
+
+    def checked(self, description: tuple) -> tuple:
+        """Return a description with nothing in it but what a proxy needs, or raise CodecError."""
+        return description
+
+    def make(self, number: int, description: tuple) -> Any:
+        """Return a new proxy."""
+        raise CodecError("proxies are not expected here")
+
+    def proxy_number(self, value: Any) -> int | None:
+        """Return the number of the peer's object if `value` is the proxy of one."""
+        return None
+
+    def describe(self, value: Any) -> tuple:
+        """Return what the peer may know of an object that stays here, or raise CannotCross."""
+        raise CannotCross(f"a {type(value).__name__[:60]} cannot be handed over")
+
+    def name_of(self, value: Any) -> str | None:
+        """Return "module:name" if `value` crosses by name."""
+        return None
+
+    def by_name(self, name: str) -> Any:
+        """Return what has this name, which may be any text."""
+        raise CodecError("names are not expected here")
+
+
+def digest_of(content: Buffer) -> bytes:
+    """Return what tells two contents apart: of a small one itself, which takes less time."""
+    if len(content) < SMALL:
+        return bytes(content)
+    return hashlib.blake2b(content, digest_size=16).digest()
+
+
+def cost_of(content: Buffer, items: int) -> int:
+    """Return how many bytes a copy takes, roughly."""
+    return len(content) + COST_OF_ITEM * (1 + items)

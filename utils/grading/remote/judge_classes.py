@@ -1,0 +1,110 @@
+"""The judge's classes of which a student's object is an instance for `isinstance` and `except`."""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import sys
+import types
+from typing import Any
+
+from utils.grading.remote.judge_limits import refuse
+
+# This module's own: tests may patch what all others use.
+globals()["__builtins__"] = dict(vars(builtins))
+
+# Modules whose classes no proxy claims to be an instance of. Their values are plain and cross as
+# themselves, or libraries would trust a proxy with what they compute (a data frame's `equals`).
+_NEVER = frozenset(
+    ("builtins", "numpy", "numbers", "fractions", "decimal", "datetime", "collections", "array",
+     "io", "pathlib", "typing", "abc", "utils", "pandas", "polars", "xarray")
+)  # fmt: skip
+_PLAIN = {int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset}
+# Modules whose exceptions no student's exception is, since they mean something to who runs tests.
+_NEVER_RAISED = frozenset(
+    ("builtins", "utils", "unittest", "pytest", "_pytest", "doctest", "nose", "numpy.testing",
+     "IPython", "traitlets", "asyncio", "concurrent", "hypothesis")
+)  # fmt: skip
+# Of these Python's own: what stays with the student, and code can ask for its kind.
+_KINDS = {
+    "builtins:function": types.FunctionType,
+    "builtins:method": types.MethodType,
+    "builtins:builtin_function_or_method": types.BuiltinFunctionType,
+    "builtins:generator": types.GeneratorType,
+    "builtins:code": types.CodeType,
+    "builtins:map": map,
+    "builtins:zip": zip,
+    "builtins:filter": filter,
+    "builtins:enumerate": enumerate,
+    "builtins:reversed": reversed,
+}
+
+
+def top(module: Any) -> str:
+    """Return the first part of a module's name, which may be any value."""
+    return module.partition(".")[0] if isinstance(module, str) else ""
+
+
+def library_class(entry: str, submission: Any, below: type = object) -> type | None:
+    """Return the class that "MODULE:NAME" says, if the judge has it and a proxy may claim it."""
+    module, _, name = entry.partition(":")
+    first = top(module)
+    never = _NEVER_RAISED if issubclass(below, Exception) else _NEVER
+    if submission and first in submission.modules:
+        never = frozenset()
+    if not name:
+        return None
+    if first == "__main__":
+        found: Any = submission.own_class(name) if submission else None
+    elif first in never or module in never or module not in sys.modules:
+        return None
+    else:
+        found = sys.modules[module]
+        for part in name.split("."):
+            found = vars(found).get(part) if isinstance(found, type | types.ModuleType) else None
+    if not (issubclass(type(found), type) and issubclass(found, below)):
+        return None
+    if never and below is object and (top(found.__module__) in never or _PLAIN & set(found.mro())):
+        return None  # `_decimal` has the class of `decimal`; `signal.Signals` is an int
+    return found
+
+
+def claimed_class(thing: Any) -> type | None:
+    """Return the class that a proxy's object is an instance of as far as the judge has it."""
+    what, _, _, _, lineage = thing._thing_about
+    if what in ("function", "object"):
+        if lineage and lineage[0] in _KINDS:
+            return _KINDS[lineage[0]]
+        if found := claimed_base(thing):
+            return found
+        if is_of_a_library(thing) and not thing._thing_link.busy:
+            refuse(thing, "stays with the submission, so nothing here is an instance of its class")
+    return None
+
+
+def claimed_base(thing: Any) -> type | None:
+    """Return the first class in a proxy's lineage that the judge has and a proxy may claim."""
+    submission, lineage = thing._thing_link.submission, thing._thing_about[4]
+    for entry in lineage if submission.modules else _claimable(lineage):
+        if found := library_class(entry, submission):
+            return found
+    return None
+
+
+@functools.lru_cache(512)  # `isinstance` asks for it again and again
+def _claimable(lineage: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(one for one in lineage if top(one.partition(":")[0]) not in _NEVER)
+
+
+def is_of_a_library(thing: Any) -> bool:
+    """Return whether an honest submission may well hand over such an object."""
+    what, kind, _, _, lineage = thing._thing_about
+    return what == "object" and _may_be_honest(kind, lineage)
+
+
+@functools.lru_cache(512)
+def _may_be_honest(kind: str, lineage: tuple[str, ...]) -> bool:
+    tops = {top(entry.partition(":")[0]) for entry in lineage[:-1]}
+    return kind in ("list", "dict", "set", "deque", "range") or bool(
+        tops - {"__main__", "builtins"}
+    )

@@ -1,0 +1,287 @@
+"""The judge's end of the connection to a submission's process, and what it lets that one use."""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import socket
+import sys
+import types
+from collections import deque
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import numpy as np
+
+from utils.grading.notebook.shell import text_of, type_name
+from utils.grading.remote import codec, operators
+from utils.grading.remote.codec import CannotCross, CodecError, SharedObjects
+from utils.grading.remote.connection import Connection
+from utils.grading.remote.judge_classes import top
+from utils.grading.remote.judge_limits import NOT_THEIR_FAULT, short
+from utils.grading.remote.proxy import StudentThing
+from utils.grading.remote.special_methods import HANDED_ON, proxy_type
+from utils.grading.remote.student_errors import (
+    error_like,
+    plain_name,
+    repeat_warnings,
+    student_error,
+)
+
+# This module's own: tests may patch what all others use.
+globals()["__builtins__"] = dict(vars(builtins))
+
+MAX_NESTING = 40  # of questions within questions
+MAX_RAISED = 100  # of a test's own exceptions, kept for the call that they came out of
+MAX_LINEAGE = 20  # names of classes in a description
+_WHAT = ("object", "array", "module", "class", "function")  # what a proxy may stand for
+_OPEN_SPECIAL = frozenset(operators.ALL) - {"__enter__", "__exit__", "__eq__", "__ne__", "__hash__"}
+
+
+class JudgeObjects(SharedObjects):
+    """What the judge has in common with the submission's process."""
+
+    link: JudgeConnection
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.sent_names: dict[str, Any] = {}
+
+    def proxy(self, number: int, description: tuple | None) -> Any:
+        """Return a proxy; one that the submission names again is not the test's own any more.
+
+        `stack.pop()` may give the stack itself, which would then be compared with a number.
+        """
+        thing = super().proxy(number, description)
+        object.__setattr__(thing, "_thing_mentions", thing._thing_mentions + (description is None))
+        object.__setattr__(thing, "_thing_made", False)
+        return thing
+
+    def proxy_number(self, value: Any) -> int | None:
+        if not isinstance(value, StudentThing):
+            return None
+        self.link.submission.revive(value)
+        return value._thing_number
+
+    def name_of(self, value: Any) -> str | None:
+        """Let a library's functions and classes cross by name: the student has them, too."""
+        value = getattr(type(value), "crosses_as", value)
+        if isinstance(value, np.ufunc):
+            module, name = "numpy", value.__name__
+        elif isinstance(value, types.FunctionType | types.BuiltinFunctionType | type) or (
+            type(value).__module__ == "numpy" and callable(value)
+        ):
+            module = getattr(value, "__module__", None) or ""
+            name = getattr(value, "__qualname__", "") or getattr(value, "__name__", "")
+        else:
+            return None
+        if module.partition(".")[0] in ("", "utils", "__main__") or module not in sys.modules:
+            return None
+        found: Any = sys.modules[module]
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        if found is not value:
+            return None
+        self.sent_names[f"{module}:{name}"] = value
+        return f"{module}:{name}"
+
+    def by_name(self, name: str) -> Any:
+        if name not in self.sent_names:
+            raise CodecError("a name that the judge did not send")
+        return self.sent_names[name]
+
+    def describe(self, value: Any) -> tuple:
+        name, special, _ = open_to_students(value, self.link.submission.modules)
+        kind = type(value)
+        own = kind.__module__ == "__main__" or top(kind.__module__) in self.link.submission.modules
+        return name, special, f"{kind.__module__}:{kind.__qualname__}" if own else ""
+
+    def checked(self, description: tuple) -> tuple:
+        match description:
+            case (str(what), str(kind), str(name), tuple(special), tuple(lineage)) if (
+                what in _WHAT
+                and len(special) <= len(operators.ALL)
+                and len(lineage) <= MAX_LINEAGE
+                and all(type(one) is str and len(one) <= 200 for one in (*special, *lineage))
+            ):
+                pass
+            case _:
+                raise CodecError("the description of an object has the wrong form")
+        known = tuple(method for method in special if method in HANDED_ON)
+        return str(what), plain_name(kind), plain_name(name) if name else "", known, lineage
+
+    def make(self, number: int, description: tuple) -> Any:
+        what, kind, _, special, _ = description
+        return proxy_type(kind, special, what == "class")(self.link, number, description)
+
+
+def open_to_students(
+    value: Any, modules: Collection[str] = ()
+) -> tuple[str, tuple[str, ...], bool]:
+    """Return what of a judge's object a submission may use: a name, special methods, attributes.
+
+    Functions and classes can be called, and nothing else: an attribute of a function leads to all
+    that the judge knows. Objects of the course's own classes also have attributes, and so have
+    mocks, but for those with which the test asks a mock what has happened.
+
+    Args:
+        value: the object.
+        modules: names of the course's own modules.
+
+    Raises:
+        CannotCross: none of it.
+    """
+    kind = type(value)
+    if isinstance(value, Iterator) and kind.__module__ in ("builtins", "itertools"):
+        return kind.__name__, ("__iter__", "__next__"), False
+    callables = types.FunctionType | types.MethodType | types.BuiltinMethodType | type
+    if isinstance(value, callables | functools.partial):
+        return "function", ("__call__",), False
+    if kind.__module__ == "__main__" or top(kind.__module__) in modules:
+        special = tuple(s for s in operators.defined(kind) if s in _OPEN_SPECIAL)
+        return kind.__name__, special, True
+    if is_mock(value):
+        usable = ("__call__", "__getitem__", "__len__", "__iter__", "__contains__", "__next__")
+        return "Mock", tuple(s for s in usable if hasattr(kind, s)), True
+    if callable(value) and top(kind.__module__) in ("numpy", "utils", "functools"):
+        return "function", ("__call__",), False
+    raise CannotCross(
+        f"{short(value)} cannot be handed to the submission: numbers, text, lists, tuples, "
+        "dicts, sets, arrays, generators, functions and objects of the course's own classes can; "
+        f"{NOT_THEIR_FAULT}"
+    )
+
+
+def is_mock(value: Any) -> bool:
+    """Return whether a value is a mock of the standard library's."""
+    mocks = sys.modules.get("unittest.mock")
+    return mocks is not None and isinstance(value, mocks.NonCallableMock)
+
+
+@functools.cache
+def _names_of_mocks() -> frozenset[str]:
+    """Return the attributes by which a test sets mocks up, and asks them what has happened."""
+    return frozenset(dir(sys.modules["unittest.mock"].MagicMock()))
+
+
+class JudgeConnection(Connection):
+    """The judge's end of the connection to one process.
+
+    Args:
+        sock: leads to the process.
+        submission: whose process it is, a `judge.student_client.Submission`.
+    """
+
+    shared: JudgeObjects
+
+    def __init__(self, sock: socket.socket, submission: Any) -> None:
+        super().__init__(sock, JudgeObjects())
+        self.shared.link = self
+        self.submission = submission
+        self.depth = 0
+        self.tidy = True
+        self.recent: deque[Any] = deque(maxlen=2)  # keeps `net.params` for the next `net.params`
+        self.raised: dict[int, BaseException] = {}
+        self.verbs = {"special": self.special, "getattr": self.getattr, "setattr": self.setattr}
+
+    def ask(self, verb: str, *args: Any) -> Any:
+        if self.depth >= MAX_NESTING:
+            raise error_like(
+                RecursionError,
+                f"the test and the submission call each other more than {MAX_NESTING} deep",
+            )
+        self.depth += 1
+        try:
+            return super().ask(verb, *args)
+        finally:
+            self.depth -= 1
+            if not self.depth:
+                self.raised.clear()
+
+    # What a submission may ask --------------------------------------------------------------------
+
+    def opened(self, thing: Any) -> tuple[tuple[str, ...], bool]:
+        """Return what may be asked of a thing: special methods, whether it has attributes."""
+        number = self.shared.number(thing)
+        if number is None or self.shared.things[number].kind != codec.OBJECT:
+            raise CodecError("a question about something that was not handed over")
+        _, special, attributes = open_to_students(thing, self.submission.modules)
+        return special, attributes
+
+    def special(self, thing: Any, name: str, args: tuple, kwargs: tuple) -> Any:
+        """Use a special method of a thing; keyword arguments come as pairs."""
+        special, _ = self.opened(thing)
+        if name not in special:
+            raise CodecError("a question about something that was not handed over")
+        with self.submission.in_test():
+            if name == "__call__":
+                return thing(*args, **dict(kwargs))
+            if name == "__next__":
+                try:
+                    return (next(thing),)
+                except StopIteration:
+                    return ()
+            return getattr(thing, name)(*args, **dict(kwargs))
+
+    def getattr(self, thing: Any, name: str) -> Any:
+        """Read an attribute of an object of the test's own."""
+        self._check_attribute(thing, name)
+        with self.submission.in_test():
+            return getattr(thing, name)
+
+    def setattr(self, thing: Any, name: str, value: Any) -> None:
+        """Set an attribute of an object of the test's own."""
+        self._check_attribute(thing, name)
+        if is_mock(thing):
+            raise AttributeError(f"{name} is not for the submission to set")
+        with self.submission.in_test():
+            setattr(thing, name, value)
+
+    def _check_attribute(self, thing: Any, name: str) -> None:
+        _, attributes = self.opened(thing)
+        if (
+            not attributes
+            or type(name) is not str
+            or name.startswith("_")
+            or is_mock(thing)
+            and (name in _names_of_mocks() or name.startswith(("assert", "assret")))
+        ):
+            raise AttributeError(f"{name} is not for the submission to see")
+
+    # Answers --------------------------------------------------------------------------------------
+
+    def failure(self, error: BaseException) -> tuple:
+        if not isinstance(error, Exception):
+            raise error
+        number = 0
+        if len(self.raised) < MAX_RAISED:
+            number = len(self.raised) + 1
+            self.raised[number] = error
+        return type_name(error), text_of(error), number
+
+    def answer(self, good: bool, body: tuple) -> Any:
+        if len(body) != 3:
+            raise CodecError("an answer has the wrong form")
+        value, shown, warned = body
+        if type(shown) is not str or type(warned) is not tuple:
+            raise CodecError("an answer has the wrong form")
+        if not self.submission.muted:
+            self.submission.show(shown)
+            repeat_warnings(warned)
+        if good:
+            if type(value) in (dict, list):
+                self.recent.append(value)
+            return value
+        error, number = student_error(value, self.submission)
+        if error.type_name == "NameError":
+            self.submission.missed_names = True
+            error.message += self.submission.name_missing(error.message)
+        elif error.type_name == CannotCross.__name__ and "too many objects" not in error.message:
+            said = " ".join(error.message[:200].split())  # whatever the submission says
+            self.submission.limit(
+                f"a call gave what cannot be handed over, as the submission's process says "
+                f"(`{said}`), if that is right {NOT_THEIR_FAULT}"
+            )
+        if number in self.raised:
+            raise self.raised[number]
+        raise error

@@ -1,0 +1,220 @@
+"""Proxies: what a test cell holds in place of what the student's cells define.
+
+A test cell says `softmax(x)`; there `softmax` is a proxy. Calling it sends the arguments over and
+brings plain values back. Whatever is not plain comes back as another proxy, whose type has the name
+of the student's class.
+
+A proxy hands on what a test asks of it by name: calls, attributes, items, iteration, length. It
+never hands on what would let it speak for itself. Libraries cannot ask it for a method (`np.sum(p)`
+would otherwise call the `sum` of an object that claims to be right), and it has no `__array__`. An
+operator or a comparison is handed on if it shows the student's code nothing that a test expects:
+between two of the student's objects (whoever answers for both could as well give two plain
+values), and between a plain value and an object that the test has just made itself, by calling a
+class that the course's own solution defines (`V(2) * 3`, `abs(V(-1))`), and that the student's code
+has not handed over since, as if it were a result. Else the object has no such
+operator, equals nothing but itself, and a person looks at a test that fails.
+
+What this does not protect against:
+
+- A test that asks a student's object about itself (`result.is_right()`) believes the answer. Tests
+  compare plain values; `checks` insists on them.
+- A test that works out what it expects from an array after it has handed that array over: the
+  student's code may have changed it, as in any notebook. `checks` hands over copies. The same holds
+  for a random generator that is handed over and used again, and for a list or an array that came
+  back: a later call may change it. What the test never hands over cannot be reached.
+- Two answers to one question. A function may answer otherwise each time, and may notice that it is
+  being tested.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import sys
+from typing import Any
+
+from utils.grading.remote import operators
+from utils.grading.remote.judge_classes import claimed_base, claimed_class, is_of_a_library
+from utils.grading.remote.judge_limits import name_of, refuse, short
+from utils.grading.remote.student_errors import error_like
+
+# This module's own: tests may patch what all others use.
+globals()["__builtins__"] = dict(vars(builtins))
+
+# Attributes of Python's own that a test may ask for.
+_ATTRIBUTES = (
+    "__annotations__", "__code__", "__defaults__", "__kwdefaults__", "__dict__", "__wrapped__",
+    "__closure__", "__doc__",
+)  # fmt: skip
+
+
+class StudentThing:
+    """The proxy of something that lives in the submission's process."""
+
+    __slots__ = (
+        "__weakref__", "_thing_about", "_thing_link", "_thing_made", "_thing_mentions",
+        "_thing_number", "_thing_origin",
+    )  # fmt: skip
+    __array_ufunc__ = None  # NumPy asks its elements nothing: the proxy's own operators do
+
+    def __init__(self, link: Any, number: int, about: tuple) -> None:
+        for slot, value in (
+            ("link", link), ("number", number), ("about", about), ("origin", ""), ("made", False),
+            ("mentions", 0),
+        ):  # fmt: skip
+            object.__setattr__(self, f"_thing_{slot}", value)
+
+    def _thing_bind(self, name: str, *value: Any) -> tuple:
+        """Give a name in the student's notebook a value, or none; return what it had, or ()."""
+        return ask(self, "bind", name, *value)
+
+    def __mro_entries__(self, bases: tuple) -> tuple:
+        raise TypeError("a class in a test cell cannot derive from a student's class")
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """The class that `isinstance` goes by: a library's or the course's that the judge has."""
+        return claimed_class(self) or type(self)
+
+    @property
+    def __bases__(self) -> tuple[type, ...]:
+        """What `issubclass` goes by."""
+        if self._thing_about[0] != "class":
+            raise AttributeError("__bases__")
+        return (claimed_base(self) or object,)
+
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]
+        text = ask(self, "getattr", "__doc__")
+        return text if type(text) is str else None
+
+    def __getattr__(self, name: str) -> Any:
+        what, _, given, *_ = self._thing_about
+        if name.startswith("__") and name.endswith("__"):
+            if name in ("__name__", "__qualname__") and given:
+                return given
+            if name not in _ATTRIBUTES and not (what == "class" and name in operators.ALL):
+                raise AttributeError(name)
+        asker = sys._getframe(1).f_globals
+        if _is_a_library(asker):
+            how = f"is not a plain value, so that {asker['__name__']} cannot use it"
+            if is_of_a_library(self):
+                refuse(self, how)
+            raise AttributeError(f"{name_of(self)} {how}")
+        if what in ("array", "module"):
+            raise error_like(
+                TypeError, f"the submission handed over {name_of(self)}, which is not a plain value"
+            )
+        return ask(self, "getattr", name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        ask(self, "setattr", name, value)
+
+    def __delattr__(self, name: str) -> None:
+        ask(self, "delattr", name)
+
+    def __eq__(self, other: object) -> Any:
+        return self is other or _compare(self, "__eq__", other)
+
+    def __ne__(self, other: object) -> Any:
+        if self is other and "__ne__" not in self._thing_about[3]:
+            return not self == other
+        answer = _compare(self, "__ne__", other)
+        if answer is NotImplemented and "__eq__" in self._thing_about[3]:
+            answer = _compare(self, "__eq__", other)
+            return answer if answer is NotImplemented else not answer
+        return answer
+
+    def __hash__(self) -> int:
+        if "__hash__" in self._thing_about[3] and not self._thing_link.busy:
+            value = ask(self, "special", "__hash__", ())
+            if type(value) is int:
+                return hash(value)
+        return object.__hash__(self)
+
+    def __repr__(self) -> str:
+        return name_of(self)
+
+    def __dir__(self) -> list[str]:
+        names = ask(self, "dir")
+        return [name for name in names if type(name) is str] if type(names) is list else []
+
+    def __copy__(self) -> Any:
+        return ask(self, "copy")
+
+    def __deepcopy__(self, memo: dict) -> Any:
+        return ask(self, "deepcopy")
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError(f"{name_of(self)} cannot be pickled")
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        text = ask(self, "signature") if self._thing_about[0] in ("function", "class") else ""
+        if type(text) is not str or not text:
+            raise AttributeError("__signature__")
+        return _signature(text[:2000])
+
+
+def ask(thing: StudentThing, verb: str, *args: Any) -> Any:
+    """Return the student process's answer to a question about a proxy's object."""
+    return thing._thing_link.submission.ask(verb, thing, *args)
+
+
+def may_see(thing: StudentThing, other: object) -> bool:
+    """Return whether an operator may show a value to the student's code."""
+    return thing._thing_made or issubclass(type(other), StudentThing)
+
+
+def _compare(self: StudentThing, name: str, other: object) -> Any:
+    if name not in self._thing_about[3] or self._thing_link.busy:
+        return NotImplemented
+    if not may_see(self, other):
+        refuse(
+            self,
+            f"is compared with {short(other)}, which would show it what the test expects",
+            "Let the test compare plain values, such as an attribute of the object",
+        )
+        return NotImplemented
+    return ask(self, "special", name, (other,))
+
+
+def _is_a_library(names: dict[str, Any]) -> bool:
+    """Return whether a module with these names is neither Python's own, the course's nor a cell."""
+    name, file = names.get("__name__"), names.get("__file__")
+    if not isinstance(name, str) or name.partition(".")[0] in ("__main__", "utils"):
+        return False
+    return isinstance(file, str) and ("site-packages" in file or "dist-packages" in file)
+
+
+def _signature(text: str) -> inspect.Signature:
+    """Return a signature from its text; nothing in the text is run."""
+    try:
+        (function,) = ast.parse(f"def f{text}: pass").body
+        assert isinstance(function, ast.FunctionDef)
+        given, P = function.args, inspect.Parameter
+        plain = [*given.posonlyargs, *given.args]
+        required: list[Any] = [None] * (len(plain) - len(given.defaults))
+        kinds: list[Any] = [P.POSITIONAL_ONLY] * len(given.posonlyargs)
+        kinds += [P.POSITIONAL_OR_KEYWORD] * len(given.args)
+        named = zip(given.kwonlyargs, given.kw_defaults, strict=True)
+        rows = [
+            *zip(plain, kinds, required + given.defaults, strict=True),
+            (given.vararg, P.VAR_POSITIONAL, None),
+            *((one, P.KEYWORD_ONLY, default) for one, default in named),
+            (given.kwarg, P.VAR_KEYWORD, None),
+        ]
+        found = [P(one.arg, kind, default=_literal(d)) for one, kind, d in rows if one]
+        return inspect.Signature(found)
+    except (SyntaxError, ValueError, MemoryError, RecursionError, AssertionError):
+        raise AttributeError("__signature__") from None  # a default value's repr need not be Python
+
+
+def _literal(node: ast.expr | None) -> Any:
+    if node is None:
+        return inspect.Parameter.empty
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, MemoryError, RecursionError):
+        return Ellipsis

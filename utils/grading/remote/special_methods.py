@@ -1,0 +1,151 @@
+"""Special methods of proxies: what Python's own syntax asks of a student's object."""
+
+from __future__ import annotations
+
+import builtins
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from utils.grading.notebook.shell import text_of, type_name
+from utils.grading.remote import operators
+from utils.grading.remote.judge_limits import JudgeLimit, name_of, refuse, short
+from utils.grading.remote.proxy import StudentThing, ask, may_see
+from utils.grading.remote.student_errors import error_like
+
+# This module's own: tests may patch what all others use.
+globals()["__builtins__"] = dict(vars(builtins))
+
+MAX_LENGTH = 1 << 31  # of a student's object
+_np_geterr = np.geterr
+_ERRORS = np.geterr()
+
+
+def _special(name: str, check: Callable[[Any], bool] = lambda _: True) -> Any:
+    def method(self: StudentThing, *args: Any) -> Any:
+        value = ask(self, "special", name, args)
+        if not check(value):
+            raise error_like(TypeError, f"{name} of {name_of(self)} gave {short(value)}")
+        return value
+
+    method.__name__ = name
+    return method
+
+
+def _of_type(*kinds: type) -> Callable[[Any], bool]:
+    return lambda value: not kinds or type(value) in kinds
+
+
+def _operator(name: str) -> Any:
+    def method(self: StudentThing, *others: Any) -> Any:
+        for other in others:
+            if not may_see(self, other):
+                refuse(
+                    self,
+                    f"is asked for {name} with {short(other)}, which it would be shown",
+                    "Let the test make the object by its class, or compare plain values",
+                )
+                return NotImplemented
+        return ask(self, "special", name, others)
+
+    method.__name__ = name
+    return method
+
+
+def _numeric(name: str, *kinds: type) -> Any:
+    handed_on = _special(name, _of_type(*kinds))
+
+    def method(self: StudentThing, *args: Any) -> Any:
+        if not self._thing_made:
+            refuse(
+                self,
+                f"is asked for {name}, as if it were a number",
+                "Let the test make the object by its class, or ask for plain numbers",
+            )
+            raise JudgeLimit(f"{name_of(self)} is not a number")
+        return handed_on(self, *args)
+
+    method.__name__ = name
+    return method
+
+
+def _call(self: StudentThing, *args: Any, **kwargs: Any) -> Any:
+    errors = _np_geterr()
+    told = "" if errors == _ERRORS else str(errors)
+    answer = ask(self, "call", args, tuple(kwargs.items()), told)
+    if (
+        self._thing_about[0] == "class"
+        and issubclass(type(answer), StudentThing)
+        and answer._thing_mentions == 1
+        and self._thing_origin in self._thing_link.submission.classes
+    ):
+        object.__setattr__(answer, "_thing_made", True)
+    return answer
+
+
+def _next(self: StudentThing) -> Any:
+    match ask(self, "special", "__next__", ()):
+        case (value,):
+            return value
+        case ():
+            raise StopIteration
+    raise error_like(TypeError, f"__next__ of {name_of(self)} gave neither a value nor its end")
+
+
+def _exit(self: StudentThing, *error: Any) -> bool:
+    """Leave a student's context; no exception of a test is ever kept from ending it."""
+    described = (type_name(error[1]), text_of(error[1])) if error and error[1] is not None else ()
+    if ask(self, "special", "__exit__", described) is True and described:
+        refuse(
+            self,
+            f"would hide a test's {described[0]}, and with it what the test finds out",
+            "Let the test call `__exit__` itself, and look at what it returns",
+        )
+    return False
+
+
+def _is_kind(verb: str) -> Any:
+    def method(self: StudentThing, value: Any) -> bool:
+        if not issubclass(type(value), StudentThing):
+            return False
+        return value._thing_link.submission.ask(verb, value, self) is True
+
+    return method
+
+
+_SPECIAL = {
+    **{name: _operator(name) for name in (*operators.COMPARISONS[2:], *operators.ARITHMETIC)},
+    **{name: _numeric(name) for name in operators.NUMERIC},
+    **{name: _special(name) for name in operators.CONVERSIONS if name != "__hash__"},
+    **{name: _special(name, _of_type(str)) for name in ("__repr__", "__str__", "__format__")},
+    "__bool__": _special("__bool__", _of_type(bool)),
+    "__int__": _numeric("__int__", int),
+    "__index__": _numeric("__index__", int),
+    "__float__": _numeric("__float__", float),
+    "__complex__": _numeric("__complex__", complex),
+    "__bytes__": _special("__bytes__", _of_type(bytes)),
+    "__call__": _call,
+    "__next__": _next,
+    "__len__": _special("__len__", lambda n: type(n) is int and 0 <= n < MAX_LENGTH),
+    "__getitem__": _special("__getitem__"),
+    "__setitem__": _special("__setitem__"),
+    "__delitem__": _special("__delitem__"),
+    "__contains__": _special("__contains__", _of_type(bool)),
+    "__iter__": _special("__iter__", lambda i: hasattr(type(i), "__next__")),
+    "__enter__": _special("__enter__"),
+    "__exit__": _exit,
+}
+HANDED_ON = frozenset((*_SPECIAL, "__eq__", "__ne__", "__hash__"))  # these in `StudentThing`
+
+
+@functools.lru_cache(512)
+def proxy_type(name: str, special: tuple[str, ...], is_class: bool) -> type:
+    """Return a type of proxies that has these special methods."""
+    methods: dict[str, Any] = {s: _SPECIAL[s] for s in special if s in _SPECIAL}
+    if is_class:
+        methods["__instancecheck__"] = _is_kind("isinstance")
+        methods["__subclasscheck__"] = _is_kind("issubclass")
+    own = {"__slots__": (), "__doc__": vars(StudentThing)["__doc__"]}  # else it would be None
+    return type(name, (StudentThing,), methods | own)

@@ -1,0 +1,166 @@
+"""The exceptions of a student's code, and its warnings, as they appear in the judge."""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import warnings
+from typing import Any
+
+import numpy as np
+
+from utils.grading.remote.codec import CodecError
+from utils.grading.remote.judge_classes import library_class
+
+# This module's own: tests may patch what all others use.
+globals()["__builtins__"] = dict(vars(builtins))
+
+_LINES = range(1 << 31)  # line numbers
+
+
+class StudentError(Exception):
+    """An exception that the student's code raised, or its process's end.
+
+    Attributes:
+        type_name: the student's type, such as "ZeroDivisionError".
+        cell, line, code: where it was raised: cell, line in it, the line's text.
+    """
+
+    type_name, cell, line, code = "StudentError", "", 0, ""
+
+    def __init__(self, message: str = "") -> None:
+        BaseException.__init__(self, message)  # a library's class may want other arguments
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class CallTimeout(StudentError, TimeoutError):
+    """A call took too long; its process was ended."""
+
+    type_name = "TimeoutError"
+
+
+class ProcessEnded(StudentError):
+    """The submission's process ended during a call."""
+
+    type_name = "ProcessEnded"
+
+
+class OutOfTime(StudentError, TimeoutError):
+    """The whole submission took too long; it is not asked any more."""
+
+    type_name = "TimeoutError"
+
+
+class Lost(StudentError):
+    """An object went with the process that it lived in."""
+
+    type_name = "Lost"
+
+
+# A student's exception also is an instance of the first of these that it derives from, so that a
+# test may catch it. Not StopIteration, which would end the judge's own loops.
+_BASES = {
+    name: kind
+    for name, kind in vars(builtins).items()
+    if isinstance(kind, type)
+    and issubclass(kind, Exception)
+    and not issubclass(kind, StopIteration | StopAsyncIteration | Warning)
+}
+_WARNINGS = {
+    kind.__name__: kind
+    for kind in (*vars(builtins).values(), *vars(np.exceptions).values())
+    if isinstance(kind, type) and issubclass(kind, Warning)
+}
+
+
+@functools.lru_cache(256)
+def _error_type(names: tuple[str, ...], parents: tuple[type, ...]) -> type[StudentError]:
+    """Return the first of some types, each derived from the next, and the last from `parents`."""
+    if len(names) > 1:
+        parents = (_error_type(names[1:], parents),)
+    named = {"type_name": names[0], "__module__": "__main__", "__qualname__": names[0]}
+    try:
+        return type(names[0], parents, named)
+    except TypeError:  # a base that nothing else can derive from
+        return type(names[0], (StudentError,), named)
+
+
+def error_like(base: type, message: str) -> StudentError:
+    """Return a student's exception of one of Python's types."""
+    return _error_type((base.__name__,), (StudentError, base))(message)
+
+
+def error_class(lineage: tuple, submission: Any = None, own: str = "") -> type[StudentError]:
+    """Return the type of exceptions whose own type and bases have these names.
+
+    It is derived from an exception of Python's, a library's or the course's, if theirs is.
+
+    Args:
+        lineage: "MODULE:NAME" of each, or the name alone of Python's own.
+        submission: whose they are; it knows the classes of the course.
+        own: the type's own name, if it is not the first of these.
+    """
+    names: list[str] = []
+    base: type | None = None
+    for one in lineage[:20]:
+        if not isinstance(one, str):
+            continue
+        name = one.rpartition(":")[2]
+        base = _BASES.get(name) if ":" not in one or one.startswith("builtins:") else None
+        base = base or library_class(one, submission, Exception)
+        if base or name in ("Exception", "BaseException"):
+            break
+        names.append(plain_name(name.rpartition(".")[2]))
+    parents: tuple[type, ...] = (StudentError, base) if base else (StudentError,)
+    if not names:  # one of Python's own, or a library's
+        name = own or (base.__name__ if base else "Exception")
+        return _error_type((plain_name(name),), parents)
+    known = submission.exceptions if submission else {}
+    if names[0] in known:
+        return known[names[0]]
+    if own:
+        names[0] = plain_name(own)
+    for place, name in enumerate(names):
+        if name in known:
+            parents = (known[name], *([base] if base and not issubclass(known[name], base) else []))
+            del names[place:]
+            break
+    return _error_type(tuple(names), parents) if names else parents[0]
+
+
+def student_error(body: Any, submission: Any = None) -> tuple[StudentError, int]:
+    """Return the exception that an answer describes, and the number of a test's own behind it."""
+    match body:
+        case (str(name), tuple(bases), str(message), str(cell), int(line), str(code), int(number)):
+            if line not in _LINES:
+                raise CodecError("an exception has an impossible line number")
+        case _:
+            raise CodecError("an exception has the wrong form")
+    kind = error_class(bases or (name,), submission, name)
+    try:
+        error = kind.__new__(kind)
+    except TypeError:  # a library's exception that is not made without arguments
+        kind = _error_type((plain_name(name),), (StudentError,))
+        error = kind.__new__(kind)
+    StudentError.__init__(error, message[:10_000])
+    error.cell, error.line, error.code = cell[:200], line, code[:200]
+    if line > 0:
+        error.add_note(f"line {line}" + (f": `{error.code}`" if code else ""))
+    return error, number
+
+
+def plain_name(name: str) -> str:
+    """Return a name fit for a type: printable and short."""
+    return "".join(c if c.isprintable() else "?" for c in name[:100]) or "?"
+
+
+def repeat_warnings(warned: tuple) -> None:
+    """Give in this process the warnings that a call gave in the submission's."""
+    for warning in warned[:20]:
+        match warning:
+            case (str(kind), str(text), int(line)) if line in _LINES:
+                category = _WARNINGS.get(kind, UserWarning)
+                warnings.warn_explicit(text[:1000], category, "submission", line)

@@ -293,6 +293,46 @@ ATTACKS = [
         teacher="import numpy as np\ndef f(x): return np.array([2.0 * x])",
     ),
     Case(
+        "an object that says it holds everything",
+        AGREES.format(name="N") + "    def __contains__(self, x): return True\n"
+        "    def __len__(self): return 1\nclass L(N):\n    def __iter__(self): return iter([N()])\n"
+        "class E(L):\n    def __iter__(self):\n        while True: yield 0\n"
+        "def f(x): return [N, L, E][x]()",
+        [
+            "assert 2 in f(0)",
+            "assert 2 in f(1)",
+            "assert 2 in f(2)",
+            "assert 2 not in f(2)",
+            "import unittest\nunittest.TestCase().assertIn(2, f(1))",
+        ],
+        teacher="def f(x): return [2]",
+    ),
+    Case(
+        "a dataclass whose fields are the proxy's own",
+        "import dataclasses\n@dataclasses.dataclass\nclass R:\n    x: int\n"
+        "class D:\n    def __init__(self, **k): self.k = list(k)\n"
+        "    __dataclass_fields__ = {'_thing_made': R.__dataclass_fields__['x']}\n"
+        "def f(x): return D()",
+        [
+            "import dataclasses\nassert dataclasses.astuple(f(1)) == (False,)",
+            "import dataclasses\nassert dataclasses.replace(f(1)).k == ['_thing_made']",
+        ],
+        teacher="import dataclasses\n@dataclasses.dataclass\nclass D:\n    x: int\n"
+        "def f(x): return D(False)",
+    ),
+    Case(
+        "classes without end",
+        "class M(type):\n    __bases__ = property(lambda c: (M('C', (), {}),))\nC = M('C', (), {})",
+        ["assert issubclass(C, B)"],
+        locked="class B: pass",
+    ),
+    Case(
+        "a number of NumPy's in place of a file's name",
+        "import numpy as np\ndef f(x): return np.int64(0)",
+        ["open(f(1), closefd=False)"],
+        teacher="def f(x): return 'a'",
+    ),
+    Case(
         "an attribute that a proxy might have of itself",
         "def f(x): return x",
         ["assert f.__doc__", "assert f.__annotations__", "assert f.__defaults__ == (1,)"],

@@ -96,7 +96,7 @@ def open_by_name(file: Any, *args: Any, **named: Any) -> Any:
     A test may open what a student's function returns (`open(save(), "w")`): a number would be one
     of the judge's file descriptors, such as the one by which it gives its verdict.
     """
-    if isinstance(file, int):
+    if hasattr(type(file), "__index__"):  # a number of NumPy's, too
         raise ValueError(f"a test opens files by their names, and {file!r} is a number")
     return builtins.open(file, *args, **named)
 
@@ -145,7 +145,7 @@ def _asking_for_fields(original: Any, name: str) -> Any:
             case "astuple":
                 make: Any = [*args, *named.values(), tuple][0]
                 return _unfolded(thing, lambda pairs: make([value for _, value in pairs]))
-        given = {one.name: getattr(thing, one.name) for one in _fields(thing) if one.init}
+        given = {one.name: _value(thing, one.name) for one in _fields(thing) if one.init}
         return TYPE(thing)(**given | named)
 
     ask.asks_students = True  # type: ignore[attr-defined]
@@ -160,7 +160,8 @@ def _fields(thing: Any) -> tuple[dataclasses.Field, ...]:
     """Return a student's fields as the judge's own, without those of the class itself."""
     found = []
     for name, theirs in thing.__dataclass_fields__.items():
-        if theirs._field_type.name != "_FIELD":
+        own = str(name).startswith("_thing_")  # what a proxy has of itself is no field
+        if own or theirs._field_type.name != "_FIELD":
             continue
         given = {}
         for key in ("default", "default_factory", "init", "repr", "compare"):
@@ -173,11 +174,16 @@ def _fields(thing: Any) -> tuple[dataclasses.Field, ...]:
     return tuple(found)
 
 
+def _value(thing: StudentThing, name: str) -> Any:
+    """Return what the student's object has by a name that a student chose, not the proxy."""
+    return thing._thing_link.submission.ask("getattr", thing, name)
+
+
 def _unfolded(value: Any, dict_factory: Any = dict) -> Any:
     """Return what the factory makes of the fields of a student's object, and of those in it."""
     if _is_thing(value) and _is_dataclass(value):
         names = [one.name for one in _fields(value)]
-        return dict_factory([(n, _unfolded(getattr(value, n), dict_factory)) for n in names])
+        return dict_factory([(n, _unfolded(_value(value, n), dict_factory)) for n in names])
     if type(value) in (list, tuple):
         return type(value)(_unfolded(part, dict_factory) for part in value)
     if type(value) is dict:

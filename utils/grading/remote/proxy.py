@@ -10,7 +10,7 @@ would otherwise call the `sum` of an object that claims to be right), and it has
 operator or a comparison is handed on if it shows the student's code nothing that a test expects:
 between two of the student's objects (whoever answers for both could as well give two plain
 values), and between a plain value and an object that the test has just made itself, by calling a
-class that the course's own solution defines (`V(2) * 3`, `abs(V(-1))`), and that the student's code
+class that the course's own solution defines (`V(2) * 3`, `3 in V(4)`), and that the student's code
 has not handed over since, as if it were a result. Else the object has no such
 operator, equals nothing but itself, and a person looks at a test that fails.
 
@@ -108,7 +108,9 @@ class StudentThing:
         bases = []
         for base in filter(is_class, said):
             lineage = base._thing_about[4] if issubclass(type(base), StudentThing) else ()
-            bases.append(lineage and library_class(lineage[0], submission) or base)
+            found = lineage and library_class(lineage[0], submission)
+            if found or len(lineage) < len(self._thing_about[4]):  # else it has no end
+                bases.append(found or base)
         return tuple(bases) or (claimed_base(self) or object,)
 
     @property

@@ -20,6 +20,7 @@ from utils.grading.remote.student_errors import error_like
 globals()["__builtins__"] = dict(vars(builtins))
 
 MAX_LENGTH = 1 << 31  # of a student's object
+MAX_SEARCHED = 10_000  # of its elements, for `in`
 _np_geterr = np.geterr
 _ERRORS = np.geterr()
 
@@ -70,6 +71,33 @@ def _numeric(name: str, *kinds: type) -> Any:
 
     method.__name__ = name
     return method
+
+
+_asked_contains = _special("__contains__", _of_type(bool))
+
+
+def _contains(self: StudentThing, value: Any) -> bool:
+    """Search a student's object for a value; it is shown none that an operator may not show it."""
+    if may_see(self, value):
+        return _asked_contains(self, value)
+    all_seen = "__iter__" in self._thing_about[3]
+    if all_seen:
+        for number, one in enumerate(self):  # type: ignore[call-overload]
+            if one is value or one == value:
+                return True
+            if number >= MAX_SEARCHED:
+                all_seen = False
+                break
+    if all_seen and self._thing_about[4][:1] and self._thing_about[4][0].startswith("builtins:"):
+        return False
+    refuse(
+        self,
+        f"is searched for {short(value)}, which would show it what the test expects",
+        "Let the test make the object by its class, or ask for a list",
+    )
+    if all_seen:
+        return False
+    raise JudgeLimit(f"{name_of(self)} is not searched")
 
 
 def _call(self: StudentThing, *args: Any, **kwargs: Any) -> Any:
@@ -144,7 +172,7 @@ _SPECIAL = {
     "__getitem__": _special("__getitem__"),
     "__setitem__": _special("__setitem__"),
     "__delitem__": _special("__delitem__"),
-    "__contains__": _special("__contains__", _of_type(bool)),
+    "__contains__": _contains,
     "__iter__": _special("__iter__", lambda i: hasattr(type(i), "__next__")),
     "__enter__": _special("__enter__"),
     "__exit__": _exit,

@@ -51,6 +51,7 @@ class Judge:
         submission.locked = frozenset(name for names in locked for name in names)
         submission.effects = self.effects = Effects(shell.user_ns, cells)
         shell.code_ended = self._code_ended
+        shell.user_ns["open"] = patched_library.open_by_name
         self.names = Names(shell, submission, cells, release)
         self.ran: dict[int, Ran] = {}
         self.verdicts: dict[int, Verdict] = {}

@@ -78,7 +78,7 @@ def run(folder: Path, code: str, *arguments: str, **variables: str) -> subproces
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
 
 

@@ -4,6 +4,8 @@ import ast
 import importlib
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -65,6 +67,21 @@ def test_every_command_listed_has_its_module():
 def test_every_module_is_a_command_listed(root):
     modules = {p.stem for p in (root / "utils" / "commands").glob("[a-z]*.py")}
     assert modules == set(front_door.COMMANDS)
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "utils/data/student_readme.md"])
+def test_the_commands_that_are_shown_can_be_pasted(root, name):
+    """Each has arguments that it understands, and names a problem set that there is."""
+    text = (root / name).read_text(encoding="utf-8")
+    shown = re.findall(r"^    (?:for .*do )?python3 -m utils (\w+)([^;\n]*)", text, re.MULTILINE)
+    assert shown
+    for command, rest in shown:
+        assert command in front_door.COMMANDS
+        arguments = shlex.split(rest.replace("$ps", "ps1_output_layer"), comments=True)
+        sets = [argument for argument in arguments if re.match(r"ps\d_", argument)]
+        assert all((root / "assignments" / one).is_dir() for one in sets), sets
+        if parse := getattr(importlib.import_module(f"utils.commands.{command}"), "parse", None):
+            parse(arguments)
 
 
 @pytest.mark.parametrize(("arguments", "status"), [((), 2), (("--help",), 0), (("nonsense",), 2)])

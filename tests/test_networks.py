@@ -189,11 +189,6 @@ def test_predict_is_called_once_per_slice_and_every_image_counts_the_same(batch_
     assert accuracy_in_batches(identity, x, to_one_hot(t, 8), batch_size) == rate
 
 
-def test_a_short_last_batch_weighs_no_more_than_its_images():
-    t = np.array([0, 0, 0, 1])
-    assert accuracy_in_batches(lambda x: np.eye(2)[0 * x], np.arange(4), t, 3) == 3 / 4
-
-
 def test_accuracy_needs_the_scores_of_each_image_and_only_their_order():
     t = np.arange(8) % 3
     net = MultiLayerNet([6, 4, 3], seed=0)

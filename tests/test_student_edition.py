@@ -15,6 +15,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from utils.checks import MIME
 from utils.commands import build
 from utils.student_edition import write_student_edition
 from utils.student_modules import is_for_staff, student_modules, student_packages
@@ -22,6 +23,7 @@ from utils.system import ROOT
 
 NAMES = build.problem_sets(ROOT)
 python = sys.executable  # while a test runs, a student's: see `students_python`
+TASKS = ["identity_function", "softmax"]  # of the first problem set
 START = "import sys; from utils.commands.{} import main; sys.exit(main(sys.argv[1:]))"
 # The course's own functions do what the solutions do; where work is graded they are not there.
 LIBRARY = {f"utils/{name}.py" for name in ("functions", "gradients", "layers", "networks")}
@@ -76,7 +78,7 @@ def run(folder: Path, code: str, *arguments: str, **variables: str) -> subproces
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
 
 
@@ -255,9 +257,16 @@ def test_pip_installs_what_a_student_needs(edition, tmp_path, which):
     else:  # another course's staff installs the judge from it
         assert {"utils/checks/__init__.py", "utils/grading/judge/judge.py"} <= names
     assert sorted(needs) == sorted(re.match(r"[\w-]+", n)[0] for n in student_packages(ROOT))
-    # In a notebook somewhere else, the checks of a problem set work.
-    code = "from utils import checks; print(checks.Task('f'))"
-    assert "f: 0 of 0 points" in run(tmp_path / "installed", code).stdout
+    # In a notebook somewhere else, such as in Colab, the checks of a problem set work.
+    shutil.copy(edition / "assignments" / NAMES[0] / f"{NAMES[0]}.ipynb", tmp_path)
+    code = "from nbclient.cli import main; main()"
+    file = f"{NAMES[0]}.ipynb"
+    result = run(tmp_path, code, file, "--inplace", PYTHONPATH=str(tmp_path / "installed"))
+    assert result.returncode == 0, result.stderr
+    cells = nbformat.read(tmp_path / file, as_version=4).cells
+    shown = [out.data for cell in cells for out in cell.get("outputs", []) if "data" in out]
+    tables = [data["text/html"] for data in shown if MIME in data]
+    assert all(task in table for task, table in zip(TASKS, tables, strict=True))
     said = run(
         tmp_path / "installed",
         "import runpy; runpy.run_module('utils', run_name='__main__')",

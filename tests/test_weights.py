@@ -180,25 +180,25 @@ def test_the_command_trains_and_writes_what_load_weights_reads(easy_mnist, capsy
     assert weights_file("MNIST").read_bytes() == first
 
 
-@pytest.mark.parametrize("answer", ["", "n", "nonsense", None])
-def test_existing_weights_stay_unless_the_user_agrees(easy_mnist, monkeypatch, capsys, answer):
+@pytest.mark.parametrize(
+    ("answer", "options", "agrees"),
+    [(answer, [], False) for answer in ("", "n", "nonsense", None)]
+    + [("y", [], True), ("Yes ", [], True), (None, ["--yes"], True)],
+)
+def test_existing_weights_stay_unless_the_user_agrees(
+    easy_mnist, monkeypatch, capsys, answer, options, agrees
+):
     weights_file("MNIST").write_text("the old ones")
     monkeypatch.setattr("sys.stdin.isatty", lambda: answer is not None, raising=False)
     monkeypatch.setattr("builtins.input", lambda question: answer)
-    assert command.main([]) == 1
-    assert weights_file("MNIST").read_text() == "the old ones"
+    assert command.main(options) == (not agrees)
     printed = capsys.readouterr()
+    if agrees:
+        assert load_weights("MNIST")
+        return
+    assert weights_file("MNIST").read_text() == "the old ones"
     assert "is left as it was" in printed.out
     assert ("give --yes to agree" in printed.err) == (answer is None)
-
-
-@pytest.mark.parametrize("answer", ["y", "Yes ", None])
-def test_existing_weights_are_replaced_if_the_user_agrees(easy_mnist, monkeypatch, answer):
-    weights_file("MNIST").write_text("the old ones")
-    monkeypatch.setattr("sys.stdin.isatty", lambda: answer is not None, raising=False)
-    monkeypatch.setattr("builtins.input", lambda question: answer)
-    assert command.main([] if answer else ["--yes"]) == 0
-    assert load_weights("MNIST")
 
 
 def test_below_the_goal_nothing_is_written(easy_mnist, monkeypatch, capsys):

@@ -248,14 +248,6 @@ def test_modules_and_data_beside_the_notebook_are_found(tmp_path):
             assert note in found["notes"]
 
 
-def test_a_written_answer_below_its_place_is_told(tmp_path):
-    notebook = nbformat.read(RELEASED, as_version=4)
-    notebook.cells.append(nbformat.v4.new_markdown_cell("a. is wrong, for softmax gives shares"))
-    nbformat.write(notebook, tmp_path / "a.ipynb")
-    said = call(tmp_path / "a.ipynb", status=1)
-    assert "`written_answer` holds no answer; text in further cells is shown there" in said
-
-
 @pytest.mark.parametrize(
     ("content", "words"),
     [

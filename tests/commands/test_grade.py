@@ -414,14 +414,3 @@ def test_undecodable_names_and_unreadable_files_stop_nobody(classroom, client):
 def test_an_empty_class_is_said_to_be_empty(classroom):
     (note,) = classroom.regrade().notes
     assert note.startswith("nobody has handed in ps1_output_layer")
-
-
-def test_what_nbgrader_wants_beside_a_page_is_there(classroom, client):
-    classroom.client = client
-    folder = classroom.submit("akiko", RIGHT).parent
-    (folder / "timestamp.txt").write_text("2026-11-20 10:00:00 UTC")
-    (folder / "submission_secret.txt").write_text("secret")
-    classroom.regrade()
-    page = classroom.course.feedback("akiko", PS1)
-    assert page.with_name("timestamp.txt").read_text() == "2026-11-20 10:00:00 UTC"
-    assert page.with_name("submission_secret.txt").read_text() == "secret"

@@ -13,14 +13,12 @@ from utils.system import CONFIG, ROOT
 
 NAME = "ps7_centring"
 START = "import sys; from utils.commands.{} import main; sys.exit(main(sys.argv[1:]))"
-SLOW = "gives_nothing_for_what_was_left or judge_gives_the_solution_everything"
-TESTS = (  # those that run every problem set; of the slow ones, those that name no task
+TESTS = (  # those that run every problem set, but for the slow ones
     "test_problem_sets",
     "test_mutants",
     "test_nothing_for_nothing",
     "test_minutes",
     "test_formulas",
-    "test_through_the_judge",
 )
 
 
@@ -51,8 +49,9 @@ def test_every_test_takes_a_new_problem_set_in(tmp_path):
     for path in (f"solutions/{NAME}/{NAME}.ipynb", f"assignments/{NAME}/{NAME}.ipynb"):
         assert f"written: {path}" in said
     files = [f"tests/problem_sets/{name}.py" for name in TESTS]
-    for chosen in (["-m", "not slow", "-k", "ps7"], ["-m", "slow", "-k", f"ps7 and ({SLOW})"]):
-        said = run("-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen, *files)
+    judge = ["-k", "ps7 and judge_gives", "tests/problem_sets/test_through_the_judge.py"]
+    for chosen in (["-m", "not slow", "-k", "ps7", *files], judge):
+        said = run("-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen)
         assert " passed" in said
         assert "failed" not in said
     run("-m", "ruff", "check", "--no-cache", f"solutions/{NAME}", f"tests/problem_sets/{NAME}.py")

@@ -4,6 +4,9 @@ import csv
 import gzip
 import io
 import json
+import os
+import re
+import subprocess
 import unicodedata
 import zipfile
 
@@ -303,3 +306,39 @@ def test_a_class_of_60_with_thirty_oddities(new_classroom, client, tmp_path, sys
             assert row["needs_manual_grade"] == "True", (kind, row)
         else:
             assert (row["status"], row["score"]) == ("graded", "14"), (kind, row)
+
+
+def test_somebody_whom_the_class_list_names_later_is_one_student(new_classroom):
+    room = new_classroom()
+    room.course.class_list.write_text("id,name,canvas_id\nada,Ada Doe,1\n", encoding="utf-8")
+    download(room, {f"doeada_1_2_{PS1}.ipynb": "{}", f"doejohn_3_4_{PS1}.ipynb": "{}"})
+    assert "not in the class list (1):\n  doejohn_canvas3" in collect(room)
+    with room.course.class_list.open("a", encoding="utf-8") as file:
+        file.write("john,John Doe,3\n")
+    said = collect(room, "--force")
+    assert "doejohn_canvas3 is john; once all problem sets are collected again" in said
+    assert read_arrivals(room.course.arrivals(PS1)).keys() == {"ada", "john"}
+    (command,) = re.findall(r"remove the old id: (rm -r .*?);", said)
+    subprocess.run(["bash", "-euc", command], check=True, timeout=60)
+    assert room.course.students() == ["ada", "john"]
+    assert "old id" not in collect(room, "--force")
+
+
+def test_the_readmes_command_makes_a_table_of_times_from_what_canvas_answers(tmp_path):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^    (python3 -c .*?times\.csv)$", readme, re.MULTILINE | re.DOTALL)
+    answer = [
+        {"user_id": 7001, "submitted_at": "2026-11-30T17:00:00Z", "body": None},
+        {"user_id": 7002, "submitted_at": None},
+    ]
+    (tmp_path / "Downloads").mkdir()
+    (tmp_path / "Downloads" / "submissions.json").write_text(json.dumps(answer))
+    folder = tmp_path / "grading" / "downloaded" / PS1 / "archive"
+    folder.mkdir(parents=True)
+    home = os.environ | {"HOME": str(tmp_path)}
+    subprocess.run(["bash", "-euc", command], cwd=tmp_path, env=home, check=True, timeout=60)
+    listed, problems = roster.read_listed(folder)
+    assert problems == []
+    assert [(one.numbers, one.time) for one in listed] == [
+        ({"7001"}, "2026-11-30T17:00:00Z"), ({"7002"}, ""),
+    ]  # fmt: skip

@@ -88,15 +88,6 @@ def test_a_wrong_file_gets_a_sentence_with_the_line(tmp_path, text, words):
         read_lines(file)
 
 
-def test_a_file_from_a_spreadsheet_is_read(tmp_path):
-    file = tmp_path / "extensions.csv"
-    text = (
-        'student,problem_set,new_deadline\r\n"Doe, Jr.",ps1,2026-12-01\r\n山田,ps1,2026-12-02\r\n'
-    )
-    file.write_text(text, encoding="utf-8-sig", newline="")
-    assert set(deadlines(read_lines(file))) == {("Doe, Jr.", "ps1"), ("山田", "ps1")}
-
-
 @pytest.mark.parametrize(
     ("hours", "settings", "penalty"),
     [

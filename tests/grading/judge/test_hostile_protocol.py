@@ -14,6 +14,7 @@ from tests.grading.judge import fixture_course as fixture
 from utils.grading.judge import grade_notebook, hidden_tests
 from utils.grading.judge.judge import Judge
 from utils.grading.judge.verdict import points_of
+from utils.grading.notebook.source_cells import cells_of_notebook
 from utils.grading.sandbox.config import Limits
 
 WRONG = "def softmax(a):\n    return np.zeros(np.shape(a))"
@@ -325,6 +326,21 @@ def test_notes_are_one_line_that_a_terminal_does_not_obey(start):
 )
 def test_points_beyond_all_floats_do_not_end_the_judge(start, value, points):
     assert points_of({"label": "test", "points": 4.0}, value, start("x = 1")) == points
+
+
+def test_a_test_opens_none_of_the_judges_connections(sandbox):
+    """Else a student's number could lead a test to write what looks like a verdict."""
+    test = (
+        "for n in range(3, 30):\n    try:\n        open(int(double(n / 2)), 'wb').close()\n"
+        "    except ValueError as error:\n        assert 'by their names' in str(error)\n"
+        "    else:\n        raise AssertionError(n)"
+    )
+    source = fixture.source_notebook(fixture.RIGHT)
+    source.cells[3].source = "assert softmax([0.0])[0] == 1"
+    source.cells[6].source = test
+    course = cells_of_notebook(source, source)
+    _, outcome = grade_notebook.grade_notebook(nbformat.writes(source).encode(), course)
+    assert outcome.tests["test_double"].points == DOUBLE
 
 
 def test_what_a_test_never_hands_over_is_never_changed(work):

@@ -36,6 +36,36 @@ VECTOR = """class V:
     def __iadd__(self, o): self.x += o.x; return self
 """
 
+LOOKED_AT = """import abc, enum
+from collections import namedtuple
+from dataclasses import dataclass, field
+@dataclass
+class D:
+    x: int
+    y: list = field(default_factory=list)
+def make(): return D(1, [D(2)])
+P = namedtuple('P', 'x y')
+class Rows(list): pass
+class Table(dict): pass
+class Colour(enum.Enum):
+    RED, BLUE = 1, 2
+class Base(abc.ABC):
+    @abc.abstractmethod
+    def area(self): ...
+class Square(Base):
+    def __init__(self, s: int = 1): self.s = s
+    def area(self): return self.s ** 2
+    @property
+    def side(self): return self.s
+    @classmethod
+    def unit(cls): return cls(1)
+class K:
+    def __init__(self, k): self.k = k
+    def __hash__(self): return hash(self.k)
+    def __eq__(self, o): return self.k == o.k
+def keys(): return [K(1), K(2)]
+"""
+
 
 @dataclass
 class Case:
@@ -280,6 +310,125 @@ CASES = [
         "dataclasses",
         "from dataclasses import dataclass\n@dataclass(order=True)\nclass D:\n    x: int\n",
         ["assert D(1) == D(1) and D(1) < D(2) and repr(D(1)) == 'D(x=1)'"],
+    ),
+    Case(
+        "what a dataclass, a named tuple and an enumeration tell",
+        LOOKED_AT,
+        [
+            "import dataclasses as d\nassert d.is_dataclass(D) and d.is_dataclass(make())\n"
+            "assert not d.is_dataclass(Base) and d.asdict(make()) == {'x': 1, 'y': [{'x': 2, "
+            "'y': []}]}\nassert d.astuple(D(3)) == (3, []) and d.replace(D(1), x=3).x == 3",
+            "from dataclasses import MISSING, fields\nx, y = fields(D)\n"
+            "assert (x.name, x.type, x.default) == ('x', int, MISSING)\n"
+            "assert y.default_factory is list and D.__match_args__ == ('x', 'y')",
+            "assert isinstance(P(1, 2), P) and P._fields == ('x', 'y')\n"
+            "assert P(1, 2)._asdict() == {'x': 1, 'y': 2}\nmatch P(1, 2):\n"
+            "    case (1, 2): pass\n    case _: raise AssertionError",
+            "assert issubclass(P, tuple) and issubclass(Rows, list) and Rows.__bases__ == (list,)",
+            "assert Colour(1) is Colour.RED and [c.name for c in Colour] == ['RED', 'BLUE']",
+        ],
+    ),
+    Case(
+        "a look at a class",
+        LOOKED_AT,
+        [
+            "assert Square.__bases__ == (Base,) and Square.__base__ is Base\n"
+            "assert Square.__mro__[:2] == (Square, Base) and issubclass(Square, Base)",
+            "assert Base.__abstractmethods__ == {'area'} and not Square.__abstractmethods__",
+            "assert isinstance(Square.side, property) and 'area' in vars(Square)\n"
+            "assert isinstance(vars(Square)['unit'], classmethod)",
+            "assert Square(1).__class__ is Square and make().__class__ is D\n"
+            "assert make().__class__.__name__ == 'D' and type(make()) is D",
+            "import inspect\ns = inspect.signature(Square.__init__)\n"
+            "assert list(s.parameters) == ['self', 's'] and s.parameters['s'].annotation is int\n"
+            "assert s.parameters['s'].default == 1 and 'y' in inspect.signature(D).parameters",
+            "assert Square(2).area.__self__.s == 2 and Square.__module__ == '__main__'",
+            "assert len({K(1), K(1), K(2)}) == 2 and {K(1): 3}[K(1)] == 3 and K(1) in keys()",
+        ],
+    ),
+    Case(
+        "an object as an instance of a class of Python's own",
+        LOOKED_AT,
+        [
+            "assert isinstance(P(1, 2), tuple)",
+            "assert isinstance(Rows(), list)",
+            "assert isinstance(Table(), dict)",
+            "import collections.abc as c\nassert isinstance(Table(), c.MutableMapping)",
+            "import abc\nassert isinstance(Square(), abc.ABC)",
+        ],
+        "told",
+        words="so nothing here is an instance of its class",
+    ),
+    Case(
+        "arrays that are not plain",
+        "def matrix(): return np.matrix([[1, 2]])\n"
+        "def masked(): return np.ma.masked_array([1.0, 2.0], mask=[0, 1])\n"
+        "def mixed(): return np.array([1, 'a', None], dtype=object)\n"
+        "def rows(): return np.array([(1, 2.0)], dtype=[('a', int), ('b', float)])",
+        [
+            "assert matrix().shape == (1, 2)",
+            "assert isinstance(matrix(), np.ndarray)",
+            "assert np.allclose(matrix(), [[1, 2]])",
+            "assert masked().sum() == 1",
+            "assert mixed()[1] == 'a'",
+            "assert len(mixed()) == 3",
+            "assert rows()['a'][0] == 1",
+        ],
+        "told",
+        locked="import numpy as np",
+        words="of the submission",
+    ),
+    Case(
+        "a set that the submission has made of objects with a hash of their own",
+        LOOKED_AT + "def both(): return {K(1), K(2)}\ndef table(): return {K(1): 2}",
+        ["assert K(1) in both()", "assert table()[K(1)] == 2"],
+        "told",
+        words="does not know its own hash",
+    ),
+    Case(
+        "what needs a value of its own",
+        LOOKED_AT,
+        [
+            "import json\nassert json.dumps(Rows([1])) == '[1]'",
+            "import pickle\nassert pickle.loads(pickle.dumps(make())).x == 1",
+            "class Other(Square):\n    def area(self): return 9\nassert Other().area() == 9",
+            "match Table(a=1):\n    case {'a': 1}: pass\n    case _: raise AssertionError",
+            "match make():\n    case D(x=1): pass\n    case _: raise AssertionError",
+            "assert [0] + Rows([1]) == [0, 1]",
+            "import unittest\nunittest.TestCase().assertListEqual(Rows([1]), [1])",
+            "import abc\nassert issubclass(Square, abc.ABC)",
+        ],
+        "told",
+        words="limit of the judge",
+    ),
+    Case(
+        "an exception that ends a program, or has attributes",
+        "import sys\nclass Refused(Exception):\n    def __init__(self, code, why):\n"
+        "        super().__init__(why)\n        self.code = code\n"
+        "def leave(): sys.exit(2)\ndef no(): raise Refused(5, 'no')\n"
+        "def last(): return next(iter([]))",
+        [
+            "try:\n    leave()\n    assert False\nexcept SystemExit as e:\n    pass",
+            "try:\n    last()\n    assert False\nexcept StopIteration:\n    pass",
+            "try:\n    no()\n    assert False\nexcept Refused as e:\n    assert e.code == 5",
+            "assert Refused(3, 'x').code == 3",
+        ],
+        "told",
+        words="limit of the judge",
+    ),
+    Case(
+        "a class that is not what the test asks for",
+        "class Base: pass\nclass Square:\n    def __init__(self): self.side = 1\n"
+        "class K:\n    def __init__(self, k): self.k = k\ndef make(): return Square()",
+        [
+            "assert issubclass(Square, Base)",
+            "assert Base in Square.__mro__",
+            "import dataclasses\nassert dataclasses.is_dataclass(Square)",
+            "assert isinstance(vars(Square).get('side'), property)",
+            "assert make().__class__ is Base",
+            "assert len({K(1), K(1)}) == 1",
+        ],
+        "lost",
     ),
     Case(
         "a wrong operator",

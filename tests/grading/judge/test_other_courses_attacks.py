@@ -223,6 +223,76 @@ ATTACKS = [
         teacher="def f(*a): return 1",
     ),
     Case(
+        "a class that lies about what it is",
+        AGREES.format(name="N").replace(
+            "class N:",
+            "class M(type):\n    __bases__ = __mro__ = (int, float, list, object)\n"
+            "class N(int, metaclass=M):\n    __class__ = property(lambda s: int)\n"
+            "    def __new__(cls, *a): return int.__new__(cls, 2)",
+        )
+        + "def f(x): return N()",
+        [
+            *COMPARED,
+            "assert issubclass(type(f(1)), int) and f(1) == 2",
+            "assert f(1).__class__ is int and isinstance(f(1), int)",
+            "assert isinstance(f(1), int)",
+            "assert isinstance(f(1), (list, float))",
+            "match f(1):\n    case 2: pass\n    case _: raise AssertionError",
+        ],
+        teacher=RIGHT,
+    ),
+    Case(
+        "a list and a dict that agree to everything",
+        AGREES.format(name="N") + "class L(list):\n    def __getitem__(self, i): return N()\n"
+        "    def __iter__(self): return iter([N()])\n    def __len__(self): return 1\n"
+        "    __eq__ = N.__eq__\nclass T(dict):\n    def get(self, k, d=None): return N()\n"
+        "    __getitem__ = get\n    def keys(self): return ['a']\n    __eq__ = N.__eq__\n"
+        "    def __len__(self): return 1\ndef f(x): return L()\ndef g(x): return T()",
+        [
+            "assert f(1) == [2]",
+            "match f(1):\n    case [2]: pass\n    case _: raise AssertionError",
+            "match g(1):\n    case {'a': 2}: pass\n    case _: raise AssertionError",
+            "assert list(f(1)) == [2]",
+            "assert dict(g(1)) == {'a': 2}",
+            "import numpy as np\nnp.testing.assert_equal(f(1), [2])",
+            "import numpy as np\nnp.testing.assert_equal(g(1), {'a': 2})",
+            "import unittest\nunittest.TestCase().assertSequenceEqual(f(1), [2])",
+        ],
+        teacher="def f(x): return [2 * x]\ndef g(x): return {'a': 2 * x}",
+    ),
+    Case(
+        "a dataclass whose fields agree to everything",
+        AGREES.format(name="N")
+        + "import dataclasses\n@dataclasses.dataclass(eq=False)\nclass D:\n    x: object = 0\n"
+        "    __eq__ = N.__eq__\ndef f(x): return D(N())",
+        [
+            "import dataclasses\nassert dataclasses.asdict(f(1)) == {'x': 2}",
+            "import dataclasses\nassert dataclasses.astuple(f(1)) == (2,)",
+            "import dataclasses\nassert dataclasses.replace(f(1)) == 2",
+            "from dataclasses import fields\nassert [getattr(f(1), p.name) for p in fields(f(1))] "
+            "== [2]",
+        ],
+        teacher="import dataclasses\n@dataclasses.dataclass\nclass D:\n    x: int\n"
+        "def f(x): return D(2 * x)",
+    ),
+    Case(
+        "an object with all that makes an array",
+        "import numpy as np\nclass N:\n    a = np.array([2.0])\n"
+        "    __array_interface__ = property(lambda s: s.a.__array_interface__)\n"
+        "    __array_struct__ = property(lambda s: s.a.__array_struct__)\n"
+        "    __array_priority__ = 1e9\n    def __array__(self, *a, **k): return self.a\n"
+        "    def __dlpack__(self, *a, **k): return self.a.__dlpack__()\n"
+        "    def __array_function__(self, *a, **k): return True\ndef f(x): return N()",
+        [
+            "import numpy as np\nassert np.allclose(f(1), [2])",
+            "import numpy as np\nassert np.array_equal(np.asarray(f(1)), [2])",
+            "import numpy as np\nnp.testing.assert_array_equal(f(1), [2])",
+            "import numpy as np\nassert np.array_equal(np.array([f(1)]), [[2]])",
+            "assert f(1).__array__()[0] == 2",
+        ],
+        teacher="import numpy as np\ndef f(x): return np.array([2.0 * x])",
+    ),
+    Case(
         "an attribute that a proxy might have of itself",
         "def f(x): return x",
         ["assert f.__doc__", "assert f.__annotations__", "assert f.__defaults__ == (1,)"],

@@ -21,7 +21,7 @@ def test_exceptions_carry_type_message_and_line(work):
         student.f(0)
     error = caught.value
     assert isinstance(error, StudentError)
-    assert (error.type_name, error.line, error.cell, error.code) == (
+    assert (error.type_name, error.raised_line, error.raised_cell, error.raised_code) == (
         "ZeroDivisionError", 3, "work", "return y / x",
     )  # fmt: skip
     assert error.__notes__ == ["line 3: `return y / x`"]

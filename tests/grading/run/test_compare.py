@@ -104,6 +104,19 @@ def test_a_folder_without_a_configuration_is_a_course(tmp_path):
     assert HANDED_OUT != SOLUTION
 
 
+def test_a_solution_that_is_stopped_gets_the_setting_named(tmp_path):
+    answer = (
+        "import time\ndef f():\n    ### BEGIN SOLUTION\n    time.sleep(1.5)\n    ### END SOLUTION"
+    )
+    book = notebook(cell("work", answer, solution=True), graded("test_f", "f()"))
+    write(tmp_path / "source/ps1/ps1.ipynb", book)
+    config = "c = get_config()\nc.CourseDirectory.source_directory = 'source'\n"
+    (tmp_path / "nbgrader_config.py").write_text(f"{config}c.JudgedExecute.call_seconds = 0.5\n")
+    (found,) = compare(tmp_path)
+    (difference,) = [one for one in found.differences if one.work == SOLUTION]
+    assert difference.why.endswith("(limit: JudgedExecute.call_seconds)")
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [

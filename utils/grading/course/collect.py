@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import sys
 from collections import defaultdict
 from dataclasses import asdict, dataclass, field
@@ -277,9 +278,9 @@ class Collector(FileNameCollectorPlugin):
         """Keep what was collected, and print it in a few lines."""
         path = self._folder("archive").parent / COLLECTED
         if self.arrivals:
-            kept = {name: asdict(one) for name, one in read_arrivals(path).items()}
-            kept |= {name: asdict(one) for name, one in self.arrivals.items()}
-            text = json.dumps({"students": kept}, ensure_ascii=False, indent=1)
+            kept = self._still_known(read_arrivals(path)) | self.arrivals
+            students = {name: asdict(one) for name, one in kept.items()}
+            text = json.dumps({"students": students}, ensure_ascii=False, indent=1)
             atomic_write(path, text + "\n")
         files = sum(len(one["file_ids"]) for one in data.values())
         lines = [f"collected: {files} files of {len(data)} students"]
@@ -291,6 +292,23 @@ class Collector(FileNameCollectorPlugin):
                 lines += [f"  and {len(news) - ROWS} more"] if len(news) > ROWS else []
         print("\n".join(lines))
         print(f"the rest of what was said is in {path.with_name(LOG)}", file=sys.stderr)
+
+    def _still_known(self, earlier: dict[str, Arrival]) -> dict[str, Arrival]:
+        """Return what was collected earlier, but for people whom the class list now names."""
+        ids = {(one.system, one.number or one.marker): name for name, one in self.arrivals.items()}
+        known = {}
+        for name, one in earlier.items():
+            now = ids.get((one.system, one.number or one.marker), name)
+            if name == now or name in self.arrivals:
+                known[name] = one
+                continue
+            old = shlex.quote(name)
+            folder = shlex.quote(str(self._students().with_name("submitted") / name))
+            self.news["has another id now"].append(
+                f"{name} is {now}; once all problem sets are collected again, remove the old id: "
+                f"rm -r {folder}; nbgrader db student remove {old} --force"
+            )
+        return known
 
     def _students(self) -> Path:
         """Return where the class list is: beside the folder with the submissions."""

@@ -19,7 +19,8 @@ from utils.grading.judge.verdict import Verdict, verdict_of
 from utils.grading.notebook.outputs import Output
 from utils.grading.notebook.shell import CellShell, error_output, text_of
 from utils.grading.notebook.source import unpack_code
-from utils.grading.remote.judge_limits import NOT_THEIR_FAULT
+from utils.grading.remote.judge_limits import ASK_FOR_PLAIN, NOT_THEIR_FAULT
+from utils.grading.remote.proxy import limit_behind
 from utils.grading.remote.student_errors import StudentError
 
 
@@ -50,6 +51,7 @@ class Judge:
         submission.locked = frozenset(name for names in locked for name in names)
         submission.effects = self.effects = Effects(shell.user_ns, cells)
         shell.code_ended = self._code_ended
+        shell.user_ns["open"] = patched_library.open_by_name
         self.names = Names(shell, submission, cells, release)
         self.ran: dict[int, Ran] = {}
         self.verdicts: dict[int, Verdict] = {}
@@ -73,6 +75,7 @@ class Judge:
         student_cells.clear()
         student_cells.update(sources)
         patched_library.let_inspect_ask()
+        patched_library.let_dataclasses_ask()
         patched_library.let_pyplot_ask(self.submission)
         if any("doctest" in cell["source"] for cell in self.cells if cell["kind"] == "test"):
             patched_library.let_doctest_refuse(self.submission)
@@ -169,6 +172,9 @@ class Judge:
                 f"{NOT_THEIR_FAULT}. What a submission writes stays with it: let its function "
                 "return the content, or take it as an argument"
             )
+        elif why := limit_behind(error):
+            told = NOT_THEIR_FAULT in why
+            submission.limit(why if told else f"{why}: {NOT_THEIR_FAULT}. {ASK_FOR_PLAIN}")
 
     def _once_more(self, waiting: dict[int, Place]) -> None:
         """Run again what missed a name, now that all cells have run.

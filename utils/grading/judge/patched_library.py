@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import dataclasses
 import functools
 import inspect
 import sys
@@ -30,6 +31,7 @@ DREW_APART = (
     "the test makes a figure, and the submission draws on one in its own process: "
     f"{NOT_THEIR_FAULT}. Let the student's function make the figure, and take `plt.gca()` after it"
 )
+DATACLASSES = ("is_dataclass", "fields", "asdict", "astuple", "replace")
 PYPLOT = ("gcf", "gca", "get_fignums", "close")
 
 
@@ -47,12 +49,12 @@ class TypeOf:
         if len(args) == 1 and not named and _is_thing(args[0]):
             thing = args[0]
             what, *_, lineage = thing._thing_about
+            if what == "class" or what == "object" and lineage[0].startswith("__main__:"):
+                own = thing._thing_link.submission.ask("getattr", thing, "__class__")
+                if _is_thing(own) and own._thing_about[4][:1] != ("builtins:type",):
+                    return own
             if what == "class":
                 return self
-            if what == "object" and lineage[0].startswith("__main__:"):
-                own = thing._thing_link.submission.ask("getattr", thing, "__class__")
-                if _is_thing(own):
-                    return own
             found = claimed_class(thing)
             if found is None:
                 return builtins.type(thing)
@@ -88,6 +90,17 @@ class TypeOf:
 TYPE = TypeOf()
 
 
+def open_by_name(file: Any, *args: Any, **named: Any) -> Any:
+    """Open a file as `open` does, but none of the judge's own connections.
+
+    A test may open what a student's function returns (`open(save(), "w")`): a number would be one
+    of the judge's file descriptors, such as the one by which it gives its verdict.
+    """
+    if isinstance(file, int):
+        raise ValueError(f"a test opens files by their names, and {file!r} is a number")
+    return builtins.open(file, *args, **named)
+
+
 def let_inspect_ask() -> None:
     """Let functions of `inspect` ask the student's process about its objects."""
     for name in INSPECTED:
@@ -107,6 +120,69 @@ def _asking(original: Any, name: str) -> Any:
 
     ask.asks_students = True  # type: ignore[attr-defined]
     return ask
+
+
+def let_dataclasses_ask() -> None:
+    """Let functions of `dataclasses` ask a student's object for its fields and values."""
+    for name in DATACLASSES:
+        original = getattr(dataclasses, name)
+        if not hasattr(original, "asks_students"):
+            setattr(dataclasses, name, _asking_for_fields(original, name))
+
+
+def _asking_for_fields(original: Any, name: str) -> Any:
+    @functools.wraps(original)
+    def ask(thing: Any, *args: Any, **named: Any) -> Any:
+        if not _is_thing(thing) or not (_is_dataclass(thing) or name == "is_dataclass"):
+            return original(thing, *args, **named)
+        match name:
+            case "is_dataclass":
+                return _is_dataclass(thing)
+            case "fields":
+                return _fields(thing)
+            case "asdict":
+                return _unfolded(thing, *args, **named)
+            case "astuple":
+                make: Any = [*args, *named.values(), tuple][0]
+                return _unfolded(thing, lambda pairs: make([value for _, value in pairs]))
+        given = {one.name: getattr(thing, one.name) for one in _fields(thing) if one.init}
+        return TYPE(thing)(**given | named)
+
+    ask.asks_students = True  # type: ignore[attr-defined]
+    return ask
+
+
+def _is_dataclass(thing: Any) -> bool:
+    return type(getattr(thing, "__dataclass_fields__", None)) is dict
+
+
+def _fields(thing: Any) -> tuple[dataclasses.Field, ...]:
+    """Return a student's fields as the judge's own, without those of the class itself."""
+    found = []
+    for name, theirs in thing.__dataclass_fields__.items():
+        if theirs._field_type.name != "_FIELD":
+            continue
+        given = {}
+        for key in ("default", "default_factory", "init", "repr", "compare"):
+            value = getattr(theirs, key)
+            if not (_is_thing(value) and value._thing_about[1] == "_MISSING_TYPE"):
+                given[key] = value
+        made: Any = dataclasses.field(**given)
+        made.name, made.type = name, theirs.type
+        found.append(made)
+    return tuple(found)
+
+
+def _unfolded(value: Any, dict_factory: Any = dict) -> Any:
+    """Return what the factory makes of the fields of a student's object, and of those in it."""
+    if _is_thing(value) and _is_dataclass(value):
+        names = [one.name for one in _fields(value)]
+        return dict_factory([(n, _unfolded(getattr(value, n), dict_factory)) for n in names])
+    if type(value) in (list, tuple):
+        return type(value)(_unfolded(part, dict_factory) for part in value)
+    if type(value) is dict:
+        return {key: _unfolded(part, dict_factory) for key, part in value.items()}
+    return value
 
 
 def let_doctest_refuse(submission: Submission) -> None:

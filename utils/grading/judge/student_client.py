@@ -181,7 +181,8 @@ class Submission(Notes):
         except StudentError as error:
             if error.type_name != OVERDUE and not self.time.alarmed:
                 raise
-            line = f" (line {error.line}: `{error.code}`)" if error.line and not self.hidden else ""
+            number, code = error.raised_line, error.raised_code
+            line = f" (line {number}: `{code}`)" if number and not self.hidden else ""
             self._end_late(seconds, line)
         if self.time.alarmed:  # it went on all the same
             self._end_late(seconds, "")

@@ -32,6 +32,9 @@ _KINDS = {
     "builtins:builtin_function_or_method": types.BuiltinFunctionType,
     "builtins:generator": types.GeneratorType,
     "builtins:code": types.CodeType,
+    "builtins:property": property,
+    "builtins:classmethod": classmethod,
+    "builtins:staticmethod": staticmethod,
     "builtins:map": map,
     "builtins:zip": zip,
     "builtins:filter": filter,
@@ -64,9 +67,9 @@ def library_class(entry: str, submission: Any, below: type = object) -> type | N
             found = vars(found).get(part) if isinstance(found, type | types.ModuleType) else None
     if not (issubclass(type(found), type) and issubclass(found, below)):
         return None
-    if never and below is object and (top(found.__module__) in never or _PLAIN & set(found.mro())):
-        return None  # `_decimal` has the class of `decimal`; `signal.Signals` is an int
-    return found
+    # `_decimal` has the class of `decimal`; `signal.Signals` is an int
+    is_plain = top(found.__module__) in never or _PLAIN & set(found.__mro__)
+    return None if never and below is object and is_plain else found
 
 
 def claimed_class(thing: Any) -> type | None:
@@ -77,8 +80,8 @@ def claimed_class(thing: Any) -> type | None:
             return _KINDS[lineage[0]]
         if found := claimed_base(thing):
             return found
-        if is_of_a_library(thing) and not thing._thing_link.busy:
-            refuse(thing, "stays with the submission, so nothing here is an instance of its class")
+    if may_be_honest(thing) and not thing._thing_link.busy:
+        refuse(thing, "stays with the submission, so nothing here is an instance of its class")
     return None
 
 
@@ -96,15 +99,19 @@ def _claimable(lineage: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(one for one in lineage if top(one.partition(":")[0]) not in _NEVER)
 
 
-def is_of_a_library(thing: Any) -> bool:
-    """Return whether an honest submission may well hand over such an object."""
+def may_be_honest(thing: Any) -> bool:
+    """Return whether an honest submission may well hand over such an object.
+
+    It is of a library's class, of one derived from Python's own, too large to cross, or an array
+    that is not plain.
+    """
     what, kind, _, _, lineage = thing._thing_about
-    return what == "object" and _may_be_honest(kind, lineage)
+    return what == "array" or what == "object" and _may_be_honest(kind, lineage)
 
 
 @functools.lru_cache(512)
 def _may_be_honest(kind: str, lineage: tuple[str, ...]) -> bool:
     tops = {top(entry.partition(":")[0]) for entry in lineage[:-1]}
-    return kind in ("list", "dict", "set", "deque", "range") or bool(
-        tops - {"__main__", "builtins"}
-    )
+    is_derived = tops == {"__main__", "builtins"}
+    is_large = kind in ("list", "dict", "set", "deque", "range")
+    return is_derived or is_large or not tops <= {"__main__", "builtins"}

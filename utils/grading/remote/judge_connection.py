@@ -8,7 +8,7 @@ import socket
 import sys
 import types
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from utils.grading.remote.judge_limits import NOT_THEIR_FAULT, short
 from utils.grading.remote.proxy import StudentThing
 from utils.grading.remote.special_methods import HANDED_ON, proxy_type
 from utils.grading.remote.student_errors import (
+    NEVER_RAISED,
     error_like,
     plain_name,
     repeat_warnings,
@@ -35,6 +36,9 @@ MAX_NESTING = 40  # of questions within questions
 MAX_RAISED = 100  # of a test's own exceptions, kept for the call that they came out of
 MAX_LINEAGE = 20  # names of classes in a description
 _WHAT = ("object", "array", "module", "class", "function")  # what a proxy may stand for
+_PATTERNS = {
+    "builtins:list": Sequence, "builtins:tuple": Sequence, "builtins:dict": Mapping,
+}  # fmt: skip
 _OPEN_SPECIAL = frozenset(operators.ALL) - {"__enter__", "__exit__", "__eq__", "__ne__", "__hash__"}
 
 
@@ -111,8 +115,10 @@ class JudgeObjects(SharedObjects):
         return str(what), plain_name(kind), plain_name(name) if name else "", known, lineage
 
     def make(self, number: int, description: tuple) -> Any:
-        what, kind, _, special, _ = description
-        return proxy_type(kind, special, what == "class")(self.link, number, description)
+        what, kind, _, special, lineage = description
+        patterns = [_PATTERNS[one] for one in lineage if what == "object" and one in _PATTERNS]
+        made = proxy_type(kind, special, what == "class", next(iter(patterns), None))
+        return made(self.link, number, description)
 
 
 def open_to_students(
@@ -284,4 +290,19 @@ class JudgeConnection(Connection):
             )
         if number in self.raised:
             raise self.raised[number]
+        if error.type_name in NEVER_RAISED and _is_named_by_test(error.type_name):
+            self.submission.limit(
+                f"a {error.type_name} of a submission cannot be caught by its class in the judge; "
+                f"{NOT_THEIR_FAULT}"
+            )
         raise error
+
+
+def _is_named_by_test(name: str) -> bool:
+    """Return whether a test cell that is running has this name in its code."""
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame:
+        if frame.f_globals.get("__name__") == "__main__" and name in frame.f_code.co_names:
+            return True
+        frame = frame.f_back
+    return False

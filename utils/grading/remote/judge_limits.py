@@ -21,7 +21,7 @@ _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 3, 70, 70
 
 
 class JudgeLimit(TypeError):
-    """Something that works in one kernel and not in the judge."""
+    """Something that works in one kernel and not in the judge; the message names it."""
 
 
 def refuse(thing: Any, what: str, instead: str = ASK_FOR_PLAIN) -> None:

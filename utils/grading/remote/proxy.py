@@ -31,22 +31,26 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
+import re
 import sys
 from typing import Any
 
 from utils.grading.remote import operators
-from utils.grading.remote.judge_classes import claimed_base, claimed_class, is_of_a_library
-from utils.grading.remote.judge_limits import name_of, refuse, short
+from utils.grading.remote.codec.format import TYPES
+from utils.grading.remote.judge_classes import (
+    claimed_base,
+    claimed_class,
+    library_class,
+    may_be_honest,
+)
+from utils.grading.remote.judge_limits import JudgeLimit, name_of, refuse, short
 from utils.grading.remote.student_errors import error_like
 
 # This module's own: tests may patch what all others use.
 globals()["__builtins__"] = dict(vars(builtins))
 
-# Attributes of Python's own that a test may ask for.
-_ATTRIBUTES = (
-    "__annotations__", "__code__", "__defaults__", "__kwdefaults__", "__dict__", "__wrapped__",
-    "__closure__", "__doc__",
-)  # fmt: skip
+# What a library would ask for in order to take a proxy for an array.
+_ARRAY = ("__array", "__cuda_array", "__dlpack")
 
 
 class StudentThing:
@@ -70,19 +74,42 @@ class StudentThing:
         return ask(self, "bind", name, *value)
 
     def __mro_entries__(self, bases: tuple) -> tuple:
-        raise TypeError("a class in a test cell cannot derive from a student's class")
+        raise JudgeLimit(f"a class in a test cell cannot derive from {name_of(self)}")
 
     @property  # type: ignore[misc]
-    def __class__(self) -> type:
-        """The class that `isinstance` goes by: a library's or the course's that the judge has."""
+    def __class__(self) -> Any:
+        """The class that `isinstance` goes by: a library's or the course's that the judge has.
+
+        For a test that reads `x.__class__` it is the student's, which `isinstance` disregards.
+        """
+        frame, (what, *_, lineage) = sys._getframe(1), self._thing_about
+        asker = str(frame.f_globals.get("__name__"))
+        if asker == "__main__" and "__class__" in frame.f_code.co_names and what == "object":
+            found = ask(self, "getattr", "__class__") if _is_own(lineage) else None
+            if issubclass(type(found), StudentThing):  # never a class of the judge's
+                return found
+        if what == "array" and asker.startswith("utils."):
+            return type(self)  # `checks` says itself that it is not plain
         return claimed_class(self) or type(self)
 
     @property
-    def __bases__(self) -> tuple[type, ...]:
-        """What `issubclass` goes by."""
+    def __bases__(self) -> tuple[Any, ...]:
+        """What `issubclass` goes by: the judge's own classes where it has them.
+
+        A class has no value that a test compares: who says that it is derived from `list` could as
+        well derive it. Of what is said of an object no plain class is believed.
+        """
         if self._thing_about[0] != "class":
             raise AttributeError("__bases__")
-        return (claimed_base(self) or object,)
+        said = ask(self, "getattr", "__bases__")
+        if type(said) is not tuple:
+            said = ()
+        submission = self._thing_link.submission
+        bases = []
+        for base in filter(is_class, said):
+            lineage = base._thing_about[4] if issubclass(type(base), StudentThing) else ()
+            bases.append(lineage and library_class(lineage[0], submission) or base)
+        return tuple(bases) or (claimed_base(self) or object,)
 
     @property
     def __doc__(self) -> str | None:  # type: ignore[override]
@@ -94,15 +121,17 @@ class StudentThing:
         if name.startswith("__") and name.endswith("__"):
             if name in ("__name__", "__qualname__") and given:
                 return given
-            if name not in _ATTRIBUTES and not (what == "class" and name in operators.ALL):
+            if name.startswith(_ARRAY) or what != "class" and name in operators.ALL:
                 raise AttributeError(name)
         asker = sys._getframe(1).f_globals
         if _is_a_library(asker):
             how = f"is not a plain value, so that {asker['__name__']} cannot use it"
-            if is_of_a_library(self):
+            if may_be_honest(self):
                 refuse(self, how)
             raise AttributeError(f"{name_of(self)} {how}")
         if what in ("array", "module"):
+            if asker.get("__name__") == "__main__":
+                refuse(self, f"is not a plain value, and has no `{name[:60]}` here")
             raise error_like(
                 TypeError, f"the submission handed over {name_of(self)}, which is not a plain value"
             )
@@ -127,7 +156,10 @@ class StudentThing:
         return answer
 
     def __hash__(self) -> int:
-        if "__hash__" in self._thing_about[3] and not self._thing_link.busy:
+        if "__hash__" in self._thing_about[3]:
+            if self._thing_link.busy:
+                refuse(self, "is in a set, or a key of a dict, which does not know its own hash")
+                return object.__hash__(self)
             value = ask(self, "special", "__hash__", ())
             if type(value) is int:
                 return hash(value)
@@ -147,7 +179,7 @@ class StudentThing:
         return ask(self, "deepcopy")
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        raise TypeError(f"{name_of(self)} cannot be pickled")
+        raise JudgeLimit(f"{name_of(self)} cannot be pickled")
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -160,6 +192,18 @@ class StudentThing:
 def ask(thing: StudentThing, verb: str, *args: Any) -> Any:
     """Return the student process's answer to a question about a proxy's object."""
     return thing._thing_link.submission.ask(verb, thing, *args)
+
+
+def is_class(value: Any) -> bool:
+    """Return whether a value is a class, or the proxy of one."""
+    if issubclass(type(value), StudentThing):
+        return value._thing_about[0] == "class"
+    return issubclass(type(value), type)
+
+
+def _is_own(lineage: tuple[str, ...]) -> bool:
+    """Return whether an object's class is one of the student's notebook."""
+    return bool(lineage) and lineage[0].startswith("__main__:")
 
 
 def may_see(thing: StudentThing, other: object) -> bool:
@@ -191,6 +235,7 @@ def _is_a_library(names: dict[str, Any]) -> bool:
 def _signature(text: str) -> inspect.Signature:
     """Return a signature from its text; nothing in the text is run."""
     try:
+        text = re.sub("<[^<>]*>", "...", text)  # such as `<factory>`
         (function,) = ast.parse(f"def f{text}: pass").body
         assert isinstance(function, ast.FunctionDef)
         given, P = function.args, inspect.Parameter
@@ -205,7 +250,11 @@ def _signature(text: str) -> inspect.Signature:
             *((one, P.KEYWORD_ONLY, default) for one, default in named),
             (given.kwarg, P.VAR_KEYWORD, None),
         ]
-        found = [P(one.arg, kind, default=_literal(d)) for one, kind, d in rows if one]
+        found = [
+            P(one.arg, kind, default=_literal(default), annotation=_annotation(one.annotation))
+            for one, kind, default in rows
+            if one
+        ]
         return inspect.Signature(found)
     except (SyntaxError, ValueError, MemoryError, RecursionError, AssertionError):
         raise AttributeError("__signature__") from None  # a default value's repr need not be Python
@@ -218,3 +267,41 @@ def _literal(node: ast.expr | None) -> Any:
         return ast.literal_eval(node)
     except (ValueError, TypeError, MemoryError, RecursionError):
         return Ellipsis
+
+
+def _annotation(node: ast.expr | None) -> Any:
+    """Return the type that an annotation names, or its text."""
+    if node is None:
+        return inspect.Parameter.empty
+    return TYPES.get(ast.unparse(node), ast.unparse(node))
+
+
+def limit_behind(error: BaseException) -> str:
+    """Return why it may be the judge's doing that a test ended in this error; "" if it is not.
+
+    Either a proxy says so; or code that is not the test's own was given one; or Python names the
+    type of one as that of a value which it cannot use.
+    """
+    if isinstance(error, JudgeLimit):
+        return str(error)
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    code, names = trace.tb_frame.f_code, trace.tb_frame.f_globals | trace.tb_frame.f_locals
+    module, text = str(names.get("__name__")), str(error)[:10_000]
+    used = (names[name] for name in (*code.co_varnames, *code.co_names) if name in names)
+    given = [value for value in used if issubclass(type(value), StudentThing)]
+    given = [thing for thing in given if thing._thing_about[0] != "function"]
+    needs_own = module != "__main__" and not module.startswith("utils.checks")
+    if given and (needs_own or "must be a" in text):
+        return f"{name_of(given[0])} is no value that `{code.co_name}` of `{module}` can use"
+    if isinstance(error, TypeError):
+        for kind in {kind.__name__ for kind in StudentThing.__subclasses__()} - _FUNCTIONS:
+            if f"'{kind}'" in text or f'"{kind}"' in text:
+                return f"a {kind} of the submission stays there, and is no value in a test"
+    return ""
+
+
+_FUNCTIONS = {"function", "method", "builtin_function_or_method", "type"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -115,6 +116,17 @@ def _is_kind(verb: str) -> Any:
     return method
 
 
+# What all proxies have of their own, and a test may ask of a student's class.
+_OF_CLASSES = frozenset(("__init__", "__repr__", "__str__", "__module__", "__slots__"))
+
+
+def _class_attribute(self: StudentThing, name: str) -> Any:
+    if name in _OF_CLASSES and sys._getframe(1).f_globals.get("__name__") in _ASKERS:
+        return ask(self, "getattr", name)
+    return object.__getattribute__(self, name)
+
+
+_ASKERS = ("__main__", "inspect")
 _SPECIAL = {
     **{name: _operator(name) for name in (*operators.COMPARISONS[2:], *operators.ARITHMETIC)},
     **{name: _numeric(name) for name in operators.NUMERIC},
@@ -141,11 +153,20 @@ HANDED_ON = frozenset((*_SPECIAL, "__eq__", "__ne__", "__hash__"))  # these in `
 
 
 @functools.lru_cache(512)
-def proxy_type(name: str, special: tuple[str, ...], is_class: bool) -> type:
-    """Return a type of proxies that has these special methods."""
+def proxy_type(name: str, special: tuple[str, ...], is_class: bool, pattern: Any) -> type:
+    """Return a type of proxies that has these special methods.
+
+    Args:
+        name, special: its name, and those of the methods.
+        is_class: the proxies stand for classes.
+        pattern: `Sequence` or `Mapping` if they fit such a pattern of `match`, else None.
+    """
     methods: dict[str, Any] = {s: _SPECIAL[s] for s in special if s in _SPECIAL}
     if is_class:
+        methods["__getattribute__"] = _class_attribute
         methods["__instancecheck__"] = _is_kind("isinstance")
         methods["__subclasscheck__"] = _is_kind("issubclass")
-    own = {"__slots__": (), "__doc__": vars(StudentThing)["__doc__"]}  # else it would be None
-    return type(name, (StudentThing,), methods | own)
+    own: dict[str, Any] = {"__slots__": (), "__module__": "__main__"}
+    own["__doc__"] = vars(StudentThing)["__doc__"]  # else it would be None
+    made = type(name, (StudentThing,), methods | own)
+    return pattern.register(made) if pattern else made

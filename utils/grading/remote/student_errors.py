@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+import sys
 import warnings
 from typing import Any
 
@@ -11,11 +12,15 @@ import numpy as np
 
 from utils.grading.remote.codec import CodecError
 from utils.grading.remote.judge_classes import library_class
+from utils.grading.remote.judge_limits import JudgeLimit
 
 # This module's own: tests may patch what all others use.
 globals()["__builtins__"] = dict(vars(builtins))
 
 _LINES = range(1 << 31)  # line numbers
+# Exceptions that would end more than a call: no student's exception is one of them in the judge.
+NEVER_RAISED = ("StopIteration", "StopAsyncIteration", "SystemExit", "KeyboardInterrupt",
+                "GeneratorExit", "BaseException", "BaseExceptionGroup")  # fmt: skip
 
 
 class StudentError(Exception):
@@ -23,17 +28,27 @@ class StudentError(Exception):
 
     Attributes:
         type_name: the student's type, such as "ZeroDivisionError".
-        cell, line, code: where it was raised: cell, line in it, the line's text.
+        raised_cell, raised_line, raised_code: where: the cell, its line, and the line's text. A
+            student's exceptions may have names like `code` of their own.
     """
 
-    type_name, cell, line, code = "StudentError", "", 0, ""
+    type_name, raised_cell, raised_line, raised_code = "StudentError", "", 0, ""
 
-    def __init__(self, message: str = "") -> None:
-        BaseException.__init__(self, message)  # a library's class may want other arguments
-        self.message = message
+    def __init__(self, *args: Any, **named: Any) -> None:
+        BaseException.__init__(self, *args)  # a library's class may want other arguments
+        self.message = str(args[0] if len(args) == 1 else args or "")
+
+    def __getattr__(self, name: str) -> Any:
+        if sys._getframe(1).f_globals.get("__name__") == "__main__" and not name.startswith("_"):
+            raise NoAttribute(f"`{name[:60]}` of a {type(self).__name__} stays with the submission")
+        raise AttributeError(name)
 
     def __str__(self) -> str:
         return self.message
+
+
+class NoAttribute(JudgeLimit, AttributeError):
+    """A test asks for an attribute of a student's exception."""
 
 
 class CallTimeout(StudentError, TimeoutError):
@@ -146,9 +161,9 @@ def student_error(body: Any, submission: Any = None) -> tuple[StudentError, int]
         kind = _error_type((plain_name(name),), (StudentError,))
         error = kind.__new__(kind)
     StudentError.__init__(error, message[:10_000])
-    error.cell, error.line, error.code = cell[:200], line, code[:200]
+    error.raised_cell, error.raised_line, error.raised_code = cell[:200], line, code[:200]
     if line > 0:
-        error.add_note(f"line {line}" + (f": `{error.code}`" if code else ""))
+        error.add_note(f"line {line}" + (f": `{error.raised_code}`" if code else ""))
     return error, number
 
 

@@ -68,9 +68,12 @@ def subject_of(check: CheckContext | None = None, part: str = "") -> str:
         return "a parameter" if hides() and re.search(r"\d", part) else f"`{part}`"
     if check is None:
         return "the function"
-    code = getattr(check.called, "__code__", None)
-    code = code or getattr(getattr(check.called, "__func__", None), "__code__", None)
-    name = getattr(check.called, "__name__", "")
+    code, name = None, ""
+    if not hasattr(type(check.called), "_thing_bind"):  # no proxy, which is never the test's own
+        code = getattr(check.called, "__code__", None)
+        code = code or getattr(getattr(check.called, "__func__", None), "__code__", None)
+    with contextlib.suppress(Exception):  # a proxy asks, and its process may have ended
+        name = getattr(check.called, "__name__", "")
     own = type(name) is str and name.isidentifier()
     if check.hidden or not own or (code and code.co_filename == check.file):
         return f"`{check.task_name}`"

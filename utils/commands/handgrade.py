@@ -68,7 +68,7 @@ def main(argv: list[str]) -> int:
 
 
 def _open(stack: contextlib.ExitStack, address: str) -> None:
-    """Open the page in the browser, by a file: whoever lists processes would see an address."""
+    """Open the page in the browser, by a file: a list of processes would show an address."""
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="handgrade-"))
     file = Path(folder) / "open.html"
     file.write_text(PAGE.format(html.escape(address)), encoding="utf-8")

@@ -342,6 +342,9 @@ CASES = [
             "import inspect\ns = inspect.signature(Square.__init__)\n"
             "assert list(s.parameters) == ['self', 's'] and s.parameters['s'].annotation is int\n"
             "assert s.parameters['s'].default == 1 and 'y' in inspect.signature(D).parameters",
+            "assert isinstance(make(), D | int | P) and not isinstance(make(), str | Square)",
+            "assert Base.__eq__ is object.__eq__ and K.__eq__(K(1), K(1)) and D.__hash__ is None\n"
+            "try:\n    hash(make())\n    assert False\nexcept TypeError:\n    pass",
             "assert Square(2).area.__self__.s == 2 and Square.__module__ == '__main__'",
             "assert len({K(1), K(1), K(2)}) == 2 and {K(1): 3}[K(1)] == 3 and K(1) in keys()",
         ],

@@ -218,6 +218,7 @@ def control_groups():
         pytest.skip(f"no control groups here: {why}")
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_group_counts_what_the_kernel_holds(control_groups):
     group = cgroups.get(64 << 20, 100)
     child = os.fork()

@@ -165,6 +165,8 @@ class StudentThing:
             value = ask(self, "special", "__hash__", ())
             if type(value) is int:
                 return hash(value)
+        elif "__eq__" in self._thing_about[3]:  # then its class has none, as any in Python
+            raise TypeError(f"unhashable type: {self._thing_about[1]!r}")
         return object.__hash__(self)
 
     def __repr__(self) -> str:

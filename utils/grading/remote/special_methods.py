@@ -145,13 +145,28 @@ def _is_kind(verb: str) -> Any:
 
 
 # What all proxies have of their own, and a test may ask of a student's class.
-_OF_CLASSES = frozenset(("__init__", "__repr__", "__str__", "__module__", "__slots__"))
+_OF_CLASSES = frozenset(
+    ("__eq__", "__hash__", "__init__", "__repr__", "__str__", "__module__", "__slots__")
+)
 
 
 def _class_attribute(self: StudentThing, name: str) -> Any:
     if name in _OF_CLASSES and sys._getframe(1).f_globals.get("__name__") in _ASKERS:
-        return ask(self, "getattr", name)
+        found = ask(self, "getattr", name)
+        is_proxy = issubclass(type(found), StudentThing)
+        is_objects = is_proxy and found._thing_about[1] == "wrapper_descriptor"
+        return getattr(object, name) if is_objects else found
     return object.__getattribute__(self, name)
+
+
+class Union(tuple):
+    """Classes for `isinstance`, some of which are the student's: `A | B`."""
+
+    def __or__(self, other: Any) -> Union:
+        return Union((*self, *(other if isinstance(other, tuple) else (other,))))
+
+    def __ror__(self, other: Any) -> Union:
+        return Union((other, *self))
 
 
 _ASKERS = ("__main__", "inspect")
@@ -192,6 +207,8 @@ def proxy_type(name: str, special: tuple[str, ...], is_class: bool, pattern: Any
     methods: dict[str, Any] = {s: _SPECIAL[s] for s in special if s in _SPECIAL}
     if is_class:
         methods["__getattribute__"] = _class_attribute
+        methods["__or__"] = lambda self, other: Union((self,)) | other
+        methods["__ror__"] = lambda self, other: Union((other, self))
         methods["__instancecheck__"] = _is_kind("isinstance")
         methods["__subclasscheck__"] = _is_kind("issubclass")
     own: dict[str, Any] = {"__slots__": (), "__module__": "__main__"}

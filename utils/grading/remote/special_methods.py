@@ -82,7 +82,7 @@ def _contains(self: StudentThing, value: Any) -> bool:
         return _asked_contains(self, value)
     all_seen = "__iter__" in self._thing_about[3]
     if all_seen:
-        for number, one in enumerate(self):  # type: ignore[call-overload]
+        for number, one in enumerate(self):
             if one is value or one == value:
                 return True
             if number >= MAX_SEARCHED:

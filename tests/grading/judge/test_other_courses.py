@@ -517,6 +517,16 @@ CASES = [
         words="Axes cannot be handed to the submission",
     ),
     Case(
+        "an object of a class that the course defines",
+        "def make(): return Node(3)",
+        [
+            "assert isinstance(make(), Node)",
+            "assert type(make()) is Node",
+            "assert make().__class__ is Node and make().x == 3",
+        ],
+        locked="class Node:\n    def __init__(self, x): self.x = x",
+    ),
+    Case(
         "a figure of the test's own",
         "def draw(): plt.plot([0, 1])",
         [

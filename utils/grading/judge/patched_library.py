@@ -15,7 +15,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from utils.grading.remote.codec import CannotCross
-from utils.grading.remote.judge_classes import claimed_class
+from utils.grading.remote.judge_classes import claimed_class, library_class
 from utils.grading.remote.judge_limits import NOT_THEIR_FAULT, JudgeLimit
 from utils.grading.remote.proxy import StudentThing
 from utils.grading.remote.student_errors import StudentError
@@ -49,7 +49,10 @@ class TypeOf:
         if len(args) == 1 and not named and _is_thing(args[0]):
             thing = args[0]
             what, *_, lineage = thing._thing_about
-            if what == "class" or what == "object" and lineage[0].startswith("__main__:"):
+            is_own = what == "object" and lineage[0].startswith("__main__:")
+            if is_own and (course := library_class(lineage[0], thing._thing_link.submission)):
+                return course
+            if what == "class" or is_own:
                 own = thing._thing_link.submission.ask("getattr", thing, "__class__")
                 if _is_thing(own) and own._thing_about[4][:1] != ("builtins:type",):
                     return own

@@ -99,7 +99,7 @@ def test_two_shapes_are_judged_as_numpy_judges_them(combine):
         try:
             verdict = f"gives the shape {(a + b if sign == '+' else a @ b).shape}."
         except ValueError:
-            verdict = "is a ValueError"
+            verdict = "raises a ValueError"
         assert f"{first} {sign} {second} {verdict}" in sentence
-        seen.add((sign, verdict == "is a ValueError"))
+        seen.add((sign, verdict == "raises a ValueError"))
     assert len(seen) == 4, "both operations work for some shapes and fail for others"

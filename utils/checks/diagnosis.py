@@ -274,9 +274,9 @@ def _place(error: BaseException, trace: TracebackType) -> tuple[int, str, str]:
     """Return line, text of the line and source of the student's cell; 0 and "" if not known."""
     found = (0, "", "")
     if _from_student(error):
-        label = getattr(error, "cell", "")
+        label = getattr(error, "raised_cell", "")
         source = student_cells.get(label, "") if type(label) is str else ""
-        number, code = getattr(error, "line", 0), getattr(error, "code", "")
+        number, code = getattr(error, "raised_line", 0), getattr(error, "raised_code", "")
         if type(number) is int and type(code) is str and 0 < number < 100_000:
             found = number, short(code), source
     step: TracebackType | None = trace

@@ -133,6 +133,7 @@ def test_classes_and_instances(work):
         "    def __enter__(self):\n        return self\n    def __exit__(self, *a):\n"
         "        self.n = 0\n"
     )
+    student.submission.classes = frozenset({"Box"})  # so the test knows that it makes the box
     box = student.Box(3)
     assert type(box).__name__ == "Box"
     assert isinstance(box, student.Box)

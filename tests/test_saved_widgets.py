@@ -55,6 +55,7 @@ def test_anything_else_is_left_alone(model):
 
 async def save(manager, content) -> None:
     await manager.save({"type": "notebook", "content": content}, "a.ipynb")
+    manager.notary.store.close()  # in its thread; Python 3.13 and later warn of what is left open
 
 
 def test_jupyter_calls_it_by_the_name_that_lab_gives(tmp_path):

@@ -74,8 +74,7 @@ class Judge:
         student_cells = importlib.import_module("utils.checks").student_cells
         student_cells.clear()
         student_cells.update(sources)
-        patched_library.let_inspect_ask()
-        patched_library.let_dataclasses_ask()
+        patched_library.let_library_ask()
         patched_library.let_pyplot_ask(self.submission)
         if any("doctest" in cell["source"] for cell in self.cells if cell["kind"] == "test"):
             patched_library.let_doctest_refuse(self.submission)

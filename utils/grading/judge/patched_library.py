@@ -15,9 +15,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from utils.grading.remote.codec import CannotCross
-from utils.grading.remote.judge_classes import claimed_class, library_class
+from utils.grading.remote.judge_classes import claimed_class
 from utils.grading.remote.judge_limits import NOT_THEIR_FAULT, JudgeLimit
-from utils.grading.remote.proxy import StudentThing
+from utils.grading.remote.proxy import StudentThing, ask, class_in_notebook
 from utils.grading.remote.student_errors import StudentError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ DREW_APART = (
     "the test makes a figure, and the submission draws on one in its own process: "
     f"{NOT_THEIR_FAULT}. Let the student's function make the figure, and take `plt.gca()` after it"
 )
+_TYPE = ("builtins:type",)  # the lineage of an ordinary class's class
 DATACLASSES = ("is_dataclass", "fields", "asdict", "astuple", "replace")
 PYPLOT = ("gcf", "gca", "get_fignums", "close")
 
@@ -49,15 +50,12 @@ class TypeOf:
         if len(args) == 1 and not named and _is_thing(args[0]):
             thing = args[0]
             what, *_, lineage = thing._thing_about
-            is_own = what == "object" and lineage[0].startswith("__main__:")
-            if is_own and (course := library_class(lineage[0], thing._thing_link.submission)):
-                return course
-            if what == "class" or is_own:
-                own = thing._thing_link.submission.ask("getattr", thing, "__class__")
-                if _is_thing(own) and own._thing_about[4][:1] != ("builtins:type",):
-                    return own
             if what == "class":
-                return self
+                own = ask(thing, "getattr", "__class__")
+                return own if _is_thing(own) and own._thing_about[4][:1] != _TYPE else self
+            own = class_in_notebook(thing)
+            if own is not None and not (_is_thing(own) and own._thing_about[4][:1] == _TYPE):
+                return own
             found = claimed_class(thing)
             if found is None:
                 return builtins.type(thing)
@@ -104,55 +102,51 @@ def open_by_name(file: Any, *args: Any, **named: Any) -> Any:
     return builtins.open(file, *args, **named)
 
 
-def let_inspect_ask() -> None:
-    """Let functions of `inspect` ask the student's process about its objects."""
-    for name in INSPECTED:
-        original = getattr(inspect, name)
-        if not hasattr(original, "asks_students"):
-            setattr(inspect, name, _asking(original, name))
+def let_library_ask() -> None:
+    """Let functions of `inspect` and `dataclasses` ask the student's process about its objects."""
+    for module, names, answer in (
+        (inspect, INSPECTED, _inspected),
+        (dataclasses, DATACLASSES, _of_dataclass),
+    ):
+        for name in names:
+            original = getattr(module, name)
+            if not hasattr(original, "asks_students"):
+                setattr(module, name, _asking(original, name, answer))
 
 
-def _asking(original: Any, name: str) -> Any:
+def _asking(original: Any, name: str, answer: Any) -> Any:
+    """Return a function that gives the answer for a proxy, and for other values the original's."""
+
     @functools.wraps(original)
-    def ask(thing: Any, *args: Any, **named: Any) -> Any:
-        if _is_thing(thing):
-            if name == "isclass":
-                return thing._thing_about[0] == "class"
-            return thing._thing_link.submission.ask("inspect", thing, name)
-        return original(thing, *args, **named)
-
-    ask.asks_students = True  # type: ignore[attr-defined]
-    return ask
-
-
-def let_dataclasses_ask() -> None:
-    """Let functions of `dataclasses` ask a student's object for its fields and values."""
-    for name in DATACLASSES:
-        original = getattr(dataclasses, name)
-        if not hasattr(original, "asks_students"):
-            setattr(dataclasses, name, _asking_for_fields(original, name))
-
-
-def _asking_for_fields(original: Any, name: str) -> Any:
-    @functools.wraps(original)
-    def ask(thing: Any, *args: Any, **named: Any) -> Any:
-        if not _is_thing(thing) or not (_is_dataclass(thing) or name == "is_dataclass"):
+    def asking(thing: Any, *args: Any, **named: Any) -> Any:
+        if not _is_thing(thing):
             return original(thing, *args, **named)
-        match name:
-            case "is_dataclass":
-                return _is_dataclass(thing)
-            case "fields":
-                return _fields(thing)
-            case "asdict":
-                return _unfolded(thing, *args, **named)
-            case "astuple":
-                make: Any = [*args, *named.values(), tuple][0]
-                return _unfolded(thing, lambda pairs: make([value for _, value in pairs]))
-        given = {one.name: _value(thing, one.name) for one in _fields(thing) if one.init}
-        return TYPE(thing)(**given | named)
+        found = answer(name, thing, *args, **named)
+        return original(thing, *args, **named) if found is NotImplemented else found
 
-    ask.asks_students = True  # type: ignore[attr-defined]
-    return ask
+    asking.asks_students = True  # type: ignore[attr-defined]
+    return asking
+
+
+def _inspected(name: str, thing: StudentThing, *args: Any, **named: Any) -> Any:
+    """Answer for a function of `inspect`."""
+    return thing._thing_about[0] == "class" if name == "isclass" else ask(thing, "inspect", name)
+
+
+def _of_dataclass(name: str, thing: StudentThing, *args: Any, **named: Any) -> Any:
+    """Answer for a function of `dataclasses`; `NotImplemented` if the object is of none."""
+    if name == "is_dataclass" or not _is_dataclass(thing):
+        return _is_dataclass(thing) if name == "is_dataclass" else NotImplemented
+    match name:
+        case "fields":
+            return _fields(thing)
+        case "asdict":
+            return _unfolded(thing, *args, **named)
+        case "astuple":
+            make: Any = [*args, *named.values(), tuple][0]
+            return _unfolded(thing, lambda pairs: make([value for _, value in pairs]))
+    given = {one.name: ask(thing, "getattr", one.name) for one in _fields(thing) if one.init}
+    return TYPE(thing)(**given | named)
 
 
 def _is_dataclass(thing: Any) -> bool:
@@ -177,16 +171,12 @@ def _fields(thing: Any) -> tuple[dataclasses.Field, ...]:
     return tuple(found)
 
 
-def _value(thing: StudentThing, name: str) -> Any:
-    """Return what the student's object has by a name that a student chose, not the proxy."""
-    return thing._thing_link.submission.ask("getattr", thing, name)
-
-
 def _unfolded(value: Any, dict_factory: Any = dict) -> Any:
     """Return what the factory makes of the fields of a student's object, and of those in it."""
     if _is_thing(value) and _is_dataclass(value):
-        names = [one.name for one in _fields(value)]
-        return dict_factory([(n, _unfolded(_value(value, n), dict_factory)) for n in names])
+        # A student chose the names: `getattr` would look at the proxy first.
+        pairs = [(one.name, ask(value, "getattr", one.name)) for one in _fields(value)]
+        return dict_factory([(name, _unfolded(part, dict_factory)) for name, part in pairs])
     if type(value) in (list, tuple):
         return type(value)(_unfolded(part, dict_factory) for part in value)
     if type(value) is dict:

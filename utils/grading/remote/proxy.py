@@ -82,14 +82,12 @@ class StudentThing:
 
         For a test that reads `x.__class__` it is the student's, which `isinstance` disregards.
         """
-        frame, (what, *_, lineage) = sys._getframe(1), self._thing_about
+        frame = sys._getframe(1)
         asker = str(frame.f_globals.get("__name__"))
-        if asker == "__main__" and "__class__" in frame.f_code.co_names and what == "object":
-            course = _is_own(lineage) and library_class(lineage[0], self._thing_link.submission)
-            found = ask(self, "getattr", "__class__") if _is_own(lineage) and not course else None
-            if issubclass(type(found), StudentThing):  # never a class of the judge's
-                return found
-        if what == "array" and asker.startswith("utils."):
+        by_name = asker == "__main__" and "__class__" in frame.f_code.co_names
+        if by_name and (found := class_in_notebook(self)) is not None:
+            return found
+        if self._thing_about[0] == "array" and asker.startswith("utils."):
             return type(self)  # `checks` says itself that it is not plain
         return claimed_class(self) or type(self)
 
@@ -206,9 +204,16 @@ def is_class(value: Any) -> bool:
     return issubclass(type(value), type)
 
 
-def _is_own(lineage: tuple[str, ...]) -> bool:
-    """Return whether an object's class is one of the student's notebook."""
-    return bool(lineage) and lineage[0].startswith("__main__:")
+def class_in_notebook(thing: StudentThing) -> Any:
+    """Return an object's class if a cell defines it: the course's own, else a proxy; or None."""
+    what, *_, lineage = thing._thing_about
+    if what != "object" or not lineage or not lineage[0].startswith("__main__:"):
+        return None
+    course = library_class(lineage[0], thing._thing_link.submission)
+    if course is not None:
+        return course
+    found = ask(thing, "getattr", "__class__")
+    return found if issubclass(type(found), StudentThing) else None  # never one of the judge's
 
 
 def may_see(thing: StudentThing, other: object) -> bool:

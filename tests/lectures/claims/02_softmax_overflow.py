@@ -36,7 +36,7 @@ for which, index in (("4 or 9?", torn), ("a clear 4", clear)):
         fig, sentence = temper(T, which)
         y = softmax(scores[index].astype(float) / T)
         assert y.argmax() == scores[index].argmax(), "a temperature never changes the winner"
-        assert f"for a {y.argmax()} with a share of {y.max():.2f}" in sentence
+        assert f"as {y.argmax()} with a share of {y.max():.2f}" in sentence
         third.append(np.sort(y)[-3])
         largest.append(y.max())
         plt.close(fig)

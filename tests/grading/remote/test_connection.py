@@ -1,16 +1,14 @@
-"""The connection: who keeps the other side busy is still watched, and a fault ends it for good."""
+"""The connection: a fault ends it for good."""
 
-import contextlib
 import socket
 import struct
-import threading
 import time
 
 import pytest
 
 from utils.grading.remote import codec
 from utils.grading.remote.codec import CannotCross, CodecError
-from utils.grading.remote.connection import Connection, Ended, SharedObjects
+from utils.grading.remote.connection import Connection, SharedObjects
 
 
 class Side(Connection):
@@ -34,54 +32,6 @@ def ends():
 
 def send_raw(link, data):
     link.sock.sendall(struct.pack("<Q", len(data)) + data)
-
-
-@pytest.mark.parametrize("gap", [0.0, 0.004, 0.2])
-def test_the_watch_is_asked_however_busy_the_peer_keeps_this_side(ends, gap):
-    link, peer = ends
-    asked, over = [], threading.Event()
-
-    def watch():
-        asked.append(1)
-        return "it used too much" if len(asked) > 2 else ""
-
-    def drip():
-        with contextlib.suppress(OSError):
-            peer.sock.sendall(struct.pack("<Q", 1 << 20))
-            while not over.wait(gap):
-                peer.sock.sendall(b"x")
-
-    link.watch, link.deadline = watch, time.monotonic() + 50
-    thread = threading.Thread(target=drip)
-    thread.start()
-    try:
-        with pytest.raises(Ended, match="it used too much"):
-            link.receive()
-    finally:
-        over.set()
-        link.close()
-        thread.join()
-
-
-def test_the_watch_is_asked_between_many_short_questions(ends):
-    link, peer = ends
-    asked = []
-    link.watch, link.deadline = lambda: asked.append(1) or "", time.monotonic() + 50
-    peer.verbs["echo"] = lambda x: x
-
-    def serve():
-        with contextlib.suppress(Ended):
-            while True:
-                peer.reply(*peer.receive())
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    end = time.monotonic() + 0.5
-    while time.monotonic() < end:
-        assert link.ask("echo", 3) == 3
-    link.close()
-    thread.join()
-    assert len(asked) >= 2
 
 
 @pytest.mark.parametrize(

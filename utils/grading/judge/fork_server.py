@@ -28,7 +28,7 @@ from utils.grading.sandbox.messages import (
     JUDGE,
     READY,
     STUDENT,
-    Supervised,
+    SupervisorClient,
     receive_message,
     send_message,
 )
@@ -54,7 +54,7 @@ def start_process(control: socket.socket, config: SandboxConfig) -> Start:
         socket.send_fds(control, [STUDENT], [theirs.fileno()])
     ours.send(json.dumps(dataclasses.asdict(config)).encode())
     try:
-        return Start.of(Supervised(ours, only_one=True))
+        return Start.of(SupervisorClient(ours, only_one=True))
     except BaseException:
         ours.close()
         raise

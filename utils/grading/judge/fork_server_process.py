@@ -29,7 +29,13 @@ from utils.grading.judge.warm_up import warm_up
 from utils.grading.notebook.shell import CellShell, make_shell
 from utils.grading.sandbox import cgroups, isolation, namespaces, process, seccomp, system_calls
 from utils.grading.sandbox.config import Limits, SandboxConfig
-from utils.grading.sandbox.messages import JUDGE, READY, Supervised, receive_message, send_message
+from utils.grading.sandbox.messages import (
+    JUDGE,
+    READY,
+    SupervisorClient,
+    receive_message,
+    send_message,
+)
 from utils.grading.sandbox.supervisor import Supervisor
 
 with contextlib.suppress(ImportError):  # elsewhere than on Linux and macOS
@@ -194,7 +200,7 @@ def _judge(
     """Run as a submission's judge, in its sandbox: read the cells, send the result."""
     try:
         message = receive_message(job)
-        result = _run_job(message, config, Supervised(commands), first, shell)
+        result = _run_job(message, config, SupervisorClient(commands), first, shell)
     except BaseException:
         result = {"error": traceback.format_exc()}
     with contextlib.suppress(OSError):
@@ -204,7 +210,7 @@ def _judge(
 def _run_job(
     message: dict[str, Any],
     config: SandboxConfig,
-    supervised: Supervised,
+    supervised: SupervisorClient,
     first: socket.socket,
     shell: CellShell,
 ) -> dict[str, Any]:

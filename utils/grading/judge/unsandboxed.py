@@ -103,10 +103,6 @@ class _Supervisor:
     def __init__(self, process: subprocess.Popen, folder: str) -> None:
         self.process, self.folder = process, folder
 
-    def too_much(self) -> str:
-        """Nothing is counted here but time."""
-        return ""
-
     def waiting_seconds(self, since: float) -> float:
         """Nothing tells here how long the process has waited for a processor."""
         return 0.0

@@ -127,9 +127,6 @@ def _warm_up_judge(shell: CellShell, times: int = 6) -> None:
 class _NoSupervisor:
     """Stands in where a submission's side runs in this process."""
 
-    def too_much(self) -> str:
-        return ""
-
     def waiting_seconds(self, since: float) -> float:
         return 0.0
 

@@ -22,10 +22,7 @@ TIME, TIMES = struct.Struct("<d"), struct.Struct("<dd")
 
 
 class ProcessSupervisor(Protocol):
-    """Watches a process and ends it: `process.Process`, or something that speaks for one."""
-
-    def too_much(self) -> str:
-        """Return what the process uses too much of, "" for nothing."""
+    """Watches a process and ends it; `SupervisorClient` speaks to one in another process."""
 
     def waiting_seconds(self, since: float) -> float:
         """Return for how long it wanted a processor and had none, from a `time.monotonic` on."""
@@ -40,7 +37,7 @@ class ProcessSupervisor(Protocol):
         """End the process, if it has not ended; return a report: `why`, `cpu`, `memory`."""
 
 
-class Supervised:
+class SupervisorClient:
     """Speaks to a supervisor: as the judge, or as the grader itself.
 
     Args:
@@ -63,10 +60,6 @@ class Supervised:
         if said != STARTED or not fds:
             raise OSError(said[1:].decode(errors="replace") or "the supervisor has ended")
         return socket.socket(fileno=fds[0])
-
-    def too_much(self) -> str:
-        """The supervisor itself watches the process."""
-        return ""
 
     def waiting_seconds(self, since: float) -> float:
         """Return for how many seconds the process wanted a processor and had none.

@@ -392,9 +392,6 @@ class FakeHeap(SharedObjects):
 class Watch:
     """Ends nothing: the fake submission is a thread."""
 
-    def too_much(self):
-        return ""
-
     def cpu_seconds(self, since):
         return 0.0
 

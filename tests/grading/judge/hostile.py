@@ -907,7 +907,7 @@ for kind in (resource.RLIMIT_AS, resource.RLIMIT_NOFILE, resource.RLIMIT_CPU,
 _WHO = """
 import gc, json, os, socket, struct
 sockets = [x for x in gc.get_objects() if isinstance(x, socket.socket) and x.fileno() > 0]
-commands = next(x for x in gc.get_objects() if type(x).__name__ == "Supervised")
+commands = next(x for x in gc.get_objects() if type(x).__name__ == "SupervisorClient")
 def answer(data):
     for sock in sockets:
         if sock is not commands.commands:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.grading.judge.test_hostile_protocol import LINK
 from tests.grading.judge.test_other_courses import Case, cells_of, grade, graded
 from utils.grading.judge.hidden_tests import LIMIT
 
@@ -391,3 +392,16 @@ def test_no_student_file_lies_where_the_judge_runs():
     )
     assert grade(case).tests["test0"].points == 1
     assert [cell["id"] for cell in cells_of(case, "")][-1] == "test0"
+
+
+def test_a_process_that_ends_when_a_locked_cell_asks_for_its_names_ends_nothing_else():
+    case = Case(
+        "",
+        RIGHT,
+        ["assert twice(1) == 4"],
+        open=LINK + "import os\nlink.verbs['names'] = lambda: os._exit(1)",
+        locked="def twice(x): return 2 * f(x)",
+    )
+    result = grade(case)
+    assert not any("judge could not finish" in note for note in result.notes), result.notes
+    assert result.tests["test0"].points == 0

@@ -18,7 +18,7 @@ from utils.grading.judge.fork_server import FORK_SERVER, ForkServer
 from utils.grading.notebook.source import about
 from utils.grading.sandbox import cgroups, seccomp, supervisor
 from utils.grading.sandbox.config import Limits, SandboxConfig
-from utils.grading.sandbox.messages import WAITED, Supervised
+from utils.grading.sandbox.messages import WAITED, SupervisorClient
 from utils.grading.sandbox.process import Process
 
 pytestmark = pytest.mark.skipif(not supervisor.LINUX, reason="submissions are graded on Linux")
@@ -127,7 +127,7 @@ def supervised(sandbox):
         socket.send_fds(FORK_SERVER.connect(), [b"S"], [theirs.fileno()])
     ours.send(json.dumps(dataclasses.asdict(SandboxConfig(Limits(), sandbox))).encode())
     with ours:
-        yield Supervised(ours)
+        yield SupervisorClient(ours)
 
 
 @pytest.mark.parametrize(

@@ -159,8 +159,8 @@ class Names:
             self.submission.effects.begin(cell, self.borrowed)
             code = unpack_code(cell["code"])
             _, error = self.shell.run(cell["label"], cell["source"], code=code)
-        except StudentError as ended:
-            error = ended
+        except StudentError as failure:
+            error = failure
         self.submission.undo_changes()
         self.shell.outputs.take()
         for name in self.completed & set(cell["binds"]):

@@ -66,6 +66,22 @@ class K:
 def keys(): return [K(1), K(2)]
 """
 
+FAILURES = """class Err(Exception):
+    def __init__(self, code):
+        super().__init__(code)
+        self.code, self.message = code, 'own'
+class Sub(Err): pass
+class Plain(Exception): pass
+def two(): raise ValueError(3, 'b')
+def key(): raise KeyError('a')
+def gone(): open('f.txt')
+def code(): raise Err(5)
+def odd(): raise Plain([1])
+def chain():
+    try: {}['k']
+    except KeyError as e: raise Plain('no') from e
+"""
+
 
 @dataclass
 class Case:
@@ -413,7 +429,6 @@ CASES = [
         [
             "try:\n    leave()\n    assert False\nexcept SystemExit as e:\n    pass",
             "try:\n    last()\n    assert False\nexcept StopIteration:\n    pass",
-            "try:\n    no()\n    assert False\nexcept Refused as e:\n    assert e.code == 5",
             "assert Refused(3, 'x').code == 3",
         ],
         "told",
@@ -599,6 +614,110 @@ CASES = [
             "p.assert_called_once_with('hi')",
             "import io, contextlib\nout = io.StringIO()\nwith contextlib.redirect_stdout(out):\n"
             "    hi()\nassert out.getvalue() == 'hi\\n'",
+        ],
+    ),
+    # Exceptions, functions and classes, looked at from outside.
+    Case(
+        "exceptions that are looked at",
+        FAILURES,
+        [
+            "try: two()\nexcept ValueError as e: assert e.args == (3, 'b')",
+            "try: two()\nexcept ValueError as e: assert repr(e) == \"ValueError(3, 'b')\"",
+            "try: two()\nexcept Exception as e: assert type(e) is e.__class__ is ValueError",
+            "try: key()\nexcept KeyError as e: assert e.args[0] == 'a' and str(e) == \"'a'\"",
+            "try: gone()\nexcept OSError as e: assert (e.errno, e.filename) == (2, 'f.txt')",
+            "try: code()\nexcept Err as e:\n    assert (e.code, e.message) == (5, 'own')\n"
+            "    assert type(e) is Err",
+            "assert Plain.__bases__ == (Exception,) and Sub.__bases__ == (Err,)",
+            "assert Plain.__mro__ == (Plain, Exception, BaseException, object)",
+            "assert Sub.__base__ is Err and Sub.__mro__[1] is Err and type(Sub) is type",
+            "assert repr(Plain('a')) == \"Plain('a')\" and Plain('a').args == ('a',)",
+        ],
+    ),
+    Case(
+        "what stays of an exception",
+        FAILURES,
+        [
+            "try: chain()\nexcept Plain as e: assert isinstance(e.__cause__, KeyError)",
+            "try: chain()\nexcept Plain as e: assert isinstance(e.__context__, KeyError)",
+            "try: odd()\nexcept Plain as e: assert e.args == ([1],)",
+        ],
+        "told",
+        words="stays with the submission",
+    ),
+    Case(
+        "classes and functions that are looked at",
+        LOOKED_AT + "class Level(enum.IntEnum):\n    LOW = 1\n"
+        "def named(f):\n    import functools\n    @functools.wraps(f)\n"
+        "    def wrapper(*args): return f(*args)\n    return wrapper\n"
+        "def double(x: int, y: float = 2.0) -> float: return x * y\n",
+        [
+            "import abc\nassert isinstance(Base, abc.ABCMeta) and Base.__class__ is abc.ABCMeta",
+            "import enum\nassert isinstance(Colour, enum.EnumMeta)",
+            "import enum\nassert issubclass(Level, enum.IntEnum) and issubclass(Level, int)",
+            "import inspect\nassert inspect.isdatadescriptor(Square.side)\n"
+            "assert inspect.isroutine(Square.area)",
+            "assert Square.area.__qualname__ == 'Square.area' and Square.__qualname__ == 'Square'",
+            "import inspect\nassert str(inspect.signature(double)) == "
+            "'(x: int, y: float = 2.0) -> float'\n"
+            "assert inspect.signature(double).return_annotation is float",
+            "def mine(x):\n    'my doc'\n    return x + 1\nw = named(mine)\n"
+            "assert w(1) == 2 and w.__name__ == w.__qualname__ == 'mine' and w.__doc__ == 'my doc'",
+            "Square.double = lambda self: 2 * self.s\nassert Square(3).double() == 6",
+            "assert 'double' in dir() and 'Square' in dir()",
+        ],
+    ),
+    Case(
+        "library functions that are given back",
+        "import math\nimport numpy as np\ndef pick(name): return {'sqrt': math.sqrt, "
+        "'sum': np.sum, 'add': np.add, 'np': np}[name]",
+        [
+            "import math\nassert pick('sqrt') is math.sqrt",
+            "import math\nassert pick('sqrt') == math.sqrt",
+            "import numpy as np\nassert pick('sum') is np.sum",
+            "import numpy as np\nassert pick('add') is np.add",
+            "import numpy as np\nassert pick('np') is np",
+        ],
+        "told",
+        words="is not the one that is here",
+    ),
+    Case(
+        "views of arrays",
+        "def rest(a): return a[1:]",
+        [
+            "import numpy as np\na = np.arange(3)\nassert np.shares_memory(a, rest(a))",
+            "import numpy as np\na = np.arange(3)\nassert rest(a).base is a",
+        ],
+        "told",
+        words="a copy in the judge",
+    ),
+    Case(
+        "numbers that are numbers of a class",
+        "import enum\nclass Level(enum.IntEnum):\n    LOW = 1\n",
+        ["assert isinstance(Level.LOW, int)"],
+        "told",
+        words="is no number, text or list here",
+    ),
+    Case(
+        "a global name that a call changes",
+        "total, seen = 0, ()\ndef bump():\n    global total, seen\n    total += 1\n"
+        "    seen += (total,)\n    if total == 3: raise ValueError\n",
+        [
+            "bump(); bump()\nassert total == 2 and seen == (1, 2)",
+            "try: bump()\nexcept ValueError: pass\nassert total == 3 and seen == (1, 2, 3)",
+        ],
+    ),
+    Case(
+        "threads of a test",
+        "def square(x): return x * x\ndef apply(f, x): return f(x)",
+        [
+            "from concurrent.futures import ThreadPoolExecutor\n"
+            "with ThreadPoolExecutor(4) as pool:\n"
+            "    assert list(pool.map(square, range(200))) == [x * x for x in range(200)]",
+            "from concurrent.futures import ThreadPoolExecutor\n"
+            "with ThreadPoolExecutor(4) as pool:\n    found = list(pool.map("
+            "lambda x: apply(lambda y: apply(lambda z: z + 1, y), x), range(50)))\n"
+            "assert found == list(range(1, 51))",
         ],
     ),
     # What is too much, and what is elsewhere.

@@ -16,6 +16,7 @@ import builtins
 import importlib
 import re
 import sys
+import threading
 import types
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -23,6 +24,7 @@ from typing import Any
 from utils.grading.judge import random_state
 from utils.grading.notebook.outputs import NoInput
 from utils.grading.remote.judge_connection import is_mock
+from utils.grading.remote.judge_limits import NOT_THEIR_FAULT, JudgeLimit
 from utils.grading.remote.proxy import StudentThing
 
 # This module's own: tests may patch what all others use.
@@ -38,6 +40,7 @@ _NOT_WATCHED = frozenset(
 _OF_SYS = ("stdin", "argv")  # the rest of `sys` is the interpreter's
 _PLAIN = (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, type(None))
 _MISSING = object()
+PATIENCE = 30.0  # seconds that one thread of a test waits for another's question
 
 
 class Effects:
@@ -53,7 +56,9 @@ class Effects:
         self.seeded = any(cell.get("seeds") for cell in cells)
         self.patching = any(cell.get("patches") for cell in cells)
         self.running = False  # a test cell's own code runs
+        self.lock = threading.RLock()  # held while the judge's code asks the student's process
         self.names: dict[str, Any] = {}  # of the student's, that the test may replace
+        self.borrowed: dict[str, Any] = {}  # of the student's, that the running test cell uses
         self._kept: list[Patch] = []  # what is to be in force while a test's code runs
         self._known: dict[int, tuple[Any, dict[str, Any]]] = {}  # modules, and their names
         self._ids: dict[int, list[int]] = {}
@@ -69,6 +74,7 @@ class Effects:
             cell: the test cell.
             borrowed: the student's names that it uses.
         """
+        self.borrowed = borrowed
         replaceable = {*cell["reads"], *cell["words"]}
         self.names = {
             name: value
@@ -87,7 +93,7 @@ class Effects:
         """Undo what is in force; it is so again when the next test cell begins."""
         if self.running:
             self._lift()
-        self.names = {}
+        self.names, self.borrowed = {}, {}
 
     def judging(self) -> Switch:
         """Undo the test's changes while the judge's own code runs."""
@@ -186,6 +192,20 @@ class Effects:
         self._told = told
         return *changes, *states
 
+    def values(self) -> tuple[str, ...]:
+        """Return the student's names that stand for values: a call may give them other ones."""
+        return tuple(
+            name
+            for name, value in self.borrowed.items()
+            if not (issubclass(type(value), StudentThing) or isinstance(value, type))
+            and self.namespace.get(name, self) is value
+        )
+
+    def renew(self, values: dict[str, Any]) -> None:
+        """Let names have the values that the student's process now gives them."""
+        for name, value in values.items():
+            self.borrowed[name] = self.namespace[name] = value
+
     def forget(self) -> bool:
         """Return whether the student's process still has changes; it is told that there are none.
 
@@ -205,16 +225,22 @@ class Effects:
 class Switch:
     """A context in which the test's code runs, or the judge's; not of `contextlib`, which is
     Python code that a test may have taken functions from.
+
+    A test may have several threads. The judge's code runs in one at a time.
     """
 
     def __init__(self, effects: Effects, running: bool) -> None:
         self.effects, self.running = effects, running
 
     def __enter__(self) -> None:
+        if not self.running and not self.effects.lock.acquire(timeout=PATIENCE):
+            raise JudgeLimit(f"two threads of a test wait for each other: {NOT_THEIR_FAULT}")
         self.before = self.effects.switch(self.running)
 
     def __exit__(self, *error: object) -> None:
         self.effects.switch(self.before)
+        if not self.running:
+            self.effects.lock.release()
 
 
 def _is_patch(owner: Any, name: str, old: Any, new: Any) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,8 @@ from utils.grading.notebook.source import unpack_code
 from utils.grading.remote.judge_limits import ASK_FOR_PLAIN, NOT_THEIR_FAULT
 from utils.grading.remote.proxy import limit_behind
 from utils.grading.remote.student_errors import StudentError
+
+_LOOKS_FOR_VIEWS = re.compile(r"\b(may_share|shares)_memory\b|\.base\b|\b(OWNDATA|owndata)\b")
 
 
 class Judge:
@@ -139,7 +142,7 @@ class Judge:
             self.shell.outputs.add(error_output(ended, None, cell["hidden"]))
         finally:
             if error is not None:
-                self._look_for_limits(error)
+                self._look_for_limits(error, cell["source"])
             if submission.drew_apart:
                 submission.limit(patched_library.DREW_APART)
             submission.undo_changes()
@@ -151,9 +154,14 @@ class Judge:
             verdict.ask = "; ".join(submission.limits_met)
         return verdict
 
-    def _look_for_limits(self, error: BaseException) -> None:
+    def _look_for_limits(self, error: BaseException, source: str) -> None:
         """Note if it is the judge, and not the student, that made a test end in an error."""
         submission = self.submission
+        if isinstance(error, AssertionError) and _LOOKS_FOR_VIEWS.search(source):
+            submission.limit(
+                "the test looks whether an array is a view of another one, and each array that a "
+                f"call gives is a copy in the judge: {NOT_THEIR_FAULT}. Let the test compare values"
+            )
         if isinstance(error, StudentError):
             return
         if isinstance(error, NameError) and (why := self.names.broken.get(name_in(text_of(error)))):

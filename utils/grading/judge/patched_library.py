@@ -18,14 +18,15 @@ from utils.grading.remote.codec import CannotCross
 from utils.grading.remote.judge_classes import claimed_class
 from utils.grading.remote.judge_limits import NOT_THEIR_FAULT, JudgeLimit
 from utils.grading.remote.proxy import StudentThing, ask, class_in_notebook
-from utils.grading.remote.student_errors import StudentError
+from utils.grading.remote.student_errors import ErrorType, StudentError
 
 if TYPE_CHECKING:
     from utils.grading.judge.student_client import Submission
 
 INSPECTED = (
     "isclass", "getsource", "getsourcelines", "getdoc", "isgeneratorfunction",
-    "iscoroutinefunction", "isasyncgenfunction", "isabstract",
+    "iscoroutinefunction", "isasyncgenfunction", "isabstract", "isdatadescriptor",
+    "ismethoddescriptor",
 )  # fmt: skip
 DREW_APART = (
     "the test makes a figure, and the submission draws on one in its own process: "
@@ -62,7 +63,9 @@ class TypeOf:
             first = f"{found.__module__}:{found.__qualname__}"
             return found if what == "function" or lineage[:1] == (first,) else builtins.type(thing)
         found = builtins.type(*args, **named)
-        return self if found is builtins.type else found
+        if len(args) == 1 and issubclass(found, StudentError):
+            return args[0].__class__  # of Python's own type, or the student's
+        return self if found in (builtins.type, ErrorType) else found
 
     def __instancecheck__(self, value: Any) -> bool:
         if _is_thing(value):

@@ -34,7 +34,7 @@ from utils.grading.remote.student_errors import (
     StudentError,
 )
 from utils.grading.sandbox.config import Limits
-from utils.grading.sandbox.messages import ProcessSupervisor, Supervised
+from utils.grading.sandbox.messages import ProcessSupervisor, SupervisorClient
 
 # This module's own: tests may patch what all others use.
 globals()["__builtins__"] = dict(vars(builtins))
@@ -51,7 +51,7 @@ class Start:
     supervisor: ProcessSupervisor
 
     @classmethod
-    def of(cls, supervised: Supervised) -> Start:
+    def of(cls, supervised: SupervisorClient) -> Start:
         """Have a process started; raise `ProcessEnded` if it cannot be."""
         try:
             return cls(supervised.start(), supervised)
@@ -116,7 +116,6 @@ class Submission(Notes):
         started = self.start()
         self.supervisor = started.supervisor
         self.link = JudgeConnection(started.link, self)
-        self.link.watch = started.supervisor.too_much
         if self.cells:
             self._run_again()
         return self.link
@@ -240,10 +239,11 @@ class Submission(Notes):
                 self._ask(patience, "change", *changes)
                 self.revive(thing)
             self.time.share_call(about)
-            answer = self._ask(patience, verb, thing, *args)
-            if self.effects.seeded:
-                self.effects.drawn(self._ask(patience, "drawn"))
-            return answer
+            try:
+                return self._ask(patience, verb, thing, *args)
+            finally:
+                if self.link:
+                    self._follow(patience)
         except CannotCross as error:
             self.limit(str(error))
             raise
@@ -253,6 +253,13 @@ class Submission(Notes):
                 self.time.count_timeout(about)
             self.stop(self.as_note(f"{about}: {error}{self.time.setting_met(error)}"))
             raise
+
+    def _follow(self, patience: float) -> None:
+        """Let the test see what a call has done besides its answer."""
+        if self.effects.seeded:
+            self.effects.drawn(self._ask(patience, "drawn"))
+        if names := self.effects.values():
+            self.effects.renew(self._pairs(self._ask(patience, "get", names), names))
 
     def ask_process(self, verb: str, *args: Any) -> Any:
         """Ask the student's process something that is about no object of its own."""
@@ -333,7 +340,10 @@ class Submission(Notes):
         }
 
     def _get(self, names: tuple[str, ...]) -> dict[str, Any]:
-        pairs = self._ask_or_stop(", ".join(names)[:200], "get", names)
+        return self._pairs(self._ask_or_stop(", ".join(names)[:200], "get", names), names)
+
+    def _pairs(self, pairs: Any, names: tuple[str, ...]) -> dict[str, Any]:
+        """Return what came in answer to "get"."""
         values = {}
         for pair in pairs if type(pairs) is tuple else ():
             match pair:

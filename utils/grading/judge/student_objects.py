@@ -23,8 +23,12 @@ globals()["__builtins__"] = dict(vars(builtins))
 
 INSPECTED = (
     "getsource", "getsourcelines", "getdoc", "isgeneratorfunction", "iscoroutinefunction",
-    "isasyncgenfunction", "isabstract",
+    "isasyncgenfunction", "isabstract", "isdatadescriptor", "ismethoddescriptor",
 )  # fmt: skip
+# What the attributes of an exception may be that the judge gets, and those that Python keeps.
+_PLAIN = (type(None), bool, int, float, complex, str, bytes)
+_KEPT_BY_PYTHON = ("errno", "strerror", "filename", "filename2", "name", "start", "end", "reason")
+MAX_ATTRIBUTES = 20
 
 
 class Remote:
@@ -37,7 +41,7 @@ class Remote:
         object.__setattr__(self, "_number", number)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
+        if name.startswith("_") and name not in operators.OF_FUNCTIONS:
             raise AttributeError(name)
         return self._link.ask_judge("getattr", self, name)
 
@@ -59,6 +63,10 @@ def _special(name: str) -> Any:
 
     method.__name__ = name
     return method
+
+
+def _bound(self: Any, owner: Any, kind: Any = None) -> Any:
+    return self if owner is None else types.MethodType(self, owner)
 
 
 class StudentObjects(SharedObjects):
@@ -92,6 +100,10 @@ class StudentObjects(SharedObjects):
     def make(self, number: int, description: tuple) -> Any:
         name, special, entry = description
         methods: dict[str, Any] = {"__slots__": ()} | {s: _special(s) for s in special}
+        if name == "function":
+            methods["__get__"] = _bound  # it may become a method of a student's class
+            methods["__doc__"] = property(lambda self: self.__getattr__("__doc__"))
+            methods["__module__"] = "__main__"
         if own := self.own_class(entry):
             methods["__class__"] = property(lambda _: own)  # for `isinstance`
         return type(name, (Remote,), methods)(self.link, number)
@@ -125,10 +137,20 @@ def describe(value: Any) -> tuple[str, str, str, tuple[str, ...], tuple[str, ...
         what = "class"
     elif isinstance(value, types.FunctionType | types.MethodType | types.BuiltinFunctionType):
         what = "function"
+        if _is_a_librarys(value):
+            kind_name = operators.LIBRARY_FUNCTION
     if what in ("function", "class", "module"):
         name = str(getattr(value, "__name__", ""))
         special = tuple(s for s in special if s in operators.ACCESS)
     return what, kind_name[:200], name[:200], special, lineage
+
+
+def _is_a_librarys(function: Any) -> bool:
+    """Return whether a function is one of a module's that is not the notebook."""
+    module, name = getattr(function, "__module__", ""), getattr(function, "__name__", "")
+    if not isinstance(module, str) or module == "__main__" or module not in sys.modules:
+        return False
+    return isinstance(name, str) and vars(sys.modules[module]).get(name) is function
 
 
 def lineage_of(kind: type) -> tuple[str, ...]:
@@ -144,7 +166,7 @@ def lineage_of(kind: type) -> tuple[str, ...]:
 def signature(value: Any) -> str:
     """Return a function's signature as text, "" if it has none."""
     try:
-        return str(inspect.signature(value)).partition(" -> ")[0]
+        return str(inspect.signature(value))
     except (TypeError, ValueError):
         return ""
 
@@ -173,7 +195,8 @@ def describe_error(error: BaseException) -> tuple:
 
     Returns:
         Name of the type, names of its bases, message, the cell and line it came from and that
-        line's text, and the number of the judge's own exception if it came from there.
+        line's text, the number of the judge's own exception if it came from there, its arguments
+        if they are plain (else None), and those of its attributes that are.
     """
     bases = tuple(one.removeprefix("builtins:") for one in lineage_of(type(error)))
     cell, line, code = "", 0, ""
@@ -188,4 +211,23 @@ def describe_error(error: BaseException) -> tuple:
         line = error.lineno
     number = getattr(error, "test_error", 0)
     number = number if type(number) is int else 0
-    return type_name(error), bases, text_of(error), cell[:200], line, code[:200], number
+    where = cell[:200], line, code[:200]
+    return type_name(error), bases, text_of(error), *where, number, *_parts(error)
+
+
+def _parts(error: BaseException) -> tuple[tuple | None, tuple[tuple[str, Any], ...]]:
+    """Return an exception's arguments, None unless they are plain, and its plain attributes."""
+    try:
+        args = error.args
+        kept = {name: getattr(error, name) for name in _KEPT_BY_PYTHON if hasattr(error, name)}
+        plain = [pair for pair in (kept | vars(error)).items() if _is_plain(pair[1])]
+        is_plain = type(args) is tuple and len(args) <= MAX_ATTRIBUTES and all(map(_is_plain, args))
+        return args if is_plain else None, tuple(plain[:MAX_ATTRIBUTES])
+    except Exception:  # its properties are the student's
+        return None, ()
+
+
+def _is_plain(value: Any) -> bool:
+    if type(value) is int:
+        return value.bit_length() <= 1000
+    return type(value) in _PLAIN and (type(value) not in (str, bytes) or len(value) <= 2000)

@@ -123,7 +123,7 @@ def about(label: str, source: str) -> dict[str, Any]:
 
 # What reads names in texts, changes attributes, seeds the random generators that all code shares.
 _READ_TEXTS = {
-    "eval", "exec", "compile", "globals", "locals", "vars", "getattr", "setattr", "delattr",
+    "eval", "exec", "compile", "globals", "locals", "vars", "dir", "getattr", "setattr", "delattr",
     "patch", "timeit", "Timer", "get_ipython", "run_line_magic", "__dict__",
 }  # fmt: skip
 _PATCH = {"setattr", "delattr", "patch", "__dict__", "__setattr__", "__delattr__", "MonkeyPatch"}

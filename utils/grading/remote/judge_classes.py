@@ -20,6 +20,7 @@ _NEVER = frozenset(
      "io", "pathlib", "typing", "abc", "utils", "pandas", "polars", "xarray")
 )  # fmt: skip
 _PLAIN = {int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset}
+_PLAIN_NAMES = frozenset(f"builtins:{kind.__name__}" for kind in _PLAIN)
 # Modules whose exceptions no student's exception is, since they mean something to who runs tests.
 _NEVER_RAISED = frozenset(
     ("builtins", "utils", "unittest", "pytest", "_pytest", "doctest", "nose", "numpy.testing",
@@ -72,6 +73,15 @@ def library_class(entry: str, submission: Any, below: type = object) -> type | N
     return None if never and below is object and is_plain else found
 
 
+def class_named(entry: str, submission: Any) -> type | None:
+    """Return the judge's own class that "MODULE:NAME" says, if it has one."""
+    module, _, name = entry.partition(":")
+    if module == "__main__":
+        return library_class(entry, submission)
+    found = vars(sys.modules[module]).get(name) if module in sys.modules and name else None
+    return found if issubclass(type(found), type) and top(module) != "utils" else None
+
+
 def claimed_class(thing: Any) -> type | None:
     """Return the class that a proxy's object is an instance of as far as the judge has it."""
     what, _, _, _, lineage = thing._thing_about
@@ -79,6 +89,8 @@ def claimed_class(thing: Any) -> type | None:
         if lineage and lineage[0] in _KINDS:
             return _KINDS[lineage[0]]
         if found := claimed_base(thing):
+            if _PLAIN_NAMES.intersection(lineage) and not thing._thing_link.busy:
+                refuse(thing, "stays with the submission, and is no number, text or list here")
             return found
     if may_be_honest(thing) and not thing._thing_link.busy:
         refuse(thing, "stays with the submission, so nothing here is an instance of its class")

@@ -18,7 +18,7 @@ from utils.grading.remote import codec, operators
 from utils.grading.remote.codec import CannotCross, CodecError, SharedObjects
 from utils.grading.remote.connection import Connection
 from utils.grading.remote.judge_classes import top
-from utils.grading.remote.judge_limits import NOT_THEIR_FAULT, short
+from utils.grading.remote.judge_limits import NOT_THEIR_FAULT, refuse, short
 from utils.grading.remote.proxy import StudentThing
 from utils.grading.remote.special_methods import HANDED_ON, proxy_type
 from utils.grading.remote.student_errors import (
@@ -36,6 +36,8 @@ MAX_NESTING = 40  # of questions within questions
 MAX_RAISED = 100  # of a test's own exceptions, kept for the call that they came out of
 MAX_LINEAGE = 20  # names of classes in a description
 _WHAT = ("object", "array", "module", "class", "function")  # what a proxy may stand for
+# Types of functions that no submission defines: a test may look whether it is given a certain one.
+_OF_LIBRARIES = (operators.LIBRARY_FUNCTION, "ufunc", "_ArrayFunctionDispatcher")
 _PATTERNS = {
     "builtins:list": Sequence, "builtins:tuple": Sequence, "builtins:dict": Mapping,
 }  # fmt: skip
@@ -118,7 +120,10 @@ class JudgeObjects(SharedObjects):
         what, kind, _, special, lineage = description
         patterns = [_PATTERNS[one] for one in lineage if what == "object" and one in _PATTERNS]
         made = proxy_type(kind, special, what == "class", next(iter(patterns), None))
-        return made(self.link, number, description)
+        thing = made(self.link, number, description)
+        if what == "module" or kind in _OF_LIBRARIES:
+            refuse(thing, "stays with the submission, and is not the one that is here")
+        return thing
 
 
 def open_to_students(
@@ -245,6 +250,8 @@ class JudgeConnection(Connection):
 
     def _check_attribute(self, thing: Any, name: str) -> None:
         _, attributes = self.opened(thing)
+        if isinstance(thing, types.FunctionType) and name in operators.OF_FUNCTIONS:
+            return
         if (
             not attributes
             or type(name) is not str
@@ -281,9 +288,9 @@ class JudgeConnection(Connection):
         error, number = student_error(value, self.submission)
         if error.type_name == "NameError":
             self.submission.missed_names = True
-            error.message += self.submission.name_missing(error.message)
-        elif error.type_name == CannotCross.__name__ and "too many objects" not in error.message:
-            said = " ".join(error.message[:200].split())  # whatever the submission says
+            error.raised_message += self.submission.name_missing(error.raised_message)
+        elif error.type_name == CannotCross.__name__ and "too many objects" not in str(error):
+            said = " ".join(str(error)[:200].split())  # whatever the submission says
             self.submission.limit(
                 f"a call gave what cannot be handed over, as the submission's process says "
                 f"(`{said}`), if that is right {NOT_THEIR_FAULT}"

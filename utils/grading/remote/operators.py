@@ -18,6 +18,9 @@ ACCESS = (
     "__call__", "__len__", "__getitem__", "__setitem__", "__delitem__", "__contains__", "__iter__",
     "__next__", "__enter__", "__exit__",
 )  # fmt: skip
+# Attributes of a test's functions that the student's code may read, as `functools.wraps` does.
+OF_FUNCTIONS = ("__name__", "__qualname__", "__doc__")
+LIBRARY_FUNCTION = "library function"  # what a function of a module is called
 ALL = (*ACCESS, *COMPARISONS, *ARITHMETIC, *NUMERIC, *CONVERSIONS)
 _ALL = frozenset(ALL)
 

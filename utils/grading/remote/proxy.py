@@ -40,6 +40,7 @@ from utils.grading.remote.codec.format import TYPES
 from utils.grading.remote.judge_classes import (
     claimed_base,
     claimed_class,
+    class_named,
     library_class,
     may_be_honest,
 )
@@ -107,7 +108,7 @@ class StudentThing:
         bases = []
         for base in filter(is_class, said):
             lineage = base._thing_about[4] if issubclass(type(base), StudentThing) else ()
-            found = lineage and library_class(lineage[0], submission)
+            found = lineage and class_named(lineage[0], submission)
             if found or len(lineage) < len(self._thing_about[4]):  # else it has no end
                 bases.append(found or base)
         return tuple(bases) or (claimed_base(self) or object,)
@@ -120,7 +121,7 @@ class StudentThing:
     def __getattr__(self, name: str) -> Any:
         what, _, given, *_ = self._thing_about
         if name.startswith("__") and name.endswith("__"):
-            if name in ("__name__", "__qualname__") and given:
+            if name == "__name__" and given:
                 return given
             if name.startswith(_ARRAY) or what != "class" and name in operators.ALL:
                 raise AttributeError(name)
@@ -265,7 +266,7 @@ def _signature(text: str) -> inspect.Signature:
             for one, kind, default in rows
             if one
         ]
-        return inspect.Signature(found)
+        return inspect.Signature(found, return_annotation=_annotation(function.returns))
     except (SyntaxError, ValueError, MemoryError, RecursionError, AssertionError):
         raise AttributeError("__signature__") from None  # a default value's repr need not be Python
 

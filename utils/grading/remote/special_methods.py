@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import abc
 import builtins
+import enum
 import functools
 import sys
 from collections.abc import Callable
@@ -156,6 +158,8 @@ def _class_attribute(self: StudentThing, name: str) -> Any:
         is_proxy = issubclass(type(found), StudentThing)
         is_objects = is_proxy and found._thing_about[1] == "wrapper_descriptor"
         return getattr(object, name) if is_objects else found
+    if name == "__class__" and sys._getframe(1).f_globals.get("__name__") == "__main__":
+        return _METACLASSES.get(self._thing_about[1]) or type(self)
     return object.__getattribute__(self, name)
 
 
@@ -170,6 +174,7 @@ class Union(tuple):
 
 
 _ASKERS = ("__main__", "inspect")
+_METACLASSES = {"ABCMeta": abc.ABCMeta, "EnumType": enum.EnumMeta, "EnumMeta": enum.EnumMeta}
 _SPECIAL = {
     **{name: _operator(name) for name in (*operators.COMPARISONS[2:], *operators.ARITHMETIC)},
     **{name: _numeric(name) for name in operators.NUMERIC},

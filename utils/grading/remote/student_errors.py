@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import functools
 import sys
 import warnings
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -18,33 +19,82 @@ from utils.grading.remote.judge_limits import JudgeLimit
 globals()["__builtins__"] = dict(vars(builtins))
 
 _LINES = range(1 << 31)  # line numbers
+_SCALARS = (type(None), bool, int, float, complex, str, bytes)  # values of attributes
 # Exceptions that would end more than a call: no student's exception is one of them in the judge.
 NEVER_RAISED = ("StopIteration", "StopAsyncIteration", "SystemExit", "KeyboardInterrupt",
                 "GeneratorExit", "BaseException", "BaseExceptionGroup")  # fmt: skip
 
 
-class StudentError(Exception):
+class ErrorType(type):
+    """The type of the types of students' exceptions: a test sees only what the student's have."""
+
+    @property
+    def __mro__(cls) -> tuple[type, ...]:
+        found = type.__dict__["__mro__"].__get__(cls)
+        return tuple(kind for kind in found if kind is not StudentError or cls is kind)
+
+    @property
+    def __bases__(cls) -> tuple[type, ...]:  # type: ignore[override]
+        found = type.__dict__["__bases__"].__get__(cls)
+        return tuple(kind for kind in found if kind is not StudentError) or (Exception,)
+
+    @property
+    def __base__(cls) -> type:
+        return cls.__bases__[0]
+
+
+def _hidden(name: str) -> Any:
+    """Return an attribute of Python's that no test cell reads, for it is not the student's."""
+    own = vars(BaseException)[name]
+
+    def get(self: StudentError) -> Any:
+        return self._stays(name) if _asked_by_test() else own.__get__(self)
+
+    return property(get, own.__set__)
+
+
+def _asked_by_test() -> bool:
+    return sys._getframe(2).f_globals.get("__name__") == "__main__"
+
+
+_NOT_CARRIED = ("__cause__", "__context__")
+
+
+class StudentError(Exception, metaclass=ErrorType):
     """An exception that the student's code raised, or its process's end.
 
     Attributes:
         type_name: the student's type, such as "ZeroDivisionError".
-        raised_cell, raised_line, raised_code: where: the cell, its line, and the line's text. A
-            student's exceptions may have names like `code` of their own.
+        raised_message: its text. A student's exceptions may have names like `message` of their own.
+        raised_cell, raised_line, raised_code: where: the cell, its line, and the line's text.
+        args_known: whether `args` are those of the student's exception.
     """
 
     type_name, raised_cell, raised_line, raised_code = "StudentError", "", 0, ""
+    raised_message = ""
+    args_known = True
+    __cause__, __context__ = map(_hidden, _NOT_CARRIED)
 
     def __init__(self, *args: Any, **named: Any) -> None:
         BaseException.__init__(self, *args)  # a library's class may want other arguments
-        self.message = str(args[0] if len(args) == 1 else args or "")
+        self.raised_message = str(args[0] if len(args) == 1 else args or "")
+
+    @property
+    def args(self) -> tuple:  # type: ignore[override]
+        if not self.args_known and _asked_by_test():
+            self._stays("args")
+        return vars(BaseException)["args"].__get__(self)
 
     def __getattr__(self, name: str) -> Any:
-        if sys._getframe(1).f_globals.get("__name__") == "__main__" and not name.startswith("_"):
-            raise NoAttribute(f"`{name[:60]}` of a {type(self).__name__} stays with the submission")
+        if _asked_by_test() and (not name.startswith("_") or name in _NOT_CARRIED):
+            self._stays(name)
         raise AttributeError(name)
 
+    def _stays(self, name: str) -> NoReturn:
+        raise NoAttribute(f"`{name[:60]}` of a {type(self).__name__} stays with the submission")
+
     def __str__(self) -> str:
-        return self.message
+        return self.raised_message
 
 
 class NoAttribute(JudgeLimit, AttributeError):
@@ -96,11 +146,15 @@ def _error_type(names: tuple[str, ...], parents: tuple[type, ...]) -> type[Stude
     """Return the first of some types, each derived from the next, and the last from `parents`."""
     if len(names) > 1:
         parents = (_error_type(names[1:], parents),)
-    named = {"type_name": names[0], "__module__": "__main__", "__qualname__": names[0]}
+    named: dict[str, Any] = {"__module__": "__main__", "__qualname__": names[0]}
+    named["type_name"] = names[0]
+    if parents[0] is StudentError and names[0] == parents[-1].__name__:  # of Python's own type
+        named["__class__"] = property(lambda _: parents[-1])
+    make: Any = ErrorType
     try:
-        return type(names[0], parents, named)
+        return make(names[0], parents, named)
     except TypeError:  # a base that nothing else can derive from
-        return type(names[0], (StudentError,), named)
+        return make(names[0], (StudentError,), named)
 
 
 def error_like(base: type, message: str) -> StudentError:
@@ -149,7 +203,10 @@ def error_class(lineage: tuple, submission: Any = None, own: str = "") -> type[S
 def student_error(body: Any, submission: Any = None) -> tuple[StudentError, int]:
     """Return the exception that an answer describes, and the number of a test's own behind it."""
     match body:
-        case (str(name), tuple(bases), str(message), str(cell), int(line), str(code), int(number)):
+        case (
+            str(name), tuple(bases), str(message), str(cell), int(line), str(code), int(number),
+            (tuple() | None) as args, tuple(attributes),
+        ):  # fmt: skip
             if line not in _LINES:
                 raise CodecError("an exception has an impossible line number")
         case _:
@@ -161,10 +218,26 @@ def student_error(body: Any, submission: Any = None) -> tuple[StudentError, int]
         kind = _error_type((plain_name(name),), (StudentError,))
         error = kind.__new__(kind)
     StudentError.__init__(error, message[:10_000])
+    for attribute in attributes:
+        match attribute:
+            case (str(key), value) if (
+                type(value) in _SCALARS
+                and key.isidentifier()
+                and not key.startswith("_")
+                and key not in _OWN
+            ):
+                with contextlib.suppress(TypeError, ValueError, AttributeError):
+                    BaseException.__setattr__(error, key, value)
+    error.args_known = args is not None and all(type(one) in _SCALARS for one in args)
+    if error.args_known:
+        vars(BaseException)["args"].__set__(error, args)
     error.raised_cell, error.raised_line, error.raised_code = cell[:200], line, code[:200]
     if line > 0:
         error.add_note(f"line {line}" + (f": `{error.raised_code}`" if code else ""))
     return error, number
+
+
+_OWN = frozenset(dir(StudentError("")))  # names that no attribute of the student's takes
 
 
 def plain_name(name: str) -> str:

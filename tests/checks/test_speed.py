@@ -62,9 +62,9 @@ def test_a_machine_that_lets_both_wait_costs_no_fast_function_its_points(monkeyp
 @pytest.mark.parametrize(
     ("seconds", "own", "is_slow"),
     [
-        (3.0, 1.4, False),  # this end sends and receives for 1.4 seconds, and so does the other
-        (3.0, 0.5, True),
-        (5.0, 5.0, True),  # at most half of the time is for that
+        (3.0, 0.6, False),  # this end sends and receives for 0.6 seconds, and so does the other
+        (3.0, 0.4, True),
+        (9.0, 9.0, True),  # at most three quarters of the time are for that
     ],
 )
 def test_the_time_for_sending_and_receiving_does_not_count(seconds, own, is_slow, monkeypatch):

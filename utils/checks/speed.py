@@ -28,7 +28,8 @@ def fast(
 
     Through the judge, f runs in another process, and its arrays have to travel: extended floats
     take a third of the loop's time for that. Both ends do the same work to send and receive them,
-    so the processor time of this end does not count, up to half of a call's time. A loop that was
+    so twice the processor time of this end does not count, up to three quarters of a call's time.
+    A loop that was
     interrupted looks slow: it is timed again before a call passes that is not much quicker. What is
     slow by less than a factor of 3 is tried four times as often: matrix products take that much
     longer where other programs use all processors.
@@ -52,7 +53,7 @@ def fast(
         got = call(f, *as_tuple(args))
         seconds, own = perf_counter() - start, process_time() - own
         if hasattr(type(f), "_thing_bind"):  # a proxy in the judge
-            seconds = max(seconds - own, seconds / 2)
+            seconds = max(seconds - 2 * own, seconds / 4)
         best_f = min(best_f, seconds)
         if type(got) in (list, tuple) or best_f <= share / 4 * best_loop:
             return

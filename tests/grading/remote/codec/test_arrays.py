@@ -14,7 +14,7 @@ from tests.grading.remote.codec.messages import (
     record,
 )
 from utils.grading.remote.codec import CodecError, pack, unpack
-from utils.grading.remote.codec.arrays import EXTENDED, extended_floats
+from utils.grading.remote.codec.arrays import EXTENDED
 
 
 @pytest.mark.skipif(np.finfo(np.longdouble).nmant != 63, reason="no extended floats here")
@@ -37,7 +37,7 @@ def test_the_padding_of_extended_floats_is_never_sent(dtype):
         pytest.skip("they have no padding here")
     stale = np.arange(1, 4).astype(dtype)
     raw = stale.view(np.uint8)
-    extended_floats(raw, stale.dtype)[:, 10:] = 0xA5
+    raw.reshape(-1, 16)[:, slice(10, None) if stale.dtype.isnative else slice(6)] = 0xA5
     assert b"\xa5" in stale.tobytes()
     for value in (stale, stale[0], [stale[::2]], stale * 2):
         assert b"\xa5" not in b"".join(pack(value, SharedObjects(0)))

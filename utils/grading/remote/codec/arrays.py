@@ -16,6 +16,7 @@ from utils.grading.remote.codec.format import (
     MAX_DIMENSIONS,
     MAX_ITEMS,
     U8,
+    Buffer,
     CannotCross,
     CodecError,
 )
@@ -56,10 +57,10 @@ def array_size(dtype: np.dtype, shape: tuple[int, ...]) -> int:
     return size
 
 
-def extended_floats(raw: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Return the bytes of extended floats, a row for each, the least significant one first."""
-    rows = raw.reshape(-1, 16)
-    return rows if dtype.isnative else rows[:, ::-1]
+def extended_floats(data: Buffer, dtype: np.dtype) -> np.ndarray:
+    """Return the words of extended floats: significand; sign and exponent, and padding above."""
+    raw = np.frombuffer(data, np.uint8).reshape(-1, 16)
+    return np.ascontiguousarray(raw if dtype.isnative else raw[:, ::-1]).view("<u8")
 
 
 def check_numbers(data: memoryview, dtype: np.dtype) -> None:
@@ -72,9 +73,8 @@ def check_numbers(data: memoryview, dtype: np.dtype) -> None:
     if kind == "M" and dtype.str[1:] == "M8" and not np.isnat(np.frombuffer(data, dtype)).all():
         raise CodecError("a time has no unit")  # NumPy cannot write it
     if dtype.char in EXTENDED:
-        rows = extended_floats(np.frombuffer(data, np.uint8), dtype)
-        has_exponent = (rows[:, 8] != 0) | (rows[:, 9] & 0x7F != 0)
-        if (has_exponent != (rows[:, 7] >= 0x80)).any():
+        significand, exponent = extended_floats(data, dtype).T
+        if ((exponent & 0x7FFF != 0) != (significand >> 63 != 0)).any():
             raise CodecError("an extended float is not a number that a processor makes")
 
 
@@ -116,6 +116,6 @@ def numbers_of(array: np.ndarray) -> bytes:
     """Return an array's numbers in C order, without what was in memory between them."""
     if array.dtype.char not in EXTENDED:
         return array.tobytes()
-    raw = np.frombuffer(bytearray(array.tobytes()), np.uint8)
-    extended_floats(raw, array.dtype)[:, 10:] = 0
-    return raw.tobytes()
+    words = extended_floats(bytearray(array.tobytes()), array.dtype)
+    words[:, 1] &= 0xFFFF
+    return (words if array.dtype.isnative else words.view(np.uint8)[:, ::-1]).tobytes()

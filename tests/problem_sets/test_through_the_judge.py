@@ -1,8 +1,9 @@
-"""The tables of wrong and right work through the real grading path: handed in, restored, judged.
+"""Wrong and right work of the tables through the real grading path: handed in, restored, judged.
 
-Tasks that do not build on each other share a submission: the first one holds the first case of each
-of them, and so on. What a case is worth depends neither on its neighbours nor on whether it runs in
-this process or in the sandbox.
+Of each check the first wrong implementation that it reveals; all others are graded in this process,
+in `test_problem_sets`. Tasks that do not build on each other share a submission: the first one
+holds the first case of each of them, and so on. What a case is worth depends neither on its
+neighbours nor on whether it runs in this process or in the sandbox.
 """
 
 from itertools import zip_longest
@@ -58,11 +59,17 @@ def _submissions() -> list:
         table = TABLES[name]
         first = [task for task in table.WRONG if task not in BUILDS_ON]
         for tasks in (first, *([task] for task in table.WRONG if task in BUILDS_ON)):
-            columns = ([*table.WRONG[task], *table.RIGHT[task]] for task in tasks)
+            columns = (
+                [*_one_for_each_check(table.WRONG[task]), *table.RIGHT[task]] for task in tasks
+            )
             for number, row in enumerate(zip_longest(*columns), start=1):
                 cases = dict(zip(tasks, row, strict=True))
                 found.append(pytest.param(name, cases, id=f"{name[:3]}-{tasks[0]}-{number}"))
     return found
+
+
+def _one_for_each_check(cases: list[Wrong]) -> list[Wrong]:
+    return list({case.revealed_by: case for case in reversed(cases)}.values())
 
 
 @pytest.mark.parametrize(("name", "cases"), _submissions())

@@ -6,6 +6,17 @@ import pytest
 from tests.checks.outcomes import A, outcome
 from utils import checks
 
+CLOCKS = ("monotonic", "perf_counter", "thread_time")
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """What the clocks of this process show, all the same."""
+    now = [0.0]
+    for name in CLOCKS:
+        monkeypatch.setattr(checks.speed, name, lambda: now[0])
+    return now
+
 
 def test_a_list_that_takes_long_to_arrive_is_not_slow():
     def f(a):
@@ -26,9 +37,8 @@ def test_a_list_that_takes_long_to_arrive_is_not_slow():
         ([9.0] * 5, "failed"),
     ],
 )
-def test_one_quick_call_is_fast_enough(seconds, state, monkeypatch):
-    clock, left = [0.0], list(seconds)
-    monkeypatch.setattr(checks.speed, "perf_counter", lambda: clock[0])
+def test_one_quick_call_is_fast_enough(seconds, state, clock):
+    left = list(seconds)
 
     def f(a):
         clock[0] += left.pop(0)
@@ -45,56 +55,61 @@ def test_one_quick_call_is_fast_enough(seconds, state, monkeypatch):
         assert "about as slow as 20 calls of `g`" in check.what
 
 
-def test_a_machine_that_lets_both_wait_costs_no_fast_function_its_points(monkeypatch):
-    clock = [0.0]
-    monkeypatch.setattr(checks.speed, "perf_counter", lambda: clock[0])
+@pytest.mark.parametrize("waits", ["f", "loop", "both"])
+def test_a_busy_machine_costs_no_fast_function_its_points(waits, clock, monkeypatch):
+    waited = [0.0]
+    monkeypatch.setattr(checks.speed, "perf_counter", lambda: clock[0] + waited[0])
 
-    def wait(seconds):
-        clock[0] += 10 * seconds  # ten programs share the processor
+    def work(seconds, what):
+        clock[0] += seconds
+        if waits in (what, "both"):
+            waited[0] += 1000.0  # other programs have the processor
 
     for seconds, is_slow in ((1.5, False), (9.0, True)):
         check = outcome(
-            lambda seconds=seconds: checks.fast(lambda a: wait(seconds), A, lambda: wait(10))
+            lambda seconds=seconds: checks.fast(
+                lambda a: work(seconds, "f"), A, lambda: work(10.0, "loop")
+            )
         )
         assert bool(check.failure and check.failure.kind == "slow") == is_slow
 
 
 @pytest.mark.parametrize(
-    ("seconds", "own", "is_slow"),
+    ("there", "here", "is_slow"),
     [
-        (3.0, 0.6, False),  # this end sends and receives for 0.6 seconds, and so does the other
-        (3.0, 0.4, True),
+        (2.4, 0.6, False),  # this end sends and receives for 0.6 seconds, and so does the other
+        (2.6, 0.4, True),
         (9.0, 9.0, True),  # at most three quarters of the time are for that
+        (0.1, 0.1, False),
     ],
 )
-def test_the_time_for_sending_and_receiving_does_not_count(seconds, own, is_slow, monkeypatch):
-    clock = {"perf_counter": 0.0, "process_time": 0.0}
-    for name in clock:
-        monkeypatch.setattr(checks.speed, name, lambda name=name: clock[name])
+@pytest.mark.parametrize("tells", [True, False])
+def test_the_time_for_sending_and_receiving_does_not_count(
+    tells, there, here, is_slow, clock, monkeypatch
+):
+    theirs, waited = [0.0], [0.0]
+    asked: dict[float, float] = {}
+    monkeypatch.setattr(checks.speed, "perf_counter", lambda: clock[0] + theirs[0] + waited[0])
+    monkeypatch.setattr(checks.speed, "student_seconds", None)
 
-    class Proxy:
-        def _thing_bind(self, name, *value):
-            return ()
+    def since(begun):
+        return (theirs[0] - asked.setdefault(begun, theirs[0])) * tells
 
-        def __call__(self, a):
-            clock["perf_counter"] += seconds
-            clock["process_time"] += own
+    checks.measure_student(since)
+
+    def student(a):
+        clock[0] += here
+        theirs[0] += there
+        waited[0] += 1000.0 * tells
 
     def loop():
-        clock["perf_counter"] += 10.0
+        clock[0] += 10.0
 
-    def here(a):
-        Proxy()(a)
-
-    check = outcome(lambda: checks.fast(Proxy(), A, loop))
+    check = outcome(lambda: checks.fast(student, A, loop))
     assert bool(check.failure and check.failure.kind == "slow") == is_slow
-    check = outcome(lambda: checks.fast(here, A, loop))  # then the time is the function's own
-    assert check.failure.kind == "slow"
 
 
-def test_a_loop_that_was_interrupted_lets_no_slow_function_pass(monkeypatch):
-    clock = [0.0]
-    monkeypatch.setattr(checks.speed, "perf_counter", lambda: clock[0])
+def test_a_loop_that_was_interrupted_lets_no_slow_function_pass(clock):
     loops = iter([60.0] + [10.0] * 50)  # once, another program had the processor
 
     def wait(seconds):

@@ -37,7 +37,7 @@ from utils.checks.networks import label_kinds, normal, seeded, with_params
 from utils.checks.own_functions import earlier
 from utils.checks.properties import agrees, finite, gives, gives_floats, gradient, keeps_order
 from utils.checks.properties import leaves_alone, repeats, row_by_row, same_bits, sums_to_one
-from utils.checks.speed import fast
+from utils.checks.speed import fast, measure_student
 from utils.checks.student_code import MAX_PARSED, in_kernel, student_cells
 from utils.checks.table import MIME
 from utils.checks.task import Points, Task

@@ -74,9 +74,10 @@ class Judge:
     def run(self) -> dict[int, Ran | Verdict]:
         """Return what became of each cell, by its place in `cells`."""
         sources = {c["label"]: c["source"] for c in self.cells if c["kind"] == "student"}
-        student_cells = importlib.import_module("utils.checks").student_cells
-        student_cells.clear()
-        student_cells.update(sources)
+        checks: Any = importlib.import_module("utils.checks")
+        checks.student_cells.clear()
+        checks.student_cells.update(sources)
+        checks.measure_student(self.submission.processor_seconds)
         patched_library.let_library_ask()
         patched_library.let_pyplot_ask(self.submission)
         if any("doctest" in cell["source"] for cell in self.cells if cell["kind"] == "test"):

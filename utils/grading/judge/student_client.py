@@ -271,6 +271,10 @@ class Submission(Notes):
                 self.limit(str(error))
                 raise
 
+    def processor_seconds(self, since: float) -> float:
+        """Return the processor time of the process since a `time.monotonic`; 0.0 if none tells."""
+        return self.supervisor.cpu_seconds(since) if self.link and self.supervisor else 0.0
+
     def undo_changes(self) -> None:
         """Let the student's own cells find everything as it was before the last test."""
         if self.effects.forget() and self.link:

@@ -29,6 +29,7 @@ MAX_SAMPLES = 4000
 # Where RLIMIT_NPROC would count the grader's own processes, too, threads have room in the address
 # space for their stacks, which is a limit; smaller stacks meet this one.
 MAX_THREADS = 512
+SCHEDULED = 2  # the clock of a process that counts nanoseconds on a processor
 LOOK = 0.05  # seconds between two looks at what a process uses
 
 
@@ -166,8 +167,9 @@ class Process:
             tree = _tree(self._proc, self._name)
         with contextlib.suppress(OSError, ValueError, IndexError):
             # in nanoseconds, of its first thread, which answers the judge
-            ran, waited, _ = _read_at(self._proc, f"{self._name}/schedstat").split()
-            used = max(int(ran) / 1e9, _processor_time(self._proc, tree))
+            _, waited, _ = _read_at(self._proc, f"{self._name}/schedstat").split()
+            clock = time.clock_gettime(~self.number << 3 | SCHEDULED)  # see clock_getcpuclockid(3)
+            used = max(clock, _processor_time(self._proc, tree))  # the latter in ticks
             self.waits.append((time.monotonic(), int(waited) / 1e9, used))
 
     def waiting_seconds(self, since: float) -> float:

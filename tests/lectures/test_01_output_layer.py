@@ -31,7 +31,7 @@ def test_the_forecast_is_that_of_the_normal_equations():
     ones = np.column_stack([DAYS[:, :2], np.ones(5)])  # (N, D + 1)
     weights = np.linalg.solve(ones.T @ ones, ones.T @ DAYS[:, 2])
     (forecast,) = numbers("01", r"only the first digit of ([\d.]+) can be trusted")
-    day = numbers("01", r"on a day with ([\d.]+) now and a wind of (\d\.\d)")
+    day = numbers("01", r"on which \*now\* is ([\d.]+) and the wind is (\d\.\d)")
     assert round(np.array([*day, 1]) @ weights, 2) == forecast
     without, largest = numbers("01", r"largest error ([\d.]+), not ([\d.]+)")
     assert round(np.abs(ones @ weights - DAYS[:, 2]).max(), 2) == largest

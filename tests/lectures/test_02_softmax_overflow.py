@@ -74,7 +74,7 @@ def test_the_network_says_0_967_and_is_right_in_0_887(network):
     y = softmax(scores)
     group = (y.max(axis=1) >= 0.95) & (y.max(axis=1) < 0.98)
     right = np.mean(y.argmax(axis=1)[group] == t[group])
-    says, is_right = numbers("02", r"\| says ([\d.]+), is right in ([\d.]+) \|")
+    says, is_right = numbers("02", r"\| says ([\d.]+), right in ([\d.]+) of cases \|")
     assert round(right, 2) == is_right
     assert round(y.max(axis=1)[group].mean(), 2) == says
     error = np.sqrt(right * (1 - right) / group.sum())

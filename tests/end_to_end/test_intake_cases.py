@@ -252,6 +252,20 @@ def test_a_name_with_decomposed_letters_is_one_person(new_classroom, client):
     assert {student: row["notes"] for student, row in room.rows().items()} == {name: ""}
 
 
+def test_an_extension_for_somebody_who_has_not_handed_in_yet_is_not_a_mistake(
+    new_classroom, client
+):
+    room = new_classroom()
+    room.submit("ada", RIGHT)
+    room.course.class_list.write_text("id,name\nada,Ada\nben,Ben\n", encoding="utf-8")
+    room.course.extensions.write_text(
+        f"student,problem_set,new_deadline\nben,{PS1},2026-12-04\nbne,{PS1},2026-12-04\n",
+        encoding="utf-8",
+    )
+    (note,) = grade_all(room, client).notes
+    assert "line 3: 'bne' is not in the gradebook" in note
+
+
 def test_extensions_name_the_nearest_student_for_one_that_is_not_there(tmp_path):
     file = tmp_path / "extensions.csv"
     file.write_text("student;problem_set;new_deadline\nakiko;ps1;2026-12-01\n", encoding="utf-8")

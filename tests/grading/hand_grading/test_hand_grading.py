@@ -50,12 +50,13 @@ ANSWERS = {
 
 @pytest.fixture(scope="module")
 def graded(new_classroom, client) -> Classroom:
-    """A class with answers to read; chiara wrote none."""
+    """A class with answers to read; chiara wrote none, and dora's file cannot be read."""
     room = new_classroom()
     room.client = client
     for student, text in ANSWERS.items():
         room.submit(student, RIGHT | {CELL: text})
     room.submit("chiara", HALF)
+    room.submit("dora", b"{")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         room.regrade()

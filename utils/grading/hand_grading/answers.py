@@ -22,6 +22,7 @@ from utils.grading.course.scores import HandGrade
 from utils.grading.course.settings import Course, CourseError
 from utils.grading.notebook.extra_files import files_beside
 from utils.grading.notebook.reading import grade_id, read_json, text_of
+from utils.grading.notebook.result import result_of
 from utils.grading.reports import feedback
 from utils.grading.reports.cell_outputs import pictures
 from utils.grading.reports.rendering import Renderer
@@ -154,9 +155,13 @@ class Answers:
                 continue
             path = self._path(student)
             try:
-                cells = {grade_id(cell): cell for cell in nbformat.read(path, as_version=4).cells}
+                notebook = nbformat.read(path, as_version=4)
+                cells = {grade_id(cell): cell for cell in notebook.cells}
             except (OSError, ValueError, KeyError, AttributeError):
                 continue  # the report says so
+            result = result_of(notebook)
+            if result and not result.is_graded:
+                continue  # the file could not be read: these are the course's own cells
             files = files_beside(path.parent)
             for name, cell in asked.items():
                 if name in cells:

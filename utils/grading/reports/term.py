@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from utils.grading.course import lateness, roster
+from utils.grading.course import lateness
 from utils.grading.course.gradebook import Book
 from utils.grading.course.settings import Course, CourseError
 from utils.grading.reports import report, term_file
@@ -22,6 +22,7 @@ from utils.grading.reports.term_file import TermRules
 from utils.grading.text_files import plain
 
 ZERO = ("unreadable", "missing")  # states that count 0
+HANDED_IN = ("graded", "unreadable", "not graded yet")
 TO_COME = ("not graded yet", "open", "not begun")  # states that do not count yet
 
 
@@ -31,7 +32,8 @@ class TermCell:
 
     Attributes:
         state: "graded", "unreadable", "missing", "not graded yet", "open" (the student's deadline
-            is to come) or "not begun" (nothing of it is graded).
+            is to come) or "not begun" (nothing of it is graded); "" for what somebody who is not in
+            the class did not hand in.
         row: of the problem set's report, None if it has not begun.
         dropped: it is one of the student's lowest, which do not count.
     """
@@ -76,6 +78,7 @@ class TermStudent:
         grade: for it, "" for none.
         to_come: why the result can still change.
         notes: further sentences.
+        in_class: the class list names the student, or there is none.
     """
 
     student: str
@@ -86,6 +89,7 @@ class TermStudent:
     grade: str = ""
     to_come: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    in_class: bool = True
 
     def of_state(self, state: str) -> list[str]:
         """Return the problem sets in which the student has a state."""
@@ -94,8 +98,7 @@ class TermStudent:
     @property
     def handed_in(self) -> bool:
         """Whether the student handed in anything."""
-        return any(cell.state in ("graded", "unreadable", "not graded yet")
-                   for cell in self.cells.values())  # fmt: skip
+        return any(cell.state in HANDED_IN for cell in self.cells.values())
 
 
 @dataclass
@@ -106,8 +109,9 @@ class Term:
         rules: what `term.toml` says.
         weights: what each problem set counts; 0 for one that cannot count.
         reports: on each problem set, in order; None for one that has not begun.
-        students: by their id.
+        students: the class, by their id.
         notes: sentences for staff.
+        others: those who handed in and are not in the class list; they have no result.
     """
 
     rules: TermRules
@@ -115,6 +119,7 @@ class Term:
     reports: dict[str, Report | None]
     students: list[TermStudent]
     notes: list[str] = field(default_factory=list)
+    others: list[TermStudent] = field(default_factory=list)
 
     def figures(self, problem_set: str) -> Figures | None:
         """Return the statistics of a problem set, of those whose work is graded."""
@@ -185,11 +190,14 @@ def read(course: Course, book: Book, now: datetime.datetime | None = None) -> Te
         for identity, student in students.items():
             row = rows.get(identity)
             is_open = deadlines.of(identity, name) > now
-            state = "not begun" if not found else _state(row, is_open) if row else "missing"
+            nothing = "missing" if student.in_class else ""
+            state = "not begun" if not found else _state(row, is_open) if row else nothing
             student.cells[name] = TermCell(state, row)
-    for student in students.values():
+    in_class = [student for student in students.values() if student.in_class]
+    others = [student for student in students.values() if not student.in_class]
+    for student in in_class:
         settle(student, rules, weights)
-    return Term(rules, weights, reports, [*students.values()], _notes(rules, reports))
+    return Term(rules, weights, reports, in_class, _notes(rules, reports), others)
 
 
 def _arrived(course: Course, problem_set: str) -> bool:
@@ -225,16 +233,13 @@ def _state(row: Row, is_open: bool) -> str:
 
 def _students(course: Course, reports: Sequence[Report]) -> dict[str, TermStudent]:
     """Return everyone in the reports by their id in plain form, without results."""
-    listed = {plain(person.id) for person in roster.read(course.class_list)}
     found: dict[str, TermStudent] = {}
     for one in reports:
         for row in one.rows:
             email = one.people.get(row.student, {}).get("email", "")
-            student = found.setdefault(
-                plain(row.student), TermStudent(row.student, row.name, email)
-            )
-            if listed and plain(row.student) not in listed and not student.notes:
-                student.notes.append(f"not in {course.class_list.name}")
+            notes = [] if row.in_class else [f"not in {course.class_list.name}"]
+            student = TermStudent(row.student, row.name, email, notes=notes, in_class=row.in_class)
+            found.setdefault(plain(row.student), student)
     return dict(sorted(found.items()))
 
 

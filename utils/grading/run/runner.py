@@ -25,7 +25,7 @@ from typing import Any
 
 import nbformat
 
-from utils.grading.course import lateness, releases
+from utils.grading.course import lateness, releases, roster
 from utils.grading.course.gradebook import Book, Entry
 from utils.grading.course.lateness import TIMESTAMP
 from utils.grading.course.notebook_choice import SECRET, Chooser, HandedIn
@@ -112,7 +112,7 @@ class Run:
         self.progress.notes += lateness.strays(
             course.extensions,
             lines,
-            {*course.students(), *book.students()},
+            {*course.students(), *book.students(), *(p.id for p in roster.read(course.class_list))},
             {*course.problem_sets(), *book.problem_sets()},
         )
         self.terms = RunConfig(

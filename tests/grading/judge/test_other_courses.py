@@ -708,6 +708,23 @@ CASES = [
         ],
     ),
     Case(
+        "a global name that a call makes, or gives another object",
+        "class Node:\n    def __init__(self, v, n=None): self.v, self.n = v, n\n"
+        "head, last = Node(0), None\ndef push(v):\n    global head, last\n"
+        "    last, head = head, Node(v, head)\n"
+        "def init():\n    global board\n    board = [0, 0]\ndef move(i): board[i] = 1",
+        [
+            "old = head\npush(5)\nassert head.v == 5 and last.v == 0\n"
+            "assert head is not old and head.n is old",
+            "init()\nmove(1)\nassert board == [0, 1]",
+        ],
+    ),
+    Case(
+        "a class whose base says that it is of a module that is none",
+        "class Base: pass\nBase.__module__ = 'isoduration'\nclass C(Base): pass",
+        ["assert issubclass(C, Base) and len(C.__bases__) == 1"],
+    ),
+    Case(
         "threads of a test",
         "def square(x): return x * x\ndef apply(f, x): return f(x)",
         [

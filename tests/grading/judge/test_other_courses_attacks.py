@@ -334,6 +334,29 @@ ATTACKS = [
         teacher="def f(x): return 'a'",
     ),
     Case(
+        "a name that a test binds, changed by a call",
+        "expected = n = want = 2\ndef f(x):\n    global expected, n, want\n"
+        "    n = want = 0\n    expected = 2 * x + 2\n    return expected\n"
+        "def g(x):\n    global n, want\n    n = want = 0\n    return 0",
+        [
+            "for x in [1, 2, 3]:\n    expected = 2 * x\n    assert f(x) == expected",
+            "n = 2\nassert hasattr(g, '__call__') and g(n) == 2 * n\ngetattr('n', 'upper')",
+            "def setup():\n    global want\n    want = 2\nassert g(1) == 2",
+            "setup()\nassert g(1) == want",
+        ],
+        teacher=RIGHT + "\ng = f",
+    ),
+    Case(
+        "a class that says it is derived from a mock",
+        "class P:\n    def __init__(self, *a): pass\n    def is_right(self): return 0\n"
+        "P.__module__, P.__qualname__ = 'unittest.mock', 'MagicMock'\nclass C(P): pass",
+        [
+            "import unittest.mock\nassert C.__bases__[0](1).is_right()",
+            "import unittest.mock\nassert C.__base__(1).area() or C.__mro__[1](1).area()",
+            "import unittest.mock\nassert issubclass(C, unittest.mock.Mock)",
+        ],
+    ),
+    Case(
         "an attribute that a proxy might have of itself",
         "def f(x): return x",
         ["assert f.__doc__", "assert f.__annotations__", "assert f.__defaults__ == (1,)"],

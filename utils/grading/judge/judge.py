@@ -129,10 +129,10 @@ class Judge:
                 raise place.error
             namespace.clear()
             namespace.update(place.namespace)
-            self.names.borrowed = place.borrowed
-            submission.exceptions = exceptions_in(place.borrowed)
+            self.names.borrowed = borrowed = dict(place.borrowed)  # which calls may change
+            submission.exceptions = exceptions_in(borrowed)
             patched_library.let_pyplot_ask(submission)
-            self.effects.begin(cell, place.borrowed)
+            self.effects.begin(cell, borrowed)
             code = unpack_code(cell["code"])
             value, error = self.shell.run(
                 cell["label"], cell["source"], cell["hidden"], code, show=False

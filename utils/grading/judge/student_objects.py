@@ -207,7 +207,7 @@ def describe_error(error: BaseException) -> tuple:
             cell, line = file.removeprefix("cell "), trace.tb_lineno
             code = linecache.getline(file, trace.tb_lineno).strip()
         trace = trace.tb_next
-    if isinstance(error, SyntaxError) and isinstance(error.lineno, int):
+    if isinstance(error, SyntaxError) and error.lineno in range(1 << 31):
         line = error.lineno
     number = getattr(error, "test_error", 0)
     number = number if type(number) is int else 0

@@ -347,6 +347,25 @@ ATTACKS = [
         teacher=RIGHT + "\ng = f",
     ),
     Case(
+        "an exception whose name and attributes are no names, and end what reads them",
+        "class E(Exception): pass\nE.__name__ = E.__qualname__ = '((a+)+'\n"
+        "def f(x): raise E('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!')\n"
+        "def g(x):\n    e = UnicodeDecodeError('utf8', b'x', 0, 1, 'r')\n"
+        "    e.start, e.end = -10**12, 1 - 10**12\n    raise e\n"
+        "def h(x):\n    e = SyntaxError('x')\n    e.lineno, e.text, e.offset = -1, 5, 10**18\n"
+        "    raise e",
+        [
+            "try: f(1)\nexcept E as e: assert e.args == 2 and E.__name__ == 'E'",
+            "try: g(1)\nexcept ValueError as e: assert UnicodeDecodeError.__str__(e) == 2",
+            "try: h(1)\nexcept SyntaxError as e: assert repr(e) == 2",
+            "h(1)",
+        ],
+        open=LINK + "space = type(link).serve.__globals__\n"
+        "describe = space['describe_error']\n"
+        "def more(e):\n    *rest, last = describe(e)\n    return *rest, (*last, ('object', 'x'))\n"
+        "space['describe_error'] = more",
+    ),
+    Case(
         "a class that says it is derived from a mock",
         "class P:\n    def __init__(self, *a): pass\n    def is_right(self): return 0\n"
         "P.__module__, P.__qualname__ = 'unittest.mock', 'MagicMock'\nclass C(P): pass",

@@ -207,9 +207,7 @@ class Effects:
             for name, value in self.borrowed.items()
             if name not in self.of_tests
             and not is_class(value)
-            and not (
-                issubclass(type(value), StudentThing) and value._thing_about[0] == "function"
-            )
+            and not (issubclass(type(value), StudentThing) and value._thing_about[0] == "function")
             and self.namespace.get(name, self) is value
         )
 

@@ -26,7 +26,7 @@ _NEVER_RAISED = frozenset(
     ("builtins", "utils", "unittest", "pytest", "_pytest", "doctest", "nose", "numpy.testing",
      "IPython", "traitlets", "asyncio", "concurrent", "hypothesis")
 )  # fmt: skip
-# Modules whose classes are no bases of a student's: an instance of a mock is true, whatever is asked.
+# Modules whose classes are no bases of a student's: of a mock, whatever is asked is true.
 _NEVER_BASES = ("utils", "unittest.mock")
 # Of these Python's own: what stays with the student, and code can ask for its kind.
 _KINDS = {

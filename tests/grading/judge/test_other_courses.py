@@ -646,6 +646,53 @@ CASES = [
         words="stays with the submission",
     ),
     Case(
+        "an exception and its class, asked what they have",
+        "class Bad(ValueError):\n    def __init__(self, items): self.items = items\n"
+        "    def worst(self): return max(self.items)\n"
+        "    def __str__(self): return f'bad {self.items}'\n"
+        "def bad(): raise Bad([1, 2])\n"
+        "def many(): raise ExceptionGroup('g', [ValueError(1), TypeError(2)])",
+        [
+            "try: bad()\nexcept Bad as e: assert hasattr(e, 'items')",
+            "try: bad()\nexcept Bad as e: assert getattr(e, 'items', None) == [1, 2]",
+            "try: bad()\nexcept Bad as e: assert 'items' in e.__dict__",
+            "assert str(Bad([3])) == 'bad [3]'",
+            "try: raise Bad([3])\nexcept Bad as e: assert str(e) == 'bad [3]'",
+            "assert callable(Bad.worst)",
+            "assert hasattr(Bad, 'worst')",
+            "import inspect\nassert 'items' in inspect.signature(Bad.__init__).parameters",
+            "try: many()\nexcept* ValueError: pass\nexcept* TypeError: pass",
+            "try: many()\nexcept ExceptionGroup as g: assert len(g.exceptions) == 2",
+        ],
+        "told",
+        words="in the judge",
+    ),
+    Case(
+        "annotations of a signature",
+        "from typing import Optional\nclass A: pass\n"
+        "def f(x: list[int], y: Optional[int] = None, z: 'str' = 'a') -> None: pass\n"
+        "def g(a: A, b: 'int | None', c: int | None) -> tuple[int, A]: return 1, a",
+        [
+            "import inspect\nassert inspect.signature(f).return_annotation is None",
+            "import inspect\nfrom typing import Optional\np = inspect.signature(f).parameters\n"
+            "assert p['x'].annotation == list[int] and p['y'].annotation == Optional[int]\n"
+            "assert p['z'].annotation == 'str' and p['y'].default is None",
+            "import inspect\ns = inspect.signature(g)\np = s.parameters\n"
+            "assert p['a'].annotation is A and s.return_annotation == tuple[int, A]\n"
+            "assert p['b'].annotation == 'int | None' and p['c'].annotation == int | None",
+        ],
+    ),
+    Case(
+        "what a generator returns",
+        "def one():\n    yield 1\n    return 5\ndef none(): yield from ()",
+        [
+            "g = one()\nnext(g)\ntry:\n    next(g)\n    assert False\n"
+            "except StopIteration as e:\n    assert e.value == 5",
+            "def mine(): return (yield from one())\nassert list(mine()) == [1]\n"
+            "try: next(none())\nexcept StopIteration as e: assert e.value is None",
+        ],
+    ),
+    Case(
         "classes and functions that are looked at",
         LOOKED_AT + "class Level(enum.IntEnum):\n    LOW = 1\n"
         "def named(f):\n    import functools\n    @functools.wraps(f)\n"
@@ -706,6 +753,23 @@ CASES = [
             "bump(); bump()\nassert total == 2 and seen == (1, 2)",
             "try: bump()\nexcept ValueError: pass\nassert total == 3 and seen == (1, 2, 3)",
         ],
+    ),
+    Case(
+        "a global name that a call makes, or gives another object",
+        "class Node:\n    def __init__(self, v, n=None): self.v, self.n = v, n\n"
+        "head, last = Node(0), None\ndef push(v):\n    global head, last\n"
+        "    last, head = head, Node(v, head)\n"
+        "def init():\n    global board\n    board = [0, 0]\ndef move(i): board[i] = 1",
+        [
+            "old = head\npush(5)\nassert head.v == 5 and last.v == 0\n"
+            "assert head is not old and head.n is old",
+            "init()\nmove(1)\nassert board == [0, 1]",
+        ],
+    ),
+    Case(
+        "a class whose base says that it is of a module that is none",
+        "class Base: pass\nBase.__module__ = 'isoduration'\nclass C(Base): pass",
+        ["assert issubclass(C, Base) and len(C.__bases__) == 1"],
     ),
     Case(
         "threads of a test",

@@ -334,6 +334,48 @@ ATTACKS = [
         teacher="def f(x): return 'a'",
     ),
     Case(
+        "a name that a test binds, changed by a call",
+        "expected = n = want = 2\ndef f(x):\n    global expected, n, want\n"
+        "    n = want = 0\n    expected = 2 * x + 2\n    return expected\n"
+        "def g(x):\n    global n, want\n    n = want = 0\n    return 0",
+        [
+            "for x in [1, 2, 3]:\n    expected = 2 * x\n    assert f(x) == expected",
+            "n = 2\nassert hasattr(g, '__call__') and g(n) == 2 * n\ngetattr('n', 'upper')",
+            "def setup():\n    global want\n    want = 2\nassert g(1) == 2",
+            "setup()\nassert g(1) == want",
+        ],
+        teacher=RIGHT + "\ng = f",
+    ),
+    Case(
+        "an exception whose name and attributes are no names, and end what reads them",
+        "class E(Exception): pass\nE.__name__ = E.__qualname__ = '((a+)+'\n"
+        "def f(x): raise E('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!')\n"
+        "def g(x): raise UnicodeDecodeError('utf8', b'x', 0, 1, 'r')\n"
+        "def h(x):\n    e = SyntaxError('x')\n    e.lineno, e.text, e.offset = -1, 5, 10**18\n"
+        "    raise e",
+        [
+            "try: f(1)\nexcept E as e: assert e.args == 2 and E.__name__ == 'E'",
+            "try: g(1)\nexcept ValueError as e: assert UnicodeDecodeError.__str__(e) == 2",
+            "try: h(1)\nexcept SyntaxError as e: assert repr(e) == 2",
+            "h(1)",
+        ],
+        open=LINK + "space = type(link).serve.__globals__\n"
+        "describe = space['describe_error']\n"
+        "wild = ('object', 'x'), ('start', -10**12), ('end', 1 - 10**12)\n"
+        "def more(e):\n    *rest, last = describe(e)\n    return *rest, (*last, *wild)\n"
+        "space['describe_error'] = more",
+    ),
+    Case(
+        "a class that says it is derived from a mock",
+        "class P:\n    def __init__(self, *a): pass\n    def is_right(self): return 0\n"
+        "P.__module__, P.__qualname__ = 'unittest.mock', 'MagicMock'\nclass C(P): pass",
+        [
+            "import unittest.mock\nassert C.__bases__[0](1).is_right()",
+            "import unittest.mock\nassert C.__base__(1).area() or C.__mro__[1](1).area()",
+            "import unittest.mock\nassert issubclass(C, unittest.mock.Mock)",
+        ],
+    ),
+    Case(
         "an attribute that a proxy might have of itself",
         "def f(x): return x",
         ["assert f.__doc__", "assert f.__annotations__", "assert f.__defaults__ == (1,)"],

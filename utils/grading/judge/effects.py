@@ -25,7 +25,7 @@ from utils.grading.judge import random_state
 from utils.grading.notebook.outputs import NoInput
 from utils.grading.remote.judge_connection import is_mock
 from utils.grading.remote.judge_limits import NOT_THEIR_FAULT, JudgeLimit
-from utils.grading.remote.proxy import StudentThing
+from utils.grading.remote.proxy import StudentThing, is_class
 
 # This module's own: tests may patch what all others use.
 globals()["__builtins__"] = dict(vars(builtins))
@@ -55,10 +55,13 @@ class Effects:
         self.namespace = namespace
         self.seeded = any(cell.get("seeds") for cell in cells)
         self.patching = any(cell.get("patches") for cell in cells)
+        tests = (cell["binds"] for cell in cells if cell["kind"] == "test")
+        self.of_tests = frozenset(name for names in tests for name in names)
         self.running = False  # a test cell's own code runs
         self.lock = threading.RLock()  # held while the judge's code asks the student's process
         self.names: dict[str, Any] = {}  # of the student's, that the test may replace
         self.borrowed: dict[str, Any] = {}  # of the student's, that the running test cell uses
+        self.missing: frozenset[str] = frozenset()  # names that it uses and nobody had bound
         self._kept: list[Patch] = []  # what is to be in force while a test's code runs
         self._known: dict[int, tuple[Any, dict[str, Any]]] = {}  # modules, and their names
         self._ids: dict[int, list[int]] = {}
@@ -75,6 +78,8 @@ class Effects:
             borrowed: the student's names that it uses.
         """
         self.borrowed = borrowed
+        known = {*vars(builtins), *self.namespace}
+        self.missing = frozenset(cell["uses"]) - known - self.of_tests
         replaceable = {*cell["reads"], *cell["words"]}
         self.names = {
             name: value
@@ -93,7 +98,7 @@ class Effects:
         """Undo what is in force; it is so again when the next test cell begins."""
         if self.running:
             self._lift()
-        self.names, self.borrowed = {}, {}
+        self.names, self.borrowed, self.missing = {}, {}, frozenset()
 
     def judging(self) -> Switch:
         """Undo the test's changes while the judge's own code runs."""
@@ -193,13 +198,22 @@ class Effects:
         return *changes, *states
 
     def values(self) -> tuple[str, ...]:
-        """Return the student's names that stand for values: a call may give them other ones."""
+        """Return the student's names that stand for values: a call may give them other ones.
+
+        No name that a test binds is one: of `1` nobody can tell whose it is.
+        """
         return tuple(
             name
             for name, value in self.borrowed.items()
-            if not (issubclass(type(value), StudentThing) or isinstance(value, type))
+            if name not in self.of_tests
+            and not is_class(value)
+            and not (issubclass(type(value), StudentThing) and value._thing_about[0] == "function")
             and self.namespace.get(name, self) is value
         )
+
+    def unbound(self) -> set[str]:
+        """Return the names that the running test cell uses and nobody has bound yet."""
+        return {name for name in self.missing if name not in self.namespace}
 
     def renew(self, values: dict[str, Any]) -> None:
         """Let names have the values that the student's process now gives them."""

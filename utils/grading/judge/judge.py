@@ -24,6 +24,8 @@ from utils.grading.remote.judge_limits import ASK_FOR_PLAIN, NOT_THEIR_FAULT
 from utils.grading.remote.proxy import limit_behind
 from utils.grading.remote.student_errors import StudentError
 
+# How a test looks at the attributes of an exception that it has caught.
+_LOOKS_AT_CAUGHT = r"\b(hasattr|getattr|vars|dir)\(\s*{0}\b|\b{0}\.__"
 _LOOKS_FOR_VIEWS = re.compile(r"\b(may_share|shares)_memory\b|\.base\b|\b(OWNDATA|owndata)\b")
 
 
@@ -130,10 +132,10 @@ class Judge:
                 raise place.error
             namespace.clear()
             namespace.update(place.namespace)
-            self.names.borrowed = place.borrowed
-            submission.exceptions = exceptions_in(place.borrowed)
+            self.names.borrowed = borrowed = dict(place.borrowed)  # which calls may change
+            submission.exceptions = exceptions_in(borrowed)
             patched_library.let_pyplot_ask(submission)
-            self.effects.begin(cell, place.borrowed)
+            self.effects.begin(cell, borrowed)
             code = unpack_code(cell["code"])
             value, error = self.shell.run(
                 cell["label"], cell["source"], cell["hidden"], code, show=False
@@ -165,6 +167,7 @@ class Judge:
             )
         if isinstance(error, StudentError):
             return
+        self._look_for_exceptions(source)
         if isinstance(error, NameError) and (why := self.names.broken.get(name_in(text_of(error)))):
             submission.limit(f"{why}; {NOT_THEIR_FAULT}")
         elif isinstance(error, ModuleNotFoundError):
@@ -183,6 +186,22 @@ class Judge:
         elif why := limit_behind(error):
             told = NOT_THEIR_FAULT in why
             submission.limit(why if told else f"{why}: {NOT_THEIR_FAULT}. {ASK_FOR_PLAIN}")
+
+    def _look_for_exceptions(self, source: str) -> None:
+        """Note if a test looks at what exceptions and their classes do not have in the judge."""
+        for name in self.submission.exceptions:
+            text = re.escape(name)  # which the student has chosen
+            if re.search(rf"\b{text}\s*[.(]|\b(hasattr|getattr|vars|dir)\({text}\b", source):
+                self.submission.limit(
+                    f"the test makes a {name} or looks at the class, which has no methods of the "
+                    f"student's in the judge: {NOT_THEIR_FAULT}. Let it catch what is raised"
+                )
+        for name in re.findall(r"\bexcept\b[^:\n]*\bas (\w+)", source):
+            if re.search(_LOOKS_AT_CAUGHT.format(name), source):
+                self.submission.limit(
+                    f"the test asks which attributes `{name}` has, and only those that are "
+                    f"numbers, text or None are in the judge: {NOT_THEIR_FAULT}"
+                )
 
     def _once_more(self, waiting: dict[int, Place]) -> None:
         """Run again what missed a name, now that all cells have run.

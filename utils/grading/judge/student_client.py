@@ -258,7 +258,10 @@ class Submission(Notes):
         """Let the test see what a call has done besides its answer."""
         if self.effects.seeded:
             self.effects.drawn(self._ask(patience, "drawn"))
-        if names := self.effects.values():
+        names = self.effects.values()
+        if unbound := self.effects.unbound():
+            names += tuple(unbound & self.names())
+        if names:
             self.effects.renew(self._pairs(self._ask(patience, "get", names), names))
 
     def ask_process(self, verb: str, *args: Any) -> Any:
@@ -333,26 +336,24 @@ class Submission(Notes):
         if not names:
             return {}
         self.ready()
-        values = self._get(tuple(sorted(names)))
-        for name, value in values.items():
-            if isinstance(value, StudentThing):
-                object.__setattr__(value, "_thing_origin", name)
-        return {
-            name: value
-            for name, value in values.items()
-            if not (isinstance(value, StudentThing) and value._thing_about[0] == "module")
-        }
+        return self._get(tuple(sorted(names)))
 
     def _get(self, names: tuple[str, ...]) -> dict[str, Any]:
         return self._pairs(self._ask_or_stop(", ".join(names)[:200], "get", names), names)
 
     def _pairs(self, pairs: Any, names: tuple[str, ...]) -> dict[str, Any]:
-        """Return what came in answer to "get"."""
+        """Return what came in answer to "get", without modules."""
         values = {}
         for pair in pairs if type(pairs) is tuple else ():
             match pair:
                 case (str(name), value) if name in names:
                     values[name] = value
+                    if not isinstance(value, StudentThing):
+                        continue
+                    if value._thing_about[0] == "module":
+                        del values[name]
+                    elif not value._thing_origin:
+                        object.__setattr__(value, "_thing_origin", name)
         return values
 
     def run(self, label: str, source: str, only_define: bool = False) -> Ran:

@@ -27,7 +27,8 @@ INSPECTED = (
 )  # fmt: skip
 # What the attributes of an exception may be that the judge gets, and those that Python keeps.
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
-_KEPT_BY_PYTHON = ("errno", "strerror", "filename", "filename2", "name", "start", "end", "reason")
+_KEPT_BY_PYTHON = ("errno", "strerror", "filename", "filename2", "name", "encoding", "start", "end",
+                   "reason")  # fmt: skip
 MAX_ATTRIBUTES = 20
 
 
@@ -207,8 +208,8 @@ def describe_error(error: BaseException) -> tuple:
             cell, line = file.removeprefix("cell "), trace.tb_lineno
             code = linecache.getline(file, trace.tb_lineno).strip()
         trace = trace.tb_next
-    if isinstance(error, SyntaxError) and isinstance(error.lineno, int):
-        line = error.lineno
+    if isinstance(error, SyntaxError) and type(error.lineno) is int:
+        line = error.lineno if error.lineno in range(1 << 31) else line
     number = getattr(error, "test_error", 0)
     number = number if type(number) is int else 0
     where = cell[:200], line, code[:200]

@@ -297,8 +297,8 @@ class StudentConnection(Connection):
             case "__next__":
                 try:
                     return (next(thing),)
-                except StopIteration:
-                    return ()
+                except StopIteration as end:
+                    return () if end.value is None else ((), end.value)
             case "__enter__":
                 return type(thing).__enter__(thing)
             case "__exit__":

@@ -26,6 +26,8 @@ _NEVER_RAISED = frozenset(
     ("builtins", "utils", "unittest", "pytest", "_pytest", "doctest", "nose", "numpy.testing",
      "IPython", "traitlets", "asyncio", "concurrent", "hypothesis")
 )  # fmt: skip
+# Modules whose classes are no bases of a student's: of a mock, whatever is asked is true.
+_NEVER_BASES = ("utils", "unittest.mock")
 # Of these Python's own: what stays with the student, and code can ask for its kind.
 _KINDS = {
     "builtins:function": types.FunctionType,
@@ -78,8 +80,10 @@ def class_named(entry: str, submission: Any) -> type | None:
     module, _, name = entry.partition(":")
     if module == "__main__":
         return library_class(entry, submission)
-    found = vars(sys.modules[module]).get(name) if module in sys.modules and name else None
-    return found if issubclass(type(found), type) and top(module) != "utils" else None
+    if module.startswith(_NEVER_BASES):
+        return None
+    found = getattr(sys.modules.get(module), "__dict__", {}).get(name)
+    return found if issubclass(type(found), type) else None
 
 
 def claimed_class(thing: Any) -> type | None:

@@ -297,7 +297,9 @@ class JudgeConnection(Connection):
             )
         if number in self.raised:
             raise self.raised[number]
-        if error.type_name in NEVER_RAISED and _is_named_by_test(error.type_name):
+        if error.type_name == "ExceptionGroup" or (
+            error.type_name in NEVER_RAISED and _is_named_by_test(error.type_name)
+        ):
             self.submission.limit(
                 f"a {error.type_name} of a submission cannot be caught by its class in the judge; "
                 f"{NOT_THEIR_FAULT}"

@@ -33,6 +33,7 @@ import builtins
 import inspect
 import re
 import sys
+import typing
 from typing import Any
 
 from utils.grading.remote import operators
@@ -190,7 +191,7 @@ class StudentThing:
         text = ask(self, "signature") if self._thing_about[0] in ("function", "class") else ""
         if type(text) is not str or not text:
             raise AttributeError("__signature__")
-        return _signature(text[:2000])
+        return _signature(text[:2000], self._thing_link.submission.effects.namespace)
 
 
 def ask(thing: StudentThing, verb: str, *args: Any) -> Any:
@@ -243,8 +244,13 @@ def _is_a_library(names: dict[str, Any]) -> bool:
     return isinstance(file, str) and ("site-packages" in file or "dist-packages" in file)
 
 
-def _signature(text: str) -> inspect.Signature:
-    """Return a signature from its text; nothing in the text is run."""
+def _signature(text: str, names: dict[str, Any]) -> inspect.Signature:
+    """Return a signature from its text; nothing in the text is run.
+
+    Args:
+        text: as the student's process wrote it.
+        names: of the test; its classes may be annotations.
+    """
     try:
         text = re.sub("<[^<>]*>", "...", text)  # such as `<factory>`
         (function,) = ast.parse(f"def f{text}: pass").body
@@ -262,12 +268,17 @@ def _signature(text: str) -> inspect.Signature:
             (given.kwarg, P.VAR_KEYWORD, None),
         ]
         found = [
-            P(one.arg, kind, default=_literal(default), annotation=_annotation(one.annotation))
+            P(
+                one.arg,
+                kind,
+                default=_literal(default),
+                annotation=_annotation(one.annotation, names),
+            )
             for one, kind, default in rows
             if one
         ]
-        return inspect.Signature(found, return_annotation=_annotation(function.returns))
-    except (SyntaxError, ValueError, MemoryError, RecursionError, AssertionError):
+        return inspect.Signature(found, return_annotation=_annotation(function.returns, names))
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError, AssertionError):
         raise AttributeError("__signature__") from None  # a default value's repr need not be Python
 
 
@@ -280,11 +291,33 @@ def _literal(node: ast.expr | None) -> Any:
         return Ellipsis
 
 
-def _annotation(node: ast.expr | None) -> Any:
-    """Return the type that an annotation names, or its text."""
+_OF_TYPING = ("Optional", "Union", "Callable", "List", "Dict", "Tuple", "Set", "Iterable",
+              "Iterator", "Generator", "Sequence")  # fmt: skip
+
+
+def _annotation(node: ast.expr | None, names: dict[str, Any]) -> Any:
+    """Return what an annotation means, or its text."""
     if node is None:
         return inspect.Parameter.empty
-    return TYPES.get(ast.unparse(node), ast.unparse(node))
+    text = ast.unparse(node)
+    try:
+        match node:
+            case ast.Constant(None | str()):
+                return node.value
+            case ast.BinOp(left, ast.BitOr(), right):
+                return _annotation(left, names) | _annotation(right, names)
+            case ast.Subscript(of, index):
+                name = ast.unparse(of).removeprefix("typing.")
+                kind: Any = getattr(typing, name) if name in _OF_TYPING else TYPES[name]
+                return kind[_annotation(index, names)]
+            case ast.Tuple(parts):
+                return tuple(_annotation(part, names) for part in parts)
+            case ast.List(parts):
+                return [_annotation(part, names) for part in parts]
+    except (KeyError, TypeError):
+        return text
+    found = TYPES.get(text) or names.get(text.removeprefix("__main__."))
+    return found if is_class(found) else text
 
 
 def limit_behind(error: BaseException) -> str:

@@ -122,6 +122,8 @@ def _next(self: StudentThing) -> Any:
             return value
         case ():
             raise StopIteration
+        case ((), value):  # what a generator returns
+            raise StopIteration(value)
     raise error_like(TypeError, f"__next__ of {name_of(self)} gave neither a value nor its end")
 
 

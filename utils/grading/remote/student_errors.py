@@ -225,6 +225,7 @@ def student_error(body: Any, submission: Any = None) -> tuple[StudentError, int]
                 and key.isidentifier()
                 and not key.startswith("_")
                 and key not in _OWN
+                and not (key == "object" and isinstance(error, UnicodeError))
             ):
                 with contextlib.suppress(TypeError, ValueError, AttributeError):
                     BaseException.__setattr__(error, key, value)
@@ -237,7 +238,9 @@ def student_error(body: Any, submission: Any = None) -> tuple[StudentError, int]
     return error, number
 
 
-_OWN = frozenset(dir(StudentError("")))  # names that no attribute of the student's takes
+# Names that no attribute of the student's takes. Nor does `object` of a UnicodeError: Python reads
+# the bytes in it at its `start`, whatever that is.
+_OWN = frozenset(dir(StudentError("")))
 
 
 def plain_name(name: str) -> str:

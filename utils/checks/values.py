@@ -139,9 +139,7 @@ def equal(got: Any, expected: Any, rtol: float = 1e-5, atol: float = 1e-8, part:
     raise PropertyError(what, _difference(got, expected, near), "values", part)
 
 
-def equal_by_name(
-    got: Any, expected: dict[str, Any], rtol: float = 1e-5, atol: float = 1e-8
-) -> None:
+def equal_by_name(got: Any, expected: dict[str, Any], atol: float = 1e-8) -> None:
     """Check the arrays in a dict by name, such as gradients; more names than expected are fine.
 
     The failure's part is the names that are wrong, such as "W1" or "W1_b1".
@@ -162,12 +160,12 @@ def equal_by_name(
     failures: dict[str, PropertyError] = {}
     for name, value in expected.items():
         try:
-            equal(got[name], value, rtol, atol, part=name)
+            equal(got[name], value, atol=atol, part=name)
         except PropertyError as error:
             failures[name] = error
     if not failures:
         return
-    not_swapped({name: got[name] for name in failures}, expected, rtol)
+    not_swapped({name: got[name] for name in failures}, expected)
     first = next(iter(failures.values()))
     right = [f"`{name}`" for name in expected if name not in failures]
     part = "_".join(failures)

@@ -41,7 +41,6 @@ from utils.quiz_checks import (
     Number,
     Shape,
     read_number,
-    read_shape,
     shown,
 )
 from utils.quiz_pages import (
@@ -59,17 +58,6 @@ from utils.quiz_pages import (
     without_markup,
 )
 from utils.quiz_progress import Progress
-
-__all__ = [
-    "AnswerError",
-    "Choice",
-    "Number",
-    "Progress",
-    "Quiz",
-    "Shape",
-    "read_number",
-    "read_shape",
-]
 
 TRIES_BEFORE_THE_ANSWER = 2
 _STYLE = """<style>

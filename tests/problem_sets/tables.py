@@ -8,7 +8,7 @@ from nbformat.notebooknode import NotebookNode
 from nbgrader.utils import is_grade
 
 from tests.problem_sets.grading import ROOT, Right, Wrong, execute, graded_cells, submission
-from utils.commands.build import problem_sets
+from utils.grading.run.release import problem_sets
 
 NAMES = problem_sets(ROOT)
 

@@ -10,7 +10,8 @@ from tests.problem_sets.grading import execute, fill, read, scores, sources, sub
 from tests.problem_sets.tables import cells_of
 from tests.problem_sets.test_messages import order  # noqa: F401 - a fixture
 from utils.grading.judge.grade_notebook import run_notebook
-from utils.grading.notebook.restore import cells_of_notebook, restore
+from utils.grading.notebook.restore import restore
+from utils.grading.notebook.source_cells import cells_of_notebook
 
 NAME = "ps4_gradients"
 

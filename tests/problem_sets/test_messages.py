@@ -26,8 +26,9 @@ from tests.problem_sets.tables import IDLE, TABLES, cells_of
 from utils import checks
 from utils.grading.judge.fork_server import FORK_SERVER
 from utils.grading.judge.grade_notebook import run_notebook
-from utils.grading.notebook.restore import cells_of_notebook, restore
-from utils.grading.sandbox import supervisor
+from utils.grading.notebook.restore import restore
+from utils.grading.notebook.source_cells import cells_of_notebook
+from utils.grading.sandbox import system_calls
 from utils.grading.sandbox.config import Limits, SandboxConfig
 
 PS1, PS2 = "ps1_output_layer", "ps2_mnist_inference"
@@ -798,7 +799,7 @@ def _stand_in():
 @pytest.fixture(scope="module")
 def order():
     """What a submission may use, and the sandbox that this machine offers."""
-    if not supervisor.LINUX:
+    if not system_calls.LINUX:
         pytest.skip("submissions are graded on Linux")
     FORK_SERVER.close()
     if not (sandbox := FORK_SERVER.sandbox()):

@@ -23,8 +23,9 @@ from tests.problem_sets.grading import (
 from tests.problem_sets.tables import IDLE, NAMES, TABLES, cells_of, graded_here
 from utils.grading.judge.fork_server import FORK_SERVER
 from utils.grading.judge.grade_notebook import run_notebook
-from utils.grading.notebook.restore import cells_of_notebook, restore
-from utils.grading.sandbox import supervisor
+from utils.grading.notebook.restore import restore
+from utils.grading.notebook.source_cells import cells_of_notebook
+from utils.grading.sandbox import system_calls
 from utils.grading.sandbox.config import Limits, SandboxConfig
 
 pytestmark = pytest.mark.slow
@@ -41,7 +42,7 @@ ONLY_HERE = ("f gets a matrix type",)
 @pytest.fixture(scope="module")
 def order():
     """What a submission may use, and the sandbox of this machine; MNIST is its stand-in."""
-    if not supervisor.LINUX:
+    if not system_calls.LINUX:
         pytest.skip("submissions are graded on Linux")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MNIST_DIR", "digits")

@@ -160,6 +160,18 @@ CASES = [
             "finally:\n    np.sum = old",
         ],
     ),
+    Case(
+        "builtins replaced while objects are looked at",
+        "class A: pass\ndef make():\n    'Make one.'\n    return A()",
+        [
+            "import builtins, inspect\nold = builtins.len, builtins.issubclass\n"
+            "def no(*a, **k): raise AssertionError('no')\n"
+            "builtins.len = builtins.issubclass = no\n"
+            "try:\n    kind, doc = type(make()), inspect.getdoc(make)\n"
+            "finally:\n    builtins.len, builtins.issubclass = old\n"
+            "assert kind is A and doc == 'Make one.'",
+        ],
+    ),
     # A test's own tools.
     Case(
         "an assert of an ordinary cell, replaced",

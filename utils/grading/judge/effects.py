@@ -22,12 +22,13 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from utils.grading.judge import random_state
+from utils.grading.judge.patches import address_of, set_name
 from utils.grading.notebook.outputs import NoInput
 from utils.grading.remote.judge_connection import is_mock
 from utils.grading.remote.judge_limits import NOT_THEIR_FAULT, JudgeLimit
 from utils.grading.remote.proxy import StudentThing
 
-# This module's own: tests may patch what all others use.
+# Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
 
 Patch = tuple[Any, str, tuple]  # a module or class, a name of it, and the value or ()
@@ -54,7 +55,6 @@ class Effects:
     def __init__(self, namespace: dict[str, Any], cells: Collection[dict]) -> None:
         self.namespace = namespace
         self.seeded = any(cell.get("seeds") for cell in cells)
-        self.patching = any(cell.get("patches") for cell in cells)
         self.running = False  # a test cell's own code runs
         self.lock = threading.RLock()  # held while the judge's code asks the student's process
         self.names: dict[str, Any] = {}  # of the student's, that the test may replace
@@ -155,12 +155,12 @@ class Effects:
                 old, new = before.get(name, _MISSING), now.get(name, _MISSING)
                 if old is not new and _is_patch(owner, name, old, new):
                     self._kept.append((owner, name, () if new is _MISSING else (new,)))
-                    _set(owner, name, *(() if old is _MISSING else (old,)))
+                    set_name(owner, name, *(() if old is _MISSING else (old,)))
             self._ids[key] = list(map(id, now.values()))
 
     def _put_back(self) -> None:
         for owner, name, value in self._kept:
-            _set(owner, name, *value)
+            set_name(owner, name, *value)
         self.running = True
 
     # What the student's process is told -----------------------------------------------------------
@@ -171,7 +171,7 @@ class Effects:
         Args:
             link: to the process; a new one knows nothing yet.
         """
-        patches = tuple((_address(owner), name, *value) for owner, name, value in self._kept)
+        patches = tuple((address_of(owner), name, *value) for owner, name, value in self._kept)
         names: list[tuple] = []
         for name, borrowed in self.names.items():
             now = self.namespace.get(name, _MISSING)
@@ -256,19 +256,6 @@ def _is_patch(owner: Any, name: str, old: Any, new: Any) -> bool:
     if isinstance(new, types.ModuleType):
         return False
     return callable(old) or callable(new) or type(old) in _PLAIN and type(new) in _PLAIN
-
-
-def _address(owner: Any) -> str:
-    if isinstance(owner, type):
-        return f"{owner.__module__}:{owner.__qualname__}"
-    return owner.__name__
-
-
-def _set(owner: Any, name: str, *value: Any) -> None:
-    if value:
-        setattr(owner, name, value[0])
-    elif name in vars(owner):
-        delattr(owner, name)
 
 
 def name_in(message: str) -> str:

@@ -36,7 +36,6 @@ from utils.grading.sandbox.messages import (
 )
 from utils.grading.sandbox.process import LOOK, Process
 
-LINUX = system_calls.LINUX
 ELSEWHERE = (
     "Submissions are graded on Linux, whose kernel can sandbox them. Elsewhere, use a Linux "
     "machine, the Windows Subsystem for Linux (`wsl --install`), or a Linux container "
@@ -47,7 +46,7 @@ NO_SANDBOX = (
     "`python3 -m utils doctor` shows what is missing. `--unsafe`, or `c.JudgedExecute.unsafe = "
     "True`, runs them all the same, as you: they can then read and change all that you can."
 )
-MAX_STARTS = 80  # of one submission; the judge asks for fewer
+SUPERVISOR_MAX_STARTS = 80  # that are granted to one submission, whoever asks
 OVERTIME = 4  # a submission that waits for a processor is given so many times its time
 INTERPRETER_BYTES = 192 << 20
 
@@ -94,8 +93,8 @@ class Supervisor:
         if self.process:
             self.end("it was ended")
         self.starts += 1
-        if self.starts > MAX_STARTS:
-            raise OSError(f"{MAX_STARTS} processes are enough for a submission")
+        if self.starts > SUPERVISOR_MAX_STARTS:
+            raise OSError(f"{SUPERVISOR_MAX_STARTS} processes are enough for a submission")
         ours, theirs = socket.socketpair()
         with theirs:
             self._enter_network()

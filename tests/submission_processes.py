@@ -23,6 +23,16 @@ def sandbox() -> str:
     return found
 
 
+@pytest.fixture(scope="module")
+def order(sandbox: str) -> Iterator[SandboxConfig]:
+    """What a submission may use, and the sandbox here; MNIST is its stand-in on every machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MNIST_DIR", "digits")
+        FORK_SERVER.close()  # it has the environment from its start
+        yield SandboxConfig(Limits(), sandbox)
+    FORK_SERVER.close()
+
+
 @pytest.fixture
 def start(sandbox: str) -> Iterator[Callable[..., StudentClient]]:
     """Starts submissions whose cells are given as texts; they end with the test."""

@@ -177,18 +177,18 @@ def equal_by_name(got: Any, expected: dict[str, Any], atol: float = 1e-8) -> Non
     raise PropertyError("some arrays are wrong", detail, first.kind, part)
 
 
-def not_swapped(got: dict[str, Any], expected: dict[str, Any], rtol: float = 1e-5) -> None:
+def not_swapped(got: dict[str, Any], expected: dict[str, Any]) -> None:
     """Check that no two arrays have each other's names, before the values are looked at."""
     for name, other in itertools.combinations(got, 2):
-        if _agree(got[name], expected[other], rtol) and _agree(got[other], expected[name], rtol):
+        if _agree(got[name], expected[other]) and _agree(got[other], expected[name]):
             detail = f"`{name}` holds what belongs in `{other}`, and the reverse"
             raise PropertyError("two arrays are swapped", detail, "swapped")
 
 
-def _agree(value: Any, wanted: Any, rtol: float) -> bool:
+def _agree(value: Any, wanted: Any) -> bool:
     """Say whether a value is an array of numbers that agrees with another, in shape, too."""
     is_array = type(value) is np.ndarray and value.dtype.kind in "iuf"
-    return is_array and value.shape == np.shape(wanted) and np.allclose(value, wanted, rtol=rtol)
+    return is_array and value.shape == np.shape(wanted) and np.allclose(value, wanted)
 
 
 def _listed(names: list[str]) -> str:

@@ -841,6 +841,22 @@ def test_the_judge_gives_nbgraders_points_or_leaves_them_to_a_person(case):
         assert not any("look at the cells for code" in note for note in result.notes)
 
 
+def test_builtins_that_a_test_leaves_replaced_are_not_the_judges():
+    """Nothing of IPython's runs afterwards: in one kernel the next cell could not even begin."""
+    names = "len isinstance float min max any all enumerate sorted getattr set dict str vars zip"
+    result = grade(
+        Case(
+            "builtins left replaced",
+            "def one(): return 1",
+            [
+                "import builtins\ndef no(*a, **k): raise AssertionError('no')\n"
+                f"for name in {names.split()}: setattr(builtins, name, no)\nassert one() == 1"
+            ],
+        )
+    )
+    assert [test.points for test in result.tests.values()] == [1], result.notes
+
+
 def test_plain_nbgrader_gives_what_these_cases_say(tmp_path):
     """All cases in one kernel, as nbgrader runs a notebook."""
     cells, expected = [], []

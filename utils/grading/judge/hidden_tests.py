@@ -19,7 +19,7 @@ from utils.grading.notebook.outputs import Output
 from utils.grading.notebook.shell import error_output
 from utils.grading.notebook.source import defined
 
-ENDED = "it was ended after a test cell that students do not have whole"
+ENDED = "it was ended after a hidden test"
 NOTE = "the student process ended in a hidden test"  # how and where is not told
 LIMIT = "a hidden test met a limit of the grader, which is no fault of the submission"
 

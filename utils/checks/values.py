@@ -13,7 +13,7 @@ from utils.checks.failures import PropertyError
 
 _NUMBERS = {bool, int, float, *np.sctypeDict.values()}
 
-# What a student's process hands over may be made to keep the judge busy.
+# What a student process hands over may be made to keep the judge busy.
 MAX_LISTED = 1_000_000  # numbers and lists in a list that is read as an array
 
 

@@ -1,7 +1,7 @@
 """What the judge does for other courses' tests lets nobody forge a point.
 
 Each of these submissions is wrong, and uses something that the judge does for honest ones: names
-and modules that reach the student's process, operators, `isinstance`, mocks, random states.
+and modules that reach the student process, operators, `isinstance`, mocks, random states.
 """
 
 from __future__ import annotations

@@ -2,12 +2,12 @@
 
 In one kernel a test may take `np.sum` away, put a mock in place of `input`, delete the student's
 helper, or seed a random generator, and the student's function sees it. Here the judge looks for
-such changes whenever the test asks the student's process something, tells them to that process, and
+such changes whenever the test asks the student process something, tells them to that process, and
 has them undone in its own modules until the test's code goes on: what the judge itself computes
 never depends on what a test has patched.
 
 Of the student's names only functions and classes can be replaced, and only names that the test has
-read before: so nothing that a hidden test defines gets into the student's process by its name.
+read before: so nothing that a hidden test defines gets into the student process by its name.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Effects:
         self.namespace = namespace
         self.seeded = any(cell.get("seeds") for cell in cells)
         self.running = False  # a test cell's own code runs
-        self.lock = threading.RLock()  # held while the judge's code asks the student's process
+        self.lock = threading.RLock()  # held while the judge's code asks the student process
         self.names: dict[str, Any] = {}  # of the student's, that the test may replace
         self.borrowed: dict[str, Any] = {}  # of the student's, that the running test cell uses
         self._kept: list[Patch] = []  # what is to be in force while a test's code runs
@@ -163,10 +163,10 @@ class Effects:
             set_name(owner, name, *value)
         self.running = True
 
-    # What the student's process is told -----------------------------------------------------------
+    # What the student process is told -------------------------------------------------------------
 
     def changes(self, link: object) -> tuple | None:
-        """Return what the student's process has to be told; None for nothing.
+        """Return what the student process has to be told; None for nothing.
 
         Args:
             link: to the process; a new one knows nothing yet.
@@ -202,12 +202,12 @@ class Effects:
         )
 
     def renew(self, values: dict[str, Any]) -> None:
-        """Let names have the values that the student's process now gives them."""
+        """Let names have the values that the student process now gives them."""
         for name, value in values.items():
             self.borrowed[name] = self.namespace[name] = value
 
     def forget(self) -> bool:
-        """Return whether the student's process still has changes; it is told that there are none.
+        """Return whether the student process still has changes; it is told that there are none.
 
         The student's own cells are to find everything as it was.
         """
@@ -215,7 +215,7 @@ class Effects:
         return len(told) > 1
 
     def drawn(self, words: Any) -> None:
-        """Draw as many random numbers as the student's process has drawn."""
+        """Draw as many random numbers as the student process has drawn."""
         if type(words) is tuple and len(words) == len(random_state.KINDS):
             for kind in random_state.KINDS:
                 random_state.advance(kind, words[kind])

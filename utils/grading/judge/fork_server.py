@@ -43,7 +43,7 @@ class ForkServerError(RuntimeError):
 
 
 def start_process(control: socket.socket, config: SandboxConfig) -> Start:
-    """Have a student's process started, with a supervisor of its own and no judge.
+    """Have a student process started, with a supervisor of its own and no judge.
 
     Args:
         control: leads to the fork server.

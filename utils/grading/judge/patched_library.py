@@ -107,7 +107,7 @@ def open_by_name(file: Any, *args: Any, **named: Any) -> Any:
 
 
 def let_library_ask() -> None:
-    """Let functions of `inspect` and `dataclasses` ask the student's process about its objects."""
+    """Let functions of `inspect` and `dataclasses` ask the student process about its objects."""
     for module, names, answer in (
         (inspect, ("isclass", *INSPECTED), _inspected),
         (dataclasses, DATACLASSES, _of_dataclass),

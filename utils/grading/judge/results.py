@@ -1,6 +1,6 @@
 """What a judge's process answers, read by the grader as if somebody had taken the process over.
 
-The judge meets every byte that a student's process sends. Should one of them ever run code in it,
+The judge meets every byte that a student process sends. Should one of them ever run code in it,
 then that code writes this answer. It can then lie about its own submission, and do nothing else:
 the answer is bounded, and everything in it has the type, the form and the range that it must have.
 """

@@ -262,7 +262,7 @@ class StudentClient(Notes):
             self.effects.renew(self._pairs(self._ask(patience, "get", names), names))
 
     def ask_process(self, verb: str, *args: Any) -> Any:
-        """Ask the student's process something that is about no object of its own."""
+        """Ask the student process something that is about no object of its own."""
         with self.effects.judging():
             self.ready()
             try:

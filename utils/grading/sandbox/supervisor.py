@@ -59,7 +59,7 @@ class Supervisor:
     Args:
         config: what the processes are to be like.
         commands: where it is told what to do.
-        run: called in a student's process, with its socket.
+        run: called in a student process, with its socket.
         job: where the grader waits for the judge, if there is to be one.
     """
 
@@ -89,7 +89,7 @@ class Supervisor:
                 self.group = cgroups.get(memory, limits.processes)
 
     def start(self) -> socket.socket:
-        """Start a student's process, after the end of the one before; return the judge's end."""
+        """Start a student process, after the end of the one before; return the judge's end."""
         if self.process:
             self.end("it was ended")
         self.starts += 1
@@ -118,7 +118,7 @@ class Supervisor:
             namespaces.enter_network(self.network)
 
     def end(self, why: str) -> dict[str, Any]:
-        """End the student's process; return a report."""
+        """End the student process; return a report."""
         process, self.process = self.process, None
         if not process:
             return {}

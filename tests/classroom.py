@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import nbformat
 import pytest
@@ -24,7 +24,8 @@ from utils.grading.simulated_class import Student, write_submission
 # Each fixture imports what it needs of the grader: this module is imported for all tests.
 if TYPE_CHECKING:
     from utils.grading.course.settings import Course
-    from utils.grading.run import runner
+    from utils.grading.run.cluster import LocalWorkers
+    from utils.grading.run.progress import Progress
 
 ROOT = Path(__file__).resolve().parents[1]
 PS1 = invented_class.NAME
@@ -43,7 +44,7 @@ class Classroom:
 
     root: Path
     options: tuple[str, ...] = ()
-    client: Any = None
+    workers: LocalWorkers | None = None
 
     @property
     def course(self) -> Course:
@@ -91,12 +92,12 @@ class Classroom:
         """Grade and return what was said."""
         return self.run("grade", PS1, *self.options, *arguments, status=status)
 
-    def regrade(self, **arguments) -> runner.Progress:
+    def regrade(self, **arguments) -> Progress:
         """Grade in this process, with workers that several tests share."""
         from utils.grading.run import runner
 
         unsafe = "--unsafe" in self.options
-        return runner.grade(self.course, PS1, client=self.client, unsafe=unsafe, **arguments)[0]
+        return runner.grade(self.course, PS1, local=self.workers, unsafe=unsafe, **arguments)[0]
 
     def rows(self) -> dict[str, dict[str, str]]:
         """Return the lines of the report's CSV file by student."""
@@ -138,21 +139,21 @@ def options() -> tuple[str, ...]:
     from utils.grading.judge import grade_notebook
 
     try:
-        grade_notebook.sandbox()
+        grade_notebook.available_sandbox()
     except grade_notebook.NotSandboxed:
         return ("--unsafe",)
     return ()
 
 
 @pytest.fixture(scope="session")
-def client() -> Iterator[Any]:
+def workers() -> Iterator[LocalWorkers]:
     """Two workers."""
     from utils.grading.run.cluster import LocalWorkers
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Dask's and SQLAlchemy's own affairs
-        with LocalWorkers(2) as workers:
-            yield workers.client()
+        with LocalWorkers(2) as two:
+            yield two
 
 
 @pytest.fixture

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from utils.grading.judge.fork_server import FORK_SERVER, start_process
-from utils.grading.judge.student_client import Submission
-from utils.grading.sandbox import supervisor
+from utils.grading.judge.student_client import StudentClient
+from utils.grading.sandbox import system_calls
 from utils.grading.sandbox.config import Limits, SandboxConfig
 
 
 @pytest.fixture(scope="session")
 def sandbox() -> str:
     """The kind of sandbox that this machine offers."""
-    if not supervisor.LINUX:
+    if not system_calls.LINUX:
         pytest.skip("submissions are graded on Linux")
     found = FORK_SERVER.sandbox()
     if not found:
@@ -23,14 +23,26 @@ def sandbox() -> str:
     return found
 
 
-@pytest.fixture
-def start(sandbox: str) -> Iterator[Callable[..., Submission]]:
-    """Starts submissions whose cells are given as texts; they end with the test."""
-    begun: list[Submission] = []
+@pytest.fixture(scope="module")
+def order(sandbox: str) -> Iterator[SandboxConfig]:
+    """What a submission may use, and the sandbox here; MNIST is its stand-in on every machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MNIST_DIR", "digits")
+        FORK_SERVER.close()  # it has the environment from its start
+        yield SandboxConfig(Limits(), sandbox)
+    FORK_SERVER.close()
 
-    def begin(*cells: str, **limits: Any) -> Submission:
+
+@pytest.fixture
+def start(sandbox: str) -> Iterator[Callable[..., StudentClient]]:
+    """Starts submissions whose cells are given as texts; they end with the test."""
+    begun: list[StudentClient] = []
+
+    def begin(*cells: str, **limits: Any) -> StudentClient:
         order = SandboxConfig(Limits(**limits), sandbox)
-        submission = Submission(lambda: start_process(FORK_SERVER.connect(), order), order.limits)
+        submission = StudentClient(
+            lambda: start_process(FORK_SERVER.connect(), order), order.limits
+        )
         begun.append(submission)
         for number, source in enumerate(cells):
             submission.run(f"work{number or ''}", source)
@@ -42,7 +54,7 @@ def start(sandbox: str) -> Iterator[Callable[..., Submission]]:
 
 
 @pytest.fixture
-def work(start: Callable[..., Submission]) -> Callable[..., SimpleNamespace]:
+def work(start: Callable[..., StudentClient]) -> Callable[..., SimpleNamespace]:
     """Runs a student's cell; returns what its names stand for in a test cell."""
 
     def run(source: str, **limits: Any) -> SimpleNamespace:
@@ -56,7 +68,7 @@ def work(start: Callable[..., Submission]) -> Callable[..., SimpleNamespace]:
 def module_work(sandbox: str) -> Iterator[Callable[..., SimpleNamespace]]:
     """As `work`, for a whole file."""
     order = SandboxConfig(Limits(), sandbox)
-    submission = Submission(lambda: start_process(FORK_SERVER.connect(), order), order.limits)
+    submission = StudentClient(lambda: start_process(FORK_SERVER.connect(), order), order.limits)
 
     def run(source: str) -> SimpleNamespace:
         submission.run("work", source)

@@ -196,16 +196,9 @@ def test_a_python_too_old_gets_a_sentence(small_course, version):
     assert result.stdout == ""
 
 
-def test_the_front_door_can_be_read_by_python_3_6(root):
-    for name in ("utils/__main__.py", "utils/__init__.py", "utils/python_versions.py"):
-        source = (root / name).read_text(encoding="utf-8")
-        tree = ast.parse(source, feature_version=(3, 6))
-        assert "from __future__ import annotations" not in source
-        functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-        annotations = [function.returns for function in functions]
-        annotations += [given.annotation for f in functions for given in f.args.args]
-        unquoted = [ast.unparse(node) for node in annotations if isinstance(node, ast.Subscript)]
-        assert set(unquoted) <= {"IO[str]"}, "list[str] and the like are errors there"
+def test_python_3_7_can_read_the_front_door(root):
+    for name in ("__main__", "__init__", "python_versions"):
+        ast.parse((root / "utils" / f"{name}.py").read_text("utf-8"), feature_version=(3, 7))
 
 
 def program(folder: Path, name: str, script: str) -> None:

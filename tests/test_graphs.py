@@ -20,7 +20,8 @@ from utils.expressions import (
 )
 from utils.gradients import numerical_gradient
 from utils.graphs import draw_graph, draw_step, draw_unreadable, last_step, read_graph
-from utils.plots import BLUE, VERMILLION, YELLOW, img
+from utils.pictures import img
+from utils.plots import BLUE, VERMILLION, YELLOW
 
 
 @pytest.fixture(autouse=True)

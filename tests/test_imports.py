@@ -102,7 +102,7 @@ def test_every_part_is_listed():
 def test_the_guides_name_modules_that_are_there():
     guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     table = "".join(re.findall(r"^\|.*$", guide, re.MULTILINE))
-    files = {f"utils/grading/{name}" for name in re.findall(r"`([\w/]+\.py)`", table)}
+    files = {f"utils/grading/{name}" for name in re.findall(r"`([\w/.]+\.py)`", table)}
     processes = (ROOT / "utils" / "grading" / "__init__.py").read_text(encoding="utf-8")
     named = re.findall(rf"`((?:{'|'.join(GRADER)})\.\w+)", processes)
     files |= {f"utils/grading/{name.replace('.', '/')}.py" for name in named}

@@ -9,16 +9,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from utils import lecture_outputs
-from utils.lecture_outputs import (
-    LectureError,
-    build_lectures,
-    environment,
-    text_outputs,
-    uses_mnist,
-)
+from utils.lecture_outputs import LectureError, build_lectures, environment, uses_mnist
 from utils.saved_widgets import NO_KERNEL, WIDGET
 
 pytestmark = pytest.mark.slow
@@ -192,18 +186,3 @@ def test_lectures_that_depend_on_the_digits_are_known(root):
     assert uses_mnist(lecture("from utils.mnist import load_mnist"))
     assert uses_mnist(lecture("from utils.weights import load_weights"))
     assert not uses_mnist(lecture("import numpy as np"))
-
-
-def test_text_outputs_leave_out_pictures_and_measured_cells():
-    page = '<p>seen</p><img alt="A." src="data:image/png;base64,AAAA">'
-    data = {"text/plain": "seen", "text/html": page, "image/png": "AAAA"}
-    cells = [
-        new_code_cell("1", id="a", outputs=[new_output("display_data", data)]),
-        new_code_cell("2", id="b", outputs=[new_output("stream", text="12 ms")]),
-    ]
-    cells[1].metadata.tags = ["measured"]
-    texts = text_outputs(new_notebook(cells=cells))
-    assert list(texts) == ["a"]
-    assert "<p>seen</p>" in texts["a"]
-    assert 'alt="A."' in texts["a"]
-    assert "AAAA" not in texts["a"]

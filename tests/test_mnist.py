@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from utils import mnist, mnist_download, mnist_files, mnist_stand_in
+from utils.mnist_files import MnistError
 
 NOWHERE = "http://127.0.0.1:1/"  # nothing listens there
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = mnist.SHAPES
@@ -231,7 +232,7 @@ def test_a_folder_without_mnist(small, tmp_path, monkeypatch, what):
         path.mkdir()
     monkeypatch.setenv("MNIST_DIR", str(path))
     for call in (mnist.load_mnist, mnist.data_source):
-        with pytest.raises(mnist.MnistError) as error:
+        with pytest.raises(MnistError) as error:
             call()
         message = str(error.value)
         assert message.startswith(f"MNIST_DIR is {path}, ")
@@ -242,14 +243,14 @@ def test_a_folder_without_mnist(small, tmp_path, monkeypatch, what):
 def test_a_relative_folder_that_is_nowhere(tmp_path, monkeypatch, root):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MNIST_DIR", "no/where")
-    with pytest.raises(mnist.MnistError) as error:
+    with pytest.raises(MnistError) as error:
         mnist.load_mnist()
     assert f"{tmp_path / 'no/where'} or {root / 'no/where'} is not a folder" in str(error.value)
 
 
 def test_a_folder_that_lacks_one_file(small, folder):
     (folder / f"{TEST_LABELS}.gz").unlink()
-    with pytest.raises(mnist.MnistError, match=f"lacks {TEST_LABELS}.gz. Set it to"):
+    with pytest.raises(MnistError, match=f"lacks {TEST_LABELS}.gz. Set it to"):
         mnist.data_source()
 
 
@@ -287,7 +288,7 @@ def test_a_damaged_file_is_named(small, folder, damage):
     spoil, says = DAMAGES[damage]
     path = folder / f"{TRAIN_IMAGES}.gz"
     path.write_bytes(spoil(idx(small[TRAIN_IMAGES])))
-    with pytest.raises(mnist.MnistError) as error:
+    with pytest.raises(MnistError) as error:
         mnist.load_mnist()
     message = str(error.value)
     assert message.startswith(f"{path} cannot be used: ")
@@ -301,7 +302,7 @@ def test_swapped_files_are_named(small, folder, a, b):
     a_path.rename(folder / "c")
     b_path.rename(a_path)
     (folder / "c").rename(b_path)
-    with pytest.raises(mnist.MnistError, match=f"{a}.gz cannot be used: it holds {b}; two files"):
+    with pytest.raises(MnistError, match=f"{a}.gz cannot be used: it holds {b}; two files"):
         mnist.load_mnist()
 
 
@@ -309,7 +310,7 @@ def test_another_data_set_in_the_same_format(small, folder):
     """Fashion-MNIST has the same names, headers and sizes."""
     path = folder / f"{TEST_IMAGES}.gz"
     path.write_bytes(gzip.compress(idx(255 - small[TEST_IMAGES])))
-    with pytest.raises(mnist.MnistError, match="t10k-images.*from another data set"):
+    with pytest.raises(MnistError, match="t10k-images.*from another data set"):
         mnist.load_mnist()
 
 
@@ -318,7 +319,7 @@ def test_a_file_that_may_not_be_read(small, folder, monkeypatch):
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(mnist_files, "open", refuse, raising=False)
-    with pytest.raises(mnist.MnistError, match=r"ubyte.gz cannot be used: Permission denied\. Put"):
+    with pytest.raises(MnistError, match=r"ubyte.gz cannot be used: Permission denied\. Put"):
         mnist.load_mnist()
 
 
@@ -550,7 +551,7 @@ def test_a_quick_failure_is_not_remembered(small, cache):
 
 def test_download_mnist_says_what_each_mirror_answered(small, server, monkeypatch):
     mirrors(monkeypatch, server, "missing", "html")
-    with pytest.raises(mnist.MnistError) as error:
+    with pytest.raises(MnistError) as error:
         mnist.download_mnist()
     assert str(error.value) == (
         "MNIST could not be downloaded (127.0.0.1: 404 Not Found; 127.0.0.1: it is a web page). "
@@ -585,7 +586,7 @@ def test_a_damaged_file_of_the_cache_without_network(small, filled):
     """The lecture has begun with MNIST; it does not become something else."""
     (filled / TEST_IMAGES).write_bytes(b"")
     assert mnist.data_source() == "MNIST"
-    with pytest.raises(mnist.MnistError) as error:
+    with pytest.raises(MnistError) as error:
         mnist.load_mnist()
     assert str(filled / TEST_IMAGES) in str(error.value)
     assert "MNIST could not be downloaded (127.0.0.1: no connection)" in str(error.value)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from utils import payoffs, plots
+from utils import payoffs, pictures, plots
 from utils.pictures import fewer_colours
 from utils.system import FIGURES
 
@@ -75,7 +75,7 @@ def test_the_same_figure_gives_the_same_bytes(shown):
 
 def test_fewer_colours_change_the_picture_hardly_and_the_bytes_much(shown):
     fig = line()
-    full = plots.png(fig)
+    full = pictures.png(fig)
     plots.show(fig, SENTENCE)
     small = base64.b64decode(shown[0][0]["image/png"])
     assert len(small) < 0.6 * len(full)
@@ -90,7 +90,7 @@ def test_a_grey_stays_grey_beside_colours():
     fig, (left, right) = plt.subplots(1, 2)
     left.imshow(np.arange(256).reshape(16, 16), cmap="gray")
     right.imshow(np.arange(256).reshape(16, 16), cmap="viridis")
-    data = plots.png(fig)
+    data = pictures.png(fig)
     before, after = (
         np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"), int)
         for picture in (data, fewer_colours(data))
@@ -103,7 +103,7 @@ def test_a_grey_stays_grey_beside_colours():
 
 def test_a_figure_shrinks_to_fit_and_brings_its_own_white_card(shown):
     plots.show(line(), SENTENCE)
-    for page in (shown[0][0]["text/html"], plots.img(line(), SENTENCE)):
+    for page in (shown[0][0]["text/html"], pictures.img(line(), SENTENCE)):
         style = re.search(r'<img [^>]*style="([^"]*)"', page)[1]
         for rule in ("max-width: 100%", "height: auto", "background: white", "padding: 10px"):
             assert rule in style
@@ -168,7 +168,7 @@ def test_a_payoff_says_which_function_it_needs(shown, capsys):
 
 def test_inside_a_widget_the_figure_has_its_sentence_too():
     plt.close("all")  # of other tests
-    page = plots.img(line(), SENTENCE)
+    page = pictures.img(line(), SENTENCE)
     assert page.startswith('<img alt="A line rises')
     assert plt.get_fignums() == []
 
@@ -182,7 +182,7 @@ def test_the_style_can_be_read_from_the_back_row_and_needs_no_font_of_the_machin
     assert mpl.rcParams["lines.linewidth"] >= 2.5
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        plots.png(line())
+        pictures.png(line())
 
 
 def test_no_line_is_told_apart_by_colour_alone():
@@ -241,7 +241,7 @@ def test_a_matrix_of_nothing_finite_can_be_drawn():
     fig, ax = plt.subplots()
     plots.draw_matrix(ax, [[np.nan, np.inf]])
     assert len(ax.patches) == 2
-    assert plots.png(fig)
+    assert pictures.png(fig)
 
 
 def test_weights_become_blue_and_vermillion_and_zero_is_white():

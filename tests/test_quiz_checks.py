@@ -2,7 +2,7 @@
 
 import pytest
 
-from utils.quiz import AnswerError, Choice, Number, Shape, read_number, read_shape
+from utils.quiz_checks import AnswerError, Choice, Number, Shape, read_number, read_shape
 
 COLOURS = Choice(
     "sky",

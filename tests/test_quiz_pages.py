@@ -4,7 +4,7 @@ import pytest
 
 from tests.test_quiz_checks import COLOURS, PAIR, THIRD
 from utils import quiz_pages
-from utils.quiz import Choice
+from utils.quiz_checks import Choice
 
 
 @pytest.mark.parametrize("check", [COLOURS, THIRD, PAIR], ids=lambda check: check.name)

@@ -5,8 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from utils.quiz import Progress
-from utils.quiz_progress import progress_file
+from utils.quiz_progress import Progress, progress_file
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import re
 import pytest
 from PIL import Image
 
-from utils import chromium
+from utils import chromium, readme_pictures
 from utils.commands import build
 from utils.readme_pictures import (
     FOLDER,
@@ -56,15 +56,16 @@ def test_pictures_are_built_alone(capsys):
     assert "give each alone" in capsys.readouterr().err
 
 
-def test_the_figure_is_a_committed_one(tmp_path):
+def test_the_figure_is_a_committed_one(tmp_path, monkeypatch):
     with Image.open(io.BytesIO(figure())) as image:
         assert image.width > 400
     lectures = tmp_path / "lectures"
     lectures.mkdir()
     empty = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
     (lectures / "04_inference_and_batches.ipynb").write_text(empty)
+    monkeypatch.setattr(readme_pictures, "ROOT", tmp_path)
     with pytest.raises(PicturesError, match="holds no figure; call"):
-        figure(tmp_path)
+        figure()
 
 
 @pytest.mark.browser

@@ -17,11 +17,12 @@ import pytest
 
 from utils.checks import MIME
 from utils.commands import build
+from utils.grading.run.release import BuildError, problem_sets
 from utils.student_edition import write_student_edition
 from utils.student_modules import is_for_staff, student_modules, student_packages
 from utils.system import ROOT
 
-NAMES = build.problem_sets(ROOT)
+NAMES = problem_sets(ROOT)
 python = sys.executable  # while a test runs, a student's: see `students_python`
 TASKS = ["identity_function", "softmax"]  # of the first problem set
 START = "import sys; from utils.commands.{} import main; sys.exit(main(sys.argv[1:]))"
@@ -290,7 +291,7 @@ def test_without_sources_there_is_a_sentence(tmp_path):
     for name in ("README.md", "LICENSE", "setup.py", "pyproject.toml", "requirements.txt"):
         shutil.copy(ROOT / name, course)
     shutil.copy(ROOT / "nbgrader_config.py", course)
-    with pytest.raises(build.BuildError, match="there are no problem sets in"):
+    with pytest.raises(BuildError, match="there are no problem sets in"):
         write_student_edition(course, target)
     assert not target.exists()
 

@@ -3,5 +3,5 @@
 import sys
 
 # `__main__` gives advice where Python is too old; these versions cannot parse it.
-if sys.version_info < (3, 6):  # noqa: UP036
+if sys.version_info < (3, 7):  # noqa: UP036
     sys.exit("the course needs Python 3.11 or newer, but this is " + sys.version.split()[0])

@@ -5,9 +5,10 @@ call it makes `.venv` in the course folder and installs `requirements.txt`; late
 on, until `requirements.txt`, `pyproject.toml`, the folder or the Python version changes. Then the
 command itself, a module of `utils/commands/`, runs inside that environment.
 
-It runs on Python 3.6, too, as far as the sentence that says which Python the course needs. That is
-why annotations that 3.6 cannot evaluate are quoted.
+It can be read by Python 3.7, too, which gets a sentence on the Python that the course needs.
 """
+
+from __future__ import annotations
 
 import hashlib
 import importlib
@@ -21,7 +22,6 @@ import sysconfig
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from importlib import import_module
 from pathlib import Path
 from typing import IO
 
@@ -63,7 +63,7 @@ def usage() -> str:
     return "\n".join(["usage: python3 -m utils COMMAND", "", *lines])
 
 
-def main(argv: "list[str]") -> int:
+def main(argv: list[str]) -> int:
     """Run one command in the course's environment and return its exit status."""
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(usage())
@@ -74,7 +74,7 @@ def main(argv: "list[str]") -> int:
         return 2
     if not (ROOT / "requirements.txt").is_file():  # pip has installed the package alone
         if command == "doctor":
-            return import_module("utils.commands.doctor").main(arguments)
+            return importlib.import_module("utils.commands.doctor").main(arguments)
         print(
             "only the package is installed here, for notebooks; commands but for `doctor` need the "
             "course's folder: call them there",
@@ -92,7 +92,7 @@ def main(argv: "list[str]") -> int:
     return run_in_environment(command, arguments)
 
 
-def run_in_environment(command: str, arguments: "list[str]") -> int:
+def run_in_environment(command: str, arguments: list[str]) -> int:
     """Run `utils.commands.COMMAND` with the environment's Python and return its exit status.
 
     Where a process can become another it does not return: who ends this process, or looks at how
@@ -119,7 +119,7 @@ def run_in_environment(command: str, arguments: "list[str]") -> int:
             continue  # Ctrl-C reaches the command too; it decides how to end
 
 
-def environment_variables() -> "dict[str, str]":
+def environment_variables() -> dict[str, str]:
     """Return this process's variables with the environment's programs first on PATH."""
     variables = dict(os.environ)
     variables["PATH"] = f"{BIN}{os.pathsep}{variables.get('PATH', '')}"
@@ -135,7 +135,7 @@ class SetupError(Exception):
     """The environment cannot be made; the message says what to do."""
 
 
-def ensure_environment(argv: "list[str]") -> None:
+def ensure_environment(argv: list[str]) -> None:
     """Make `.venv`, or mend it, unless it stands and fits.
 
     Args:
@@ -164,7 +164,7 @@ def ensure_environment(argv: "list[str]") -> None:
             make_environment(wanted)
 
 
-def fingerprint() -> "dict[str, str]":
+def fingerprint() -> dict[str, str]:
     """Return what the environment depends on: the packages, the folder, the Python version."""
     return {
         "packages": hashlib.sha256((ROOT / "requirements.txt").read_bytes()).hexdigest(),
@@ -173,12 +173,12 @@ def fingerprint() -> "dict[str, str]":
     }
 
 
-def stands(wanted: "dict[str, str]") -> bool:
+def stands(wanted: dict[str, str]) -> bool:
     """Say whether the whole environment is there, for just these packages, folder and Python."""
     return read_json(STAMP) == wanted and PYTHON.exists()
 
 
-def read_json(path: Path) -> "dict[str, str]":
+def read_json(path: Path) -> dict[str, str]:
     """Return what the file holds, and nothing where it is missing or half-written."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -186,7 +186,7 @@ def read_json(path: Path) -> "dict[str, str]":
         return {}
 
 
-def make_environment(wanted: "dict[str, str]") -> None:
+def make_environment(wanted: dict[str, str]) -> None:
     """Bring `.venv` to what is `wanted`, keeping as much as fits of what is there.
 
     Raises:
@@ -248,7 +248,7 @@ def install() -> None:
         )
 
 
-def run_with_progress(command: "list[str]") -> int:
+def run_with_progress(command: list[str]) -> int:
     """Run an installer, its output in `LOG`, and return its exit status; show how far it is.
 
     In a terminal one line changes; elsewhere there is a line now and then.
@@ -296,7 +296,7 @@ def progress(started: float) -> str:
     return f"found {found} packages to install" if found else "looking for the packages"
 
 
-def end(process: "subprocess.Popen[bytes]") -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     """Return when the process has ended; after Ctrl-C, which it has received too, make it end."""
     try:
         with suppress(subprocess.TimeoutExpired):
@@ -329,7 +329,7 @@ SHELL_START = b"""#!/bin/sh
 
 
 @contextmanager
-def only_one_at_a_time() -> "Iterator[None]":
+def only_one_at_a_time() -> Iterator[None]:
     """Hold a lock beside `.venv`, so that two first calls do not build over each other."""
     try:
         lock = open(ROOT / ".venv.lock", "w")  # noqa: SIM115 (closed by `with` below)
@@ -362,7 +362,7 @@ def try_lock(file: IO[str]) -> bool:
     return True
 
 
-def dotted(version: "tuple[int | str, ...]") -> str:
+def dotted(version: tuple[int | str, ...]) -> str:
     """Return (3, 11) as "3.11"."""
     return ".".join(map(str, version[:2]))
 
@@ -372,7 +372,7 @@ def say(text: str) -> None:
     print(f"[course] {text}", flush=True)
 
 
-def while_read(command: "Callable[[list[str]], int]", argv: "list[str]") -> int:
+def while_read(command: Callable[[list[str]], int], argv: list[str]) -> int:
     """Run a command and return its exit status; 141 if nobody reads what it prints, as in `| head`.
 
     A command learns of it when it prints, so what it has to do it does before.

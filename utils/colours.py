@@ -5,6 +5,7 @@ from numbers import Integral
 import numpy as np
 
 COLOUR_NAMES = ("red", "green", "blue")
+N_TRAIN = 240
 MARGIN = 32  # the largest channel is at least so far above the second: no ties, no near-ties
 
 # Colours by their largest channel m: the other two are free in 0..m - MARGIN.
@@ -13,13 +14,12 @@ COLOURS_PER_CLASS = int(_COUNTS.sum())
 
 
 def load_colours(
-    n_train: int = 240, n_test: int = 20, seed: int = 0
+    n_test: int = 20, seed: int = 0
 ) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Return random colours, each labelled by its largest channel.
 
     Args:
-        n_train: Number of training colours.
-        n_test: Number of test colours; none of them is a training colour.
+        n_test: Number of test colours, besides the 240 training colours and different from them.
         seed: A whole number; the same one gives the same colours.
 
     Returns:
@@ -34,22 +34,21 @@ def load_colours(
     Source: the task with (255, 0, 0), (0, 255, 0), (0, 0, 255) and (233, 63, 127) as red, green,
     blue and red.
     """
-    n_train = _whole("n_train", n_train, least=1)
     n_test = _whole("n_test", n_test, least=1)
     rng = np.random.default_rng(_whole("seed", seed, least=0))
-    if -(-n_train // 3) - (-n_test // 3) > COLOURS_PER_CLASS:  # both rounded up
+    if N_TRAIN // 3 - (-n_test // 3) > COLOURS_PER_CLASS:  # rounded up
         raise ValueError(
-            f"n_train is {n_train:,} and n_test is {n_test:,}, but there are only "
-            f"{3 * COLOURS_PER_CLASS:,} clear colours in all. Ask for fewer."
+            f"n_test is {n_test:,}, but besides the {N_TRAIN} training colours there are only "
+            f"{3 * COLOURS_PER_CLASS - N_TRAIN:,} clear colours. Ask for fewer."
         )
-    t = np.concatenate([np.arange(n_train) % 3, np.arange(n_test) % 3])  # (n_train + n_test,)
-    x = np.empty((n_train + n_test, 3), dtype=np.int64)
+    t = np.concatenate([np.arange(N_TRAIN) % 3, np.arange(n_test) % 3])  # (N_TRAIN + n_test,)
+    x = np.empty((N_TRAIN + n_test, 3), dtype=np.int64)
     for label in range(3):
         rows = np.flatnonzero(t == label)
         # Without replacement over both sets: no test colour is a training colour.
         x[rows] = _colour(rng.choice(COLOURS_PER_CLASS, size=len(rows), replace=False), label)
-    train = rng.permutation(n_train)
-    test = n_train + rng.permutation(n_test)
+    train = rng.permutation(N_TRAIN)
+    test = N_TRAIN + rng.permutation(n_test)
     return (x[train], t[train]), (x[test], t[test])
 
 

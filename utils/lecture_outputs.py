@@ -37,7 +37,6 @@ LARGEST = 500_000  # bytes of a lecture with its outputs
 SECONDS_PER_CELL = 120
 STAND_IN = "digits"  # as a value of MNIST_DIR, see utils/mnist.py
 KEPT_CELL_METADATA = ("tags", "slideshow", "jupyter", "transient", "measured")
-PICTURE = re.compile(r"data:image/png;base64,[\w+/=]*")  # inside HTML
 PROGRESS_BAR = re.compile(r"\d+%\|.*\[\d\d:\d\d<", re.DOTALL)
 UNSTABLE = {
     "a memory address": re.compile(r"\bat 0x[0-9a-f]{6,}"),
@@ -241,25 +240,6 @@ def normalised(
             cell.metadata["measured"] = _hash(cell.source)
             cell.outputs = kept.get(cell.id, cell.outputs)
     return notebook
-
-
-def text_outputs(notebook: NotebookNode) -> dict[str, str]:
-    """Return the text that each code cell printed or showed, by cell id.
-
-    Measured cells are left out, and so is the data of pictures.
-    """
-    texts = {}
-    for cell in notebook.cells:
-        if cell.cell_type == "code" and "measured" not in cell.metadata.get("tags", []):
-            parts = [output.get("text", "") for output in cell.outputs]
-            parts += [
-                PICTURE.sub("", text)
-                for output in cell.outputs
-                for kind, text in sorted(output.get("data", {}).items())
-                if kind.startswith("text/")
-            ]
-            texts[cell.id] = "\n".join(parts)
-    return texts
 
 
 def _name(index: int, cell: NotebookNode) -> str:

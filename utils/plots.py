@@ -21,7 +21,6 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from utils import pictures
-from utils.pictures import captioned, img, png  # noqa: F401 - they belong to drawing, too
 from utils.system import figures_wanted, left_out
 
 # Okabe and Ito's colours by name, for what has a meaning of its own.

@@ -1,7 +1,9 @@
 """Which Python to call or to install where the one that was called is too old for the course.
 
-As the front door it uses the standard library only and can be read by Python 3.6.
+As the front door it uses the standard library only and can be read by Python 3.7.
 """
+
+from __future__ import annotations
 
 import os
 import re
@@ -11,9 +13,7 @@ import subprocess
 import sys
 
 
-def python_advice(
-    argv: "list[str]", oldest: "tuple[int, int]", newest_tested: "tuple[int, int]"
-) -> str:
+def python_advice(argv: list[str], oldest: tuple[int, int], newest_tested: tuple[int, int]) -> str:
     """Return the sentence that names a Python the course works with, and how to call or get it."""
     quoted = subprocess.list2cmdline(argv) if os.name == "nt" else " ".join(map(shlex.quote, argv))
     arguments = f"-m utils {quoted}"
@@ -45,7 +45,7 @@ def python_advice(
     )
 
 
-def installed_python(versions: "list[str]") -> str:
+def installed_python(versions: list[str]) -> str:
     """Return how to call the first of these versions that is installed, "" if none is.
 
     A name on PATH alone says little: pyenv puts names there of versions that are not switched on.
@@ -62,7 +62,7 @@ def installed_python(versions: "list[str]") -> str:
     return ""
 
 
-def packaged_python(versions: "list[str]") -> str:
+def packaged_python(versions: list[str]) -> str:
     """Return the first of these versions that Debian's or Ubuntu's packages hold, "" if none."""
     names = set(output_of("apt-cache", "pkgnames", "python3.").split())
     return next((f"python{v}" for v in versions if f"python{v}-venv" in names), "")

@@ -6,9 +6,9 @@
     quiz.shape("rows", "What is the shape of the maximum?", answer=(3, 1), why="...", wrong={...})
     quiz.progress()
 
-A **quick check** is judged, with a reason for every answer. With `diagnosis=True` it asks what is
-wrong, given a symptom. What was solved is remembered in one file on the student's own machine;
-nothing is sent anywhere.
+A **quick check** is judged, with a reason for every answer. With `diagnosis=True` a choice asks
+what is wrong, given a symptom. What was solved is remembered in one file on the student's own
+machine; nothing is sent anywhere.
 
 A **prediction** is not judged. The reader commits to a guess, then sees what happens:
 
@@ -41,7 +41,6 @@ from utils.quiz_checks import (
     Number,
     Shape,
     read_number,
-    read_shape,
     shown,
 )
 from utils.quiz_pages import (
@@ -59,17 +58,6 @@ from utils.quiz_pages import (
     without_markup,
 )
 from utils.quiz_progress import Progress
-
-__all__ = [
-    "AnswerError",
-    "Choice",
-    "Number",
-    "Progress",
-    "Quiz",
-    "Shape",
-    "read_number",
-    "read_shape",
-]
 
 TRIES_BEFORE_THE_ANSWER = 2
 _STYLE = """<style>
@@ -116,11 +104,10 @@ class Quiz:
         tolerance: float,
         why: str,
         wrong: Mapping[float, str] | None = None,
-        diagnosis: bool = False,
     ) -> None:
         """Ask for a number within `tolerance` of `answer`; `wrong` maps mistakes to reasons."""
         wrong = {float(value): reason for value, reason in (wrong or {}).items()}
-        self._ask(Number(name, question, float(answer), float(tolerance), why, wrong, diagnosis))
+        self._ask(Number(name, question, float(answer), float(tolerance), why, wrong))
 
     def shape(
         self,
@@ -130,10 +117,9 @@ class Quiz:
         answer: tuple[int, ...],
         why: str,
         wrong: Mapping[tuple[int, ...], str] | None = None,
-        diagnosis: bool = False,
     ) -> None:
         """Ask for the shape of an array; `wrong` maps likely mistakes to reasons."""
-        self._ask(Shape(name, question, tuple(answer), why, wrong or {}, diagnosis))
+        self._ask(Shape(name, question, tuple(answer), why, wrong or {}))
 
     def predict(
         self,

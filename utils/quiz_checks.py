@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 
 class Verdict(NamedTuple):
@@ -73,7 +73,7 @@ class Number:
     tolerance: float
     why: str
     wrong: Mapping[float, str] = field(default_factory=dict)
-    diagnosis: bool = False
+    diagnosis: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for value in self.wrong:
@@ -122,7 +122,7 @@ class Shape:
     answer: tuple[int, ...]
     why: str
     wrong: Mapping[tuple[int, ...], str] = field(default_factory=dict)
-    diagnosis: bool = False
+    diagnosis: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         _require(self.answer not in self.wrong, f"check {self.name!r}: right shape is also wrong")

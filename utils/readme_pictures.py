@@ -65,7 +65,7 @@ class PicturesError(RuntimeError):
     """The pictures cannot be made; the message says what to do."""
 
 
-def write_pictures(root: Path = ROOT) -> list[Path]:
+def write_pictures() -> list[Path]:
     """Write all pictures; it takes a minute, because the simulated class is graded for it.
 
     Returns:
@@ -76,12 +76,12 @@ def write_pictures(root: Path = ROOT) -> list[Path]:
         PicturesError: a picture cannot be made. Then no file is changed.
     """
     with chromium() as browser:
-        pictures = {"drawing_pad": drawing_pad(browser), "figure": figure(root)}
+        pictures = {"drawing_pad": drawing_pad(browser), "figure": figure()}
         with graded_class() as (feedback, report):
             pictures["checks"] = of_page(browser, feedback, 640, _checks_box)
             pictures["report"] = of_page(browser, report, 860, _report_box)
-    (root / FOLDER).mkdir(exist_ok=True)
-    paths = {name: root / FOLDER / f"{name}.png" for name in NAMES}
+    (ROOT / FOLDER).mkdir(exist_ok=True)
+    paths = {name: ROOT / FOLDER / f"{name}.png" for name in NAMES}
     for name, path in paths.items():
         path.write_bytes(pictures[name])
     return list(paths.values())
@@ -116,14 +116,14 @@ def drawing_pad(browser: Browser) -> bytes:
     return picture
 
 
-def figure(root: Path = ROOT) -> bytes:
+def figure() -> bytes:
     """Return the committed figure of a lecture.
 
     Raises:
         PicturesError: there is no such figure.
     """
     lecture, cell_id = FIGURE
-    notebook = nbformat.read(root / "lectures" / f"{lecture}.ipynb", as_version=4)
+    notebook = nbformat.read(ROOT / "lectures" / f"{lecture}.ipynb", as_version=4)
     for cell in notebook.cells:
         for output in cell.get("outputs", []) if cell.id == cell_id else []:
             if "image/png" in output.get("data", {}):

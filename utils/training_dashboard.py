@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from utils.controls import row, spoken, value_of
 from utils.networks import MultiLayerNet
-from utils.plots import BLUE, GREY, VERMILLION, grey_image, img, weight_image
+from utils.pictures import img
+from utils.plots import BLUE, GREY, VERMILLION, grey_image, weight_image
 from utils.training import History
 
 

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from utils.controls import choice, row, slider, spoken, value_of
 from utils.drawing_pad import DrawingPad, as_mnist
-from utils.plots import img
+from utils.pictures import img
 
 if TYPE_CHECKING:
     from utils.training_dashboard import TrainingDashboard, training_figure

@@ -253,13 +253,13 @@ def _run_cells(name: str, folder: str, count: str) -> None:
     """Run the cells of the solved problem set `count` times by the judge or by nbgrader."""
     names = {"assignment": NAME, "student": "someone", "notebook": NAME}
     resources: dict[str, Any] = {"nbgrader": names, "metadata": {"path": folder}}
-    from utils.grading.judge.grade_notebook import run_notebook, sandbox  # slow to import
+    from utils.grading.judge.grade_notebook import available_sandbox, run_notebook  # slow to import
     from utils.grading.sandbox.config import SandboxConfig
 
     if name == JUDGE:  # the first step that the course's configuration gives to `autograde`
         config: Config = PyFileConfigLoader(CONFIG, str(ROOT)).load_config()
         step = import_item(config.Autograde.autograde_preprocessors[0])(config=config)
-        order = SandboxConfig(step.limits(NAME), sandbox(step.unsafe))
+        order = SandboxConfig(step.limits(NAME), available_sandbox(step.unsafe))
     else:
         step = Execute(extra_arguments=["--IPKernelApp.log_level=ERROR"])
     for _ in range(int(count)):

@@ -8,14 +8,9 @@ import nbformat
 import pytest
 
 from tests.problem_sets.grading import ROOT, PlainCourse
-from utils.commands.build import (
-    BuildError,
-    build_assignments,
-    chosen,
-    problem_sets,
-    without_source,
-)
-from utils.grading.course import releases
+from utils.commands.build import build_assignments, chosen, without_source
+from utils.grading.notebook.source_cells import RELEASES_FILE, read_releases
+from utils.grading.run.release import BuildError, problem_sets
 from utils.system import CONFIG, load_config
 
 
@@ -95,15 +90,15 @@ def test_build_remembers_what_was_handed_out(course):
     """By hashes, so that a submission made from an earlier release has not been edited."""
     name = problem_sets(course)[0]
     build_assignments(course)
-    file = course / "solutions" / releases.FILE
-    *earlier, first = releases.read(file, name)
+    file = course / "solutions" / RELEASES_FILE
+    *earlier, first = read_releases(file, name)
     source = course / "solutions" / name / f"{name}.ipynb"
     notebook = nbformat.read(source, as_version=4)
     cell = next(c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade"))
     cell.source += "\n# a comment"
     nbformat.write(notebook, source)
     build_assignments(course)
-    *before, after = releases.read(file, name)
+    *before, after = read_releases(file, name)
     assert before == [*earlier, first]
     changed = {key for key in first if first[key] != after[key]}
     assert cell.metadata.nbgrader.grade_id in changed

@@ -345,7 +345,7 @@ def test_ending_check_ends_what_it_runs(tmp_path, monkeypatch):
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while len(survivors(f"TZ={mark}")) < 3 and time.monotonic() < deadline:
-        time.sleep(0.05)  # the command, the process that checks, the student's process, ...
+        time.sleep(0.05)  # the command, the process that checks, the student process, ...
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 143, said

@@ -71,7 +71,7 @@ def test_the_demo_runs_without_a_sandbox(capsys, monkeypatch):
     students = [one for one in simulated_class.PS1_OUTPUT_LAYER if one.name in some]
     monkeypatch.setattr(simulated_class, "PS1_OUTPUT_LAYER", tuple(students))
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr("utils.grading.judge.grade_notebook.sandbox", no_sandbox)
+    monkeypatch.setattr("utils.grading.judge.grade_notebook.available_sandbox", no_sandbox)
     table, printed = run(capsys)
     assert "nbgrader grades it" in printed
     assert set(table) == some

@@ -45,9 +45,9 @@ def call(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("system", ["darwin", "win32"])
-def test_grade_says_where_it_runs_and_check_and_report_work(system, classroom, client):
+def test_grade_says_where_it_runs_and_check_and_report_work(system, classroom, workers):
     classroom.submit("akiko", {})
-    classroom.client = client
+    classroom.workers = workers
     classroom.regrade()
     refused = call(system, "grade", PS1, "--course", str(classroom.root))
     assert refused.returncode == 1

@@ -168,12 +168,14 @@ def test_nothing_else_was_written(graded):
 
 
 @pytest.mark.parametrize("layout", ["submitted", "grading/submitted"])
-def test_a_folder_with_nothing_but_submissions_is_a_course(tmp_path, client, options, layout, root):
+def test_a_folder_with_nothing_but_submissions_is_a_course(
+    tmp_path, workers, options, layout, root
+):
     def of_the_repository() -> list[tuple[str, int]]:
         return [(str(path), path.stat().st_mtime_ns) for path in (root / "grading").rglob("*")]
 
     before = of_the_repository()
-    room = Classroom(tmp_path, options, client)
+    room = Classroom(tmp_path, options, workers)
     source = root / "assignments" / PS1 / f"{PS1}.ipynb"
     target = tmp_path / layout / "akiko" / PS1 / f"{PS1}.ipynb"
     target.parent.mkdir(parents=True)
@@ -190,9 +192,9 @@ def test_a_folder_with_nothing_but_submissions_is_a_course(tmp_path, client, opt
 
 
 @pytest.fixture
-def again(classroom, client) -> Classroom:
+def again(classroom, workers) -> Classroom:
     """A class of three, graded once; a person has graded and commented on one."""
-    classroom.client = client
+    classroom.workers = workers
     for name in ("akiko", "ben", "chiara"):
         classroom.submit(name, CLAIMS)
     classroom.regrade()
@@ -294,8 +296,8 @@ def test_a_damaged_notebook_is_made_anew(again):
     json.loads(path.read_bytes())
 
 
-def test_a_submission_with_a_file_beside_it(classroom, client):
-    classroom.client = client
+def test_a_submission_with_a_file_beside_it(classroom, workers):
+    classroom.workers = workers
     path = classroom.submit(
         "akiko", RIGHT | {"softmax": "print(open('mine.txt').read())\n" + RIGHT["softmax"]}
     )
@@ -391,8 +393,8 @@ def test_a_gradebook_that_cannot_be_written_loses_nothing(again, monkeypatch):
     assert outcome(again, "dora")[3] == 14
 
 
-def test_undecodable_names_and_unreadable_files_stop_nobody(classroom, client):
-    classroom.client = client
+def test_undecodable_names_and_unreadable_files_stop_nobody(classroom, workers):
+    classroom.workers = workers
     for name in ("akiko", "ben"):
         classroom.submit(name, RIGHT)
     folder = classroom.course.folder("submitted", "akiko", PS1)

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from utils.commands import new
-from utils.commands.build import BuildError
+from utils.grading.run.release import BuildError
 from utils.system import CONFIG, ROOT
 
 NAME = "ps7_centring"

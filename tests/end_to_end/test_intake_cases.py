@@ -17,10 +17,11 @@ from nbgrader.api import Gradebook
 
 from tests.classroom import PS1, RIGHT, ROOT, Classroom
 from tests.lms_downloads import zipped
-from utils.grading.course import lateness, releases
+from utils.grading.course import lateness
 from utils.grading.course.gradebook import Book
 from utils.grading.judge import unsandboxed
 from utils.grading.notebook import extra_files
+from utils.grading.notebook.source_cells import RELEASES_FILE, read_releases
 from utils.grading.run import check as run_check
 from utils.grading.text_files import decode, read_table
 
@@ -42,8 +43,8 @@ def notebook(room: Classroom, answers=RIGHT) -> bytes:
     return content
 
 
-def grade_all(room: Classroom, client, **options):
-    room.client = client
+def grade_all(room: Classroom, workers, **options):
+    room.workers = workers
     return room.regrade(**options)
 
 
@@ -51,7 +52,7 @@ def grade_all(room: Classroom, client, **options):
 
 
 @pytest.fixture(scope="module")
-def lost(new_classroom, client) -> Classroom:
+def lost(new_classroom, workers) -> Classroom:
     """A class in which almost nobody handed in a file of the right name in the right place."""
     room = new_classroom()
     right, untouched = notebook(room), notebook(room, {})
@@ -89,7 +90,7 @@ def lost(new_classroom, client) -> Classroom:
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
     folder_of(room, "empty")
     room.course.class_list.write_text("id;name\nnobody;Nobody Home\n", encoding="utf-8-sig")
-    grade_all(room, client)
+    grade_all(room, workers)
     return room
 
 
@@ -159,10 +160,10 @@ def test_a_copy_or_another_notebook_is_nobodys_concern(lost, student):
     assert (row["score"], row["notes"]) == ("14", "")
 
 
-def test_a_second_run_grades_nothing_and_one_notebook_less_settles_it(lost, client):
-    assert grade_all(lost, client).graded == 0
+def test_a_second_run_grades_nothing_and_one_notebook_less_settles_it(lost, workers):
+    assert grade_all(lost, workers).graded == 0
     (folder_of(lost, "copy1") / f"{PS1}.ipynb").unlink()
-    assert grade_all(lost, client).graded == 1
+    assert grade_all(lost, workers).graded == 1
     assert "several" not in lost.rows()["copy1"]["notes"]
     assert "notebooks of this problem set" not in lost.rows()["copy1"]["notes"]
 
@@ -191,7 +192,7 @@ NOT_UNDERSTOOD = {
 
 
 @pytest.fixture(scope="module")
-def timed(new_classroom, client) -> Classroom:
+def timed(new_classroom, workers) -> Classroom:
     room = new_classroom()
     with (room.root / "nbgrader_config.py").open("a", encoding="utf-8") as config:
         config.write("\nc.LatePolicy.percent_per_day = 10\n")
@@ -200,7 +201,7 @@ def timed(new_classroom, client) -> Classroom:
     for student, text in (THREE_DAYS_LATE | NOT_UNDERSTOOD).items():
         path = room.submit(student, {"identity_function": RIGHT["identity_function"]})
         (path.parent / "timestamp.txt").write_bytes(text)
-    grade_all(room, client)
+    grade_all(room, workers)
     return room
 
 
@@ -236,7 +237,7 @@ def test_nbgraders_own_autograde_reads_the_same_times(timed):
         assert gradebook.find_submission(PS1, "utf16").total_seconds_late == 3 * 86_400
 
 
-def test_a_name_with_decomposed_letters_is_one_person(new_classroom, client):
+def test_a_name_with_decomposed_letters_is_one_person(new_classroom, workers):
     room = new_classroom()
     name, decomposed = "Jörg Müller", unicodedata.normalize("NFD", "Jörg Müller")
     path = room.submit(decomposed, RIGHT)
@@ -247,7 +248,7 @@ def test_a_name_with_decomposed_letters_is_one_person(new_classroom, client):
         f"student;problem_set;new_deadline\n{decomposed};{PS1};2026-12-04\n", encoding="utf-16"
     )
     room.course.class_list.write_text(f"id,name\n{decomposed},x\n", encoding="utf-8")
-    progress = grade_all(room, client, students=[decomposed])
+    progress = grade_all(room, workers, students=[decomposed])
     assert not progress.notes
     assert {student: row["notes"] for student, row in room.rows().items()} == {name: ""}
 
@@ -319,12 +320,12 @@ def new_test(cells, source) -> None:
 
 
 @pytest.fixture
-def changing(new_classroom, client) -> Classroom:
+def changing(new_classroom, workers) -> Classroom:
     """Two are graded, one of them by hand, too."""
     room = new_classroom()
     room.submit("akiko", RIGHT | {"written_answer": "**a.** My answer."})
     room.submit("ben", RIGHT)
-    grade_all(room, client)
+    grade_all(room, workers)
     with Gradebook(room.course.db_url) as gradebook:
         given = gradebook.find_grade("written_answer", PS1, PS1, "akiko")
         given.manual_score, given.needs_manual_grade = 4, False
@@ -342,7 +343,7 @@ def by_hand(room: Classroom) -> tuple[float, str]:
 
 
 @pytest.mark.parametrize("released", [False, True])
-def test_a_word_of_a_visible_test_is_changed_and_no_student_is_blamed(changing, client, released):
+def test_a_word_of_a_visible_test_is_changed_and_no_student_is_blamed(changing, workers, released):
     room = changing
     before = room.rows()
 
@@ -353,17 +354,17 @@ def test_a_word_of_a_visible_test_is_changed_and_no_student_is_blamed(changing, 
     change(room, edit)
     if released:
         generate(room)
-    progress = grade_all(room, client)
+    progress = grade_all(room, workers)
     assert progress.graded == 2
     assert any("has changed since it was graded" in note for note in progress.notes) != released
     after = room.rows()
     assert {name: row["notes"] for name, row in after.items()} == {"akiko": "", "ben": ""}
     assert after["ben"] == before["ben"]
     assert by_hand(room) == (4, "Well done.")
-    assert grade_all(room, client).graded == 0
+    assert grade_all(room, workers).graded == 0
 
 
-def test_what_a_student_changed_in_an_earlier_release_is_told(changing, client):
+def test_what_a_student_changed_in_an_earlier_release_is_told(changing, workers):
     room = changing
     path = room.submit("chloe", RIGHT)
     mine = nbformat.read(path, as_version=4)
@@ -371,16 +372,16 @@ def test_what_a_student_changed_in_an_earlier_release_is_told(changing, client):
         if cell.metadata.get("nbgrader", {}).get("grade_id") == "test_softmax_visible":
             cell.source += "\nprint('mine')"
     nbformat.write(mine, path)
-    grade_all(room, client)
+    grade_all(room, workers)
     change(room, lambda cells, source: cells["setup"].update(source=cells["setup"].source + "\n#"))
-    grade_all(room, client)
+    grade_all(room, workers)
     rows = room.rows()
     assert "test_softmax_visible" in rows["chloe"]["notes"]
     assert "setup" not in rows["chloe"]["notes"]
     assert rows["ben"]["notes"] == ""
 
 
-def test_an_untouched_cell_of_an_earlier_release_is_still_no_answer(changing, client):
+def test_an_untouched_cell_of_an_earlier_release_is_still_no_answer(changing, workers):
     room = changing
     room.submit("dora", {})
     hint = "\n# more"
@@ -388,16 +389,16 @@ def test_an_untouched_cell_of_an_earlier_release_is_still_no_answer(changing, cl
         room,
         lambda cells, source: cells["softmax"].update(source=cells["softmax"].source + hint),
     )
-    grade_all(room, client)
+    grade_all(room, workers)
     with Gradebook(room.course.db_url) as gradebook:
         assert gradebook.find_comment("softmax", PS1, PS1, "dora").auto_comment == "No response."
 
 
-def test_a_graded_cell_is_added_after_grading(changing, client):
+def test_a_graded_cell_is_added_after_grading(changing, workers):
     room = changing
     released = room.course.released(PS1).read_bytes()
     change(room, new_test)
-    progress = grade_all(room, client)
+    progress = grade_all(room, workers)
     assert progress.graded == 2
     said = " ".join(progress.notes)
     assert "test_identity_function_again is new" in said
@@ -410,26 +411,26 @@ def test_a_graded_cell_is_added_after_grading(changing, client):
     assert {row["notes"] for row in rows.values()} == {""}
     assert by_hand(room) == (4, "Well done.")
     assert list(room.course.run_time.glob("gradebook-before-*.db"))
-    again = grade_all(room, client)
+    again = grade_all(room, workers)
     assert (again.graded, again.notes) == (0, [])
 
 
-def test_a_graded_cell_is_taken_out_after_grading(changing, client):
+def test_a_graded_cell_is_taken_out_after_grading(changing, workers):
     room = changing
     change(room, new_test)
-    grade_all(room, client)
+    grade_all(room, workers)
 
     def edit(cells, source):
         source.cells.remove(cells["test_identity_function_again"])
 
     change(room, edit)
-    progress = grade_all(room, client)
+    progress = grade_all(room, workers)
     assert "test_identity_function_again is gone" in progress.notes[0]
     assert room.rows()["ben"]["score"] == "14"
     assert room.rows()["ben"]["notes"] == ""
 
 
-def test_what_a_person_gave_points_for_is_not_taken_out(changing, client):
+def test_what_a_person_gave_points_for_is_not_taken_out(changing, workers):
     room = changing
 
     def edit(cells, source):
@@ -437,7 +438,7 @@ def test_what_a_person_gave_points_for_is_not_taken_out(changing, client):
 
     change(room, edit)
     for _ in range(2):
-        progress = grade_all(room, client)
+        progress = grade_all(room, workers)
         (note,) = progress.notes
         assert "written_answer is no longer in" in note
         assert "still counts" in note
@@ -446,12 +447,12 @@ def test_what_a_person_gave_points_for_is_not_taken_out(changing, client):
 
 
 @pytest.mark.parametrize("released", [False, True])
-def test_points_lowered_below_a_score_by_hand_are_told(changing, client, released):
+def test_points_lowered_below_a_score_by_hand_are_told(changing, workers, released):
     room = changing
     change(room, lambda cells, source: cells["written_answer"].metadata.nbgrader.update(points=2))
     if released:
         generate(room)
-    progress = grade_all(room, client)
+    progress = grade_all(room, workers)
     if not released:
         assert "written_answer is worth 2 points instead of 4" in progress.notes[0]
     row = room.rows()["akiko"]
@@ -462,16 +463,16 @@ def test_points_lowered_below_a_score_by_hand_are_told(changing, client, release
 
 def test_an_earlier_release_is_remembered_by_its_hashes(changing):
     room = changing
-    file = room.course.reports / releases.FILE
-    (first,) = releases.read(file, PS1)
+    file = room.course.reports / RELEASES_FILE
+    (first,) = read_releases(file, PS1)
     change(room, lambda cells, source: cells["setup"].update(source="import numpy as np  # new"))
     with Book(room.course) as book:
         book.take_in(PS1)
-    before, now = releases.read(file, PS1)
+    before, now = read_releases(file, PS1)
     assert before == first
     assert {name for name in now if now[name] != first[name]} == {"setup"}
     file.write_text("[]", encoding="utf-8")
-    assert releases.read(file, PS1) == []
+    assert read_releases(file, PS1) == []
 
 
 def test_nbgraders_own_autograde_chooses_the_same_notebook(lost):
@@ -535,7 +536,7 @@ def as_text(cells: list[dict]) -> None:
 
 
 @pytest.fixture(scope="module")
-def odd(new_classroom, client) -> Classroom:
+def odd(new_classroom, workers) -> Classroom:
     """A class whose right notebooks have been through editors, networks and archives."""
     room = new_classroom()
     for name in ("solutions", "assignments"):  # a second problem set
@@ -585,7 +586,7 @@ def odd(new_classroom, client) -> Classroom:
     capitals = room.course.submitted / "capitals" / PS1.upper() / usual
     capitals.parent.mkdir(parents=True)
     capitals.write_bytes(right)
-    grade_all(room, client)
+    grade_all(room, workers)
     return room
 
 

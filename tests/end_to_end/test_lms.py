@@ -87,9 +87,9 @@ def test_a_term_of_six_sets_through_moodle_gives_60_students(new_classroom, by):
         assert len(read_arrivals(room.course.arrivals(name))) == 60
 
 
-def test_scores_and_pages_go_back_to_moodle(new_classroom, client, tmp_path):
+def test_scores_and_pages_go_back_to_moodle(new_classroom, workers, tmp_path):
     room = new_classroom()
-    room.client = client
+    room.workers = workers
     room.course.class_list.write_text("id,name\njdoe,John Doe\nada,Ada\nzoe,Zoe\n", "utf-8")
     notebook = solved(room, tmp_path)
     other = download(room, {"Ada_9_assignsubmission_file/x.ipynb": notebook}, SETS[1])
@@ -139,9 +139,9 @@ def test_scores_and_pages_go_back_to_moodle(new_classroom, client, tmp_path):
         assert readings(page.split("/")[0], folder="/" in page)
 
 
-def test_scores_and_pages_go_back_to_canvas(new_classroom, client, tmp_path):
+def test_scores_and_pages_go_back_to_canvas(new_classroom, workers, tmp_path):
     room = new_classroom()
-    room.client = client
+    room.workers = workers
     room.course.class_list.write_text("id,name,Canvas ID\njdoe,John Doe,123\n", encoding="utf-8")
     notebook = solved(room, tmp_path)
     archive = download(
@@ -271,9 +271,9 @@ LOST = {  # what has no grade
 
 @pytest.mark.slow
 @pytest.mark.parametrize("system", ["canvas", "moodle"])
-def test_a_class_of_60_with_thirty_oddities(new_classroom, client, tmp_path, system):
+def test_a_class_of_60_with_thirty_oddities(new_classroom, workers, tmp_path, system):
     room = new_classroom()
-    room.client = client
+    room.workers = workers
     class_list(room)
     right = solved(room, tmp_path)
     odd = oddities(right)

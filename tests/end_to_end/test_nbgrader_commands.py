@@ -16,7 +16,7 @@ from tests.grading.judge import fixture_course as fixture
 from tests.processes import nbgrader
 from utils.grading.course.settings import find_course
 from utils.grading.judge import grade_notebook
-from utils.grading.notebook import restore
+from utils.grading.notebook import restore, source_cells
 from utils.grading.sandbox.config import Limits, SandboxConfig
 from utils.grading.simulated_class import (
     HOSTILE_PS1_OUTPUT_LAYER,
@@ -156,7 +156,7 @@ def scores(course: Path) -> dict[str, dict[str, float]]:
 def test_every_honest_submission_has_the_same_score_by_our_own_path(course):
     found = scores(course)
     with Gradebook(find_course(course).db_url) as gradebook:
-        cells = restore.cells_of_gradebook(gradebook, PS1, PS1)
+        cells = source_cells.cells_of_gradebook(gradebook, PS1, PS1)
     limits = Limits(call_seconds=1, submission_seconds=12)
     compared = 0
     for name in sorted(found.keys() - UNREADABLE.keys()):
@@ -248,7 +248,7 @@ def test_where_plain_nbgrader_is_wrong_the_judge_is_right(sandbox, test, answer,
     cells["test_softmax_hidden"].source = test
     found = []
     for judged in (False, True):
-        notebook, _ = restore.restore(copy.deepcopy(source), restore.cells_of_notebook(source))
+        notebook, _ = restore.restore(copy.deepcopy(source), source_cells.cells_of_notebook(source))
         if judged:
             grade_notebook.run_notebook(notebook, SandboxConfig(Limits(), sandbox))
         else:

@@ -238,7 +238,7 @@ def imported(room: Classroom, system: str) -> list[dict[str, str]]:
     ],
 )
 def test_zip_files_of_a_learning_management_system_there_and_back(
-    new_classroom, client, tmp_path, system, files, students, column, numbers
+    new_classroom, workers, tmp_path, system, files, students, column, numbers
 ):
     room = new_classroom()
     content = notebooks(tmp_path)
@@ -247,7 +247,7 @@ def test_zip_files_of_a_learning_management_system_there_and_back(
     assert set(room.course.students()) == students
     assert ("suzukihana_canvas222: late, says Canvas" in said) == (system == "canvas")
     assert not list(room.course.submitted.rglob("timestamp.txt"))
-    room.client = client
+    room.workers = workers
     assert room.regrade().graded == 3
     told = room.rows()
     assert {told[name]["score"] for name in students} == {"14"}
@@ -325,7 +325,7 @@ def test_a_site_may_have_names_of_its_own(new_classroom, tmp_path):
     assert "2026-12-02" in (taken.parent / "timestamp.txt").read_text(encoding="utf-8")
 
 
-def test_plain_autograde_and_grade_give_the_same_scores(new_classroom, client, tmp_path):
+def test_plain_autograde_and_grade_give_the_same_scores(new_classroom, workers, tmp_path):
     answers = {
         "right": RIGHT, "cheat": CHEAT, "half": {"softmax": RIGHT["softmax"]},
         "batch": {"softmax": "def softmax(a):\n    return np.exp(a) / np.exp(a).sum()\n"},
@@ -333,7 +333,7 @@ def test_plain_autograde_and_grade_give_the_same_scores(new_classroom, client, t
     scores = []
     for by_nbgrader in (True, False):
         room = new_classroom()
-        room.client = client
+        room.workers = workers
         for name, sources in answers.items():
             room.submit(name, sources)
         if by_nbgrader:

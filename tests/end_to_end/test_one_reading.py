@@ -11,8 +11,8 @@ from nbgrader.utils import determine_grade
 from tests.problem_sets.grading import read, sources
 from utils.grading.judge import grade_notebook
 from utils.grading.judge.fork_server import fork_server_for
-from utils.grading.notebook import restore, source
-from utils.grading.notebook.restore import Unreadable
+from utils.grading.notebook import reading, restore, source, source_cells
+from utils.grading.notebook.reading import Unreadable
 from utils.grading.notebook.result import GradingResult
 from utils.grading.run import check
 from utils.grading.sandbox.config import Limits
@@ -349,8 +349,8 @@ def both(data: bytes, name: str, sandbox: str) -> tuple[dict[str, Any], GradingR
 
     checked = check.run(data, "some work", {}, start)
     released = read("assignments", name)
-    course = restore.cells_of_notebook(read("solutions", name), released)
-    hashes = frozenset(restore.hashes_of(released))
+    course = source_cells.cells_of_notebook(read("solutions", name), released)
+    hashes = frozenset(source_cells.hashes_of(released))
     _, outcome = grade_notebook.grade_notebook(data, course, Limits(), released=hashes)
     return checked, outcome
 
@@ -484,15 +484,15 @@ def test_what_the_course_handed_out_earlier_is_not_the_students_change():
     notebook = solved(NAMES[0])
     setup = next(cell for cell in notebook["cells"] if grade_id(cell) == "setup")
     setup["source"] += "\n# a word that stood here in the first release"
-    course = restore.cells_of_notebook(read("assignments", NAMES[0]))
-    hashes = restore.hashes_of(read("assignments", NAMES[0]))
-    _, told = restore.put_in_order(restore.read(json.dumps(notebook).encode()), course, hashes)
+    course = source_cells.cells_of_notebook(read("assignments", NAMES[0]))
+    hashes = source_cells.hashes_of(read("assignments", NAMES[0]))
+    _, told = restore.put_in_order(reading.read(json.dumps(notebook).encode()), course, hashes)
     assert told == [
         "cell `setup` was changed; the grader uses the course's text: put your code into a cell "
         "of your own"
     ]
-    earlier = hashes | {restore.text_hash(setup["source"])}
-    found, told = restore.put_in_order(restore.read(json.dumps(notebook).encode()), course, earlier)
+    earlier = hashes | {reading.text_hash(setup["source"])}
+    found, told = restore.put_in_order(reading.read(json.dumps(notebook).encode()), course, earlier)
     assert told == []
     texts = {grade_id(cell): cell["source"] for cell in found["cells"]}
     assert "first release" not in texts["setup"]
@@ -571,9 +571,9 @@ ANSWERED = (
 def in_order(notebook: Notebook) -> tuple[Notebook, list[str]]:
     """Return a notebook as it is restored, and the notes on it."""
     released = read("assignments", SET)
-    course = restore.cells_of_notebook(read("solutions", SET), released)
-    data = restore.read(json.dumps(notebook).encode())
-    return restore.put_in_order(data, course, restore.hashes_of(released))
+    course = source_cells.cells_of_notebook(read("solutions", SET), released)
+    data = reading.read(json.dumps(notebook).encode())
+    return restore.put_in_order(data, course, source_cells.hashes_of(released))
 
 
 def by_hand(notebook: Notebook) -> float | None:

@@ -38,7 +38,7 @@ def deadline(name: str) -> datetime.datetime:
 
 
 @pytest.fixture
-def room(tmp_path, options, client) -> Classroom:
+def room(tmp_path, options, workers) -> Classroom:
     """A course with three of the problem sets, as it is after cloning."""
     for folder in ("solutions", "assignments"):
         for name in SYSTEMS:
@@ -47,7 +47,7 @@ def room(tmp_path, options, client) -> Classroom:
     late = f"\nc.LatePolicy.percent_per_day = {whole_term.PERCENT_A_DAY}\n"
     (tmp_path / "nbgrader_config.py").write_text(config + late, encoding="utf-8")
     (tmp_path / "term.toml").write_text(TERM, encoding="utf-8")
-    return Classroom(tmp_path, options, client)
+    return Classroom(tmp_path, options, workers)
 
 
 @pytest.mark.slow
@@ -137,7 +137,7 @@ def take_in(room: Classroom, one: whole_term.ProblemSet, people: list, *options:
 def grade(room: Classroom, name: str) -> None:
     """Grade a set, with workers that several tests share."""
     unsafe = "--unsafe" in room.options
-    progress, _ = runner.grade(room.course, name, client=room.client, unsafe=unsafe)
+    progress, _ = runner.grade(room.course, name, local=room.workers, unsafe=unsafe)
     assert not progress.failures
 
 

@@ -14,7 +14,8 @@ import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook
 
 from utils.grading.course import archives
-from utils.grading.course.archives import BadArchive, Budget, unpack
+from utils.grading.course.archive_members import LONGEST_HEADER, BadArchive, Budget
+from utils.grading.course.archives import unpack
 from utils.grading.notebook import reading, source
 from utils.grading.reports import csv_files, feedback, syntax_features
 from utils.grading.text_files import plain, same
@@ -105,7 +106,7 @@ def test_what_a_tar_archive_says_about_a_member_is_read_quickly_or_not(tmp_path,
 
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
 def test_a_name_of_megabytes_is_not_read(tmp_path, kind):
-    archive = packed(tmp_path / "a.tar.gz", header(kind, bytes(archives.LONGEST_HEADER + 1)))
+    archive = packed(tmp_path / "a.tar.gz", header(kind, bytes(LONGEST_HEADER + 1)))
     with pytest.raises(BadArchive, match="too long"):
         unpack(archive, tmp_path / "out", Budget())
 

@@ -16,6 +16,7 @@ assert CLAIMS.keys() <= {path.stem for path in LECTURES}, "claims of a lecture t
 CLAIM = re.compile(r"^# %% ([a-z-]+)\n", re.MULTILINE)  # begins a cell of claims/*.py
 SOLUTION = re.compile(r"<details><summary>Solution</summary>(.*?)</details>", re.DOTALL)
 FENCED = re.compile(r"```python\n(.*?)```", re.DOTALL)
+PICTURE = re.compile(r"data:image/png;base64,[\w+/=]*")  # inside HTML
 ANSWER = re.compile(r"<summary>Answer</summary><p><b>(.*?)</b>")
 
 # The environment in which nothing is fetched from a network and a warning of ours is an error.
@@ -118,3 +119,22 @@ def write_copy(path: Path, folder: Path, more: list[NotebookNode]) -> Path:
     notebook.cells += more
     nbformat.write(notebook, folder / path.name)
     return folder / path.name
+
+
+def text_outputs(notebook: NotebookNode) -> dict[str, str]:
+    """Return the text that each code cell printed or showed, by cell id.
+
+    Measured cells are left out, and so is the data of pictures.
+    """
+    texts = {}
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and "measured" not in cell.metadata.get("tags", []):
+            parts = [output.get("text", "") for output in cell.outputs]
+            parts += [
+                PICTURE.sub("", text)
+                for output in cell.outputs
+                for kind, text in sorted(output.get("data", {}).items())
+                if kind.startswith("text/")
+            ]
+            texts[cell.id] = "\n".join(parts)
+    return texts

@@ -27,16 +27,11 @@ from tests.lectures.notebooks import (
     committed,
     markdown_cells,
     solutions,
+    text_outputs,
     write_copy,
 )
 from utils.lecture_minutes import CHECK, NOTES, WIDGET, minutes, stated
-from utils.lecture_outputs import (
-    LARGEST,
-    environment,
-    execute,
-    normalised,
-    text_outputs,
-)
+from utils.lecture_outputs import LARGEST, environment, execute, normalised
 from utils.saved_widgets import WIDGET as WIDGET_VIEW
 
 SLIDE_TYPES = {"slide", "subslide", "fragment", "notes", "skip", ""}

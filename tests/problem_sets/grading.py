@@ -9,10 +9,7 @@ import ast
 import contextlib
 import io
 import linecache
-import os
 import shutil
-import subprocess
-import sys
 import traceback
 import warnings
 from pathlib import Path
@@ -24,6 +21,7 @@ import numpy as np
 from nbformat.notebooknode import NotebookNode
 from nbgrader.utils import determine_grade, is_grade, is_solution
 
+from tests import processes
 from utils import checks
 from utils.system import CONFIG
 
@@ -215,17 +213,8 @@ class PlainCourse:
 
     def nbgrader(self, *arguments: str, cwd: Path | None = None) -> str:
         """Run an nbgrader command in the course folder, or in `cwd`, and return what it said."""
-        beside = str(Path(sys.executable).parent)  # nbgrader calls `alembic` by name
-        result = subprocess.run(
-            [sys.executable, "-m", "nbgrader", *arguments],
-            cwd=cwd or self.folder,
-            env={**os.environ, "PATH": os.pathsep.join([beside, os.environ["PATH"]])},
-            capture_output=True,
-            encoding="utf-8",
-            timeout=300,
-        )
-        said = result.stdout + result.stderr
-        assert result.returncode == 0, f"nbgrader {' '.join(arguments)}\n{said}"
+        status, said = processes.nbgrader(cwd or self.folder, *arguments)
+        assert status == 0, f"nbgrader {' '.join(arguments)}\n{said}"
         return said
 
     def submit(self, name: str, student: str, answers: dict[str, str]) -> None:

@@ -187,11 +187,7 @@ def softmax(a):
         ),
         Wrong(
             "overwrites its argument",
-            _softmax(
-                "a -= np.max(a, axis=-1, keepdims=True)",
-                "e = np.exp(a)",
-                DIVIDE,
-            ),
+            _softmax("a -= np.max(a, axis=-1, keepdims=True)", "e = np.exp(a)", DIVIDE),
             UNCHANGED,
         ),
         Wrong(
@@ -241,11 +237,7 @@ def softmax(a):
             _softmax("e = np.exp(np.clip(a, -700, 700))", DIVIDE),
             LARGE,
         ),
-        Wrong(
-            "half precision",
-            _softmax(KEPT, Y, "return y.astype(np.float16)"),
-            EXAMPLE,
-        ),
+        Wrong("half precision", _softmax(KEPT, Y, "return y.astype(np.float16)"), EXAMPLE),
         Wrong(
             "subtracts the mean",
             _softmax("e = np.exp(a - np.mean(a, axis=-1, keepdims=True))", DIVIDE),
@@ -299,10 +291,7 @@ def softmax(a):
         Wrong(
             "changes an integer argument",
             _softmax(
-                "if a.dtype.kind == 'i':",
-                "    a -= a.max(axis=-1, keepdims=True)",
-                KEPT,
-                DIVIDE,
+                "if a.dtype.kind == 'i':", "    a -= a.max(axis=-1, keepdims=True)", KEPT, DIVIDE
             ),
             MEMORY,
         ),
@@ -389,8 +378,7 @@ softmax = np.vectorize(g, signature="(k)->(k)")""",
             ),
         ),
         Right(
-            "logaddexp",
-            _right("return np.exp(a - np.logaddexp.reduce(a, axis=-1, keepdims=True))"),
+            "logaddexp", _right("return np.exp(a - np.logaddexp.reduce(a, axis=-1, keepdims=True))")
         ),
         Right(
             "loops and the math module",
@@ -421,10 +409,7 @@ softmax = np.vectorize(g, signature="(k)->(k)")""",
             "transposed",
             _right("b = a.T", "e = np.exp(b - b.max(axis=0))", "return (e / e.sum(axis=0)).T"),
         ),
-        Right(
-            "float32",
-            _right("a = a.astype(np.float32)", KEPT, DIVIDE),
-        ),
+        Right("float32", _right("a = a.astype(np.float32)", KEPT, DIVIDE)),
         Right("extended precision", _right("a = a.astype(np.longdouble)", KEPT, DIVIDE)),
         Right(
             "pairs of classes, with warnings of overflow",
@@ -434,10 +419,7 @@ softmax = np.vectorize(g, signature="(k)->(k)")""",
             "another shift that does as well",
             _right("e = np.exp(a - np.max(a, axis=-1, keepdims=True) + 2)", DIVIDE),
         ),
-        Right(
-            "powers of e",
-            _right("e = np.e ** (a - np.max(a, axis=-1, keepdims=True))", DIVIDE),
-        ),
+        Right("powers of e", _right("e = np.e ** (a - np.max(a, axis=-1, keepdims=True))", DIVIDE)),
         Right(
             "powers of 2",
             _right("e = np.exp2((a - a.max(axis=-1, keepdims=True)) / np.log(2))", DIVIDE),
@@ -477,8 +459,7 @@ softmax = np.vectorize(g, signature="(k)->(k)")""",
         ),
         Right("warns", "import warnings\n" + _right("warnings.warn('slow')", KEPT, DIVIDE)),
         Right(
-            "talks on stderr",
-            "import sys\n" + _right("print('hm', file=sys.stderr)", KEPT, DIVIDE),
+            "talks on stderr", "import sys\n" + _right("print('hm', file=sys.stderr)", KEPT, DIVIDE)
         ),
     ],
 }

@@ -82,6 +82,8 @@ START = "correct = 0"
 LOOP = "for i in range(0, len(x), batch_size):"
 ASK = "    p = np.argmax(predict(x[i:i + batch_size]), axis=1)"
 COUNT = "    correct += np.sum(p == t[i:i + batch_size])"
+SLICES = (*TO_LABELS, START, LOOP)
+COUNTED = (*SLICES, ASK, COUNT)
 RATE = "return correct / len(x)"
 
 WRONG = {
@@ -186,9 +188,7 @@ WRONG = {
             VISIBLE_LABELS,
         ),
         Wrong(
-            "labels turned to int8",
-            _one_hot("return np.eye(num_classes)[t.astype(np.int8)]"),
-            BYTE,
+            "labels turned to int8", _one_hot("return np.eye(num_classes)[t.astype(np.int8)]"), BYTE
         ),
         Wrong(
             "column numbers as uint8",
@@ -202,11 +202,7 @@ WRONG = {
             _one_hot("y = np.zeros((len(t), num_classes))", "t = t[:100]", SET, "return y"),
             MANY,
         ),
-        Wrong(
-            "changes the labels",
-            _one_hot(ZEROS, SET, "t -= t", "return y"),
-            LABELS,
-        ),
+        Wrong("changes the labels", _one_hot(ZEROS, SET, "t -= t", "return y"), LABELS),
         Wrong(
             "the same zeros again",
             "_y = np.zeros((1000, 1000))\n\n"
@@ -381,11 +377,7 @@ WRONG = {
             _predict(Z1, Z2, A3, Y).replace("sigmoid(", "softmax("),
             EXAMPLE,
         ),
-        Wrong(
-            "no activation in layer 1",
-            _predict(Z1.replace("sigmoid", ""), Z2, A3, Y),
-            EXAMPLE,
-        ),
+        Wrong("no activation in layer 1", _predict(Z1.replace("sigmoid", ""), Z2, A3, Y), EXAMPLE),
         Wrong("no activation in layer 2", _predict(Z1, Z2.replace("sigmoid", ""), A3, Y), EXAMPLE),
         Wrong("no b1", _predict("z1 = sigmoid(x @ network['W1'])", Z2, A3, Y), EXAMPLE),
         Wrong("no b2", _predict(Z1, "z2 = sigmoid(z1 @ network['W2'])", A3, Y), EXAMPLE),
@@ -663,56 +655,17 @@ WRONG = {
         ),
         Wrong(
             "divides by full slices",
-            _accuracy(
-                *TO_LABELS,
-                START,
-                LOOP,
-                ASK,
-                COUNT,
-                "return correct / (-(-len(x) // batch_size) * batch_size)",
-            ),
+            _accuracy(*COUNTED, "return correct / (-(-len(x) // batch_size) * batch_size)"),
             EXAMPLE,
         ),
-        Wrong(
-            "a percentage",
-            _accuracy(*TO_LABELS, START, LOOP, ASK, COUNT, "return 100 * correct / len(x)"),
-            EXAMPLE,
-        ),
-        Wrong(
-            "a number of images",
-            _accuracy(*TO_LABELS, START, LOOP, ASK, COUNT, "return correct"),
-            EXAMPLE,
-        ),
-        Wrong(
-            "the error rate",
-            _accuracy(*TO_LABELS, START, LOOP, ASK, COUNT, "return 1 - correct / len(x)"),
-            EXAMPLE,
-        ),
-        Wrong(
-            "a whole number",
-            _accuracy(*TO_LABELS, START, LOOP, ASK, COUNT, "return correct // len(x)"),
-            EXAMPLE,
-        ),
-        Wrong(
-            "rounds",
-            _accuracy(*TO_LABELS, START, LOOP, ASK, COUNT, "return round(correct / len(x), 3)"),
-            ANY_SIZE,
-        ),
-        Wrong(
-            "always 10,000 images",
-            _accuracy(*TO_LABELS, START, LOOP, ASK, COUNT, "return correct / 10000"),
-            EXAMPLE,
-        ),
-        Wrong(
-            "text",
-            _accuracy(*TO_LABELS, START, LOOP, ASK, COUNT, "return f'{correct / len(x)}'"),
-            EXAMPLE,
-        ),
-        Wrong(
-            "prints",
-            _accuracy(*TO_LABELS, START, LOOP, ASK, COUNT, "print(correct / len(x))"),
-            EXAMPLE,
-        ),
+        Wrong("a percentage", _accuracy(*COUNTED, "return 100 * correct / len(x)"), EXAMPLE),
+        Wrong("a number of images", _accuracy(*COUNTED, "return correct"), EXAMPLE),
+        Wrong("the error rate", _accuracy(*COUNTED, "return 1 - correct / len(x)"), EXAMPLE),
+        Wrong("a whole number", _accuracy(*COUNTED, "return correct // len(x)"), EXAMPLE),
+        Wrong("rounds", _accuracy(*COUNTED, "return round(correct / len(x), 3)"), ANY_SIZE),
+        Wrong("always 10,000 images", _accuracy(*COUNTED, "return correct / 10000"), EXAMPLE),
+        Wrong("text", _accuracy(*COUNTED, "return f'{correct / len(x)}'"), EXAMPLE),
+        Wrong("prints", _accuracy(*COUNTED, "print(correct / len(x))"), EXAMPLE),
         Wrong(
             "all images in one call",
             _accuracy(*TO_LABELS, "return np.mean(np.argmax(predict(x), axis=1) == t)"),
@@ -738,9 +691,7 @@ WRONG = {
         ),
         Wrong(
             "two calls for each slice",
-            _accuracy(
-                *TO_LABELS, START, LOOP, "    predict(x[i:i + batch_size])", ASK, COUNT, RATE
-            ),
+            _accuracy(*SLICES, "    predict(x[i:i + batch_size])", ASK, COUNT, RATE),
             CALLS,
         ),
         Wrong(
@@ -756,9 +707,7 @@ WRONG = {
         Wrong(
             "slices that overlap",
             _accuracy(
-                *TO_LABELS,
-                START,
-                LOOP,
+                *SLICES,
                 ASK.replace("+ batch", "+ 1 + batch"),
                 COUNT.replace("+ batch", "+ 1 + batch"),
                 RATE,
@@ -768,9 +717,7 @@ WRONG = {
         Wrong(
             "slices one short",
             _accuracy(
-                *TO_LABELS,
-                START,
-                LOOP,
+                *SLICES,
                 ASK.replace("batch_size]", "batch_size - 1]"),
                 COUNT.replace("batch_size]", "batch_size - 1]"),
                 RATE,
@@ -787,21 +734,13 @@ WRONG = {
             ),
             EXAMPLE,
         ),
-        Wrong(
-            "returns in the loop",
-            _accuracy(*TO_LABELS, START, LOOP, ASK, COUNT, "    return correct / len(x)"),
-            EXAMPLE,
-        ),
+        Wrong("returns in the loop", _accuracy(*COUNTED, "    return correct / len(x)"), EXAMPLE),
         Wrong(
             "the last slice's rate",
-            _accuracy(*TO_LABELS, START, LOOP, ASK, "return np.mean(p == t[i:i + batch_size])"),
+            _accuracy(*SLICES, ASK, "return np.mean(p == t[i:i + batch_size])"),
             EXAMPLE,
         ),
-        Wrong(
-            "slices of 100",
-            _accuracy("batch_size = 100", *TO_LABELS, START, LOOP, ASK, COUNT, RATE),
-            CALLS,
-        ),
+        Wrong("slices of 100", _accuracy("batch_size = 100", *COUNTED, RATE), CALLS),
         Wrong(
             "batch_size slices",
             _accuracy(
@@ -825,9 +764,7 @@ WRONG = {
         Wrong(
             "fills the short slice up",
             _accuracy(
-                *TO_LABELS,
-                START,
-                LOOP,
+                *SLICES,
                 "    j = np.arange(i, i + batch_size) % len(x)",
                 "    p = np.argmax(predict(x[j]), axis=1)",
                 "    correct += np.sum((p == t[j])[:len(x) - i])",
@@ -851,23 +788,17 @@ WRONG = {
         ),
         Wrong(
             "argmax down the columns",
-            _accuracy(*TO_LABELS, START, LOOP, ASK.replace("axis=1", "axis=0"), COUNT, RATE),
+            _accuracy(*SLICES, ASK.replace("axis=1", "axis=0"), COUNT, RATE),
             EXAMPLE,
         ),
         Wrong(
             "argmax of the whole slice",
-            _accuracy(*TO_LABELS, START, LOOP, ASK.replace(", axis=1", ""), COUNT, RATE),
+            _accuracy(*SLICES, ASK.replace(", axis=1", ""), COUNT, RATE),
             EXAMPLE,
         ),
+        Wrong("argmin", _accuracy(*SLICES, ASK.replace("argmax", "argmin"), COUNT, RATE), EXAMPLE),
         Wrong(
-            "argmin",
-            _accuracy(*TO_LABELS, START, LOOP, ASK.replace("argmax", "argmin"), COUNT, RATE),
-            EXAMPLE,
-        ),
-        Wrong(
-            "max for argmax",
-            _accuracy(*TO_LABELS, START, LOOP, ASK.replace("argmax", "max"), COUNT, RATE),
-            EXAMPLE,
+            "max for argmax", _accuracy(*SLICES, ASK.replace("argmax", "max"), COUNT, RATE), EXAMPLE
         ),
         Wrong(
             "without asking",
@@ -930,7 +861,7 @@ WRONG = {
         ),
         Wrong(
             "labels not sliced",
-            _accuracy(*TO_LABELS, START, LOOP, ASK, "    correct += np.sum(p == t[:len(p)])", RATE),
+            _accuracy(*SLICES, ASK, "    correct += np.sum(p == t[:len(p)])", RATE),
             EXAMPLE,
         ),
         Wrong(
@@ -941,9 +872,7 @@ WRONG = {
         Wrong(
             "differences of the labels",
             _accuracy(
-                *TO_LABELS,
-                START,
-                LOOP,
+                *SLICES,
                 ASK,
                 "    correct += np.sum(t[i:i + batch_size] - p.astype(t.dtype) <= 0)",
                 RATE,
@@ -952,54 +881,27 @@ WRONG = {
         ),
         Wrong(
             "int64 labels only",
-            _accuracy(
-                "assert t.dtype != np.uint8 or t.ndim == 2",
-                *TO_LABELS,
-                START,
-                LOOP,
-                ASK,
-                COUNT,
-                RATE,
-            ),
+            _accuracy("assert t.dtype != np.uint8 or t.ndim == 2", *COUNTED, RATE),
             UINT8,
         ),
         Wrong(
-            "never below a tenth",
-            _accuracy(*TO_LABELS, START, LOOP, ASK, COUNT, "return max(0.1, correct / len(x))"),
-            ENDS,
+            "never below a tenth", _accuracy(*COUNTED, "return max(0.1, correct / len(x))"), ENDS
         ),
         Wrong(
             "four images at least",
-            _accuracy(*TO_LABELS, START, LOOP, ASK, COUNT, "return correct / max(4, len(x))"),
+            _accuracy(*COUNTED, "return correct / max(4, len(x))"),
             ANY_NUMBER,
         ),
         Wrong(
             "the notebook's own predict",
             "_own = predict\n\n\n"
-            + _accuracy(
-                "predict = lambda batch: _own(trained, batch)",
-                *TO_LABELS,
-                START,
-                LOOP,
-                ASK,
-                COUNT,
-                RATE,
-            ),
+            + _accuracy("predict = lambda batch: _own(trained, batch)", *COUNTED, RATE),
             EXAMPLE,
         ),
         Wrong(
             "the first predict forever",
             "_kept = []\n\n\n"
-            + _accuracy(
-                "_kept.append(predict)",
-                "predict = _kept[0]",
-                *TO_LABELS,
-                START,
-                LOOP,
-                ASK,
-                COUNT,
-                RATE,
-            ),
+            + _accuracy("_kept.append(predict)", "predict = _kept[0]", *COUNTED, RATE),
             ANY_SIZE,
         ),
         Wrong(
@@ -1033,22 +935,16 @@ WRONG = {
         ),
         Wrong(
             "divides by what fits into the slices",
-            _accuracy(
-                *TO_LABELS, START, LOOP, ASK, COUNT, "return correct / max(len(x), batch_size)"
-            ),
+            _accuracy(*COUNTED, "return correct / max(len(x), batch_size)"),
             ALL_AT_ONCE,
         ),
         Wrong(
-            "turns the images round",
-            _accuracy(*TO_LABELS, START, LOOP, ASK, COUNT, "x[...] = x[::-1].copy()", RATE),
-            NEITHER,
+            "turns the images round", _accuracy(*COUNTED, "x[...] = x[::-1].copy()", RATE), NEITHER
         ),
         Wrong(
             "nested loops over the outputs",
             _accuracy(
-                *TO_LABELS,
-                START,
-                LOOP,
+                *SLICES,
                 "    y = predict(x[i:i + batch_size])",
                 "    for n in range(len(y)):",
                 "        place = 0",
@@ -1062,14 +958,7 @@ WRONG = {
         ),
         Wrong(
             "gives the rows as a list",
-            _accuracy(
-                *TO_LABELS,
-                START,
-                LOOP,
-                ASK.replace("batch_size]", "batch_size].tolist()"),
-                COUNT,
-                RATE,
-            ),
+            _accuracy(*SLICES, ASK.replace("batch_size]", "batch_size].tolist()"), COUNT, RATE),
             EXAMPLE,
         ),
     ],
@@ -1318,9 +1207,7 @@ RIGHT = {
         Right(
             "the output at the label is the largest",
             _accuracy(
-                *TO_LABELS,
-                START,
-                LOOP,
+                *SLICES,
                 "    y, k = predict(x[i:i + batch_size]), t[i:i + batch_size]",
                 "    correct += np.sum(y[np.arange(len(y)), k] == y.max(axis=1))",
                 RATE,
@@ -1337,14 +1224,8 @@ RIGHT = {
                 RATE,
             ),
         ),
-        Right(
-            "a NumPy scalar",
-            _accuracy(*TO_LABELS, START, LOOP, ASK, COUNT, "return np.float32(correct / len(x))"),
-        ),
-        Right(
-            "an array without axes",
-            _accuracy(*TO_LABELS, START, LOOP, ASK, COUNT, "return np.array(correct / len(x))"),
-        ),
+        Right("a NumPy scalar", _accuracy(*COUNTED, "return np.float32(correct / len(x))")),
+        Right("an array without axes", _accuracy(*COUNTED, "return np.array(correct / len(x))")),
         Right(
             "a generator",
             _accuracy(
@@ -1358,9 +1239,7 @@ RIGHT = {
         ),
         Right(
             "keyword and default",
-            _accuracy(*TO_LABELS, START, LOOP, ASK, COUNT, RATE).replace(
-                "batch_size):", "batch_size=100):", 1
-            ),
+            _accuracy(*COUNTED, RATE).replace("batch_size):", "batch_size=100):", 1),
         ),
     ],
 }

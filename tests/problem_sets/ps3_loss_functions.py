@@ -50,6 +50,8 @@ AS_BATCH = ("if y.ndim == 1:", "    y, t = y.reshape(1, -1), t.reshape(1, -1)")
 TO_LABELS = ("if t.size == y.size:", "    t = np.argmax(t, axis=1)")
 N = "n = len(y)"
 PICK = "p = y[np.arange(n), t.reshape(-1)]"
+LABELLED = (*AS_BATCH, *TO_LABELS, N)
+PICKED = (*LABELLED, PICK)
 MEAN = "return -np.sum(np.log(p + 1e-7)) / n"
 ORDER = "order = rng.permutation(n)"
 CUT = "return [order[i:i + batch_size] for i in range(0, n, batch_size)]"
@@ -91,11 +93,7 @@ WRONG = {
         Wrong(
             "one number per row", _squared("return 0.5 * np.sum((y - t) ** 2, axis=-1)"), ONE_NUMBER
         ),
-        Wrong(
-            "columns",
-            _squared("return 0.5 * np.sum((y - t) ** 2, axis=0)"),
-            ONE_NUMBER,
-        ),
+        Wrong("columns", _squared("return 0.5 * np.sum((y - t) ** 2, axis=0)"), ONE_NUMBER),
         Wrong(
             "an array with an axis",
             _squared("return np.array([0.5 * np.sum((y - t) ** 2)])"),
@@ -189,11 +187,7 @@ WRONG = {
     return min(10.0, -np.mean(np.log(p + 1e-7)))""",
             LOWER,
         ),
-        Wrong(
-            "no mean",
-            _entropy(*AS_BATCH, *TO_LABELS, N, PICK, "return -np.sum(np.log(p + 1e-7))"),
-            EXAMPLE,
-        ),
+        Wrong("no mean", _entropy(*PICKED, "return -np.sum(np.log(p + 1e-7))"), EXAMPLE),
         Wrong(
             "the mean over all elements",
             _entropy(
@@ -204,70 +198,38 @@ WRONG = {
             ),
             EXAMPLE,
         ),
-        Wrong(
-            "no minus",
-            _entropy(*AS_BATCH, *TO_LABELS, N, PICK, "return np.mean(np.log(p + 1e-7))"),
-            EXAMPLE,
-        ),
+        Wrong("no minus", _entropy(*PICKED, "return np.mean(np.log(p + 1e-7))"), EXAMPLE),
         Wrong(
             "logarithm to base 10",
-            _entropy(*AS_BATCH, *TO_LABELS, N, PICK, "return -np.mean(np.log10(p + 1e-7))"),
+            _entropy(*PICKED, "return -np.mean(np.log10(p + 1e-7))"),
             EXAMPLE,
         ),
         Wrong(
-            "logarithm to base 2",
-            _entropy(*AS_BATCH, *TO_LABELS, N, PICK, "return -np.mean(np.log2(p + 1e-7))"),
-            EXAMPLE,
+            "logarithm to base 2", _entropy(*PICKED, "return -np.mean(np.log2(p + 1e-7))"), EXAMPLE
         ),
-        Wrong(
-            "log of 1 + y",
-            _entropy(*AS_BATCH, *TO_LABELS, N, PICK, "return -np.mean(np.log1p(p))"),
-            EXAMPLE,
-        ),
+        Wrong("log of 1 + y", _entropy(*PICKED, "return -np.mean(np.log1p(p))"), EXAMPLE),
         Wrong(
             "the logarithm of the mean",
-            _entropy(*AS_BATCH, *TO_LABELS, N, PICK, "return -np.log(np.mean(p) + 1e-7)"),
+            _entropy(*PICKED, "return -np.log(np.mean(p) + 1e-7)"),
             EXAMPLE,
         ),
+        Wrong("the mean of 1 - p", _entropy(*PICKED, "return np.mean(1 - p)"), EXAMPLE),
         Wrong(
-            "the mean of 1 - p",
-            _entropy(*AS_BATCH, *TO_LABELS, N, PICK, "return np.mean(1 - p)"),
-            EXAMPLE,
-        ),
-        Wrong(
-            "half the sum",
-            _entropy(*AS_BATCH, *TO_LABELS, N, PICK, "return -0.5 * np.sum(np.log(p + 1e-7))"),
-            ONE_IMAGE,
+            "half the sum", _entropy(*PICKED, "return -0.5 * np.sum(np.log(p + 1e-7))"), ONE_IMAGE
         ),
         Wrong(
             "divides by K",
-            _entropy(
-                *AS_BATCH, *TO_LABELS, N, PICK, "return -np.sum(np.log(p + 1e-7)) / y.shape[1]"
-            ),
+            _entropy(*PICKED, "return -np.sum(np.log(p + 1e-7)) / y.shape[1]"),
             EXAMPLE,
         ),
-        Wrong(
-            "a loss for each image",
-            _entropy(*AS_BATCH, *TO_LABELS, N, PICK, "return -np.log(p + 1e-7)"),
-            EXAMPLE,
-        ),
+        Wrong("a loss for each image", _entropy(*PICKED, "return -np.log(p + 1e-7)"), EXAMPLE),
         Wrong(
             "an array with an axis",
-            _entropy(
-                *AS_BATCH, *TO_LABELS, N, PICK, "return np.array([-np.mean(np.log(p + 1e-7))])"
-            ),
+            _entropy(*PICKED, "return np.array([-np.mean(np.log(p + 1e-7))])"),
             EXAMPLE,
         ),
-        Wrong(
-            "text",
-            _entropy(*AS_BATCH, *TO_LABELS, N, PICK, "return str(-np.mean(np.log(p + 1e-7)))"),
-            EXAMPLE,
-        ),
-        Wrong(
-            "nothing returned",
-            _entropy(*AS_BATCH, *TO_LABELS, N, PICK, "e = -np.mean(np.log(p + 1e-7))"),
-            EXAMPLE,
-        ),
+        Wrong("text", _entropy(*PICKED, "return str(-np.mean(np.log(p + 1e-7)))"), EXAMPLE),
+        Wrong("nothing returned", _entropy(*PICKED, "e = -np.mean(np.log(p + 1e-7))"), EXAMPLE),
         Wrong(
             "the classes that are wrong, too",
             _entropy(
@@ -292,14 +254,7 @@ WRONG = {
         Wrong("squares", _entropy("return 0.5 * np.sum((y - t) ** 2)"), EXAMPLE),
         Wrong(
             "softmax first",
-            _entropy(
-                "y = np.exp(y) / np.exp(y).sum(axis=-1, keepdims=True)",
-                *AS_BATCH,
-                *TO_LABELS,
-                N,
-                PICK,
-                MEAN,
-            ),
+            _entropy("y = np.exp(y) / np.exp(y).sum(axis=-1, keepdims=True)", *PICKED, MEAN),
             EXAMPLE,
         ),
         Wrong(
@@ -312,11 +267,7 @@ WRONG = {
             _entropy("return -np.mean(np.log(y.max(axis=-1) + 1e-7))"),
             EXAMPLE,
         ),
-        Wrong(
-            "rounds",
-            _entropy(*AS_BATCH, *TO_LABELS, N, PICK, "return round(-np.mean(np.log(p + 1e-7)), 2)"),
-            EXAMPLE,
-        ),
+        Wrong("rounds", _entropy(*PICKED, "return round(-np.mean(np.log(p + 1e-7)), 2)"), EXAMPLE),
         Wrong("integer labels only", _entropy("y = np.atleast_2d(y)", N, PICK, MEAN), EXAMPLE),
         Wrong(
             "one-hot labels only",
@@ -392,9 +343,7 @@ WRONG = {
         ),
         Wrong(
             "a column for each image of a square",
-            _entropy(
-                *AS_BATCH, *TO_LABELS, N, "if y.shape[0] == y.shape[1]:", "    y = y.T", PICK, MEAN
-            ),
+            _entropy(*LABELLED, "if y.shape[0] == y.shape[1]:", "    y = y.T", PICK, MEAN),
             SQUARE,
         ),
         Wrong(
@@ -419,11 +368,7 @@ WRONG = {
             ),
             ONE_IMAGE,
         ),
-        Wrong(
-            "no tiny number",
-            _entropy(*AS_BATCH, *TO_LABELS, N, PICK, "return -np.mean(np.log(p))"),
-            FINITE,
-        ),
+        Wrong("no tiny number", _entropy(*PICKED, "return -np.mean(np.log(p))"), FINITE),
         Wrong(
             "no tiny number, one-hot",
             _entropy(
@@ -434,7 +379,7 @@ WRONG = {
         ),
         Wrong(
             "a tiny number outside the logarithm",
-            _entropy(*AS_BATCH, *TO_LABELS, N, PICK, "return -np.mean(np.log(p) + 1e-7)"),
+            _entropy(*PICKED, "return -np.mean(np.log(p) + 1e-7)"),
             FINITE,
         ),
         Wrong(
@@ -451,86 +396,52 @@ WRONG = {
         ),
         Wrong(
             "nan and inf swept under the carpet",
-            _entropy(*AS_BATCH, *TO_LABELS, N, PICK, "return -np.mean(np.nan_to_num(np.log(p)))"),
+            _entropy(*PICKED, "return -np.mean(np.nan_to_num(np.log(p)))"),
             ZEROS,
         ),
         Wrong(
             "the sum of it swept, too",
-            _entropy(
-                *AS_BATCH,
-                *TO_LABELS,
-                N,
-                PICK,
-                "return np.nan_to_num(-np.mean(np.log(p)), posinf=0.0)",
-            ),
+            _entropy(*PICKED, "return np.nan_to_num(-np.mean(np.log(p)), posinf=0.0)"),
             LOWER,
         ),
         Wrong(
             "zeros left out",
-            _entropy(
-                *AS_BATCH, *TO_LABELS, N, PICK, "return -np.sum(np.log(np.where(p > 0, p, 1))) / n"
-            ),
+            _entropy(*PICKED, "return -np.sum(np.log(np.where(p > 0, p, 1))) / n"),
             LOWER,
         ),
         Wrong(
             "zeros set to 0.01",
-            _entropy(
-                *AS_BATCH, *TO_LABELS, N, PICK, "return -np.mean(np.log(np.where(p > 0, p, 0.01)))"
-            ),
+            _entropy(*PICKED, "return -np.mean(np.log(np.where(p > 0, p, 0.01)))"),
             LOWER,
         ),
         Wrong(
             "zeros set to a half",
-            _entropy(
-                *AS_BATCH, *TO_LABELS, N, PICK, "return -np.mean(np.log(np.where(p > 0, p, 0.5)))"
-            ),
+            _entropy(*PICKED, "return -np.mean(np.log(np.where(p > 0, p, 0.5)))"),
             LOWER,
         ),
         Wrong(
-            "too tiny for float32",
-            _entropy(*AS_BATCH, *TO_LABELS, N, PICK, "return -np.mean(np.log(p + 1e-300))"),
-            ZEROS,
+            "too tiny for float32", _entropy(*PICKED, "return -np.mean(np.log(p + 1e-300))"), ZEROS
         ),
         Wrong(
             "too tiny for float32, clipped",
-            _entropy(
-                *AS_BATCH, *TO_LABELS, N, PICK, "return -np.mean(np.log(np.clip(p, 1e-200, None)))"
-            ),
+            _entropy(*PICKED, "return -np.mean(np.log(np.clip(p, 1e-200, None)))"),
             ZEROS,
         ),
-        Wrong(
-            "adds 0.01",
-            _entropy(*AS_BATCH, *TO_LABELS, N, PICK, "return -np.mean(np.log(p + 1e-2))"),
-            EXAMPLE,
-        ),
-        Wrong(
-            "adds 0.001",
-            _entropy(*AS_BATCH, *TO_LABELS, N, PICK, "return -np.mean(np.log(p + 1e-3))"),
-            EXAMPLE,
-        ),
+        Wrong("adds 0.01", _entropy(*PICKED, "return -np.mean(np.log(p + 1e-2))"), EXAMPLE),
+        Wrong("adds 0.001", _entropy(*PICKED, "return -np.mean(np.log(p + 1e-3))"), EXAMPLE),
         Wrong(
             "never below 0.05",
-            _entropy(
-                *AS_BATCH, *TO_LABELS, N, PICK, "return -np.mean(np.log(np.maximum(p, 0.05)))"
-            ),
+            _entropy(*PICKED, "return -np.mean(np.log(np.maximum(p, 0.05)))"),
             SMALL,
         ),
         Wrong(
             "never below 0.001",
-            _entropy(
-                *AS_BATCH, *TO_LABELS, N, PICK, "return -np.mean(np.log(np.maximum(p, 1e-3)))"
-            ),
+            _entropy(*PICKED, "return -np.mean(np.log(np.maximum(p, 1e-3)))"),
             SMALL,
         ),
         Wrong(
             "zeros elsewhere cost something",
-            _entropy(
-                *AS_BATCH,
-                *TO_LABELS,
-                N,
-                PICK,
-                "return -np.mean(np.log(p + 1e-7)) + 0.01 * np.mean(y == 0)",
-            ),
+            _entropy(*PICKED, "return -np.mean(np.log(p + 1e-7)) + 0.01 * np.mean(y == 0)"),
             OTHER,
         ),
         Wrong(
@@ -550,9 +461,7 @@ WRONG = {
         Wrong(
             "places of the labels' dtype",
             _entropy(
-                *AS_BATCH,
-                *TO_LABELS,
-                N,
+                *LABELLED,
                 "k = y.shape[1]",
                 "p = np.array([y.ravel()[i * k + j] for i, j in enumerate(t.reshape(-1))])",
                 MEAN,
@@ -561,33 +470,25 @@ WRONG = {
         ),
         Wrong(
             "int64 labels only",
-            _entropy(
-                "assert t.dtype in (np.int64, np.float64)", *AS_BATCH, *TO_LABELS, N, PICK, MEAN
-            ),
+            _entropy("assert t.dtype in (np.int64, np.float64)", *PICKED, MEAN),
             DTYPES,
         ),
         Wrong(
             "float64 only",
-            _entropy(
-                "assert y.dtype == np.float64 or not y.any()", *AS_BATCH, *TO_LABELS, N, PICK, MEAN
-            ),
+            _entropy("assert y.dtype == np.float64 or not y.any()", *PICKED, MEAN),
             FLOAT32,
         ),
         Wrong(
             "ten classes at most three",
-            _entropy(*AS_BATCH, *TO_LABELS, N, "t = np.minimum(t, 2)", PICK, MEAN),
+            _entropy(*LABELLED, "t = np.minimum(t, 2)", PICK, MEAN),
             LOOP,
         ),
         Wrong(
-            "adds in place",
-            _entropy("y += 1e-7", *AS_BATCH, *TO_LABELS, N, PICK, "return -np.mean(np.log(p))"),
-            MEMORY,
+            "adds in place", _entropy("y += 1e-7", *PICKED, "return -np.mean(np.log(p))"), MEMORY
         ),
         Wrong(
             "raises zeros in place",
-            _entropy(
-                "y[y == 0] = 1e-7", *AS_BATCH, *TO_LABELS, N, PICK, "return -np.mean(np.log(p))"
-            ),
+            _entropy("y[y == 0] = 1e-7", *PICKED, "return -np.mean(np.log(p))"),
             MEMORY,
         ),
         Wrong(
@@ -597,10 +498,7 @@ WRONG = {
                 "if t.ndim:",
                 "    t[...] = 0",
                 "t = keep",
-                *AS_BATCH,
-                *TO_LABELS,
-                N,
-                PICK,
+                *PICKED,
                 MEAN,
             ),
             MEMORY,
@@ -610,10 +508,7 @@ WRONG = {
             "_seen = {}\n\n\n"
             + _entropy(
                 "shape = y.shape",
-                *AS_BATCH,
-                *TO_LABELS,
-                N,
-                PICK,
+                *PICKED,
                 "return _seen.setdefault(shape, -np.mean(np.log(p + 1e-7)))",
             ),
             LOWER,
@@ -621,14 +516,7 @@ WRONG = {
         Wrong(
             "adds up over calls",
             "_e = [0]\n\n\n"
-            + _entropy(
-                *AS_BATCH,
-                *TO_LABELS,
-                N,
-                PICK,
-                "_e[0] += -np.mean(np.log(p + 1e-7))",
-                "return _e[0]",
-            ),
+            + _entropy(*PICKED, "_e[0] += -np.mean(np.log(p + 1e-7))", "return _e[0]"),
             INTEGERS,
         ),
     ],
@@ -838,10 +726,7 @@ WRONG = {
         ),
         Wrong(
             "a seed of its own for each n",
-            _batches(
-                "order = np.random.default_rng(n).permutation(n)",
-                CUT,
-            ),
+            _batches("order = np.random.default_rng(n).permutation(n)", CUT),
             BY_RNG,
         ),
         Wrong(
@@ -880,7 +765,7 @@ RIGHT = {
         ),
     ],
     "cross_entropy_error": [
-        Right("the book", _entropy(*AS_BATCH, *TO_LABELS, N, PICK, MEAN)),
+        Right("the book", _entropy(*PICKED, MEAN)),
         Right(
             "one-hot throughout",
             _entropy(
@@ -902,46 +787,21 @@ RIGHT = {
         ),
         Right(
             "clipped at both ends",
-            _entropy(
-                *AS_BATCH, *TO_LABELS, N, PICK, "return -np.log(np.clip(p, 1e-7, 1 - 1e-7)).mean()"
-            ),
+            _entropy(*PICKED, "return -np.log(np.clip(p, 1e-7, 1 - 1e-7)).mean()"),
         ),
         Right(
             "the smallest number of the dtype",
-            _entropy(
-                *AS_BATCH,
-                *TO_LABELS,
-                N,
-                PICK,
-                "return -np.mean(np.log(np.maximum(p, np.finfo(p.dtype).tiny)))",
-            ),
+            _entropy(*PICKED, "return -np.mean(np.log(np.maximum(p, np.finfo(p.dtype).tiny)))"),
         ),
         Right(
             "1e-12 in float64",
-            _entropy(
-                "y = y.astype(np.float64)",
-                *AS_BATCH,
-                *TO_LABELS,
-                N,
-                PICK,
-                "return np.mean(-np.log(p + 1e-12))",
-            ),
+            _entropy("y = y.astype(np.float64)", *PICKED, "return np.mean(-np.log(p + 1e-12))"),
         ),
         Right(
             "1e-300 in float64",
-            _entropy(
-                "y = y.astype(np.float64)",
-                *AS_BATCH,
-                *TO_LABELS,
-                N,
-                PICK,
-                "return np.mean(-np.log(p + 1e-300))",
-            ),
+            _entropy("y = y.astype(np.float64)", *PICKED, "return np.mean(-np.log(p + 1e-300))"),
         ),
-        Right(
-            "1e-6 added",
-            _entropy(*AS_BATCH, *TO_LABELS, N, PICK, "return -np.mean(np.log(p + 1e-6))"),
-        ),
+        Right("1e-6 added", _entropy(*PICKED, "return -np.mean(np.log(p + 1e-6))")),
         Right(
             "a loop and the math module",
             "import math\n\n\n"
@@ -982,33 +842,22 @@ RIGHT = {
             ),
         ),
         Right(
-            "a float32 result",
-            _entropy(
-                *AS_BATCH, *TO_LABELS, N, PICK, "return np.float32(-np.mean(np.log(p + 1e-7)))"
-            ),
+            "a float32 result", _entropy(*PICKED, "return np.float32(-np.mean(np.log(p + 1e-7)))")
         ),
-        Right(
-            "a float",
-            _entropy(*AS_BATCH, *TO_LABELS, N, PICK, "return float(-np.mean(np.log(p + 1e-7)))"),
-        ),
+        Right("a float", _entropy(*PICKED, "return float(-np.mean(np.log(p + 1e-7)))")),
         Right(
             "an array without axes",
-            _entropy(*AS_BATCH, *TO_LABELS, N, PICK, "return np.array(-np.mean(np.log(p + 1e-7)))"),
+            _entropy(*PICKED, "return np.array(-np.mean(np.log(p + 1e-7)))"),
         ),
         Right(
             "logarithms of another base",
-            _entropy(
-                *AS_BATCH, *TO_LABELS, N, PICK, "return -np.mean(np.log2(p + 1e-7)) * np.log(2)"
-            ),
+            _entropy(*PICKED, "return -np.mean(np.log2(p + 1e-7)) * np.log(2)"),
         ),
         Right(
             "logarithms first, with warnings",
-            _entropy(*AS_BATCH, *TO_LABELS, N, PICK, "return np.mean(np.minimum(-np.log(p), 100))"),
+            _entropy(*PICKED, "return np.mean(np.minimum(-np.log(p), 100))"),
         ),
-        Right(
-            "by columns",
-            _entropy(*AS_BATCH, *TO_LABELS, N, "p = y.T[t.reshape(-1), np.arange(n)]", MEAN),
-        ),
+        Right("by columns", _entropy(*LABELLED, "p = y.T[t.reshape(-1), np.arange(n)]", MEAN)),
     ],
     "minibatch_indices": [
         Right(

@@ -62,11 +62,17 @@ MOVE = (
 BACK = "    x[i] = kept"
 SLOPE = "    g[i] = (a - b) / (2 * h)"
 RETURN = "return g"
+SETUP = (H, COPY, ZEROS, INDICES)
+MOVED = (*SETUP, *MOVE, BACK)
+REST = (*MOVE, BACK, SLOPE, RETURN)
+LOOPED = (INDICES, *REST)
 
 BEGIN = ("x = init_x.copy()", "history = [x.copy()]")
 STEPS = "for _ in range(step_num):"
 GO = "    x = x - lr * numerical_gradient(f, x)"
 KEEP = "    history.append(x)"
+WALK = (*BEGIN, STEPS, GO, KEEP)
+STEPPING = (*BEGIN, STEPS)
 PAIR = "return x, history"
 
 WRONG = {
@@ -172,10 +178,7 @@ WRONG = {
         Wrong(
             "forward",
             _gradient(
-                H,
-                COPY,
-                ZEROS,
-                INDICES,
+                *SETUP,
                 "    kept, b = x[i], f(x)",
                 "    x[i] = kept + h",
                 "    g[i] = (f(x) - b) / h",
@@ -187,10 +190,7 @@ WRONG = {
         Wrong(
             "backward",
             _gradient(
-                H,
-                COPY,
-                ZEROS,
-                INDICES,
+                *SETUP,
                 "    kept, b = x[i], f(x)",
                 "    x[i] = kept - h",
                 "    g[i] = (b - f(x)) / h",
@@ -214,76 +214,33 @@ WRONG = {
             ),
             CENTRAL,
         ),
+        Wrong("divides by h", _gradient(*MOVED, "    g[i] = (a - b) / h", RETURN), EXAMPLE),
         Wrong(
-            "divides by h",
-            _gradient(H, COPY, ZEROS, INDICES, *MOVE, BACK, "    g[i] = (a - b) / h", RETURN),
-            EXAMPLE,
+            "no brackets below", _gradient(*MOVED, "    g[i] = (a - b) / 2 * h", RETURN), EXAMPLE
         ),
-        Wrong(
-            "no brackets below",
-            _gradient(H, COPY, ZEROS, INDICES, *MOVE, BACK, "    g[i] = (a - b) / 2 * h", RETURN),
-            EXAMPLE,
-        ),
-        Wrong(
-            "downhill",
-            _gradient(H, COPY, ZEROS, INDICES, *MOVE, BACK, "    g[i] = (b - a) / (2 * h)", RETURN),
-            EXAMPLE,
-        ),
+        Wrong("downhill", _gradient(*MOVED, "    g[i] = (b - a) / (2 * h)", RETURN), EXAMPLE),
         Wrong(
             "of length 1",
-            _gradient(
-                H,
-                COPY,
-                ZEROS,
-                INDICES,
-                *MOVE,
-                BACK,
-                SLOPE,
-                "return g / (np.sqrt(np.sum(g**2)) + 1e-12)",
-            ),
+            _gradient(*MOVED, SLOPE, "return g / (np.sqrt(np.sum(g**2)) + 1e-12)"),
             EXAMPLE,
         ),
+        Wrong("its length", _gradient(*MOVED, SLOPE, "return np.sqrt(np.sum(g**2))"), EXAMPLE),
+        Wrong("far too small a step", _gradient("h = 1e-50", COPY, ZEROS, *LOOPED), EXAMPLE),
+        Wrong("too small a step", _gradient("h = 1e-12", COPY, ZEROS, *LOOPED), EXAMPLE),
+        Wrong("too large a step", _gradient("h = 0.1", COPY, ZEROS, *LOOPED), CENTRAL),
+        Wrong("a large step", _gradient("h = 0.01", COPY, ZEROS, *LOOPED), CENTRAL),
         Wrong(
-            "its length",
-            _gradient(H, COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, "return np.sqrt(np.sum(g**2))"),
-            EXAMPLE,
-        ),
-        Wrong(
-            "far too small a step",
-            _gradient("h = 1e-50", COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, RETURN),
-            EXAMPLE,
-        ),
-        Wrong(
-            "too small a step",
-            _gradient("h = 1e-12", COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, RETURN),
-            EXAMPLE,
-        ),
-        Wrong(
-            "too large a step",
-            _gradient("h = 0.1", COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, RETURN),
-            CENTRAL,
-        ),
-        Wrong(
-            "a large step",
-            _gradient("h = 0.01", COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, RETURN),
-            CENTRAL,
-        ),
-        Wrong(
-            "in single precision",
-            _gradient(H, "x = x.astype(np.float32)", ZEROS, INDICES, *MOVE, BACK, SLOPE, RETURN),
-            EXAMPLE,
+            "in single precision", _gradient(H, "x = x.astype(np.float32)", ZEROS, *LOOPED), EXAMPLE
         ),
         Wrong(
             "a step in proportion to x",
-            _gradient(COPY, ZEROS, INDICES, "    h = 1e-4 * x[i]", *MOVE, BACK, SLOPE, RETURN),
+            _gradient(COPY, ZEROS, INDICES, "    h = 1e-4 * x[i]", *REST),
             EXAMPLE,
         ),
-        Wrong(
-            "does not put back", _gradient(H, COPY, ZEROS, INDICES, *MOVE, SLOPE, RETURN), TOGETHER
-        ),
+        Wrong("does not put back", _gradient(*SETUP, *MOVE, SLOPE, RETURN), TOGETHER),
         Wrong(
             "puts back h too little",
-            _gradient(H, COPY, ZEROS, INDICES, *MOVE, "    x[i] += h / 2", SLOPE, RETURN),
+            _gradient(*SETUP, *MOVE, "    x[i] += h / 2", SLOPE, RETURN),
             TOGETHER,
         ),
         Wrong(
@@ -296,18 +253,13 @@ WRONG = {
         Wrong("one number", _gradient(H, COPY, "return (f(x + h) - f(x - h)) / (2 * h)"), EXAMPLE),
         Wrong(
             "each element alone",
-            _gradient(
-                H, COPY, ZEROS, INDICES, "    g[i] = (f(x[i] + h) - f(x[i] - h)) / (2 * h)", RETURN
-            ),
+            _gradient(*SETUP, "    g[i] = (f(x[i] + h) - f(x[i] - h)) / (2 * h)", RETURN),
             SHAPE,
         ),
         Wrong(
             "each element as an array",
             _gradient(
-                H,
-                COPY,
-                ZEROS,
-                INDICES,
+                *SETUP,
                 "    e = np.array([x[i]])",
                 "    g[i] = (f(e + h) - f(e - h)) / (2 * h)",
                 RETURN,
@@ -324,19 +276,11 @@ WRONG = {
                 "    for k in range(len(x)):",
                 "        g[k] = numerical_gradient(f, x[k])",
                 "    return g",
-                INDICES,
-                *MOVE,
-                BACK,
-                SLOPE,
-                RETURN,
+                *LOOPED,
             ),
             SHAPE,
         ),
-        Wrong(
-            "vectors only",
-            _gradient(H, COPY, ZEROS, "for i in range(x.size):", *MOVE, BACK, SLOPE, RETURN),
-            MATRIX,
-        ),
+        Wrong("vectors only", _gradient(H, COPY, ZEROS, "for i in range(x.size):", *REST), MATRIX),
         Wrong(
             "the first axis only",
             _gradient(
@@ -360,32 +304,16 @@ WRONG = {
                 ZEROS,
                 "pairs = [(k, j) for k in range(len(x)) for j in range(np.size(x[0]))]",
                 "for i in pairs if x.ndim > 1 else range(len(x)):",
-                *MOVE,
-                BACK,
-                SLOPE,
-                RETURN,
+                *REST,
             ),
             AXES,
         ),
         Wrong(
             "one axis or more",
-            _gradient(
-                H,
-                "x = np.array(x, dtype=float, ndmin=1)",
-                ZEROS,
-                INDICES,
-                *MOVE,
-                BACK,
-                SLOPE,
-                RETURN,
-            ),
+            _gradient(H, "x = np.array(x, dtype=float, ndmin=1)", ZEROS, *LOOPED),
             AXES,
         ),
-        Wrong(
-            "flattens",
-            _gradient(H, COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, "return g.ravel()"),
-            MATRIX,
-        ),
+        Wrong("flattens", _gradient(*MOVED, SLOPE, "return g.ravel()"), MATRIX),
         Wrong(
             "f gets a flat array",
             _gradient(
@@ -404,10 +332,7 @@ WRONG = {
         Wrong(
             "f gets a list",
             _gradient(
-                H,
-                COPY,
-                ZEROS,
-                INDICES,
+                *SETUP,
                 *(line.replace("f(x)", "f(list(x) if x.ndim == 1 else x)") for line in MOVE),
                 BACK,
                 SLOPE,
@@ -418,87 +343,36 @@ WRONG = {
         Wrong(
             "f gets a row more",
             _gradient(
-                H,
-                COPY,
-                ZEROS,
-                INDICES,
-                *(line.replace("f(x)", "f(x[None])") for line in MOVE),
-                BACK,
-                SLOPE,
-                RETURN,
+                *SETUP, *(line.replace("f(x)", "f(x[None])") for line in MOVE), BACK, SLOPE, RETURN
             ),
             SHAPE,
         ),
         Wrong(
             "f gets a column",
             _gradient(
-                H,
-                COPY,
-                ZEROS,
-                INDICES,
-                *(line.replace("f(x)", "f(x.T)") for line in MOVE),
-                BACK,
-                SLOPE,
-                RETURN,
+                *SETUP, *(line.replace("f(x)", "f(x.T)") for line in MOVE), BACK, SLOPE, RETURN
             ),
             SHAPE,
         ),
-        Wrong(
-            "transposed",
-            _gradient(H, COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, "return g.T"),
-            MATRIX,
-        ),
+        Wrong("transposed", _gradient(*MOVED, SLOPE, "return g.T"), MATRIX),
         Wrong(
             "transposed where it is square",
-            _gradient(
-                H,
-                COPY,
-                ZEROS,
-                INDICES,
-                *MOVE,
-                BACK,
-                SLOPE,
-                "return g.T if x.ndim == 2 and len(x) == x.shape[1] else g",
-            ),
+            _gradient(*MOVED, SLOPE, "return g.T if x.ndim == 2 and len(x) == x.shape[1] else g"),
             SQUARE,
         ),
         Wrong(
             "leaves the last element out",
-            _gradient(
-                H,
-                COPY,
-                ZEROS,
-                "for i in list(np.ndindex(x.shape))[:-1]:",
-                *MOVE,
-                BACK,
-                SLOPE,
-                RETURN,
-            ),
+            _gradient(H, COPY, ZEROS, "for i in list(np.ndindex(x.shape))[:-1]:", *REST),
             EXAMPLE,
         ),
         Wrong(
             "the diagonal only",
-            _gradient(
-                H,
-                COPY,
-                ZEROS,
-                "for i in zip(*(range(n) for n in x.shape)):",
-                *MOVE,
-                BACK,
-                SLOPE,
-                RETURN,
-            ),
+            _gradient(H, COPY, ZEROS, "for i in zip(*(range(n) for n in x.shape)):", *REST),
             MATRIX,
         ),
+        Wrong("integers stay integers", _gradient(H, "x = x.copy()", ZEROS, *LOOPED), FLOATS),
         Wrong(
-            "integers stay integers",
-            _gradient(H, "x = x.copy()", ZEROS, INDICES, *MOVE, BACK, SLOPE, RETURN),
-            FLOATS,
-        ),
-        Wrong(
-            "a gradient of x's dtype",
-            _gradient(H, "g = np.zeros_like(x)", COPY, INDICES, *MOVE, BACK, SLOPE, RETURN),
-            FLOATS,
+            "a gradient of x's dtype", _gradient(H, "g = np.zeros_like(x)", COPY, *LOOPED), FLOATS
         ),
         Wrong(
             "integers after all",
@@ -525,28 +399,13 @@ WRONG = {
         Wrong(
             "int64 to floats only",
             _gradient(
-                H,
-                "x = x.astype(float) if x.dtype == np.int64 else x.copy()",
-                ZEROS,
-                INDICES,
-                *MOVE,
-                BACK,
-                SLOPE,
-                RETURN,
+                H, "x = x.astype(float) if x.dtype == np.int64 else x.copy()", ZEROS, *LOOPED
             ),
             DTYPES,
         ),
         Wrong(
             "unsigned differences",
-            _gradient(
-                "x, h = x.copy(), (1e-4 if x.dtype.kind != 'u' else 1)",
-                ZEROS,
-                INDICES,
-                *MOVE,
-                BACK,
-                SLOPE,
-                RETURN,
-            ),
+            _gradient("x, h = x.copy(), (1e-4 if x.dtype.kind != 'u' else 1)", ZEROS, *LOOPED),
             DTYPES,
         ),
         Wrong(
@@ -593,11 +452,7 @@ WRONG = {
             ),
             SAME,
         ),
-        Wrong(
-            "-0.0 becomes 0.0",
-            _gradient("x += 0.0", H, "x = x.copy()", ZEROS, INDICES, *MOVE, BACK, SLOPE, RETURN),
-            SAME,
-        ),
+        Wrong("-0.0 becomes 0.0", _gradient("x += 0.0", H, "x = x.copy()", ZEROS, *LOOPED), SAME),
         Wrong(
             "rounds x",
             _gradient(
@@ -606,11 +461,7 @@ WRONG = {
                 "    x[...] = np.round(x, 12)",
                 COPY,
                 ZEROS,
-                INDICES,
-                *MOVE,
-                BACK,
-                SLOPE,
-                RETURN,
+                *LOOPED,
             ),
             BITS,
         ),
@@ -651,16 +502,7 @@ WRONG = {
         Wrong(
             "the same array for every result",
             "_g = {}\n\n\n"
-            + _gradient(
-                H,
-                COPY,
-                "g = _g.setdefault(x.shape, np.zeros(x.shape))",
-                INDICES,
-                *MOVE,
-                BACK,
-                SLOPE,
-                RETURN,
-            ),
+            + _gradient(H, COPY, "g = _g.setdefault(x.shape, np.zeros(x.shape))", *LOOPED),
             VIEWS,
         ),
         Wrong(
@@ -680,55 +522,28 @@ WRONG = {
         ),
         Wrong(
             "remembers by shape",
-            "_seen = {}\n\n\n"
-            + _gradient(
-                H, COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, "return _seen.setdefault(x.shape, g)"
-            ),
+            "_seen = {}\n\n\n" + _gradient(*MOVED, SLOPE, "return _seen.setdefault(x.shape, g)"),
             EXAMPLE,
         ),
-        Wrong(
-            "a list",
-            _gradient(H, COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, "return g.tolist()"),
-            FLOATS,
-        ),
-        Wrong(
-            "rounds",
-            _gradient(H, COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, "return np.round(g, 2)"),
-            AXES,
-        ),
+        Wrong("a list", _gradient(*MOVED, SLOPE, "return g.tolist()"), FLOATS),
+        Wrong("rounds", _gradient(*MOVED, SLOPE, "return np.round(g, 2)"), AXES),
         Wrong(
             "empties its argument and returns zeros",
             _gradient("x[...] = 0", "return np.zeros(x.shape)"),
             EXAMPLE,
         ),
-        Wrong(
-            "returns in the loop",
-            _gradient(H, COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, "    return g"),
-            EXAMPLE,
-        ),
-        Wrong("nothing returned", _gradient(H, COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE), EXAMPLE),
+        Wrong("returns in the loop", _gradient(*MOVED, SLOPE, "    return g"), EXAMPLE),
+        Wrong("nothing returned", _gradient(*MOVED, SLOPE), EXAMPLE),
         Wrong("the gradient of one function", _gradient("return 2.0 * x"), MATRIX),
         Wrong(
             "a matrix type",
-            _gradient(
-                H,
-                COPY,
-                ZEROS,
-                INDICES,
-                *MOVE,
-                BACK,
-                SLOPE,
-                "return np.asmatrix(g) if g.ndim == 2 else g",
-            ),
+            _gradient(*MOVED, SLOPE, "return np.asmatrix(g) if g.ndim == 2 else g"),
             MATRIX,
         ),
         Wrong(
             "f gets a matrix type",
             _gradient(
-                H,
-                COPY,
-                ZEROS,
-                INDICES,
+                *SETUP,
                 *(line.replace("f(x)", "f(np.asmatrix(x) if x.ndim == 2 else x)") for line in MOVE),
                 BACK,
                 SLOPE,
@@ -753,35 +568,21 @@ WRONG = {
         ),
         Wrong(
             "points as lists",
-            _descent(*BEGIN, STEPS, GO, KEEP, "return x, [point.tolist() for point in history]"),
+            _descent(*WALK, "return x, [point.tolist() for point in history]"),
             HISTORY,
         ),
-        Wrong("uphill", _descent(*BEGIN, STEPS, GO.replace("x - lr", "x + lr"), KEEP, PAIR), ONE),
+        Wrong("uphill", _descent(*STEPPING, GO.replace("x - lr", "x + lr"), KEEP, PAIR), ONE),
+        Wrong("no learning rate", _descent(*STEPPING, GO.replace("lr * ", ""), KEEP, PAIR), ONE),
+        Wrong("always 0.01", _descent("lr = 0.01", *WALK, PAIR), ONE),
+        Wrong("always 100 steps", _descent("step_num = 100", *WALK, PAIR), ONE),
+        Wrong("other defaults", _descent(*WALK, PAIR).replace("0.01", "0.1"), DEFAULTS),
+        Wrong("fewer steps by default", _descent(*WALK, PAIR).replace("=100", "=10"), DEFAULTS),
         Wrong(
-            "no learning rate", _descent(*BEGIN, STEPS, GO.replace("lr * ", ""), KEEP, PAIR), ONE
-        ),
-        Wrong("always 0.01", _descent("lr = 0.01", *BEGIN, STEPS, GO, KEEP, PAIR), ONE),
-        Wrong("always 100 steps", _descent("step_num = 100", *BEGIN, STEPS, GO, KEEP, PAIR), ONE),
-        Wrong(
-            "other defaults",
-            _descent(*BEGIN, STEPS, GO, KEEP, PAIR).replace("0.01", "0.1"),
-            DEFAULTS,
-        ),
-        Wrong(
-            "fewer steps by default",
-            _descent(*BEGIN, STEPS, GO, KEEP, PAIR).replace("=100", "=10"),
-            DEFAULTS,
-        ),
-        Wrong(
-            "no defaults",
-            _descent(*BEGIN, STEPS, GO, KEEP, PAIR).replace("=0.01", "").replace("=100", ""),
-            DEFAULTS,
+            "no defaults", _descent(*WALK, PAIR).replace("=0.01", "").replace("=100", ""), DEFAULTS
         ),
         Wrong(
             "step_num before lr",
-            _descent(*BEGIN, STEPS, GO, KEEP, PAIR).replace(
-                "lr=0.01, step_num=100", "step_num=100, lr=0.01"
-            ),
+            _descent(*WALK, PAIR).replace("lr=0.01, step_num=100", "step_num=100, lr=0.01"),
             VALLEY,
         ),
         Wrong(
@@ -793,19 +594,18 @@ WRONG = {
         ),
         Wrong(
             "always from the start",
-            _descent(*BEGIN, STEPS, "    x = init_x - lr * numerical_gradient(f, x)", KEEP, PAIR),
+            _descent(*STEPPING, "    x = init_x - lr * numerical_gradient(f, x)", KEEP, PAIR),
             HUNDRED,
         ),
         Wrong(
             "the gradient of the start, always from where it is",
-            _descent(*BEGIN, STEPS, "    x = x - lr * numerical_gradient(f, init_x)", KEEP, PAIR),
+            _descent(*STEPPING, "    x = x - lr * numerical_gradient(f, init_x)", KEEP, PAIR),
             HUNDRED,
         ),
         Wrong(
             "steps of equal length",
             _descent(
-                *BEGIN,
-                STEPS,
+                *STEPPING,
                 "    g = numerical_gradient(f, x)",
                 "    x = x - lr * g / (np.sqrt(np.sum(g**2)) + 1e-12)",
                 KEEP,
@@ -815,17 +615,13 @@ WRONG = {
         ),
         Wrong(
             "only the sign",
-            _descent(
-                *BEGIN, STEPS, "    x = x - lr * np.sign(numerical_gradient(f, x))", KEEP, PAIR
-            ),
+            _descent(*STEPPING, "    x = x - lr * np.sign(numerical_gradient(f, x))", KEEP, PAIR),
             ONE,
         ),
-        Wrong(
-            "f for its gradient", _descent(*BEGIN, STEPS, "    x = x - lr * f(x)", KEEP, PAIR), ONE
-        ),
+        Wrong("f for its gradient", _descent(*STEPPING, "    x = x - lr * f(x)", KEEP, PAIR), ONE),
         Wrong(
             "twice the step",
-            _descent(*BEGIN, STEPS, "    x = x - 2 * lr * numerical_gradient(f, x)", KEEP, PAIR),
+            _descent(*STEPPING, "    x = x - 2 * lr * numerical_gradient(f, x)", KEEP, PAIR),
             ONE,
         ),
         Wrong(
@@ -851,11 +647,7 @@ WRONG = {
         Wrong(
             "steps bounded",
             _descent(
-                *BEGIN,
-                STEPS,
-                "    x = x - np.clip(lr * numerical_gradient(f, x), -1, 1)",
-                KEEP,
-                PAIR,
+                *STEPPING, "    x = x - np.clip(lr * numerical_gradient(f, x), -1, 1)", KEEP, PAIR
             ),
             LARGE,
         ),
@@ -877,8 +669,7 @@ WRONG = {
         Wrong(
             "stops where the gradient is small",
             _descent(
-                *BEGIN,
-                STEPS,
+                *STEPPING,
                 "    g = numerical_gradient(f, x)",
                 "    if np.sum(g**2) < 1e-12:",
                 "        break",
@@ -891,8 +682,7 @@ WRONG = {
         Wrong(
             "stops where it goes uphill",
             _descent(
-                *BEGIN,
-                STEPS,
+                *STEPPING,
                 "    y = x - lr * numerical_gradient(f, x)",
                 "    if f(y) > f(x):",
                 "        break",
@@ -905,8 +695,7 @@ WRONG = {
         Wrong(
             "never goes uphill",
             _descent(
-                *BEGIN,
-                STEPS,
+                *STEPPING,
                 "    y = x - lr * numerical_gradient(f, x)",
                 "    x = y if f(y) <= f(x) else x",
                 KEEP,
@@ -916,7 +705,7 @@ WRONG = {
         ),
         Wrong(
             "the best point, not the last",
-            _descent(*BEGIN, STEPS, GO, KEEP, "return min(history, key=f), history"),
+            _descent(*WALK, "return min(history, key=f), history"),
             LARGE,
         ),
         Wrong(
@@ -929,7 +718,7 @@ WRONG = {
             _descent("x, history = init_x.copy(), []", STEPS, "    history.append(x)", GO, PAIR),
             HISTORY,
         ),
-        Wrong("the start twice, the last not", _descent(*BEGIN, STEPS, KEEP, GO, PAIR), HISTORY),
+        Wrong("the start twice, the last not", _descent(*STEPPING, KEEP, GO, PAIR), HISTORY),
         Wrong(
             "one array many times",
             _descent(
@@ -973,32 +762,20 @@ WRONG = {
             ),
             HISTORY,
         ),
-        Wrong(
-            "every second point",
-            _descent(*BEGIN, STEPS, GO, KEEP, "return x, history[::2]"),
-            HISTORY,
-        ),
+        Wrong("every second point", _descent(*WALK, "return x, history[::2]"), HISTORY),
         Wrong(
             "first coordinates only",
-            _descent(*BEGIN, STEPS, GO, KEEP, "return x, [point[0] for point in history]"),
+            _descent(*WALK, "return x, [point[0] for point in history]"),
             HISTORY,
         ),
-        Wrong("backwards", _descent(*BEGIN, STEPS, GO, KEEP, "return x, history[::-1]"), HISTORY),
-        Wrong(
-            "rounded points",
-            _descent(*BEGIN, STEPS, GO, KEEP, "return x, np.round(history, 1)"),
-            EACH,
-        ),
-        Wrong("no history", _descent(*BEGIN, STEPS, GO, KEEP, "return x"), ONE),
-        Wrong("history only", _descent(*BEGIN, STEPS, GO, KEEP, "return history"), ONE),
-        Wrong("the other way round", _descent(*BEGIN, STEPS, GO, KEEP, "return history, x"), ONE),
-        Wrong("three things", _descent(*BEGIN, STEPS, GO, KEEP, "return x, history, f(x)"), ONE),
-        Wrong("nothing returned", _descent(*BEGIN, STEPS, GO, KEEP), ONE),
-        Wrong(
-            "returns in the loop",
-            _descent(*BEGIN, STEPS, GO, KEEP, "    return x, history"),
-            HUNDRED,
-        ),
+        Wrong("backwards", _descent(*WALK, "return x, history[::-1]"), HISTORY),
+        Wrong("rounded points", _descent(*WALK, "return x, np.round(history, 1)"), EACH),
+        Wrong("no history", _descent(*WALK, "return x"), ONE),
+        Wrong("history only", _descent(*WALK, "return history"), ONE),
+        Wrong("the other way round", _descent(*WALK, "return history, x"), ONE),
+        Wrong("three things", _descent(*WALK, "return x, history, f(x)"), ONE),
+        Wrong("nothing returned", _descent(*WALK), ONE),
+        Wrong("returns in the loop", _descent(*WALK, "    return x, history"), HUNDRED),
         Wrong(
             "walks in init_x",
             _descent(
@@ -1011,11 +788,7 @@ WRONG = {
             ),
             START,
         ),
-        Wrong(
-            "puts the last point into init_x",
-            _descent(*BEGIN, STEPS, GO, KEEP, "init_x[...] = x", PAIR),
-            START,
-        ),
+        Wrong("puts the last point into init_x", _descent(*WALK, "init_x[...] = x", PAIR), START),
         Wrong(
             "walks in a matrix",
             _descent(
@@ -1050,9 +823,7 @@ WRONG = {
         ),
         Wrong(
             "flattens",
-            _descent(
-                *BEGIN, STEPS, GO, KEEP, "return x.ravel(), [point.ravel() for point in history]"
-            ),
+            _descent(*WALK, "return x.ravel(), [point.ravel() for point in history]"),
             AS_MATRIX,
         ),
         Wrong(
@@ -1070,7 +841,7 @@ WRONG = {
         Wrong(
             "whole numbers",
             _descent(
-                *BEGIN, STEPS, "    x = (x - lr * numerical_gradient(f, x)).astype(int)", KEEP, PAIR
+                *STEPPING, "    x = (x - lr * numerical_gradient(f, x)).astype(int)", KEEP, PAIR
             ),
             ONE,
         ),
@@ -1154,25 +925,12 @@ RIGHT = {
         ),
         Right(
             "in x itself, put back",
-            _gradient(
-                H,
-                "if x.dtype.kind != 'f':",
-                "    x = x.astype(float)",
-                ZEROS,
-                INDICES,
-                *MOVE,
-                BACK,
-                SLOPE,
-                RETURN,
-            ),
+            _gradient(H, "if x.dtype.kind != 'f':", "    x = x.astype(float)", ZEROS, *LOOPED),
         ),
         Right(
             "a copy for each call",
             _gradient(
-                H,
-                COPY,
-                ZEROS,
-                INDICES,
+                *SETUP,
                 "    p, m = x.copy(), x.copy()",
                 "    p[i] += h",
                 "    m[i] -= h",
@@ -1243,25 +1001,13 @@ RIGHT = {
                 ZEROS,
                 "for k in range(x.size):",
                 "    i = np.unravel_index(k, x.shape)",
-                *MOVE,
-                BACK,
-                SLOPE,
-                RETURN,
+                *REST,
             ),
         ),
         Right(
             "itertools",
             "import itertools\n\n\n"
-            + _gradient(
-                H,
-                COPY,
-                ZEROS,
-                "for i in itertools.product(*map(range, x.shape)):",
-                *MOVE,
-                BACK,
-                SLOPE,
-                RETURN,
-            ),
+            + _gradient(H, COPY, ZEROS, "for i in itertools.product(*map(range, x.shape)):", *REST),
         ),
         Right(
             "numerical_diff for each element",
@@ -1277,19 +1023,10 @@ RIGHT = {
                 "return np.array(g).reshape(x.shape)",
             ),
         ),
+        Right("a step of 1e-6", _gradient("h = 1e-6", COPY, ZEROS, *LOOPED)),
+        Right("a step of 1e-3", _gradient("h = 1e-3", COPY, ZEROS, *LOOPED)),
         Right(
-            "a step of 1e-6",
-            _gradient("h = 1e-6", COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, RETURN),
-        ),
-        Right(
-            "a step of 1e-3",
-            _gradient("h = 1e-3", COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, RETURN),
-        ),
-        Right(
-            "the root of eps",
-            _gradient(
-                "h = np.sqrt(np.finfo(float).eps)", COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, RETURN
-            ),
+            "the root of eps", _gradient("h = np.sqrt(np.finfo(float).eps)", COPY, ZEROS, *LOOPED)
         ),
         Right(
             "five points",
@@ -1304,28 +1041,19 @@ RIGHT = {
                 RETURN,
             ),
         ),
-        Right(
-            "a float32 result",
-            _gradient(H, COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, "return g.astype(np.float32)"),
-        ),
+        Right("a float32 result", _gradient(*MOVED, SLOPE, "return g.astype(np.float32)")),
         Right(
             "Fortran order",
             _gradient(
                 H,
                 "x = np.array(x, dtype=float, order='F')",
                 "g = np.zeros(x.shape, order='F')",
-                INDICES,
-                *MOVE,
-                BACK,
-                SLOPE,
-                RETURN,
+                *LOOPED,
             ),
         ),
         Right(
             "with a further parameter",
-            _gradient(COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, RETURN).replace(
-                "x):", "x, h=1e-4):", 1
-            ),
+            _gradient(COPY, ZEROS, *LOOPED).replace("x):", "x, h=1e-4):", 1),
         ),
     ],
     "gradient_descent": [
@@ -1364,11 +1092,9 @@ RIGHT = {
                 "return history[-1], history",
             ),
         ),
-        Right("stacked", _descent(*BEGIN, STEPS, GO, KEEP, "return x, np.stack(history)")),
-        Right("a tuple of points", _descent(*BEGIN, STEPS, GO, KEEP, "return x, tuple(history)")),
-        Right(
-            "a list for the pair", _descent(*BEGIN, STEPS, GO, KEEP, "return [x.copy(), history]")
-        ),
+        Right("stacked", _descent(*WALK, "return x, np.stack(history)")),
+        Right("a tuple of points", _descent(*WALK, "return x, tuple(history)")),
+        Right("a list for the pair", _descent(*WALK, "return [x.copy(), history]")),
         Right(
             "init_x itself as the first",
             _descent("x, history = init_x, [init_x]", STEPS, GO, KEEP, PAIR),
@@ -1455,7 +1181,7 @@ RIGHT = {
         ),
         Right(
             "a further parameter",
-            _descent(*BEGIN, STEPS, GO, "    if verbose:", "        print(x)", KEEP, PAIR).replace(
+            _descent(*STEPPING, GO, "    if verbose:", "        print(x)", KEEP, PAIR).replace(
                 "=100", "=100, verbose=False"
             ),
         ),

@@ -135,20 +135,12 @@ WRONG = {
         ),
         Wrong(
             "divided by the first alone",
-            _error(
-                "size = np.linalg.norm(a)",
-                ZERO,
-                "return np.linalg.norm(a - b) / size",
-            ),
+            _error("size = np.linalg.norm(a)", ZERO, "return np.linalg.norm(a - b) / size"),
             SWAPPED,
         ),
         Wrong(
             "divided by the larger one",
-            _error(
-                "size = max(np.linalg.norm(a), np.linalg.norm(b))",
-                ZERO,
-                RATIO,
-            ),
+            _error("size = max(np.linalg.norm(a), np.linalg.norm(b))", ZERO, RATIO),
             VECTORS,
         ),
         Wrong(
@@ -166,19 +158,13 @@ WRONG = {
         Wrong(
             "no square root",
             _error(
-                "size = np.sum(a**2) + np.sum(b**2)",
-                ZERO,
-                "return np.sum((a - b) ** 2) / size",
+                "size = np.sum(a**2) + np.sum(b**2)", ZERO, "return np.sum((a - b) ** 2) / size"
             ),
             VECTORS,
         ),
         Wrong(
             "sums without squares",
-            _error(
-                "size = np.sum(a) + np.sum(b)",
-                ZERO,
-                "return np.abs(np.sum(a - b)) / size",
-            ),
+            _error("size = np.sum(a) + np.sum(b)", ZERO, "return np.abs(np.sum(a - b)) / size"),
             MATRICES,
         ),
         Wrong(
@@ -233,12 +219,7 @@ WRONG = {
         ),
         Wrong(
             "two axes at most",
-            _error(
-                "if a.ndim > 2: a, b = a[0], b[0]",
-                SIZE,
-                ZERO,
-                RATIO,
-            ),
+            _error("if a.ndim > 2: a, b = a[0], b[0]", SIZE, ZERO, RATIO),
             ANY_SHAPE,
         ),
         Wrong("a large constant below", _error(SIZE + " + 1e-2", RATIO), SCALES),

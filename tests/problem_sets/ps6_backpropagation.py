@@ -248,11 +248,7 @@ WRONG = {
             KEPT,
         ),
         Wrong("dout scaled in place", _relu(MASK, _body("dout *= self.mask", "return dout")), KEPT),
-        Wrong(
-            "x >= 0",
-            _relu(_body("self.mask = x >= 0", "return np.maximum(x, 0)"), PASS),
-            ZERO,
-        ),
+        Wrong("x >= 0", _relu(_body("self.mask = x >= 0", "return np.maximum(x, 0)"), PASS), ZERO),
         Wrong("flips the sign", _relu(MASK, "return np.where(self.mask, dout, -dout)"), BACKWARD),
         Wrong("flips every sign", _relu(MASK, "return -dout * self.mask"), BACKWARD),
         Wrong("hands dout on", _relu(MASK, "return dout"), BACKWARD),

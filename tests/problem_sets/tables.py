@@ -8,7 +8,8 @@ from nbformat.notebooknode import NotebookNode
 from nbgrader.utils import is_grade
 
 from tests.problem_sets.grading import ROOT, Right, Wrong, execute, graded_cells, submission
-from utils.commands.build import problem_sets
+from utils.grading.run.release import problem_sets
+from utils.grading.run.self_test import test_names as cells_of
 
 NAMES = problem_sets(ROOT)
 
@@ -26,11 +27,6 @@ def _table(name: str) -> types.ModuleType:
 TABLES = {name: _table(name) for name in NAMES}
 
 IDLE = ("images", "examine")  # locked cells that no check needs: they load images, train a network
-
-
-def cells_of(task: str) -> tuple[str, str]:
-    """Return the grade ids of a task's test cells."""
-    return f"test_{task}_visible", f"test_{task}_hidden"
 
 
 @functools.cache

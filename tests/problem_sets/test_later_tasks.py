@@ -8,9 +8,9 @@ import pytest
 
 from tests.problem_sets.grading import execute, fill, read, scores, sources, submission
 from tests.problem_sets.tables import cells_of
-from tests.problem_sets.test_messages import order  # noqa: F401 - a fixture
 from utils.grading.judge.grade_notebook import run_notebook
-from utils.grading.notebook.restore import cells_of_notebook, restore
+from utils.grading.notebook.restore import restore
+from utils.grading.notebook.source_cells import cells_of_notebook
 
 NAME = "ps4_gradients"
 
@@ -72,7 +72,7 @@ def _here(answers: dict[str, str]) -> dict:
     return scores(execute(submission(NAME, answers)))
 
 
-def _judged(answers: dict[str, str], order) -> dict:  # noqa: F811
+def _judged(answers: dict[str, str], order) -> dict:
     solution = read("solutions", NAME)
     handed_in = fill(read("assignments", NAME), sources(solution) | answers)
     notebook, _ = restore(handed_in, cells_of_notebook(solution))
@@ -91,7 +91,7 @@ def test_a_wrong_gradient_costs_nothing_in_gradient_descent(gradient, descent):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("gradient", "descent"), _answers())
-def test_nor_does_it_through_the_judge(gradient, descent, order):  # noqa: F811
+def test_nor_does_it_through_the_judge(gradient, descent, order):
     result = _judged({"numerical_gradient": gradient, "gradient_descent": descent}, order)
     for grade_id in cells_of("gradient_descent"):
         points, most = result[grade_id]
@@ -106,7 +106,7 @@ def test_a_right_gradient_cannot_be_kept_for_another_task():
 
 
 @pytest.mark.slow
-def test_nor_can_it_be_kept_from_the_judge(order):  # noqa: F811
+def test_nor_can_it_be_kept_from_the_judge(order):
     descent = _descent(first="_found.append(numerical_gradient)")
     result = _judged({"numerical_gradient": THIEF, "gradient_descent": descent}, order)
     assert sum(result[i][0] for i in cells_of("numerical_gradient")) == 0

@@ -24,11 +24,9 @@ from tests.problem_sets.grading import (
 )
 from tests.problem_sets.tables import IDLE, TABLES, cells_of
 from utils import checks
-from utils.grading.judge.fork_server import FORK_SERVER
 from utils.grading.judge.grade_notebook import run_notebook
-from utils.grading.notebook.restore import cells_of_notebook, restore
-from utils.grading.sandbox import supervisor
-from utils.grading.sandbox.config import Limits, SandboxConfig
+from utils.grading.notebook.restore import restore
+from utils.grading.notebook.source_cells import cells_of_notebook
 
 PS1, PS2 = "ps1_output_layer", "ps2_mnist_inference"
 PS3, PS4 = "ps3_loss_functions", "ps4_gradients"
@@ -793,18 +791,6 @@ def _stand_in():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MNIST_DIR", "digits")
         yield
-
-
-@pytest.fixture(scope="module")
-def order():
-    """What a submission may use, and the sandbox that this machine offers."""
-    if not supervisor.LINUX:
-        pytest.skip("submissions are graded on Linux")
-    FORK_SERVER.close()
-    if not (sandbox := FORK_SERVER.sandbox()):
-        pytest.skip(f"there is no sandbox here: {FORK_SERVER.why_not('namespaces')}")
-    yield SandboxConfig(Limits(), sandbox)
-    FORK_SERVER.close()
 
 
 @pytest.mark.slow

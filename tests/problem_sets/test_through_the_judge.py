@@ -21,11 +21,10 @@ from tests.problem_sets.grading import (
     stderr,
 )
 from tests.problem_sets.tables import IDLE, NAMES, TABLES, cells_of, graded_here
-from utils.grading.judge.fork_server import FORK_SERVER
 from utils.grading.judge.grade_notebook import run_notebook
-from utils.grading.notebook.restore import cells_of_notebook, restore
-from utils.grading.sandbox import supervisor
-from utils.grading.sandbox.config import Limits, SandboxConfig
+from utils.grading.notebook.restore import restore
+from utils.grading.notebook.source_cells import cells_of_notebook
+from utils.grading.sandbox.config import SandboxConfig
 
 pytestmark = pytest.mark.slow
 
@@ -36,20 +35,6 @@ BUILDS_ON = {
 
 # These get fewer points from the judge: what they hand to a test's function cannot cross.
 ONLY_HERE = ("f gets a matrix type",)
-
-
-@pytest.fixture(scope="module")
-def order():
-    """What a submission may use, and the sandbox of this machine; MNIST is its stand-in."""
-    if not supervisor.LINUX:
-        pytest.skip("submissions are graded on Linux")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MNIST_DIR", "digits")
-        FORK_SERVER.close()
-        if not (sandbox := FORK_SERVER.sandbox()):
-            pytest.skip(f"there is no sandbox here: {FORK_SERVER.why_not('namespaces')}")
-        yield SandboxConfig(Limits(), sandbox)
-    FORK_SERVER.close()
 
 
 def _submissions() -> list:

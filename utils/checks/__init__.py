@@ -32,14 +32,14 @@ objects are proxies. The latter two say in `student_cells` what the student's ce
 
 from utils.checks.calls import call, copied, replaced
 from utils.checks.check import Check
-from utils.checks.failures import HINTS, STATE_LABELS, SAME_CAUSE, WAITS, Failure, PropertyError
+from utils.checks.failures import HINTS, STATE_LABELS, WAITS, Failure, PropertyError
 from utils.checks.networks import label_kinds, normal, seeded, with_params
 from utils.checks.own_functions import earlier
 from utils.checks.properties import agrees, finite, gives, gives_floats, gradient, keeps_order
 from utils.checks.properties import leaves_alone, repeats, row_by_row, same_bits, sums_to_one
 from utils.checks.speed import fast, measure_student
 from utils.checks.student_code import MAX_PARSED, in_kernel, student_cells
-from utils.checks.table import MIME
 from utils.checks.task import Points, Task
 from utils.checks.values import MAX_LISTED, arrays, equal, equal_by_name, expect, not_swapped
 from utils.checks.values import pair, plain
+from utils.checks_format import MIME, SAME_CAUSE

@@ -57,7 +57,7 @@ def replaced(f: Callable, name: str, known: dict[Callable, Callable]) -> Iterato
         yield
     finally:
         lasts = False
-        with contextlib.suppress(Exception):  # where the student's process has ended
+        with contextlib.suppress(Exception):  # where the student process has ended
             bind(f, name, *before)
 
 

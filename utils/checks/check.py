@@ -10,7 +10,8 @@ from typing import Any
 
 from utils.checks.context import CheckContext
 from utils.checks.diagnosis import diagnose
-from utils.checks.failures import HINTS, SAME_CAUSE, Failure, PropertyError
+from utils.checks.failures import HINTS, Failure, PropertyError
+from utils.checks_format import SAME_CAUSE
 
 
 class Check(CheckContext):

@@ -291,7 +291,7 @@ def _place(error: BaseException, trace: TracebackType) -> tuple[int, str, str]:
 
 
 def _from_student(error: BaseException) -> bool:
-    """Say whether the judge has brought this exception from the student's process."""
+    """Say whether the judge has brought this exception from the student process."""
     return any(base.__name__ == "StudentError" for base in type(error).__mro__)
 
 

@@ -11,7 +11,6 @@ STATE_LABELS = {
     "unwritten": "○ not written",
     "undefined": "○ not defined",
 }
-SAME_CAUSE = "same cause"
 WAITS = "this holds, but it counts only if a check of the values passes"
 # Next steps by the kind of a failure, where a check has none of its own.
 HINTS = {

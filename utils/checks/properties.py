@@ -47,14 +47,14 @@ def finite(f: Callable, args: Any) -> None:
         expect(not found.any(), what, lambda: f"got {show(array)}", kind)
 
 
-def sums_to_one(f: Callable, args: Any, axis: int = -1) -> None:
-    """Check that the result sums to 1 along an axis, within 1e-5."""
+def sums_to_one(f: Callable, args: Any) -> None:
+    """Check that the result sums to 1 along the last axis, within 1e-5."""
     looks_at("side")
     got = call(f, *as_tuple(args))
     array = plain(got)
     if array.ndim == 0:
         in_shape(got, (2,))
-    sums = array.sum(axis=axis, dtype=np.float64)
+    sums = array.sum(axis=-1, dtype=np.float64)
     near = np.isclose(sums, 1, rtol=0, atol=1e-5)
     expect(near.all(), "a sum is not 1", lambda: f"the sums are {show(sums)}")
 
@@ -125,15 +125,16 @@ def same_bits(a: Any, b: Any) -> bool:
     return a is b or type(a) in (bool, int, float, str) and a == b
 
 
-def gradient(f: Callable, x: np.ndarray, slope: Any, threshold: float = 1e-5) -> None:
+def gradient(f: Callable, x: np.ndarray, slope: Any) -> None:
     """Check a gradient against central differences in float64.
+
+    |slope - numerical| / (|slope| + |numerical|) in norms must be below 1e-5; 1e-7 is typical of a
+    right gradient, 1e-2 of a wrong one.
 
     Args:
         f: takes an array of x's shape and dtype float64, gives one number.
         x: where to look; it is not changed.
         slope: the gradient under test, of x's shape.
-        threshold: largest |slope - numerical| / (|slope| + |numerical|) in norms; 1e-7 is typical
-            of a right gradient, 1e-2 of a wrong one.
     """
     looks_at("values")
     got = in_shape(slope, x.shape).copy()  # a later call may change what an earlier one returned
@@ -153,7 +154,7 @@ def gradient(f: Callable, x: np.ndarray, slope: Any, threshold: float = 1e-5) ->
         size += numerical**2
     error = off**0.5 / max(size**0.5 + float(np.linalg.norm(got.astype(np.float64))), 1e-12)
     expect(
-        error < threshold,
+        error < 1e-5,
         "the gradient differs from central differences",
         f"relative error {error:.1e}",
     )

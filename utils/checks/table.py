@@ -6,9 +6,8 @@ import html
 import re
 from typing import Any
 
-from utils.checks.failures import SAME_CAUSE, STATE_LABELS
-
-MIME = "application/vnd.course-checks+json"  # the same table for programs: reports read this
+from utils.checks.failures import STATE_LABELS
+from utils.checks_format import SAME_CAUSE
 
 _LEFT = 'style="text-align: left; vertical-align: top"'
 

@@ -10,9 +10,10 @@ from IPython import get_ipython
 from IPython.display import display
 
 from utils.checks.check import Check
-from utils.checks.failures import HINTS, SAME_CAUSE, WAITS, Failure
+from utils.checks.failures import HINTS, WAITS, Failure
 from utils.checks.student_code import kernel, library, parse, unused_parameters
-from utils.checks.table import MIME, as_html, as_text
+from utils.checks.table import as_html, as_text
+from utils.checks_format import MIME, SAME_CAUSE
 
 
 class Task:

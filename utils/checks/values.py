@@ -13,7 +13,7 @@ from utils.checks.failures import PropertyError
 
 _NUMBERS = {bool, int, float, *np.sctypeDict.values()}
 
-# What a student's process hands over may be made to keep the judge busy.
+# What a student process hands over may be made to keep the judge busy.
 MAX_LISTED = 1_000_000  # numbers and lists in a list that is read as an array
 
 
@@ -139,9 +139,7 @@ def equal(got: Any, expected: Any, rtol: float = 1e-5, atol: float = 1e-8, part:
     raise PropertyError(what, _difference(got, expected, near), "values", part)
 
 
-def equal_by_name(
-    got: Any, expected: dict[str, Any], rtol: float = 1e-5, atol: float = 1e-8
-) -> None:
+def equal_by_name(got: Any, expected: dict[str, Any], atol: float = 1e-8) -> None:
     """Check the arrays in a dict by name, such as gradients; more names than expected are fine.
 
     The failure's part is the names that are wrong, such as "W1" or "W1_b1".
@@ -162,12 +160,12 @@ def equal_by_name(
     failures: dict[str, PropertyError] = {}
     for name, value in expected.items():
         try:
-            equal(got[name], value, rtol, atol, part=name)
+            equal(got[name], value, atol=atol, part=name)
         except PropertyError as error:
             failures[name] = error
     if not failures:
         return
-    not_swapped({name: got[name] for name in failures}, expected, rtol)
+    not_swapped({name: got[name] for name in failures}, expected)
     first = next(iter(failures.values()))
     right = [f"`{name}`" for name in expected if name not in failures]
     part = "_".join(failures)
@@ -179,18 +177,18 @@ def equal_by_name(
     raise PropertyError("some arrays are wrong", detail, first.kind, part)
 
 
-def not_swapped(got: dict[str, Any], expected: dict[str, Any], rtol: float = 1e-5) -> None:
+def not_swapped(got: dict[str, Any], expected: dict[str, Any]) -> None:
     """Check that no two arrays have each other's names, before the values are looked at."""
     for name, other in itertools.combinations(got, 2):
-        if _agree(got[name], expected[other], rtol) and _agree(got[other], expected[name], rtol):
+        if _agree(got[name], expected[other]) and _agree(got[other], expected[name]):
             detail = f"`{name}` holds what belongs in `{other}`, and the reverse"
             raise PropertyError("two arrays are swapped", detail, "swapped")
 
 
-def _agree(value: Any, wanted: Any, rtol: float) -> bool:
+def _agree(value: Any, wanted: Any) -> bool:
     """Say whether a value is an array of numbers that agrees with another, in shape, too."""
     is_array = type(value) is np.ndarray and value.dtype.kind in "iuf"
-    return is_array and value.shape == np.shape(wanted) and np.allclose(value, wanted, rtol=rtol)
+    return is_array and value.shape == np.shape(wanted) and np.allclose(value, wanted)
 
 
 def _listed(names: list[str]) -> str:

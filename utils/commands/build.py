@@ -251,8 +251,9 @@ def _remember(
 ) -> None:
     """Keep hashes of what students may have been given."""
     from utils.grading.course import releases  # slow to import, and it needs the course's settings
+    from utils.grading.notebook.source_cells import RELEASES_FILE
 
-    path = root / "solutions" / releases.FILE
+    path = root / "solutions" / RELEASES_FILE
     for name in names:
         for files in (old, fresh):
             content = files.get(Path(name, f"{name}.ipynb"))

@@ -98,10 +98,10 @@ def grade_class(folder: Path, local: LocalWorkers | None, started: float) -> int
 
 def is_sandboxed() -> bool:
     """Say whether submissions can be sandboxed on this machine, and print it if they cannot."""
-    from utils.grading.judge.grade_notebook import NotSandboxed, sandbox
+    from utils.grading.judge.grade_notebook import NotSandboxed, available_sandbox
 
     try:
-        sandbox()
+        available_sandbox()
     except NotSandboxed as error:
         print(f"{error}\nThe simulated class without its attacks is harmless: nbgrader grades it.")
         return False

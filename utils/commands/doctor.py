@@ -20,7 +20,8 @@ from packaging.requirements import Requirement
 
 from utils.grading.sandbox import cgroups
 from utils.grading.terminal import clean
-from utils.mnist import MnistError, cache_folder, data_source
+from utils.mnist import cache_folder, data_source
+from utils.mnist_files import MnistError
 from utils.system import ROOT, processors
 from utils.weights import load_weights, weights_file
 

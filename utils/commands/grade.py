@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 from utils.commands import add_course, new_parser, positive
 from utils.grading import spare_imports
 from utils.grading.run.temporary_files import scratch
-from utils.grading.sandbox.supervisor import ELSEWHERE, LINUX
+from utils.grading.sandbox.supervisor import ELSEWHERE
+from utils.grading.sandbox.system_calls import LINUX
 from utils.grading.terminal import clean, columns, cut, pad, width
 from utils.system import garbage_collection_paused, processors
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:  # they take a second to import, and --help needs none of it
     from utils.grading.course.settings import Course
     from utils.grading.reports.report_data import Report
     from utils.grading.run.cluster import LocalWorkers
-    from utils.grading.run.runner import Progress
+    from utils.grading.run.progress import Progress
 
 ROWS = 40  # of the closing table; larger classes see those that need a person
 SCHEMES = ("tcp", "tls", "ws", "wss", "ucx")  # of a Dask scheduler's address
@@ -127,7 +128,7 @@ def warn_of_unsafe(asked: argparse.Namespace) -> None:
         return
     with garbage_collection_paused():
         from utils.grading.judge import grade_notebook
-    if grade_notebook.sandbox(unsafe=True) == "none":
+    if grade_notebook.available_sandbox(unsafe=True) == "none":
         print(UNSAFE, file=sys.stderr)
 
 

@@ -3,8 +3,8 @@
 Five kinds of processes work together. Between the last two cross values of known types and the
 numbers of objects, never code.
 
-    grader --Dask--> worker --socket--> fork server --fork--> supervisor --fork--> judge
-                                                                         --fork--> student process
+    grader --Dask--> worker --socket--> fork server --fork--> judge
+                                                    --fork--> student process
 
 1. The **grader** is the main process of `grade`; of these processes it alone writes to the
    gradebook (`handgrade` and nbgrader's own commands do, too).
@@ -19,11 +19,12 @@ numbers of objects, never code.
    student had written it, and `notebook.reasons` says why a task earned nothing. What becomes of
    the submission is a `notebook.result.GradingResult`, from here to the gradebook and the reports.
 3. The **fork server** of a worker, `judge.fork_server_process`: it imports NumPy once, does in
-   `judge.warm_up` what would else take each submission's time, and reads no submission. It keeps a
-   **supervisor** for each, `sandbox.supervisor`, which starts the next two (`sandbox.process`),
-   watches them and ends them. Their sandboxes come from `sandbox.namespaces` or
-   `sandbox.landlock`, `sandbox.seccomp` (system calls) and `sandbox.cgroups` (kernel memory);
-   `sandbox.visible_files` lists what they may see, and `sandbox.isolation` puts it all in force.
+   `judge.warm_up` what would else take each submission's time, and reads no submission. For each
+   it keeps an object, `sandbox.supervisor.Supervisor`, which starts the next two processes
+   (`sandbox.process`), watches them and ends them. Their sandboxes come from
+   `sandbox.namespaces` or `sandbox.landlock`, `sandbox.seccomp` (system calls) and
+   `sandbox.cgroups` (kernel memory); `sandbox.visible_files` lists what they may see, and
+   `sandbox.isolation` puts it all in force.
    These processes and the grader's talk over `sandbox.messages`.
 4. The **judge**, in a sandbox of its own: `judge.judge` runs the test cells. `judge.names` says
    what a name means there, `judge.verdict` reads points, `judge.hidden_tests` says when a hidden
@@ -40,8 +41,8 @@ Judge and student process talk over `remote.connection`, in the format of `remot
 `notebook.shell` runs cells in both.
 
 `check` starts one process, `run.check`, which is grader, worker and fork server in one and runs the
-visible tests only. Where no sandbox exists, `judge.unsandboxed` replaces the supervisor, and the
-judge runs in the same process.
+visible tests, and with `--finished` the hidden ones, too. Where no sandbox exists,
+`judge.unsandboxed` replaces the supervisor, and the judge runs in the same process.
 
 `nbgrader_steps` offers the same to nbgrader's own commands, `judge_settings` turns it on in any
 nbgrader course, `run.compare` shows where points would differ there, `sandbox_probes` tries out

@@ -30,13 +30,17 @@ from traitlets import Bool, Dict, Float, Integer
 from utils.grading.course import lateness, releases
 from utils.grading.course.notebook_choice import Chooser, HandedIn
 from utils.grading.course.settings import Course, data_files, delimiters
-from utils.grading.judge.grade_notebook import run_with_files, sandbox, show_notes
-from utils.grading.notebook import restore
+from utils.grading.judge.grade_notebook import available_sandbox, run_with_files, show_notes
+from utils.grading.notebook import reading, restore, source_cells
 from utils.grading.notebook.extra_files import documents, files_beside, notes_on
-from utils.grading.notebook.reading import read_json
+from utils.grading.notebook.reading import Unreadable, read_json
 from utils.grading.notebook.reasons import reasons
-from utils.grading.notebook.restore import SourceCell, Unreadable
-from utils.grading.notebook.source_cells import other_kernel, usual_delimiters, with_meanings
+from utils.grading.notebook.source_cells import (
+    SourceCell,
+    other_kernel,
+    usual_delimiters,
+    with_meanings,
+)
 from utils.grading.reports.nbgrader_pages import use_usual_delimiters
 from utils.grading.run.limits import KINDS, limits_of
 from utils.grading.sandbox.config import Limits
@@ -77,7 +81,7 @@ class SubmissionExporter(NotebookExporter):
                     raise Unreadable(f"beside it lies {path.name}, a link to another file")
             if found is not None and found.unreadable:
                 raise Unreadable(found.unreadable)
-            content = restore.read_file(filename) if found is None else found.content
+            content = reading.read_file(filename) if found is None else found.content
             notebook = restore.read_notebook(content)
         except Unreadable as error:
             raise Unreadable(
@@ -134,7 +138,7 @@ def _chooser(converter: Autograde, problem_set: str) -> Chooser | None:
             notebooks = [one.name for one in gradebook.find_assignment(problem_set).notebooks]
             if notebooks != [problem_set]:
                 return None
-            cells = restore.cells_of_gradebook(gradebook, problem_set, problem_set)
+            cells = source_cells.cells_of_gradebook(gradebook, problem_set, problem_set)
     except MissingEntry:
         return None
     course = Course(Path(directory.root), converter.config, directory.db_url, directory)
@@ -185,7 +189,7 @@ def _course(names: dict, directory: CourseDirectory) -> list[SourceCell]:
     The gradebook has them; what names mean in the course's notebook, its source tells.
     """
     with Gradebook(names["db_url"]) as gradebook:
-        cells = restore.cells_of_gradebook(gradebook, names["assignment"], names["notebook"])
+        cells = source_cells.cells_of_gradebook(gradebook, names["assignment"], names["notebook"])
     for kind in (directory.source_directory, directory.release_directory):
         folder = directory.format_path(kind, ".", names["assignment"])
         source = read_json(Path(folder) / f"{names['notebook']}.ipynb")
@@ -248,7 +252,7 @@ class JudgedExecute(NbGraderPreprocessor):
         ours = read_files(data_files(directory, names["assignment"]))
         notes = list(nb.metadata.pop("grading", {}).get("notes", []))
         limits = self.limits(names["assignment"])
-        result = run_with_files(nb, course, limits, sandbox(self.unsafe), files, ours)
+        result = run_with_files(nb, course, limits, available_sandbox(self.unsafe), files, ours)
         resources[ASKS] = {name for name, test in result.tests.items() if test.ask}
         theirs = set(files) - set(ours)
         found = [*notes_on(theirs), *result.notes, *reasons(nb, course, result.tests)]
@@ -280,5 +284,5 @@ def read_files(paths: Mapping[str, Path]) -> dict[str, bytes]:
     found = {}
     for name, path in paths.items():
         with contextlib.suppress(Unreadable):
-            found[name] = restore.read_file(path)
+            found[name] = reading.read_file(path)
     return found

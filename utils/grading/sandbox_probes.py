@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from utils.grading.judge.fork_server import FORK_SERVER, ForkServerError, start_process
-from utils.grading.judge.student_client import Submission
+from utils.grading.judge.student_client import StudentClient
 from utils.grading.notebook.source import about
-from utils.grading.sandbox import supervisor, visible_files
+from utils.grading.sandbox import supervisor, system_calls, visible_files
 from utils.grading.sandbox.config import Limits, SandboxConfig
 from utils.system import ROOT
 
@@ -176,7 +176,7 @@ def protections() -> tuple[str, list[Protection]]:
         The sandbox that stands here, "" for none, and what became of each attempt, or of making a
         sandbox if none stands.
     """
-    if not supervisor.LINUX:
+    if not system_calls.LINUX:
         return "", [Protection("runs in a sandbox", "Linux", False, supervisor.ELSEWHERE)]
     try:
         sandbox = FORK_SERVER.sandbox()
@@ -259,7 +259,7 @@ def _attempts(sandbox: str) -> dict[str, str]:
 
 def _try(config: SandboxConfig, code: str, name: str) -> dict[str, str]:
     """Run a cell; return what it found, or that its process was ended at it."""
-    submission = Submission(lambda: start_process(FORK_SERVER.connect(), config), config.limits)
+    submission = StudentClient(lambda: start_process(FORK_SERVER.connect(), config), config.limits)
     ran = submission.run("probe", code)
     submission.end("the probe is over")
     for output in ran.outputs:

@@ -14,7 +14,8 @@ import pytest
 from tests.classroom import PS1
 from tests.lms_downloads import collect, download, solved, zipped
 from utils.grading.course import archives
-from utils.grading.course.archives import BadArchive, Budget, unpack
+from utils.grading.course.archive_members import BadArchive, Budget
+from utils.grading.course.archives import unpack
 from utils.grading.course.collect import read_arrivals
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # nbgrader's and SQLAlchemy's own affairs

@@ -9,14 +9,9 @@ from traitlets.config import Config
 
 from tests.classroom import PS1, RIGHT
 from utils.grading.course import lateness
+from utils.grading.course.dates import parse_time
 from utils.grading.course.gradebook import Book
-from utils.grading.course.lateness import (
-    ExtensionsError,
-    LatePolicy,
-    deadlines,
-    parse_time,
-    read_lines,
-)
+from utils.grading.course.lateness import ExtensionsError, LatePolicy, deadlines, read_lines
 
 DUE = datetime.datetime(2026, 11, 30, 12)
 
@@ -105,9 +100,9 @@ def test_what_a_late_day_costs(hours, settings, penalty):
 
 
 @pytest.fixture
-def late_class(classroom, client):
+def late_class(classroom, workers):
     """Three hand in 30 hours late: one has an extension, one has half of what is needed."""
-    classroom.client = client
+    classroom.workers = workers
     with (classroom.root / "nbgrader_config.py").open("a", encoding="utf-8") as config:
         config.write("\nc.LatePolicy.percent_per_day = 10\n")
     for name in ("late", "extended", "half"):

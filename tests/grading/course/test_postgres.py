@@ -20,6 +20,7 @@ from tests.classroom import PS1, RIGHT, ROOT, Classroom
 from utils.grading.course.gradebook import Book
 from utils.grading.course.settings import find_course
 from utils.grading.run import runner
+from utils.grading.run.progress import Progress
 
 pytestmark = [
     pytest.mark.slow,
@@ -88,15 +89,15 @@ def _has_user(name: str) -> bool:
     return any(user.pw_name == name for user in pwd.getpwall())
 
 
-def test_grading_into_postgresql_and_reading_it_back(classroom, client, database):
-    classroom.client = client
+def test_grading_into_postgresql_and_reading_it_back(classroom, workers, database):
+    classroom.workers = workers
     for name in ("akiko", "=1+1", "山田"):
         classroom.submit(name, RIGHT)
     unsafe = "--unsafe" in classroom.options
     course = find_course(classroom.root, database)
 
-    def grade() -> runner.Progress:
-        return runner.grade(course, PS1, client=client, unsafe=unsafe)[0]
+    def grade() -> Progress:
+        return runner.grade(course, PS1, local=workers, unsafe=unsafe)[0]
 
     assert grade().graded == 3
     address = course.db_url

@@ -49,10 +49,10 @@ ANSWERS = {
 
 
 @pytest.fixture(scope="module")
-def graded(new_classroom, client) -> Classroom:
+def graded(new_classroom, workers) -> Classroom:
     """A class with answers to read; chiara wrote none, and dora's file cannot be read."""
     room = new_classroom()
-    room.client = client
+    room.workers = workers
     for student, text in ANSWERS.items():
         room.submit(student, RIGHT | {CELL: text})
     room.submit("chiara", HALF)
@@ -67,7 +67,7 @@ def graded(new_classroom, client) -> Classroom:
 def room(graded, tmp_path) -> Classroom:
     """The same class, for a test that writes."""
     root = shutil.copytree(graded.root, tmp_path / "a course")
-    return Classroom(root, graded.options, graded.client)
+    return Classroom(root, graded.options, graded.workers)
 
 
 @contextlib.contextmanager

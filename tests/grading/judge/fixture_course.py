@@ -3,7 +3,7 @@
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from utils.grading.notebook.restore import SourceCell, cells_of_notebook
+from utils.grading.notebook.source_cells import SourceCell, cells_of_notebook
 
 NAME = "ps0_fixture"
 POINTS = 10.0  # by tests

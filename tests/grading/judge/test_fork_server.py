@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from utils.grading.judge.fork_server import SHARED, ForkServer
-from utils.grading.sandbox import supervisor
+from utils.grading.sandbox import system_calls
 from utils.grading.sandbox.config import Limits, SandboxConfig
 
 ROOT = Path(__file__).resolve().parents[3]
 CELLS = [{"kind": "student", "label": "1", "source": "print(1 + 1)"}]
 
-pytestmark = pytest.mark.skipif(not supervisor.LINUX, reason="submissions are graded on Linux")
+pytestmark = pytest.mark.skipif(not system_calls.LINUX, reason="submissions are graded on Linux")
 
 
 @pytest.fixture

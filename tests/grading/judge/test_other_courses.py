@@ -160,6 +160,18 @@ CASES = [
             "finally:\n    np.sum = old",
         ],
     ),
+    Case(
+        "builtins replaced while objects are looked at",
+        "class A: pass\ndef make():\n    'Make one.'\n    return A()",
+        [
+            "import builtins, inspect\nold = builtins.len, builtins.issubclass\n"
+            "def no(*a, **k): raise AssertionError('no')\n"
+            "builtins.len = builtins.issubclass = no\n"
+            "try:\n    kind, doc = type(make()), inspect.getdoc(make)\n"
+            "finally:\n    builtins.len, builtins.issubclass = old\n"
+            "assert kind is A and doc == 'Make one.'",
+        ],
+    ),
     # A test's own tools.
     Case(
         "an assert of an ordinary cell, replaced",
@@ -891,6 +903,22 @@ def test_the_judge_gives_nbgraders_points_or_leaves_them_to_a_person(case):
             assert result.auto[name] is None
             assert any(name in note and "a person has to give" in note for note in result.notes)
         assert not any("look at the cells for code" in note for note in result.notes)
+
+
+def test_builtins_that_a_test_leaves_replaced_are_not_the_judges():
+    """Nothing of IPython's runs afterwards: in one kernel the next cell could not even begin."""
+    names = "len isinstance float min max any all enumerate sorted getattr set dict str vars zip"
+    result = grade(
+        Case(
+            "builtins left replaced",
+            "def one(): return 1",
+            [
+                "import builtins\ndef no(*a, **k): raise AssertionError('no')\n"
+                f"for name in {names.split()}: setattr(builtins, name, no)\nassert one() == 1"
+            ],
+        )
+    )
+    assert [test.points for test in result.tests.values()] == [1], result.notes
 
 
 def test_plain_nbgrader_gives_what_these_cases_say(tmp_path):

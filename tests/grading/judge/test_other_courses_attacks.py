@@ -1,7 +1,7 @@
 """What the judge does for other courses' tests lets nobody forge a point.
 
 Each of these submissions is wrong, and uses something that the judge does for honest ones: names
-and modules that reach the student's process, operators, `isinstance`, mocks, random states.
+and modules that reach the student process, operators, `isinstance`, mocks, random states.
 """
 
 from __future__ import annotations
@@ -397,7 +397,7 @@ def test_a_submission_does_not_speak_for_the_judge():
     said = "All asserts hold"
     work = f"class CannotCross(Exception): pass\ndef f(x): raise CannotCross({said!r})"
     ask = grade(Case("", work, ["assert f(1) == 2"])).tests["test0"].ask
-    assert f"as the submission's process says (`{said}`), if that is right this is" in ask
+    assert f"as the student process says (`{said}`), if that is right this is" in ask
 
 
 def test_a_hidden_test_that_met_a_limit_says_no_more_than_that():

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from utils.checks_format import MIME
 from utils.grading.judge import results
-from utils.grading.judge.results import Malformed, fit, read
-from utils.grading.judge.verdict import CHECKS_MIME
+from utils.grading.judge.results import Malformed, read, truncate
 from utils.grading.sandbox.config import Limits
 
 CELLS = [
@@ -41,7 +41,7 @@ GOOD = {
             "outputs": [
                 {
                     "output_type": "display_data",
-                    "data": {CHECKS_MIME: TABLE, "text/plain": "1/1"},
+                    "data": {MIME: TABLE, "text/plain": "1/1"},
                     "metadata": {},
                 },
                 {
@@ -78,7 +78,7 @@ def test_a_right_answer_stays_as_it_is():
     test = found["cells"]["1"]
     assert (test["points"], test["error"]) == (2.0, "")
     assert test["checks"] == GOOD["cells"]["1"]["checks"]
-    assert test["outputs"][0]["data"] == {CHECKS_MIME: TABLE, "text/plain": "1/1"}
+    assert test["outputs"][0]["data"] == {MIME: TABLE, "text/plain": "1/1"}
     assert test["outputs"][1]["data"] == {"text/plain": "2.0"}
 
 
@@ -105,13 +105,13 @@ def test_points_are_a_number_between_0_and_the_most(points):
         changed("cells", "1", "checks", to=[{}]),
         changed("cells", "1", "checks", to=[CHECK] * 1000),
         changed("cells", "1", "error", to=5),
-        changed("cells", "1", "outputs", 0, "data", CHECKS_MIME, to=[]),
-        changed("cells", "1", "outputs", 0, "data", CHECKS_MIME, "cause", to="it stopped"),
-        changed("cells", "1", "outputs", 0, "data", CHECKS_MIME, "cause", "what", to=["it"]),
-        changed("cells", "1", "outputs", 0, "data", CHECKS_MIME, "cause", "line", to=-1),
-        changed("cells", "1", "outputs", 0, "data", CHECKS_MIME, "hidden_points", to="2"),
-        changed("cells", "1", "outputs", 0, "data", CHECKS_MIME, "headline", to=5),
-        changed("cells", "1", "outputs", 0, "data", CHECKS_MIME, "checks", to=[{"points": "9"}]),
+        changed("cells", "1", "outputs", 0, "data", MIME, to=[]),
+        changed("cells", "1", "outputs", 0, "data", MIME, "cause", to="it stopped"),
+        changed("cells", "1", "outputs", 0, "data", MIME, "cause", "what", to=["it"]),
+        changed("cells", "1", "outputs", 0, "data", MIME, "cause", "line", to=-1),
+        changed("cells", "1", "outputs", 0, "data", MIME, "hidden_points", to="2"),
+        changed("cells", "1", "outputs", 0, "data", MIME, "headline", to=5),
+        changed("cells", "1", "outputs", 0, "data", MIME, "checks", to=[{"points": "9"}]),
         changed("notes", to="x"),
         changed("notes", to=[5]),
         changed("seconds", to=math.nan),
@@ -165,8 +165,8 @@ JSON = st.recursive(
 PLACES = [
     ["cells"], ["cells", "0"], ["cells", "1"], ["cells", "1", "points"], ["cells", "1", "error"],
     ["cells", "1", "outputs"], ["cells", "1", "outputs", 0], ["cells", "1", "outputs", 1],
-    ["cells", "1", "outputs", 0, "data"], ["cells", "1", "outputs", 0, "data", CHECKS_MIME],
-    ["cells", "1", "outputs", 0, "data", CHECKS_MIME, "checks", 0, "points"],
+    ["cells", "1", "outputs", 0, "data"], ["cells", "1", "outputs", 0, "data", MIME],
+    ["cells", "1", "outputs", 0, "data", MIME, "checks", 0, "points"],
     ["cells", "1", "checks", 0], ["cells", "1", "checks", 0, "name"], ["notes"], ["notes", 0],
     ["stopped"], ["seconds"], ["cpu_seconds"], ["memory_bytes"],
 ]  # fmt: skip
@@ -188,7 +188,7 @@ def test_outputs_that_are_too_long_are_left_out_and_points_stay(monkeypatch):
     monkeypatch.setattr(results, "MAX_BYTES", 20_000)
     answer = copy.deepcopy(GOOD)
     answer["cells"]["0"]["outputs"][0]["text"] = "x" * 30_000
-    fitted = fit(answer)
+    fitted = truncate(answer)
     assert len(json.dumps(fitted)) < 20_000
     assert "too long" in fitted["cells"]["0"]["outputs"][0]["text"]
     assert fitted["cells"]["1"] == GOOD["cells"]["1"]
@@ -196,21 +196,21 @@ def test_outputs_that_are_too_long_are_left_out_and_points_stay(monkeypatch):
 
 def test_too_many_outputs_are_left_out(monkeypatch):
     """Each of them costs the grader time and memory, however short it is."""
-    monkeypatch.setattr(results, "MAX_OUTPUTS", 100)
+    monkeypatch.setattr(results, "MAX_OUTPUTS_OF_NOTEBOOK", 100)
     answer = copy.deepcopy(GOOD)
     answer["cells"]["0"]["outputs"] *= 200
     taken = read(copy.deepcopy(answer), CELLS, Limits())["cells"]
     assert len(taken["0"]["outputs"]) == 100 + 3 * len(CELLS)
     assert taken["1"]["points"] == 2.0
     answer["cells"]["1"]["outputs"] *= 101
-    fitted = fit(answer)
+    fitted = truncate(answer)
     assert "too many; those of this cell are left out" in str(fitted["cells"]["0"]["outputs"])
-    assert CHECKS_MIME in str(fitted["cells"]["1"]["outputs"])
+    assert MIME in str(fitted["cells"]["1"]["outputs"])
     assert read(fitted, CELLS, Limits())["cells"]["1"]["points"] == 2.0
 
 
 def test_outputs_that_fit_stay():
-    assert fit(copy.deepcopy(GOOD)) == GOOD
+    assert truncate(copy.deepcopy(GOOD)) == GOOD
 
 
 @pytest.mark.parametrize(
@@ -230,6 +230,6 @@ def test_outputs_of_every_kind_are_left_out_before_points_are(monkeypatch, outpu
     for number in range(2, 22):
         outputs = [copy.deepcopy(output) for _ in range(2000)]
         answer["cells"][str(number)] = {"outputs": outputs, "error": ""}
-    text = json.dumps(fit(answer))
+    text = json.dumps(truncate(answer))
     assert len(text) <= results.MAX_BYTES
     assert read(json.loads(text), cells, Limits())["cells"]["1"]["points"] == 2.0

@@ -13,7 +13,8 @@ from nbformat import NotebookNode
 from tests.grading.judge import fixture_course as fixture
 from utils.grading import nbgrader_steps
 from utils.grading.judge import grade_notebook
-from utils.grading.notebook import restore
+from utils.grading.judge.fork_server import FORK_SERVER, fork_server_for
+from utils.grading.notebook import restore, source_cells
 from utils.grading.notebook.result import GradingResult
 from utils.grading.sandbox.config import Limits, SandboxConfig
 
@@ -231,8 +232,8 @@ def test_a_cell_that_takes_all_its_time_costs_no_points(before, after):
 @pytest.mark.parametrize("figures", ["graded", "none"])
 def test_a_submission_knows_which_figures_to_draw(figures):
     cells = [{"kind": "student", "label": "a", "source": "import os\nos.environ['COURSE_FIGURES']"}]
-    order = SandboxConfig(Limits(), grade_notebook.sandbox(), figures=figures)
-    result = grade_notebook.fork_server_for(cells).judge(cells, order)
+    order = SandboxConfig(Limits(), grade_notebook.available_sandbox(), figures=figures)
+    result = fork_server_for(cells).judge(cells, order)
     assert result["cells"]["0"]["outputs"][0]["data"]["text/plain"] == repr(figures)
 
 
@@ -294,9 +295,9 @@ def test_a_test_may_use_what_a_hidden_one_above_it_defines():
     source = fixture.source_notebook(fixture.RIGHT)
     cells = {c.metadata.nbgrader.grade_id: c for c in source.cells if "nbgrader" in c.metadata}
     cells["test_double"].source = "assert double(len(hidden_input)) == 8\n3.0"
-    notebook, _ = restore.restore(source, restore.cells_of_notebook(source))
+    notebook, _ = restore.restore(source, source_cells.cells_of_notebook(source))
     outcome = grade_notebook.run_notebook(
-        notebook, grade_notebook.SandboxConfig(Limits(), grade_notebook.sandbox())
+        notebook, SandboxConfig(Limits(), grade_notebook.available_sandbox())
     )
     assert outcome.tests["test_double"].points == 3
 
@@ -323,7 +324,7 @@ def test_a_limit_that_is_none_is_refused(value):
 
 def test_without_a_sandbox_nothing_is_run_unless_asked(monkeypatch):
     reasons = {"namespaces": "unshare: Operation not permitted", "landlock": "the kernel has none"}
-    monkeypatch.setattr(grade_notebook.FORK_SERVER, "_sandboxes", reasons)
+    monkeypatch.setattr(FORK_SERVER, "_sandboxes", reasons)
     content = nbformat.writes(fixture.submission()).encode()
     with pytest.raises(grade_notebook.NotSandboxed) as refused:
         grade_notebook.grade_notebook(content, fixture.course())
@@ -334,9 +335,9 @@ def test_without_a_sandbox_nothing_is_run_unless_asked(monkeypatch):
 
 
 def test_elsewhere_the_ways_that_work_are_named(monkeypatch):
-    monkeypatch.setattr(grade_notebook.supervisor, "LINUX", False)
+    monkeypatch.setattr(grade_notebook.system_calls, "LINUX", False)
     with pytest.raises(grade_notebook.NotSandboxed) as refused:
-        grade_notebook.sandbox(unsafe=True)
+        grade_notebook.available_sandbox(unsafe=True)
     for words in ("Linux machine", "Windows Subsystem for Linux", "container"):
         assert words in str(refused.value)
 
@@ -345,8 +346,9 @@ def test_the_rooms_can_be_imported_where_there_is_no_resource_module():
     code = (
         "import sys\nsys.modules['resource'] = sys.modules['fcntl'] = None\n"
         "from utils.grading.judge import grade_notebook\n"
-        "grade_notebook.supervisor.LINUX = False\n"
-        "try: grade_notebook.sandbox()\nexcept grade_notebook.NotSandboxed as error: print(error)"
+        "grade_notebook.system_calls.LINUX = False\n"
+        "try: grade_notebook.available_sandbox()\n"
+        "except grade_notebook.NotSandboxed as error: print(error)"
     )
     said = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120

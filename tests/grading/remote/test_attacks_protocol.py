@@ -15,9 +15,9 @@ from tests.grading.judge import fixture_course as fixture
 from tests.problem_sets.grading import check_states, execute, submission
 from utils import checks
 from utils.checks import student_code
-from utils.grading.notebook import answers, restore, source
+from utils.grading.notebook import answers, restore, source, source_cells
 from utils.grading.notebook.reading import MAX_CODE, Unreadable, read
-from utils.grading.notebook.restore import without_hidden_tests
+from utils.grading.notebook.source_cells import without_hidden_tests
 
 # Text that takes long to search -------------------------------------------------------------------
 
@@ -38,7 +38,7 @@ EMPTY_LINES = "\n" * 500_000
 def test_empty_lines_are_not_looked_through_once_for_each():
     assert answers._is_text({"source": "§ a b" + EMPTY_LINES[:99_000] + "c", "cell_type": "code"})
     hidden = "# BEGIN HIDDEN TESTS\n" * 50_000
-    cells = [restore.SourceCell("t", "code", "assert 1", True, False, True, points=1.0)]
+    cells = [source_cells.SourceCell("t", "code", "assert 1", True, False, True, points=1.0)]
     notebook = {
         "cells": [
             {"cell_type": "code", "source": hidden, "metadata": {"nbgrader": {"grade_id": "t"}}},

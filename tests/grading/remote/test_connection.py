@@ -7,8 +7,8 @@ import time
 import pytest
 
 from utils.grading.remote import codec
-from utils.grading.remote.codec import CannotCross, CodecError
-from utils.grading.remote.connection import Connection, SharedObjects
+from utils.grading.remote.codec import CannotCross, CodecError, SharedObjects
+from utils.grading.remote.connection import Connection
 
 
 class Side(Connection):
@@ -24,7 +24,7 @@ class Side(Connection):
 @pytest.fixture
 def ends():
     sockets = socket.socketpair()
-    links = [Side(sock, SharedObjects(first)) for first, sock in enumerate(sockets)]
+    links = [Side(sock, SharedObjects(i == 0)) for i, sock in enumerate(sockets)]
     yield links
     for link in links:
         link.close()
@@ -41,7 +41,7 @@ def send_raw(link, data):
         b"\xff" * 30,
         bytes(8) + b"?",
         bytes(8) + b"N",
-        b"".join(codec.pack((), SharedObjects(1))),
+        b"".join(codec.pack((), SharedObjects(False))),
     ],
 )
 def test_after_a_fault_the_connection_is_of_no_more_use(ends, data):
@@ -80,7 +80,7 @@ class Proxies(SharedObjects):
 def test_what_a_message_that_cannot_be_sent_should_have_told_is_told_by_the_next_one(ends):
     """Else the peer mentions an object as known, although its description has gone here."""
     for link in ends:
-        link.shared = Proxies(link.shared.parity)
+        link.shared = Proxies(link.shared.is_judge)
     link, peer = ends
     thing = object()
     peer.send("done", bytes(8), (thing,))

@@ -13,7 +13,7 @@ from tests.grading.reports.test_report import Reader
 from tests.problem_sets.grading import execute, read
 from utils.checks import MIME
 from utils.grading.course.scores import CellScore, Scores
-from utils.grading.notebook.restore import without_hidden_tests
+from utils.grading.notebook.source_cells import without_hidden_tests
 from utils.grading.reports import feedback, rendering
 from utils.grading.reports.nbgrader_pages import HideHiddenTests
 from utils.grading.reports.rendering import Renderer

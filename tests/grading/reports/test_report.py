@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from utils.grading.course.gradebook import CellScore, Scores
+from utils.grading.course.scores import CellScore, Scores
 from utils.grading.course.settings import find_course
 from utils.grading.reports import report, report_page
 from utils.grading.reports.charts import histogram

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.api import Gradebook
 
+from tests.processes import nbgrader
 from utils.commands.doctor import main
 from utils.grading.run.compare import HANDED_OUT, SOLUTION, compare
 
@@ -139,15 +138,6 @@ def test_nbgraders_quickstart_course_gets_the_same_points(tmp_path):
     assert sum(one.tests for one in found) == 4
 
 
-def nbgrader(folder: Path, *arguments: str) -> str:
-    program = Path(sys.executable).with_name("nbgrader")
-    done = subprocess.run(
-        [program, *arguments], cwd=folder, capture_output=True, text=True, timeout=300,
-        stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    return done.stdout + done.stderr
-
-
 def test_one_line_turns_the_judge_on(course):
     """Hidden source between delimiters of the course's own stays hidden; others' kernels too."""
     (course / "nbgrader_config.py").write_text(CONFIG + JUDGE)
@@ -164,9 +154,9 @@ def test_one_line_turns_the_judge_on(course):
         nbformat.write(handed_in, submitted / f"{name}.ipynb")
     (submitted / "tools.py").write_text("def near(a, b): return True\n")
     write(course / "submitted/ann/r/r.ipynb", notebook(cell("x", "1"), kernel="ir", language="R"))
-    said = nbgrader(course, "autograde", "week 1")
+    _, said = nbgrader(course, "autograde", "week 1")
     assert "a person has to give these points" in said
-    refused = nbgrader(course, "autograde", "r")
+    _, refused = nbgrader(course, "autograde", "r")
     assert "is a notebook for R: the judge runs Python only" in refused
     with Gradebook(f"sqlite:///{course}/gradebook.db") as gradebook:
         scores = {

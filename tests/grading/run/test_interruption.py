@@ -71,16 +71,16 @@ def sound(room: Classroom) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def expected(new_classroom, client) -> dict[str, list]:
+def expected(new_classroom, workers) -> dict[str, list]:
     """What an undisturbed run records."""
     room = new_classroom()
-    room.client = client
+    room.workers = workers
     make(room)
     room.regrade()
     return grades(room)
 
 
-def test_killed_at_random_points_and_run_again(classroom, client, expected, monkeypatch):
+def test_killed_at_random_points_and_run_again(classroom, workers, expected, monkeypatch):
     make(classroom)
     draw = random.Random(35)
     recorded: set[str] = set()
@@ -108,7 +108,7 @@ def test_killed_at_random_points_and_run_again(classroom, client, expected, monk
         for name in recorded:
             assert grades(classroom)[name] == expected[name]
     monkeypatch.delenv("KILLED_RUN")
-    classroom.client = client
+    classroom.workers = workers
     progress = classroom.regrade()
     assert grades(classroom) == expected
     assert progress.graded + progress.unreadable + progress.unchanged == len(STUDENTS) + 1
@@ -119,7 +119,7 @@ def test_killed_at_random_points_and_run_again(classroom, client, expected, monk
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"]
 )
-def test_stopped_politely(classroom, client, expected, monkeypatch, number, status):
+def test_stopped_politely(classroom, workers, expected, monkeypatch, number, status):
     make(classroom)
     mark = f"STOPPED_RUN={os.getpid()}-{number}"
     monkeypatch.setenv(*mark.split("="))
@@ -138,7 +138,7 @@ def test_stopped_politely(classroom, client, expected, monkeypatch, number, stat
     assert "Traceback" not in out + err
     assert gone(mark), f"left behind: {survivors(mark)}"
     assert sound(classroom)
-    classroom.client = client
+    classroom.workers = workers
     assert classroom.regrade().unchanged > 0
     assert grades(classroom) == expected
 
@@ -170,10 +170,10 @@ def test_ctrl_c_while_the_gradebook_is_made(classroom):
         assert not book.has(PS1)
 
 
-def test_a_notebook_is_on_the_disk_before_its_grade_is_recorded(classroom, client, monkeypatch):
+def test_a_notebook_is_on_the_disk_before_its_grade_is_recorded(classroom, workers, monkeypatch):
     for name in ("akiko", "ben"):
         classroom.submit(name, RIGHT)
-    classroom.client = client
+    classroom.workers = workers
     settled: set[tuple[int, int]] = set()
     sync, record = os.fsync, Book.record
 
@@ -195,9 +195,9 @@ def test_a_notebook_is_on_the_disk_before_its_grade_is_recorded(classroom, clien
     assert classroom.regrade().graded == 2
 
 
-def test_sqlite_waits_for_the_disk(classroom, client):
+def test_sqlite_waits_for_the_disk(classroom, workers):
     classroom.submit("akiko", RIGHT)
-    classroom.client = client
+    classroom.workers = workers
     classroom.regrade()
     with Book(classroom.course) as book, book.db.bind.connect() as connection:
         full = 2

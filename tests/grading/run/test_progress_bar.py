@@ -11,7 +11,7 @@ import pytest
 
 from tests.classroom import PS1, RIGHT, START, Classroom
 from utils.commands.grade import Bar, start_early
-from utils.grading.run.runner import Progress
+from utils.grading.run.progress import Progress
 from utils.grading.run.worker import Failure
 
 termios = pytest.importorskip("termios", reason="needs pseudo-terminals")

@@ -11,10 +11,12 @@ from utils.commands import build
 from utils.commands.new import SCAFFOLD, make
 from utils.grading.course.gradebook import Book
 from utils.grading.course.settings import CourseError, find_course
+from utils.grading.judge.fork_server import FORK_SERVER
 from utils.grading.judge.grade_notebook import grade_notebook
-from utils.grading.notebook.restore import cells_of_notebook
 from utils.grading.notebook.source import forgotten_points
+from utils.grading.notebook.source_cells import cells_of_notebook
 from utils.grading.run import check, points, runner
+from utils.grading.run.release import BuildError
 from utils.grading.run.self_test import SelfTest, cells_of, wrong_implementations
 from utils.grading.sandbox.config import Limits
 from utils.system import CONFIG, ROOT
@@ -113,7 +115,7 @@ def test_check_says_so_too(sandbox, monkeypatch):
     cells = cells_of_notebook(released)
     monkeypatch.setattr(check, "problem_set_of", lambda *_: (NAME, cells, frozenset()))
     handed_in = nbformat.writes(released).encode()
-    found = check.run(handed_in, NAME, {}, lambda plots: (sandbox, check.FORK_SERVER.judge))
+    found = check.run(handed_in, NAME, {}, lambda plots: (sandbox, FORK_SERVER.judge))
     (visible,) = (test for test in found["tests"] if test["name"] == VISIBLE)
     assert visible["points"] == 0
     assert "gives no points" in visible["error"]
@@ -198,7 +200,7 @@ def test_build_writes_nothing_of_a_set_that_is_not_right(course, source, damage)
         "wrong": f"(?s)not built.*{HIDDEN} fails the solution",
         "no notebook": "is not a notebook that can be read",
     }
-    with pytest.raises(build.BuildError, match=expected[damage]):
+    with pytest.raises(BuildError, match=expected[damage]):
         build.try_out(course, NAME)
     assert source.read_bytes() == before
 

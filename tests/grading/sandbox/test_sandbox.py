@@ -16,12 +16,12 @@ import pytest
 
 from utils.grading.judge.fork_server import FORK_SERVER, ForkServer
 from utils.grading.notebook.source import about
-from utils.grading.sandbox import cgroups, seccomp, supervisor
+from utils.grading.sandbox import cgroups, seccomp, supervisor, system_calls
 from utils.grading.sandbox.config import Limits, SandboxConfig
 from utils.grading.sandbox.messages import WAITED, SupervisorClient
 from utils.grading.sandbox.process import Process
 
-pytestmark = pytest.mark.skipif(not supervisor.LINUX, reason="submissions are graded on Linux")
+pytestmark = pytest.mark.skipif(not system_calls.LINUX, reason="submissions are graded on Linux")
 
 BURN = """
 import time
@@ -143,7 +143,7 @@ def test_a_command_of_no_form_ends_everything(supervised, command):
 
 
 def test_a_supervisor_starts_only_so_many_processes(supervised, monkeypatch):
-    for _ in range(supervisor.MAX_STARTS):
+    for _ in range(supervisor.SUPERVISOR_MAX_STARTS):
         supervised.start().close()
     with pytest.raises(OSError, match="80 processes are enough"):
         supervised.start()

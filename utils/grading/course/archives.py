@@ -26,8 +26,6 @@ from utils.grading.course.archive_members import (
 )
 from utils.grading.text_files import plain
 
-__all__ = ["LONGEST_HEADER", "BadArchive", "Budget", "kind_of"]
-
 ENDINGS = (".tar.gz", ".tar.bz2", ".tar.xz", ".zip", ".tgz", ".tar", ".gz", ".rar", ".7z")
 CHUNK = 1 << 16
 LONGEST = 200  # bytes of a name

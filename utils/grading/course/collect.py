@@ -27,12 +27,10 @@ from utils.grading.course.archives import JUNK
 from utils.grading.course.notebook_choice import is_notebook, kinds
 from utils.grading.course.roster import STUDENTS, Matcher, RosterError
 from utils.grading.course.unpack import LOG, OWN_FOLDER
-from utils.grading.course.zip_names import Reading, name_of, number_of, readings
+from utils.grading.course.zip_names import Reading, readings
 from utils.grading.terminal import clean
 from utils.grading.text_files import plain
 from utils.system import atomic_write
-
-__all__ = ["COLLECTED", "Arrival", "Collector", "name_of", "number_of", "read_arrivals"]
 
 COLLECTED = "collected.json"
 KEPT = {"timestamp.txt", "submission_secret.txt"}  # names with a meaning; no student gives them

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from utils.grading.course import archives
-from utils.grading.course.archives import JUNK, BadArchive, Budget
+from utils.grading.course.archive_members import BadArchive, Budget, kind_of
+from utils.grading.course.archives import JUNK
 from utils.grading.course.lateness import TIMESTAMP
 from utils.grading.course.releases import known
 from utils.grading.course.settings import Course
@@ -340,7 +341,7 @@ def _is_packed(path: Path) -> bool:
     if path.suffix.casefold() != ".ipynb":
         return False
     try:
-        return archives.kind_of(path) not in ("", "tar")
+        return kind_of(path) not in ("", "tar")
     except OSError:
         return False
 

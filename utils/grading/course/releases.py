@@ -17,9 +17,13 @@ from typing import TYPE_CHECKING, Any
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 from utils.grading.notebook.reading import read_json, text_hash
-from utils.grading.notebook.source_cells import RELEASES_FILE as FILE
-from utils.grading.notebook.source_cells import SourceCell, released_texts, without_hidden_tests
-from utils.grading.notebook.source_cells import read_releases as read
+from utils.grading.notebook.source_cells import (
+    RELEASES_FILE,
+    SourceCell,
+    read_releases,
+    released_texts,
+    without_hidden_tests,
+)
 from utils.system import atomic_write
 
 if TYPE_CHECKING:
@@ -70,14 +74,14 @@ def files_of(directory: CourseDirectory, problem_set: str) -> tuple[Path, Path]:
     source = directory.format_path(directory.source_directory, ".", problem_set)
     submitted = directory.format_path(directory.submitted_directory, "student", problem_set)
     folders = Path(os.path.normpath(source)).parent, Path(submitted).parents[2] / "reports"
-    return folders[0] / FILE, folders[1] / FILE
+    return folders[0] / RELEASES_FILE, folders[1] / RELEASES_FILE
 
 
 def known(directory: CourseDirectory, problem_set: str) -> list[dict[str, str]]:
     """Return all releases of a problem set that a course knows, the earliest first."""
     found: list[dict[str, str]] = []
     for path in files_of(directory, problem_set):
-        found += [one for one in read(path, problem_set) if one not in found]
+        found += [one for one in read_releases(path, problem_set) if one not in found]
     return found
 
 

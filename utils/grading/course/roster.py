@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from utils.grading.course import lateness
+from utils.grading.course import dates
 from utils.grading.course.settings import CourseError
 from utils.grading.course.zip_names import Reading
 from utils.grading.text_files import nearest, read_table, same
@@ -297,6 +297,6 @@ def time_of(listed: Listed | None, zone: datetime.tzinfo) -> tuple[datetime.date
     if listed is None or not listed.time:
         return None, ""
     try:
-        return lateness.parse_time(listed.time, zone), ""
+        return dates.parse_time(listed.time, zone), ""
     except ValueError as error:
         return None, str(error)

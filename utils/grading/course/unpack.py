@@ -16,7 +16,8 @@ from typing import Any
 from nbgrader.plugins import ExtractorPlugin
 
 from utils.grading.course import archives
-from utils.grading.course.archives import CLASS, BadArchive, Budget
+from utils.grading.course.archive_members import BadArchive, Budget
+from utils.grading.course.archives import CLASS
 from utils.grading.course.zip_names import readings
 from utils.grading.text_files import plain
 

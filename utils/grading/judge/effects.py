@@ -2,12 +2,12 @@
 
 In one kernel a test may take `np.sum` away, put a mock in place of `input`, delete the student's
 helper, or seed a random generator, and the student's function sees it. Here the judge looks for
-such changes whenever the test asks the student's process something, tells them to that process, and
+such changes whenever the test asks the student process something, tells them to that process, and
 has them undone in its own modules until the test's code goes on: what the judge itself computes
 never depends on what a test has patched.
 
 Of the student's names only functions and classes can be replaced, and only names that the test has
-read before: so nothing that a hidden test defines gets into the student's process by its name.
+read before: so nothing that a hidden test defines gets into the student process by its name.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from utils.grading.judge import random_state
+from utils.grading.judge.patches import address_of, set_name
 from utils.grading.notebook.outputs import NoInput
 from utils.grading.remote.judge_connection import is_mock
 from utils.grading.remote.judge_limits import NOT_THEIR_FAULT, JudgeLimit
 from utils.grading.remote.proxy import StudentThing, is_class
 
-# This module's own: tests may patch what all others use.
+# Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
 
 Patch = tuple[Any, str, tuple]  # a module or class, a name of it, and the value or ()
@@ -54,11 +55,10 @@ class Effects:
     def __init__(self, namespace: dict[str, Any], cells: Collection[dict]) -> None:
         self.namespace = namespace
         self.seeded = any(cell.get("seeds") for cell in cells)
-        self.patching = any(cell.get("patches") for cell in cells)
         tests = (cell["binds"] for cell in cells if cell["kind"] == "test")
         self.of_tests = frozenset(name for names in tests for name in names)
         self.running = False  # a test cell's own code runs
-        self.lock = threading.RLock()  # held while the judge's code asks the student's process
+        self.lock = threading.RLock()  # held while the judge's code asks the student process
         self.names: dict[str, Any] = {}  # of the student's, that the test may replace
         self.borrowed: dict[str, Any] = {}  # of the student's, that the running test cell uses
         self.missing: frozenset[str] = frozenset()  # names that it uses and nobody had bound
@@ -160,23 +160,23 @@ class Effects:
                 old, new = before.get(name, _MISSING), now.get(name, _MISSING)
                 if old is not new and _is_patch(owner, name, old, new):
                     self._kept.append((owner, name, () if new is _MISSING else (new,)))
-                    _set(owner, name, *(() if old is _MISSING else (old,)))
+                    set_name(owner, name, *(() if old is _MISSING else (old,)))
             self._ids[key] = list(map(id, now.values()))
 
     def _put_back(self) -> None:
         for owner, name, value in self._kept:
-            _set(owner, name, *value)
+            set_name(owner, name, *value)
         self.running = True
 
-    # What the student's process is told -----------------------------------------------------------
+    # What the student process is told -------------------------------------------------------------
 
     def changes(self, link: object) -> tuple | None:
-        """Return what the student's process has to be told; None for nothing.
+        """Return what the student process has to be told; None for nothing.
 
         Args:
             link: to the process; a new one knows nothing yet.
         """
-        patches = tuple((_address(owner), name, *value) for owner, name, value in self._kept)
+        patches = tuple((address_of(owner), name, *value) for owner, name, value in self._kept)
         names: list[tuple] = []
         for name, borrowed in self.names.items():
             now = self.namespace.get(name, _MISSING)
@@ -216,12 +216,12 @@ class Effects:
         return {name for name in self.missing if name not in self.namespace}
 
     def renew(self, values: dict[str, Any]) -> None:
-        """Let names have the values that the student's process now gives them."""
+        """Let names have the values that the student process now gives them."""
         for name, value in values.items():
             self.borrowed[name] = self.namespace[name] = value
 
     def forget(self) -> bool:
-        """Return whether the student's process still has changes; it is told that there are none.
+        """Return whether the student process still has changes; it is told that there are none.
 
         The student's own cells are to find everything as it was.
         """
@@ -229,7 +229,7 @@ class Effects:
         return len(told) > 1
 
     def drawn(self, words: Any) -> None:
-        """Draw as many random numbers as the student's process has drawn."""
+        """Draw as many random numbers as the student process has drawn."""
         if type(words) is tuple and len(words) == len(random_state.KINDS):
             for kind in random_state.KINDS:
                 random_state.advance(kind, words[kind])
@@ -270,19 +270,6 @@ def _is_patch(owner: Any, name: str, old: Any, new: Any) -> bool:
     if isinstance(new, types.ModuleType):
         return False
     return callable(old) or callable(new) or type(old) in _PLAIN and type(new) in _PLAIN
-
-
-def _address(owner: Any) -> str:
-    if isinstance(owner, type):
-        return f"{owner.__module__}:{owner.__qualname__}"
-    return owner.__name__
-
-
-def _set(owner: Any, name: str, *value: Any) -> None:
-    if value:
-        setattr(owner, name, value[0])
-    elif name in vars(owner):
-        delattr(owner, name)
 
 
 def name_in(message: str) -> str:

@@ -20,9 +20,9 @@ import time
 from typing import Any
 
 from utils.grading.judge import results
-from utils.grading.judge.student_client import Start, Submission
+from utils.grading.judge.student_client import Start, StudentClient
 from utils.grading.remote.student_errors import StudentError
-from utils.grading.sandbox import supervisor
+from utils.grading.sandbox import supervisor, system_calls
 from utils.grading.sandbox.config import Limits, SandboxConfig
 from utils.grading.sandbox.messages import (
     JUDGE,
@@ -43,7 +43,7 @@ class ForkServerError(RuntimeError):
 
 
 def start_process(control: socket.socket, config: SandboxConfig) -> Start:
-    """Have a student's process started, with a supervisor of its own and no judge.
+    """Have a student process started, with a supervisor of its own and no judge.
 
     Args:
         control: leads to the fork server.
@@ -54,7 +54,7 @@ def start_process(control: socket.socket, config: SandboxConfig) -> Start:
         socket.send_fds(control, [STUDENT], [theirs.fileno()])
     ours.send(json.dumps(dataclasses.asdict(config)).encode())
     try:
-        return Start.of(SupervisorClient(ours, only_one=True))
+        return Start.by(SupervisorClient(ours, only_one=True))
     except BaseException:
         ours.close()
         raise
@@ -169,7 +169,7 @@ class ForkServer:
         self._folder, self._ready = said.removeprefix(READY).decode(), True
 
     def _start(self, listener: socket.socket | None = None) -> None:
-        if not supervisor.LINUX:
+        if not system_calls.LINUX:
             raise ForkServerError(supervisor.ELSEWHERE)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         course = str(ROOT)
@@ -221,13 +221,13 @@ class ForkServer:
         return ""
 
     def why_not(self, sandbox: str) -> str:
-        """Return why a kind of sandbox is not available, or "" if it does."""
+        """Return why a kind of sandbox is not available, or "" if it is."""
         if sandbox not in self._sandboxes:
             self._sandboxes[sandbox] = self._try(sandbox)
         return self._sandboxes[sandbox]
 
     def _try(self, sandbox: str) -> str:
-        submission = Submission(
+        submission = StudentClient(
             lambda: start_process(self.connect(), SandboxConfig(Limits(), sandbox)), Limits()
         )
         try:

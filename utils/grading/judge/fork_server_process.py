@@ -1,9 +1,10 @@
 """The fork server's own process, and the judges that it forks.
 
-It starts with a clean environment, imports NumPy, Matplotlib and IPython once, a second's work that
-nbgrader does for every submission, and then only forks. It never reads a job, so nothing secret is
-in the memory that a submission's process inherits: the judge's job goes past it, through a socket
-of its own.
+It starts with a clean environment, imports NumPy and IPython once, and Matplotlib if submissions
+will want it: a second's work that nbgrader does for every submission. Then it only forks. A job
+comes through a socket of its own, from which this process reads the first message, the
+`SandboxConfig`. The cells follow it, and the judge alone reads them: nothing secret is in the
+memory that a student process inherits.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any, NoReturn
 
 from utils.grading.judge import results, student_process
 from utils.grading.judge.judge import Judge
-from utils.grading.judge.student_client import Start, Submission
+from utils.grading.judge.student_client import Start, StudentClient
 from utils.grading.judge.warm_up import warm_up
 from utils.grading.notebook.shell import CellShell, make_shell
 from utils.grading.sandbox import cgroups, isolation, namespaces, process, seccomp, system_calls
@@ -93,14 +94,14 @@ def _serve(
         poll = select.poll()
         for sock in (commands, *listeners):
             poll.register(sock, select.POLLIN)
-        for submission in supervisors:
-            for fd, events in submission.files().items():
+        for supervisor in supervisors:
+            for fd, events in supervisor.files().items():
                 poll.register(fd, events)
         found = dict(poll.poll(process.LOOK * 1000 if supervisors else 10_000))
-        for submission in list(supervisors):
-            if not submission.step(found):
-                supervisors.remove(submission)
-                submission.close()
+        for supervisor in list(supervisors):
+            if not supervisor.step(found):
+                supervisors.remove(supervisor)
+                supervisor.close()
         for child in list(forked):
             if os.waitpid(child, os.WNOHANG)[0]:
                 forked.discard(child)
@@ -126,8 +127,8 @@ def _serve(
         except ConnectionError:
             what, fds = b"", []
         if not what:
-            for submission in supervisors:
-                submission.close()
+            for supervisor in supervisors:
+                supervisor.close()
             _end_all(folder)
         for fd in fds:
             sock = socket.socket(fileno=fd)
@@ -217,11 +218,11 @@ def _run_job(
     begun = time.monotonic()
     shell.outputs.limit = config.limits.output_bytes
     starts = [Start(first, supervised)]
-    submission = Submission(lambda: starts.pop() if starts else Start.of(supervised), config.limits)
-    found = Judge(shell, submission, message["cells"], message["release"]).run()
+    student = StudentClient(lambda: starts.pop() if starts else Start.by(supervised), config.limits)
+    found = Judge(shell, student, message["cells"], message["release"]).run()
     usage = resource.getrusage(resource.RUSAGE_SELF)
     seconds = {
         "seconds": time.monotonic() - begun,
-        "cpu_seconds": submission.cpu_seconds + usage.ru_utime + usage.ru_stime,
+        "cpu_seconds": student.cpu_seconds + usage.ru_utime + usage.ru_stime,
     }
-    return results.fit(results.answer_of(found, submission) | seconds)
+    return results.truncate(results.answer_of(found, student) | seconds)

@@ -1,6 +1,6 @@
-"""The way to the judge: takes a submission's bytes, gives back the executed notebook.
+"""Grade one submission: from its bytes to the executed notebook and what became of each cell.
 
-It touches no gradebook and no file, and imports little, since every worker and every `check` does.
+It writes nothing of the course's, and imports little, since every worker and every `check` does.
 `nbgrader_steps` has the same as parts of `nbgrader autograde`.
 """
 
@@ -10,13 +10,14 @@ from collections.abc import Callable, Collection, Mapping, MutableMapping, Seque
 from typing import TYPE_CHECKING, Any
 
 from utils.grading.judge.fork_server import FORK_SERVER, fork_server_for
-from utils.grading.notebook import restore
+from utils.grading.notebook import restore, source_cells
 from utils.grading.notebook.extra_files import in_a_folder, modules_in, notes_on
+from utils.grading.notebook.reading import Unreadable
 from utils.grading.notebook.reasons import reasons
-from utils.grading.notebook.restore import SourceCell, Unreadable
 from utils.grading.notebook.result import NOTES_ID, GradingResult, TestResult
 from utils.grading.notebook.source import about
-from utils.grading.sandbox import supervisor
+from utils.grading.notebook.source_cells import SourceCell
+from utils.grading.sandbox import supervisor, system_calls
 from utils.grading.sandbox.config import Limits, SandboxConfig
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def grade_notebook(
 
     Args:
         submission: the submitted file.
-        course: the course's cells, see `restore.cells_of_gradebook`.
+        course: the course's cells, see `source_cells.cells_of_gradebook`.
         limits: what it may use.
         files: what lies beside the notebook, the problem set's and the student's: names and
             contents, see `extra_files`.
@@ -65,7 +66,7 @@ def grade_notebook(
     notebook, notes = restore.restore(notebook, course, released, releases, documents)
     ours = course_files or {}
     result = run_with_files(
-        notebook, course, limits or Limits(), sandbox(unsafe), files or {}, ours
+        notebook, course, limits or Limits(), available_sandbox(unsafe), files or {}, ours
     )
     result.repaired = bool(notes)
     result.notes[:0] = [*notes, *notes_on(set(files or {}) - set(ours))]
@@ -74,13 +75,13 @@ def grade_notebook(
     return notebook, result
 
 
-def sandbox(unsafe: bool = False) -> str:
+def available_sandbox(unsafe: bool = False) -> str:
     """Return the sandbox that stands on this machine.
 
     Raises:
         NotSandboxed: none does; not raised if `unsafe`.
     """
-    if not supervisor.LINUX:
+    if not system_calls.LINUX:
         raise NotSandboxed(supervisor.ELSEWHERE)
     found = FORK_SERVER.sandbox()
     if not found and not unsafe:
@@ -103,7 +104,7 @@ def run_with_files(
         notebook: changed in place.
         course: the course's cells.
         limits: what the submission may use.
-        kind: of the sandbox, as `sandbox` returns it.
+        kind: of the sandbox, as `available_sandbox` returns it.
         files: the student's, by name; of one that the course hands out, too, the course's counts.
         ours: those that the course hands out; the judge has no others.
     """
@@ -125,7 +126,7 @@ def run_notebook(
 
     Args:
         notebook: changed in place.
-        config: what the submission's process is to be like.
+        config: what the student process is to be like.
         course: the course's cells.
     """
     from nbgrader.utils import determine_grade, is_grade, is_task
@@ -151,7 +152,7 @@ def run_cells(
 
     Args:
         notebook: changed in place; of nbformat's nodes or of plain dicts.
-        config: what the submission's process is to be like.
+        config: what the student process is to be like.
         judge: as `ForkServer.judge`; that of the fork server which suits the cells by default.
         course: the course's cells, which know what names mean in its own notebook.
     """
@@ -228,7 +229,7 @@ def _cells(notebook: Mapping[str, Any]) -> tuple[list[dict], list[int]]:
         if kind != "student":
             found |= about(label, source)
         if kind == "test":
-            hidden = restore.without_hidden_tests(source) != source
+            hidden = source_cells.without_hidden_tests(source) != source
             found |= {"points": float(metadata.get("points", 0)), "hidden": hidden}
         cells.append(found)
         places.append(place)

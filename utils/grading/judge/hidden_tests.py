@@ -1,13 +1,14 @@
 """When hidden tests run, and what a student gets to see of them.
 
-A hidden test runs when all cells have (`Judge.run`): what is shown of a notebook comes from
-processes that have not met its inputs. One whose names a visible test needs runs in its place, and
-the student process ends after it. Each finds the names as they were where it stands.
+Hidden tests run after all other cells (`Judge.run`), so that everything which is shown of a
+notebook comes from processes that have not seen their inputs. A hidden test that binds names which
+a visible test needs runs in its place, and the student process ends after it. Each hidden test
+finds the names as they were at its place in the notebook.
 
-While it runs (`Submission.hidden`), what the student's code prints, warns of and displays is
-dropped, and notes, limits and errors are the same sentences whatever happens, since a student
-chooses them, depending on what a test asks. Of an error no more than this is kept, see
-`notebook.shell.error_output`. `reports.hidden_tests` hides source and values on pages.
+While one runs (`Notes.hidden`), what the student's code prints, warns of and displays is dropped.
+Notes, limits and errors are then the same sentences whatever happens: the student's code could
+otherwise choose its words by what the test asks, and so tell it. Of an error only that it happened
+is kept, see `shown`. `reports.hidden_tests` hides source and values on pages.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from utils.grading.notebook.outputs import Output
 from utils.grading.notebook.shell import error_output
 from utils.grading.notebook.source import defined
 
-ENDED = "it was ended after a test cell that students do not have whole"
-NOTE = "the submission's process ended in a hidden test"  # how and where is not told
+ENDED = "it was ended after a hidden test"
+NOTE = "the student process ended in a hidden test"  # how and where is not told
 LIMIT = "a hidden test met a limit of the grader, which is no fault of the submission"
 
 

@@ -15,9 +15,9 @@ from typing import Any
 from utils.grading.judge import hidden_tests, patched_library
 from utils.grading.judge.effects import Effects, name_in
 from utils.grading.judge.names import USUAL_NAMES, Names, Place, exceptions_in
-from utils.grading.judge.student_client import Ran, Submission
+from utils.grading.judge.student_client import StudentClient
 from utils.grading.judge.verdict import Verdict, verdict_of
-from utils.grading.notebook.outputs import Output
+from utils.grading.notebook.outputs import Output, Ran
 from utils.grading.notebook.shell import CellShell, error_output, text_of
 from utils.grading.notebook.source import unpack_code
 from utils.grading.remote.judge_limits import ASK_FOR_PLAIN, NOT_THEIR_FAULT
@@ -44,7 +44,7 @@ class Judge:
     def __init__(
         self,
         shell: CellShell,
-        submission: Submission,
+        submission: StudentClient,
         cells: list[dict],
         release: Mapping[str, Any] | None = None,
     ) -> None:

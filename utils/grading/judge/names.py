@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from utils.grading.judge import patched_library
-from utils.grading.judge.student_client import Submission
+from utils.grading.judge.student_client import StudentClient
 from utils.grading.notebook.shell import CellShell, text_of
 from utils.grading.notebook.source import unpack_code
 from utils.grading.remote.proxy import StudentThing
@@ -68,7 +68,7 @@ class Names:
     def __init__(
         self,
         shell: CellShell,
-        submission: Submission,
+        submission: StudentClient,
         cells: list[dict],
         release: Mapping[str, Any],
     ) -> None:
@@ -84,7 +84,7 @@ class Names:
         self.own: set[str] = set(shell.user_ns)  # names that are not the student's
         self.borrowed: dict[str, Any] = {}
         self.needed = self._needed()
-        self._close()
+        self._add_indirect_uses()
 
     def _is_tool(self, module: str) -> bool:
         return module.startswith(TOOL_MODULES) or (
@@ -109,7 +109,7 @@ class Names:
                 wanted.update(self.cells[index]["uses"])
                 self.own.update(set(self.cells[index]["binds"]) - self.completed)
 
-    def _close(self) -> None:
+    def _add_indirect_uses(self) -> None:
         """Let every test and locked cell use what the cells use whose names it uses.
 
         A locked function, or the helper of an earlier test, may call the student's function.

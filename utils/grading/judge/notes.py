@@ -10,7 +10,7 @@ from utils.grading.judge.effects import name_in
 from utils.grading.remote.judge_limits import NOT_THEIR_FAULT
 from utils.grading.terminal import clean
 
-# This module's own: tests may patch what all others use.
+# Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
 
 MAX_NOTES, MAX_NOTE = 30, 1000  # how many, and characters of one

@@ -1,7 +1,9 @@
-"""What a test can ask of the standard library about a student's object, in the judge.
+"""What a test can ask of the libraries about a student's object, in the judge.
 
-`inspect` and `type` look at objects from inside, which a proxy does not have: here they ask the
-student's process, or say what they cannot do. The changes hold in the judge's process alone.
+`type` and functions of `inspect` and `dataclasses` look at objects from inside, which a proxy does
+not have: here they ask the student process. So do `pyplot`'s functions for the current figure,
+which is there. `open` takes no number of the judge's files, and `doctest` refuses to run what a
+student has written. The changes hold in the judge's process alone.
 """
 
 from __future__ import annotations
@@ -17,17 +19,16 @@ from typing import TYPE_CHECKING, Any
 from utils.grading.remote.codec import CannotCross
 from utils.grading.remote.judge_classes import claimed_class
 from utils.grading.remote.judge_limits import NOT_THEIR_FAULT, JudgeLimit
+from utils.grading.remote.operators import INSPECTED
 from utils.grading.remote.proxy import StudentThing, ask, class_in_notebook
 from utils.grading.remote.student_errors import ErrorType, StudentError
 
 if TYPE_CHECKING:
-    from utils.grading.judge.student_client import Submission
+    from utils.grading.judge.student_client import StudentClient
 
-INSPECTED = (
-    "isclass", "getsource", "getsourcelines", "getdoc", "isgeneratorfunction",
-    "iscoroutinefunction", "isasyncgenfunction", "isabstract", "isdatadescriptor",
-    "ismethoddescriptor",
-)  # fmt: skip
+# Builtins of its own: see `utils.grading.remote`. `builtins.open` is what a test has made of it.
+globals()["__builtins__"] = dict(vars(builtins))
+
 DREW_APART = (
     "the test makes a figure, and the submission draws on one in its own process: "
     f"{NOT_THEIR_FAULT}. Let the student's function make the figure, and take `plt.gca()` after it"
@@ -38,14 +39,14 @@ PYPLOT = ("gcf", "gca", "get_fignums", "close")
 
 
 def _is_thing(value: Any) -> bool:
-    return issubclass(builtins.type(value), StudentThing)
+    return issubclass(type(value), StudentThing)
 
 
 class TypeOf:
     """`type` in a test cell: `type(x) is Ridge` holds for a student's `Ridge`, too."""
 
     __name__ = __qualname__ = "type"
-    crosses_as = builtins.type  # else a student could have classes made in the judge
+    crosses_as = type  # else a student could have classes made in the judge
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         if len(args) == 1 and not named and _is_thing(args[0]):
@@ -59,36 +60,36 @@ class TypeOf:
                 return own
             found = claimed_class(thing)
             if found is None:
-                return builtins.type(thing)
+                return type(thing)
             first = f"{found.__module__}:{found.__qualname__}"
-            return found if what == "function" or lineage[:1] == (first,) else builtins.type(thing)
-        found = builtins.type(*args, **named)
+            return found if what == "function" or lineage[:1] == (first,) else type(thing)
+        found = type(*args, **named)
         if len(args) == 1 and issubclass(found, StudentError):
             return args[0].__class__  # of Python's own type, or the student's
-        return self if found in (builtins.type, ErrorType) else found
+        return self if found in (type, ErrorType) else found
 
     def __instancecheck__(self, value: Any) -> bool:
         if _is_thing(value):
             return value._thing_about[0] == "class"
-        return isinstance(value, builtins.type)
+        return isinstance(value, type)
 
     def __subclasscheck__(self, kind: Any) -> bool:
-        return issubclass(kind, builtins.type)
+        return issubclass(kind, type)
 
     def __mro_entries__(self, bases: tuple) -> tuple:
-        return (builtins.type,)
+        return (type,)
 
     def __eq__(self, other: object) -> bool:
-        return other is self or other is builtins.type
+        return other is self or other is type
 
     def __hash__(self) -> int:
-        return hash(builtins.type)
+        return hash(type)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(builtins.type, name)
+        return getattr(type, name)
 
     def __repr__(self) -> str:
-        return repr(builtins.type)
+        return repr(type)
 
 
 TYPE = TypeOf()
@@ -106,9 +107,9 @@ def open_by_name(file: Any, *args: Any, **named: Any) -> Any:
 
 
 def let_library_ask() -> None:
-    """Let functions of `inspect` and `dataclasses` ask the student's process about its objects."""
+    """Let functions of `inspect` and `dataclasses` ask the student process about its objects."""
     for module, names, answer in (
-        (inspect, INSPECTED, _inspected),
+        (inspect, ("isclass", *INSPECTED), _inspected),
         (dataclasses, DATACLASSES, _of_dataclass),
     ):
         for name in names:
@@ -187,7 +188,7 @@ def _unfolded(value: Any, dict_factory: Any = dict) -> Any:
     return value
 
 
-def let_doctest_refuse(submission: Submission) -> None:
+def let_doctest_refuse(submission: StudentClient) -> None:
     """Let `doctest` say that it does not run what stands in a student's docstrings."""
     import doctest
 
@@ -203,7 +204,7 @@ def let_doctest_refuse(submission: Submission) -> None:
         setattr(doctest, name, refuse)
 
 
-def notice_figures(submission: Submission) -> None:
+def notice_figures(submission: StudentClient) -> None:
     """Notice if a test has made a figure, and the student's code has drawn on another one.
 
     To be called before figures are closed.
@@ -214,7 +215,7 @@ def notice_figures(submission: Submission) -> None:
             submission.drew_apart = bool(submission.ask_process("pyplot", "get_fignums"))
 
 
-def let_pyplot_ask(submission: Submission) -> None:
+def let_pyplot_ask(submission: StudentClient) -> None:
     """Let `plt.gca()` and the like find what the student has drawn, if the test has drawn nothing.
 
     Args:

@@ -1,7 +1,7 @@
 """The two random generators that all code shares: NumPy's and Python's, in both processes.
 
 A test that calls `np.random.seed(0)` means the numbers that the student's function draws, too. So
-the state goes to the student's process. Back comes only how many words of 32 bits were drawn there,
+the state goes to the student process. Back comes only how many words of 32 bits were drawn there,
 and the judge draws as many itself: no submission chooses a state, from which a test might draw
 nothing but zeros.
 """

@@ -1,6 +1,6 @@
 """What a judge's process answers, read by the grader as if somebody had taken the process over.
 
-The judge meets every byte that a student's process sends. Should one of them ever run code in it,
+The judge meets every byte that a student process sends. Should one of them ever run code in it,
 then that code writes this answer. It can then lie about its own submission, and do nothing else:
 the answer is bounded, and everything in it has the type, the form and the range that it must have.
 """
@@ -12,14 +12,15 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from utils.grading.judge.student_client import Submission
-from utils.grading.judge.verdict import CHECKS_MIME, Verdict
+from utils.checks_format import MIME
+from utils.grading.judge.student_client import StudentClient
+from utils.grading.judge.verdict import Verdict
 from utils.grading.notebook.outputs import Ran, as_utf8, clean_outputs
 from utils.grading.sandbox.config import Limits
 
 MAX_BYTES = 64 << 20  # of an answer
-MAX_OUTPUTS = 10_000  # of a notebook: each costs the grader and its pages time and memory
-MAX_NOTES, MAX_NOTE = 200, 2000  # how many, and characters of one
+MAX_OUTPUTS_OF_NOTEBOOK = 10_000  # each costs the grader and its pages time and memory
+MAX_NOTES_READ, MAX_NOTE_READ = 200, 2000  # how many, and characters of one; judges write fewer
 MAX_CHECKS, MAX_WORDS = 500, 5000  # of a test cell, and characters of one of their texts
 _FORM = 10  # an output without any text takes so many characters, each as long as JSON's longest
 _LARGE = 1e12  # no number of seconds, and no points, are more
@@ -29,7 +30,7 @@ class Malformed(ValueError):
     """A judge's answer does not have the form that it must have."""
 
 
-def answer_of(found: Mapping[int, Ran | Verdict], submission: Submission) -> dict[str, Any]:
+def answer_of(found: Mapping[int, Ran | Verdict], submission: StudentClient) -> dict[str, Any]:
     """Return what a judge answers: what became of each cell, by its place, and the notes."""
     return {
         "cells": {str(index): vars(result) for index, result in found.items()},
@@ -39,7 +40,7 @@ def answer_of(found: Mapping[int, Ran | Verdict], submission: Submission) -> dic
     }
 
 
-def fit(result: dict[str, Any]) -> dict[str, Any]:
+def truncate(result: dict[str, Any]) -> dict[str, Any]:
     """Return a judge's result without the outputs that are too many, or too long together.
 
     Points are never left out.
@@ -48,7 +49,7 @@ def fit(result: dict[str, Any]) -> dict[str, Any]:
     counts = {index: len(cell["outputs"]) for index, cell in cells.items()}
     total = sum(counts.values())
     for index in sorted(counts, key=lambda index: counts[index], reverse=True):
-        if total <= MAX_OUTPUTS:
+        if total <= MAX_OUTPUTS_OF_NOTEBOOK:
             break
         _leave_out(cells[index], "many")
         total -= counts[index] - len(cells[index]["outputs"])
@@ -71,8 +72,7 @@ def _leave_out(cell: dict[str, Any], too: str) -> None:
     left = [
         output
         for output in cell["outputs"]
-        if output["output_type"] in ("execute_result", "error")
-        or CHECKS_MIME in output.get("data", {})
+        if output["output_type"] in ("execute_result", "error") or MIME in output.get("data", {})
     ]
     told = {"output_type": "stream", "name": "stdout", "text": words}
     cell["outputs"] = [told, *left] if "points" in cell else [told]
@@ -106,7 +106,8 @@ def read(answer: Any, cells: list[dict], limits: Limits) -> dict[str, Any]:
     _need(isinstance(given, dict), "it has no cells")
     known = {str(index): cell for index, cell in enumerate(cells)}
     _need(given.keys() <= known.keys(), "it names cells that there are not")
-    left = MAX_OUTPUTS + 3 * len(cells)  # `fit` leaves no more, but for a test of many tables
+    # `truncate` leaves no more, but for a test of many tables.
+    left = MAX_OUTPUTS_OF_NOTEBOOK + 3 * len(cells)
     for cell in given.values():
         if isinstance(cell, dict) and isinstance(outputs := cell.get("outputs"), list):
             del outputs[left:]
@@ -115,7 +116,7 @@ def read(answer: Any, cells: list[dict], limits: Limits) -> dict[str, Any]:
     _need(isinstance(notes, list), "it has no notes")
     return {
         "cells": {index: _cell(cell, known[index], limits) for index, cell in given.items()},
-        "notes": [_text(note, MAX_NOTE) for note in notes[:MAX_NOTES]],
+        "notes": [_text(note, MAX_NOTE_READ) for note in notes[:MAX_NOTES_READ]],
         "stopped": answer.get("stopped") is True,
         "seconds": _number(answer.get("seconds")),
         "cpu_seconds": _number(answer.get("cpu_seconds")),
@@ -173,8 +174,8 @@ def _outputs(given: list, limits: Limits) -> list[dict[str, Any]]:
             continue
         (output,) = cleaned
         left -= len(text) // 2
-        if isinstance(data := one.get("data"), dict) and CHECKS_MIME in data:
-            output["data"] = {CHECKS_MIME: _table(data[CHECKS_MIME]), **output["data"]}
+        if isinstance(data := one.get("data"), dict) and MIME in data:
+            output["data"] = {MIME: _table(data[MIME]), **output["data"]}
         found.append(output)
     return found
 

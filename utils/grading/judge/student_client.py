@@ -36,11 +36,11 @@ from utils.grading.remote.student_errors import (
 from utils.grading.sandbox.config import Limits
 from utils.grading.sandbox.messages import ProcessSupervisor, SupervisorClient
 
-# This module's own: tests may patch what all others use.
+# Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
 
 OVERDUE = "Overdue"  # type of the exception with which a process says so itself
-MAX_STARTS = 60  # processes of one submission
+JUDGE_MAX_STARTS = 60  # processes of one submission that the judge asks for
 
 
 @dataclass
@@ -51,8 +51,8 @@ class Start:
     supervisor: ProcessSupervisor
 
     @classmethod
-    def of(cls, supervised: SupervisorClient) -> Start:
-        """Have a process started; raise `ProcessEnded` if it cannot be."""
+    def by(cls, supervised: SupervisorClient) -> Start:
+        """Have a process started by its supervisor; raise `ProcessEnded` if it cannot be."""
         try:
             return cls(supervised.start(), supervised)
         except OSError as error:
@@ -60,8 +60,8 @@ class Start:
 
 
 @dataclass
-class Submission(Notes):
-    """A submission's process, or the next one.
+class StudentClient(Notes):
+    """The judge's way to the student process, or to the next one if that has ended.
 
     Attributes:
         start: starts a process.
@@ -110,7 +110,7 @@ class Submission(Notes):
             return self.link
         if self.time.seconds_left <= 0:
             raise self.time.out_of_time()
-        if self.starts >= MAX_STARTS:
+        if self.starts >= JUDGE_MAX_STARTS:
             raise ProcessEnded(f"its process has ended {self.starts} times; no other is started")
         self.starts += 1
         started = self.start()
@@ -265,7 +265,7 @@ class Submission(Notes):
             self.effects.renew(self._pairs(self._ask(patience, "get", names), names))
 
     def ask_process(self, verb: str, *args: Any) -> Any:
-        """Ask the student's process something that is about no object of its own."""
+        """Ask the student process something that is about no object of its own."""
         with self.effects.judging():
             self.ready()
             try:
@@ -309,7 +309,7 @@ class Submission(Notes):
         if not isinstance(new, StudentThing):
             if self.why_ended == hidden_tests.ENDED:
                 self.limit(f"{thing!r} is used here, and was made by a test cell before this one")
-            raise Lost(f"{thing!r} was lost when the submission's process ended: {self.why_ended}")
+            raise Lost(f"{thing!r} was lost when the student process ended: {self.why_ended}")
         for slot in ("_thing_link", "_thing_number", "_thing_about"):
             object.__setattr__(thing, slot, getattr(new, slot))
         link.shared.adopt(new._thing_number, thing)  # and `new` may go

@@ -5,7 +5,6 @@ descriptions of its own objects and exceptions.
 from __future__ import annotations
 
 import builtins
-import importlib
 import inspect
 import linecache
 import sys
@@ -14,17 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from utils.grading.judge.patches import found_at
 from utils.grading.notebook.shell import in_cell, text_of, type_name
 from utils.grading.remote import operators
 from utils.grading.remote.codec import SharedObjects
 
-# This module's own: tests may patch what all others use.
+# Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
 
-INSPECTED = (
-    "getsource", "getsourcelines", "getdoc", "isgeneratorfunction", "iscoroutinefunction",
-    "isasyncgenfunction", "isabstract", "isdatadescriptor", "ismethoddescriptor",
-)  # fmt: skip
 # What the attributes of an exception may be that the judge gets, and those that Python keeps.
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
 _KEPT_BY_PYTHON = ("errno", "strerror", "filename", "filename2", "name", "encoding", "start", "end",
@@ -71,13 +67,13 @@ def _bound(self: Any, owner: Any, kind: Any = None) -> Any:
 
 
 class StudentObjects(SharedObjects):
-    """What the submission's process has in common with the judge."""
+    """What the student process has in common with the judge."""
 
     link: Any  # the `StudentConnection`, which imports this module
     keeps_large = True
 
     def __init__(self) -> None:
-        super().__init__(1)
+        super().__init__(is_judge=False)
         self._named: dict[int, tuple[Any, str]] = {}
 
     def proxy_number(self, value: Any) -> int | None:
@@ -88,10 +84,7 @@ class StudentObjects(SharedObjects):
         return known[1] if known else None
 
     def by_name(self, name: str) -> Any:
-        module, _, path = name.partition(":")
-        value = importlib.import_module(module)
-        for part in path.split("."):
-            value = getattr(value, part)
+        value = found_at(name)
         self._named[id(value)] = (value, name)
         return value
 
@@ -174,7 +167,7 @@ def signature(value: Any) -> str:
 
 def inspected(thing: Any, name: str) -> Any:
     """Return what a function of `inspect` says of something."""
-    if name not in INSPECTED:
+    if name not in operators.INSPECTED:
         raise AttributeError(name)
     found = getattr(inspect, name)(thing)
     return found if isinstance(found, str | bool | tuple | None) else str(found)

@@ -1,4 +1,4 @@
-"""The submission's process: runs the cells a student may edit, and answers the judge's questions.
+"""The student process: runs the cells a student may edit, and answers the judge's questions.
 
 Everything here is within the student's reach. A submission can overwrite this code while it runs
 and so give any answer it likes, but an answer is only ever a plain value, and the judge compares
@@ -11,7 +11,6 @@ import ast
 import builtins
 import contextlib
 import copy
-import importlib
 import io
 import json
 import os
@@ -27,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from utils.grading.judge import random_state
+from utils.grading.judge.patches import found_at, set_name
 from utils.grading.judge.student_objects import (
     StudentObjects,
     describe_error,
@@ -41,7 +41,7 @@ from utils.grading.remote.codec import CannotCross, CodecError
 from utils.grading.remote.connection import Connection, Ended
 from utils.grading.sandbox.blocked_imports import forget_staff_modules
 
-# This module's own: tests may patch what all others use.
+# Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
 
 MAX_WARNINGS = 20  # of one call
@@ -191,16 +191,16 @@ class StudentConnection(Connection):
 
     def _put_in_force(self) -> None:
         self._lift()
-        owners = [_owner(module) for module, *_ in self.patches]  # before anything is patched
+        owners = [found_at(module) for module, *_ in self.patches]  # before anything is patched
         for owner, (_, name, *value) in zip(owners, self.patches, strict=True):
             had = (vars(owner)[name],) if name in vars(owner) else ()
             self.patched.append((owner, name, had))
-            _set(owner, name, *value)
+            set_name(owner, name, *value)
 
     def _lift(self) -> None:
         while self.patched:
             owner, name, had = self.patched.pop()
-            _set(owner, name, *had)
+            set_name(owner, name, *had)
 
     # What the judge asks --------------------------------------------------------------------------
 
@@ -333,23 +333,6 @@ class StudentConnection(Connection):
         raise error
 
 
-def _owner(address: str) -> Any:
-    """Return the module or class that "MODULE" or "MODULE:CLASS" names."""
-    module, _, path = address.partition(":")
-    found: Any = importlib.import_module(module)
-    for part in filter(None, path.split(".")):
-        found = getattr(found, part)
-    return found
-
-
-def _set(owner: Any, name: str, *value: Any) -> None:
-    """Set a module's name, or delete it."""
-    if value:
-        setattr(owner, name, value[0])
-    elif name in vars(owner):
-        delattr(owner, name)
-
-
 def pyplot(thing: Any, name: str) -> Any:
     """Return the current figure or axes, or the numbers of all figures; close them all."""
     found = sys.modules.get("matplotlib.pyplot")
@@ -366,7 +349,7 @@ def pyplot(thing: Any, name: str) -> Any:
 def main(
     sock: socket.socket, shell: CellShell, output_limit: int, modules: Collection[str] = ()
 ) -> None:
-    """Run as a submission's process until the judge hangs up.
+    """Run as a student process until the judge hangs up.
 
     Args:
         sock: leads to the judge.

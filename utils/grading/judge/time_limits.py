@@ -25,7 +25,7 @@ from utils.grading.sandbox.messages import ProcessSupervisor
 from utils.grading.sandbox.supervisor import OVERTIME
 from utils.grading.text_files import seconds_in_words
 
-# This module's own: tests may patch what all others use.
+# Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
 
 MIN_OVERTIME = 0.02  # seconds

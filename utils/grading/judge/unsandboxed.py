@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from utils.grading.judge import results, student_process
 from utils.grading.judge.judge import Judge
-from utils.grading.judge.student_client import Start, Submission
+from utils.grading.judge.student_client import Start, StudentClient
 from utils.grading.notebook.shell import close_shell, make_shell
 from utils.grading.sandbox.config import SandboxConfig
 from utils.system import FIGURES, ROOT
@@ -46,7 +46,7 @@ def judge(
     """
     shell = make_shell(plots)
     shell.outputs.limit = config.limits.output_bytes
-    submission = Submission(lambda: start_process(config, plots), config.limits)
+    submission = StudentClient(lambda: start_process(config, plots), config.limits)
     try:
         found = Judge(shell, submission, cells, release).run()
     finally:
@@ -56,7 +56,7 @@ def judge(
 
 
 def start_process(config: SandboxConfig, plots: bool) -> Start:
-    """Start a submission's process, with copies of its files in its working folder."""
+    """Start a student process, with copies of its files in its working folder."""
     folder = tempfile.mkdtemp(prefix="submission-")
     work = os.path.join(folder, "work")
     shutil.copytree(config.folder, work) if config.folder else os.mkdir(work)
@@ -133,7 +133,7 @@ class _Supervisor:
 
 
 def main() -> NoReturn:
-    """Run as a submission's process; stdin says where the judge waits."""
+    """Run as a student process; stdin says where the judge waits."""
     port, token, limit, plots = sys.stdin.readline().split()
     sys.stdin = open(os.devnull)  # noqa: SIM115 - for as long as this process lives
     shell = make_shell(plots == "1")  # before the first question, whose time is limited

@@ -12,15 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from utils.checks_format import MIME, SAME_CAUSE
 from utils.grading.judge import hidden_tests
-from utils.grading.judge.student_client import Submission
+from utils.grading.judge.student_client import StudentClient
 from utils.grading.notebook.outputs import Output
 from utils.grading.notebook.shell import error_output
 from utils.grading.notebook.source import makes_task
-
-# as utils.checks has them, which takes longer to import
-CHECKS_MIME = "application/vnd.course-checks+json"
-SAME_CAUSE = "same cause"
 
 NO_POINTS = (
     "it has checks but gives no points, which is a fault of the test and not of the submission; "
@@ -50,7 +47,7 @@ def verdict_of(
     error: BaseException | None,
     outputs: list[Output],
     count: int,
-    submission: Submission,
+    submission: StudentClient,
 ) -> Verdict:
     """Return what became of a test cell; its points are written so that nbgrader reads the same.
 
@@ -60,9 +57,7 @@ def verdict_of(
         count: its number, as nbgrader shows it.
         submission: takes notes.
     """
-    checks = [
-        check for output in outputs for check in _checks(output.get("data", {}).get(CHECKS_MIME))
-    ]
+    checks = [check for output in outputs for check in _checks(output.get("data", {}).get(MIME))]
     if cell["hidden"]:
         outputs = hidden_tests.shown(outputs, error is not None)
     kept: list[Output] = []
@@ -91,7 +86,7 @@ def verdict_of(
     return Verdict(points, kept, checks)
 
 
-def points_of(cell: dict, value: Any, submission: Submission) -> float:
+def points_of(cell: dict, value: Any, submission: StudentClient) -> float:
     """Return a test cell's points, given its last value."""
     max_points = float(cell["points"])
     if type(value) in (bool, np.bool_) and not value:

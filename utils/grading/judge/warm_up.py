@@ -13,7 +13,7 @@ from typing import Any
 
 from utils.grading.judge import results, student_process
 from utils.grading.judge.judge import Judge
-from utils.grading.judge.student_client import Start, Submission
+from utils.grading.judge.student_client import Start, StudentClient
 from utils.grading.notebook.shell import CellShell, make_shell
 from utils.grading.notebook.source import about
 from utils.grading.sandbox.config import Limits
@@ -98,7 +98,7 @@ test_double()
 """
 
 
-def _warm_up_judge(shell: CellShell, times: int = 6) -> None:
+def _warm_up_judge(shell: CellShell) -> None:
     """Judge a small problem set, both sides in this process.
 
     Python quickens code that has run some times, and keeps that within the code. What is quick here
@@ -111,13 +111,13 @@ def _warm_up_judge(shell: CellShell, times: int = 6) -> None:
     main = sys.modules["__main__"]
     other = make_shell(False, shared=False)  # the names of both sides must not be the same
     sys.modules["__main__"] = main  # which the new shell has replaced
-    for _ in range(times):
+    for _ in range(6):
         ours, theirs = socket.socketpair()
         there = threading.Thread(target=student_process.StudentConnection(theirs, other).serve)
         there.start()
-        submission = Submission(functools.partial(Start, ours, _NoSupervisor()), Limits())
+        submission = StudentClient(functools.partial(Start, ours, _NoSupervisor()), Limits())
         found = Judge(shell, submission, cells).run()
-        json.dumps(results.fit({"cells": {i: vars(one) for i, one in found.items()}}))
+        json.dumps(results.truncate({"cells": {i: vars(one) for i, one in found.items()}}))
         there.join()
         theirs.close()
         shell.reset(new_session=True)

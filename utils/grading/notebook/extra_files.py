@@ -1,4 +1,4 @@
-"""The files beside a submitted notebook: what a submission's process finds in its working folder.
+"""The files beside a submitted notebook: what a student process finds in its working folder.
 
 They are read with limits and copied into a new folder, for `check`, `grade` and `nbgrader
 autograde` alike. A student's cells import modules from there, as from the folder of a notebook in

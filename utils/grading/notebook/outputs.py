@@ -10,12 +10,12 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-# This module's own: tests may patch what all others use.
+# Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
 
 Output = dict[str, Any]
 
-MAX_OUTPUTS = 5000  # of a cell
+MAX_OUTPUTS_OF_CELL = 5000
 
 
 @dataclass
@@ -181,7 +181,7 @@ def clean_outputs(text: str, limit: int) -> list[Output]:
         return []
     outputs: list[Output] = []
     left = 2 * limit
-    for one in given[:MAX_OUTPUTS] if isinstance(given, list) else []:
+    for one in given[:MAX_OUTPUTS_OF_CELL] if isinstance(given, list) else []:
         match one:
             case {"output_type": "stream", "name": "stdout" | "stderr" as name, "text": str(words)}:
                 words = as_utf8(words[:left])

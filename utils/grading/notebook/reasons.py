@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from utils.grading.notebook.reading import Cell, grade_id, text_hash
-from utils.grading.notebook.restore import SourceCell
 from utils.grading.notebook.result import TestResult
 from utils.grading.notebook.source import MAX_PARSED, about, bound_names
+from utils.grading.notebook.source_cells import SourceCell
 
 MOST = 200  # characters of a student's words in one reason
 

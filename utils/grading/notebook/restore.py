@@ -19,35 +19,18 @@ from typing import TYPE_CHECKING, Any
 from utils.grading.notebook.answers import show_answers
 from utils.grading.notebook.reading import (
     Cell,
-    Unreadable,
     as_nodes,
     grade_id,
     new_cell,
     new_notebook,
     read,
-    read_file,
     text_hash,
 )
 from utils.grading.notebook.source import bound_names
-from utils.grading.notebook.source_cells import (
-    SourceCell,
-    cells_of_gradebook,
-    cells_of_notebook,
-    cells_to_json,
-    hashes_of,
-    released_texts,
-    without_hidden_tests,
-)
+from utils.grading.notebook.source_cells import SourceCell, without_hidden_tests
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
-
-__all__ = [
-    "SourceCell", "Unreadable", "cells_of_gradebook", "cells_of_notebook", "cells_to_json",
-    "hashes_of", "read", "read_file", "read_notebook", "released_texts", "text_hash",
-    "without_hidden_tests",
-]  # fmt: skip
-
 
 _FENCE = "```"
 

@@ -1,6 +1,6 @@
 """Runs notebook cells and keeps what they show, as a notebook's outputs.
 
-Both sides use it: the submission's process for the cells a student may edit, the judge for the test
+Both sides use it: the student process for the cells a student may edit, the judge for the test
 cells. One shell is made before the processes are forked; making it takes longer than a submission.
 """
 

@@ -1,4 +1,4 @@
-"""Questions and answers between the judge and a submission's process, over one socket.
+"""Questions and answers between the judge and a student process, over one socket.
 
 Both sides use it. A question is answered before the next one is asked, but the answer may need
 questions the other way (the judge calls `numerical_gradient`, which calls the judge's `f`), as deep
@@ -20,7 +20,7 @@ from typing import Any
 from utils.grading.remote import codec
 from utils.grading.remote.codec import CannotCross, CodecError, SharedObjects
 
-# This module's own: tests may patch what all others use.
+# Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
 _length = struct.Struct("<Q")
 _AT_ONCE = 1 << 16

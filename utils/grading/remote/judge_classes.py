@@ -10,7 +10,7 @@ from typing import Any
 
 from utils.grading.remote.judge_limits import refuse
 
-# This module's own: tests may patch what all others use.
+# Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
 
 # Modules whose classes no proxy claims to be an instance of. Their values are plain and cross as

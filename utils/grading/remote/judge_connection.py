@@ -1,4 +1,4 @@
-"""The judge's end of the connection to a submission's process, and what it lets that one use."""
+"""The judge's end of the connection to a student process, and what it lets that one use."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from utils.grading.remote.student_errors import (
     student_error,
 )
 
-# This module's own: tests may patch what all others use.
+# Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
 
 MAX_NESTING = 40  # of questions within questions
@@ -45,12 +45,12 @@ _OPEN_SPECIAL = frozenset(operators.ALL) - {"__enter__", "__exit__", "__eq__", "
 
 
 class JudgeObjects(SharedObjects):
-    """What the judge has in common with the submission's process."""
+    """What the judge has in common with the student process."""
 
     link: JudgeConnection
 
     def __init__(self) -> None:
-        super().__init__(0)
+        super().__init__(is_judge=True)
         self.sent_names: dict[str, Any] = {}
 
     def proxy(self, number: int, description: tuple | None) -> Any:
@@ -180,7 +180,7 @@ class JudgeConnection(Connection):
 
     Args:
         sock: leads to the process.
-        submission: whose process it is, a `judge.student_client.Submission`.
+        submission: whose process it is, a `judge.student_client.StudentClient`.
     """
 
     shared: JudgeObjects
@@ -292,7 +292,7 @@ class JudgeConnection(Connection):
         elif error.type_name == CannotCross.__name__ and "too many objects" not in str(error):
             said = " ".join(str(error)[:200].split())  # whatever the submission says
             self.submission.limit(
-                f"a call gave what cannot be handed over, as the submission's process says "
+                f"a call gave what cannot be handed over, as the student process says "
                 f"(`{said}`), if that is right {NOT_THEIR_FAULT}"
             )
         if number in self.raised:

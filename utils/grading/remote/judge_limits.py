@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-# This module's own: tests may patch what all others use.
+# Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
 
 NOT_THEIR_FAULT = "this is a limit of the judge, not a fault of the submission"

@@ -1,4 +1,4 @@
-"""The special methods that proxies hand on, by what they are asked with."""
+"""The special methods that proxies hand on, and what else both sides ask of an object by name."""
 
 COMPARISONS = ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__")
 _ARITHMETIC = (
@@ -20,6 +20,11 @@ ACCESS = (
 )  # fmt: skip
 # Attributes of a test's functions that the student's code may read, as `functools.wraps` does.
 OF_FUNCTIONS = ("__name__", "__qualname__", "__doc__")
+# Functions of `inspect` that are asked where the object is.
+INSPECTED = (
+    "getsource", "getsourcelines", "getdoc", "isgeneratorfunction", "iscoroutinefunction",
+    "isasyncgenfunction", "isabstract", "isdatadescriptor", "ismethoddescriptor",
+)  # fmt: skip
 LIBRARY_FUNCTION = "library function"  # what a function of a module is called
 ALL = (*ACCESS, *COMPARISONS, *ARITHMETIC, *NUMERIC, *CONVERSIONS)
 _ALL = frozenset(ALL)

@@ -48,7 +48,7 @@ from utils.grading.remote.judge_classes import (
 from utils.grading.remote.judge_limits import JudgeLimit, name_of, refuse, short
 from utils.grading.remote.student_errors import error_like
 
-# This module's own: tests may patch what all others use.
+# Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
 
 # What a library would ask for in order to take a proxy for an array.
@@ -56,7 +56,7 @@ _ARRAY = ("__array", "__cuda_array", "__dlpack")
 
 
 class StudentThing:
-    """The proxy of something that lives in the submission's process."""
+    """The proxy of something that lives in the student process."""
 
     __slots__ = (
         "__weakref__", "_thing_about", "_thing_link", "_thing_made", "_thing_mentions",

@@ -18,7 +18,7 @@ from utils.grading.remote.judge_limits import JudgeLimit, name_of, refuse, short
 from utils.grading.remote.proxy import StudentThing, ask, may_see
 from utils.grading.remote.student_errors import error_like
 
-# This module's own: tests may patch what all others use.
+# Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
 
 MAX_LENGTH = 1 << 31  # of a student's object
@@ -165,14 +165,14 @@ def _class_attribute(self: StudentThing, name: str) -> Any:
     return object.__getattribute__(self, name)
 
 
-class Union(tuple):
+class EitherOf(tuple):
     """Classes for `isinstance`, some of which are the student's: `A | B`."""
 
-    def __or__(self, other: Any) -> Union:
-        return Union((*self, *(other if isinstance(other, tuple) else (other,))))
+    def __or__(self, other: Any) -> EitherOf:
+        return EitherOf((*self, *(other if isinstance(other, tuple) else (other,))))
 
-    def __ror__(self, other: Any) -> Union:
-        return Union((other, *self))
+    def __ror__(self, other: Any) -> EitherOf:
+        return EitherOf((other, *self))
 
 
 _ASKERS = ("__main__", "inspect")
@@ -214,8 +214,8 @@ def proxy_type(name: str, special: tuple[str, ...], is_class: bool, pattern: Any
     methods: dict[str, Any] = {s: _SPECIAL[s] for s in special if s in _SPECIAL}
     if is_class:
         methods["__getattribute__"] = _class_attribute
-        methods["__or__"] = lambda self, other: Union((self,)) | other
-        methods["__ror__"] = lambda self, other: Union((other, self))
+        methods["__or__"] = lambda self, other: EitherOf((self,)) | other
+        methods["__ror__"] = lambda self, other: EitherOf((other, self))
         methods["__instancecheck__"] = _is_kind("isinstance")
         methods["__subclasscheck__"] = _is_kind("issubclass")
     own: dict[str, Any] = {"__slots__": (), "__module__": "__main__"}

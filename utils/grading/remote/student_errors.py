@@ -15,7 +15,7 @@ from utils.grading.remote.codec import CodecError
 from utils.grading.remote.judge_classes import library_class
 from utils.grading.remote.judge_limits import JudgeLimit
 
-# This module's own: tests may patch what all others use.
+# Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
 
 _LINES = range(1 << 31)  # line numbers
@@ -108,7 +108,7 @@ class CallTimeout(StudentError, TimeoutError):
 
 
 class ProcessEnded(StudentError):
-    """The submission's process ended during a call."""
+    """The student process ended during a call."""
 
     type_name = "ProcessEnded"
 

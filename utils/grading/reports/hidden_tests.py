@@ -9,7 +9,7 @@ from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_solution
 
 from utils.checks import MIME
-from utils.grading.notebook.restore import without_hidden_tests
+from utils.grading.notebook.source_cells import without_hidden_tests
 from utils.grading.reports.checks_table import checks_table, checks_text
 
 HIDDEN = "# Hidden checks ran here.\n"

@@ -21,8 +21,8 @@ from traitlets.config import Config
 
 from utils.checks import MIME
 from utils.grading.course.settings import delimiters
-from utils.grading.notebook import restore
-from utils.grading.notebook.restore import Unreadable
+from utils.grading.notebook import reading
+from utils.grading.notebook.reading import Unreadable
 from utils.grading.notebook.source_cells import usual_delimiters
 from utils.grading.reports import cell_outputs
 from utils.grading.reports.checks_table import checks_table, valid_table
@@ -152,7 +152,7 @@ def _pictures_in(folder: str) -> dict[str, bytes]:
             size += path.stat().st_size
             if size > MAX_PICTURES:
                 break
-            found[path.name] = restore.read_file(path)
+            found[path.name] = reading.read_file(path)
         except (OSError, Unreadable):
             continue
     return found

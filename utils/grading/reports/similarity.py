@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from utils.grading.course.settings import Course, CourseError
-from utils.grading.notebook import restore
+from utils.grading.notebook import reading, restore
 from utils.grading.reports.syntax_features import Features, Work, defined_names, features
 from utils.grading.reports.templates import render
 from utils.grading.terminal import clean
@@ -107,8 +107,8 @@ def compare(course: Course, problem_set: str) -> list[Pair]:
     """
     path = course.released(problem_set)
     try:
-        released = restore.read_notebook(restore.read_file(path))
-    except restore.Unreadable as error:
+        released = restore.read_notebook(reading.read_file(path))
+    except reading.Unreadable as error:
         raise CourseError(
             f"{path}, the notebook that students got, cannot be read: {error}; "
             f"run `nbgrader generate_assignment {problem_set}`"
@@ -116,9 +116,9 @@ def compare(course: Course, problem_set: str) -> list[Pair]:
     work = {}
     for student in course.students():
         try:
-            data = restore.read_file(course.notebook("submitted", student, problem_set))
+            data = reading.read_file(course.notebook("submitted", student, problem_set))
             work[student] = students_work(restore.read_notebook(data), released)
-        except restore.Unreadable:
+        except reading.Unreadable:
             continue
     if len(work) < 2:
         raise CourseError(

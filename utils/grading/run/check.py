@@ -20,13 +20,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from utils.checks_format import MIME
 from utils.grading.judge import grade_notebook, unsandboxed
 from utils.grading.judge.fork_server import FORK_SERVER, PLOTS_FORK_SERVER, draws
-from utils.grading.notebook import extra_files, restore
-from utils.grading.notebook.reading import text_of
+from utils.grading.notebook import extra_files, reading, restore, source_cells
+from utils.grading.notebook.reading import Unreadable, text_of
 from utils.grading.notebook.reasons import error_of, reasons
-from utils.grading.notebook.restore import SourceCell, Unreadable
-from utils.grading.notebook.source_cells import RELEASES_FILE, read_releases
+from utils.grading.notebook.source_cells import RELEASES_FILE, SourceCell, read_releases
 from utils.grading.run.limits import limits_of
 from utils.grading.run.self_study import solution_path
 from utils.grading.sandbox.config import Limits, SandboxConfig
@@ -36,8 +36,6 @@ RELEASES = (  # what was handed out before, where this copy of the course knows 
     ROOT / "solutions" / RELEASES_FILE,
     ROOT / "grading" / "reports" / RELEASES_FILE,
 )
-CHECKS_MIME = "application/vnd.course-checks+json"  # as utils.checks has it
-
 
 Judging = Callable[[list[dict], SandboxConfig], dict[str, Any]]
 
@@ -76,7 +74,7 @@ def check(
         Unreadable: the file is not a notebook.
         NothingToCheck: no problem set's cells are in it.
     """
-    data, files = restore.read_file(path), extra_files.files_beside(path.parent)
+    data, files = reading.read_file(path), extra_files.files_beside(path.parent)
     with contextlib.ExitStack() as stack:
 
         def start(plots: bool) -> tuple[str, Judging]:
@@ -118,7 +116,7 @@ def run(
         Unreadable: the file is not a notebook.
         NothingToCheck: no problem set's cells are in it.
     """
-    found = restore.read(data)
+    found = reading.read(data)
     name, course, released = problem_set_of(found, stem)
     if hidden:
         course = with_hidden_tests(name, course)
@@ -182,7 +180,7 @@ def _holds_code(source: str) -> bool:
 def _table(cell: Mapping[str, Any]) -> str:
     """Return the tables of checks that a test cell shows, as text."""
     data = (output.get("data", {}) for output in cell["outputs"])
-    return "\n".join(one["text/plain"] for one in data if CHECKS_MIME in one)
+    return "\n".join(one["text/plain"] for one in data if MIME in one)
 
 
 # Which problem set ------------------------------------------------------------------------------
@@ -203,12 +201,13 @@ def problem_set_of(
         NothingToCheck: none of the released ones is like it.
     """
     ids = {cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in notebook["cells"]}
-    texts = {restore.text_hash(cell["source"]) for cell in notebook["cells"]}
+    texts = {reading.text_hash(cell["source"]) for cell in notebook["cells"]}
     best: tuple[tuple[int, int, int, bool], str, list[SourceCell], frozenset[str]] | None = None
     for name in problem_sets_in(ROOT / "assignments"):
         try:
             released = as_handed_out(ROOT / "assignments" / name / f"{name}.ipynb")
-            cells, hashes = restore.cells_of_notebook(released), restore.hashes_of(released)
+            cells = source_cells.cells_of_notebook(released)
+            hashes = source_cells.hashes_of(released)
         except (OSError, ValueError, KeyError, TypeError):
             continue
         tests = len(ids & {cell.grade_id for cell in cells if cell.is_test})
@@ -254,7 +253,7 @@ def with_hidden_tests(problem_set: str, released: list[SourceCell]) -> list[Sour
     hidden = {}
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         source = json.loads(solution_path(problem_set).read_text(encoding="utf-8-sig"))
-        hidden = {c.grade_id: c.source for c in restore.cells_of_notebook(source) if c.is_test}
+        hidden = {c.grade_id: c.source for c in source_cells.cells_of_notebook(source) if c.is_test}
     return [
         dataclasses.replace(cell, source=hidden.get(cell.grade_id, cell.source))
         for cell in released

@@ -29,7 +29,7 @@ from traitlets.utils.importstring import import_item
 from utils.grading.course.settings import CourseError, course_root, data_files, delimiters
 from utils.grading.judge.grade_notebook import grade_notebook
 from utils.grading.judge_settings import set_limits
-from utils.grading.notebook import restore
+from utils.grading.notebook import reading, source_cells
 from utils.grading.notebook.reading import Unreadable
 from utils.grading.notebook.source_cells import cells_of_notebook, other_kernel, usual_delimiters
 from utils.grading.run.limits import limits_of
@@ -146,12 +146,12 @@ def _compare(path: Path, config: Config, directory: CourseDirectory) -> Compared
     ours = {}
     for file, place in data_files(directory, path.parent.name).items():
         try:
-            ours[file] = restore.read_file(place)
+            ours[file] = reading.read_file(place)
         except Unreadable as error:
             return Compared(name, 0, [], f"{file} beside it cannot be read: {error}")
     tests = [cell.grade_id for cell in course if cell.is_test]
     result = Compared(name, len(tests), [])
-    hashes = frozenset(restore.hashes_of(released) | restore.hashes_of(source))
+    hashes = frozenset(source_cells.hashes_of(released) | source_cells.hashes_of(source))
     for work, notebook in ((HANDED_OUT, full), (SOLUTION, source)):
         plain = _plain(notebook, path.parent, directory, config)
         _, judged = grade_notebook(

@@ -31,10 +31,12 @@ from utils.grading.course.lateness import TIMESTAMP
 from utils.grading.course.notebook_choice import SECRET, Chooser, HandedIn
 from utils.grading.course.scores import Scores
 from utils.grading.course.settings import Course, CourseError
-from utils.grading.notebook.restore import SourceCell, Unreadable, cells_to_json, read_file
+from utils.grading.notebook.reading import Unreadable, read_file
 from utils.grading.notebook.result import VERSION, GradingResult, read_result
 from utils.grading.notebook.source import forgotten_points
+from utils.grading.notebook.source_cells import SourceCell, cells_to_json
 from utils.grading.reports import feedback, report
+from utils.grading.reports.report_data import Report
 from utils.grading.run import worker
 from utils.grading.run.cluster import LocalWorkers, workers_of
 from utils.grading.run.course_lock import only_one
@@ -49,8 +51,8 @@ SECONDS = 1.0  # after which a transaction does not wait to be full
 
 
 @dataclass
-class Submission:
-    """A submission as it lies in its folder.
+class SubmittedNotebook:
+    """A submitted notebook as it lies in its folder.
 
     Attributes:
         student: whose.
@@ -130,7 +132,7 @@ class Run:
 
     # What there is to do ----------------------------------------------------------------------
 
-    def plan(self, students: Collection[str] | None = None) -> list[Submission]:
+    def plan(self, students: Collection[str] | None = None) -> list[SubmittedNotebook]:
         """Bring what was left half done to its end, and return the submissions to grade.
 
         Args:
@@ -140,7 +142,7 @@ class Run:
             CourseError: a student who is named has no submission.
         """
         self.progress.notes += self.course.compose_names(self.book.students())
-        found: list[Submission] = []
+        found: list[SubmittedNotebook] = []
         for name in [plain(name) for name in students or ()] or self.course.students():
             submission = self._look_at(name)
             if submission:
@@ -208,7 +210,7 @@ class Run:
         meant = f"; is {like} meant?" if like else ""
         return f"{student} has handed in nothing: there is no {path}{meant}"
 
-    def _look_at(self, student: str) -> Submission | None:
+    def _look_at(self, student: str) -> SubmittedNotebook | None:
         found = self._look(student)
         if not found.name:
             return None
@@ -222,11 +224,12 @@ class Run:
         digest.update(json.dumps([found.name, found.notes, found.ask]).encode())
         folder = self.course.folder("submitted", student, self.problem_set)
         before = read_result(self.course.notebook("autograded", student, self.problem_set))
-        return Submission(student, digest.hexdigest(), lateness.read_timestamp(folder)[0], before)
+        handed_in, _ = lateness.read_timestamp(folder)
+        return SubmittedNotebook(student, digest.hexdigest(), handed_in, before)
 
     # Grading ----------------------------------------------------------------------------------
 
-    def grade(self, todo: list[Submission], client: Any) -> None:
+    def grade(self, todo: list[SubmittedNotebook], client: Any) -> None:
         """Grade submissions and write what becomes of them.
 
         Args:
@@ -246,7 +249,7 @@ class Run:
         finally:  # Ctrl-C, too, leaves nothing undone that has come back
             self._keep(results, by_name)
 
-    def _jobs(self, todo: list[Submission]) -> Iterator[Job]:
+    def _jobs(self, todo: list[SubmittedNotebook]) -> Iterator[Job]:
         for submission in todo:
             found = self._look(submission.student)
             if not found.name:
@@ -256,7 +259,7 @@ class Run:
                 found.unreadable, submission.before, found.name, found.notes, found.ask,
             )  # fmt: skip
 
-    def _keep(self, results: list[Graded], submissions: dict[str, Submission]) -> None:
+    def _keep(self, results: list[Graded], submissions: dict[str, SubmittedNotebook]) -> None:
         """Write a few results: notebooks, gradebook, names, pages; forget them."""
         taken, results[:] = results[:], []
         self._write_pending(taken)
@@ -335,12 +338,12 @@ class Run:
                 atomic_write(page.with_name(name), read_file(submitted / name))
 
 
-def _is_of(result: GradingResult | None, submission: Submission) -> bool:
+def _is_of(result: GradingResult | None, submission: SubmittedNotebook) -> bool:
     """Return whether a result is of this submission as it lies in its folder now."""
     return result is not None and result.digest == submission.digest
 
 
-def _agrees(result: GradingResult, submission: Submission, scores: Scores | None) -> bool:
+def _agrees(result: GradingResult, submission: SubmittedNotebook, scores: Scores | None) -> bool:
     """Return whether the gradebook has what the result and `timestamp.txt` say."""
     if scores is None or scores.handed_in != submission.handed_in:
         return False
@@ -357,9 +360,8 @@ def grade(
     force: bool = False,
     unsafe: bool = False,
     watch: Callable[[Progress], None] = lambda progress: None,
-    client: Any = None,
     local: LocalWorkers | None = None,
-) -> tuple[Progress, report.Report]:
+) -> tuple[Progress, Report]:
     """Grade the submissions of a problem set and write notebooks, pages, gradebook and report.
 
     Args:
@@ -371,12 +373,11 @@ def grade(
         force: grade what is unchanged, too.
         unsafe: run submissions even where there is no sandbox.
         watch: called with the progress whenever it changes.
-        client: a Dask client whose workers are used, instead of new ones.
         local: workers here that have been started already, instead of `count` new ones.
 
     Raises:
         CourseError: something is not as it has to be; the message says what to do.
-        late.ExtensionsError: the file of extensions cannot be understood.
+        lateness.ExtensionsError: the file of extensions cannot be understood.
     """
     with only_one(course), Book(course) as book:
         now = Run(course, book, problem_set, force, unsafe, watch)
@@ -384,9 +385,9 @@ def grade(
         watch(now.progress)
         if todo:
             with contextlib.ExitStack() as stack:
-                if client is None and scheduler:
+                if scheduler:
                     client = stack.enter_context(workers_of(scheduler))
-                elif client is None:
+                else:
                     count = min(count or processors(), len(todo))
                     client = (local or stack.enter_context(LocalWorkers(count))).client()
                 now.grade(todo, client)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.grading.judge import unsandboxed
-from utils.grading.judge.grade_notebook import NotSandboxed, run_cells, sandbox
+from utils.grading.judge.grade_notebook import NotSandboxed, available_sandbox, run_cells
 from utils.grading.notebook.result import TestResult
 from utils.grading.notebook.source import about as source_names
 from utils.grading.notebook.source import bound_names, forgotten_points
@@ -79,7 +79,7 @@ class SelfTest:
         self.judge: Callable | None = None  # the fork server's that suits the cells
         self.threads = processors()
         try:
-            kind = sandbox()
+            kind = available_sandbox()
         except NotSandboxed:  # the course's own code needs none
             kind, self.judge, self.threads = "none", unsandboxed.judge, 1
         self.config = SandboxConfig(limits, kind, figures="none")

@@ -1,7 +1,8 @@
 """What workers do: they take submissions' bytes and give back what became of them.
 
 A task shares no file and no gradebook with anyone, so it may run in any process on any machine that
-has the course installed. Dask hands the tasks out, and once more if a worker dies.
+has the course installed. Dask hands the tasks out, and again if a worker dies: its setting
+`distributed.scheduler.allowed-failures` says how often, three times by default.
 
 A task holds several submissions, since Dask costs as much as a quarter of grading one. A worker
 begins none of them after a second and hands the rest back, so that nobody waits behind an endless
@@ -29,8 +30,9 @@ from nbgrader.utils import compute_checksum, is_solution, is_task
 from utils.grading.course.settings import CourseError
 from utils.grading.judge import grade_notebook
 from utils.grading.notebook.extra_files import documents
-from utils.grading.notebook.restore import SourceCell, text_hash
+from utils.grading.notebook.reading import text_hash
 from utils.grading.notebook.result import KEY, GradingResult
+from utils.grading.notebook.source_cells import SourceCell
 from utils.grading.reports import feedback
 from utils.grading.reports.rendering import Renderer
 from utils.grading.sandbox.config import Limits
@@ -38,7 +40,7 @@ from utils.grading.sandbox.config import Limits
 IN_FLIGHT = 2  # tasks for every worker: enough that none waits, few enough to hold in memory
 MANY = 8  # submissions of a task
 SECONDS = 1.0  # after which a task begins no further submission
-TRIES = 3  # of a task whose worker dies
+RETRIES = 2  # of a task that raises an exception
 PATIENCE = 60  # seconds without any worker
 
 
@@ -117,7 +119,7 @@ class Failure:
 
 
 def work(terms: RunConfig, jobs: Sequence[Job]) -> list[Graded]:
-    """Grade submissions, the first of them at least; touches no gradebook and no file.
+    """Grade submissions, the first of them at least; writes nothing of the course's.
 
     Returns:
         A result for each of the first jobs, as many as were begun within `SECONDS`.
@@ -218,7 +220,7 @@ def run(
                 if not lot:
                     break
                 count -= len(lot)
-                future = client.submit(work, terms, lot, pure=False, retries=TRIES - 1)
+                future = client.submit(work, terms, lot, pure=False, retries=RETRIES)
                 waiting[future.key] = future, lot
                 future.add_done_callback(finished.put)
             if not waiting:

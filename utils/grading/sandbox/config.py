@@ -42,7 +42,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class SandboxConfig:
-    """What a submission's process is to be like.
+    """What a student process is to be like.
 
     Attributes:
         limits: what it may use.

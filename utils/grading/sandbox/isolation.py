@@ -1,4 +1,4 @@
-"""The sandbox of one process, made of what Linux has: for a student's process, and for the judge.
+"""The sandbox of one process, made of what Linux has: for a student process, and for the judge.
 
 There are two kinds, each enough by itself; the first that works here is taken.
 

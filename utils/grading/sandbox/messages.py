@@ -10,7 +10,7 @@ import time
 from typing import Any, Protocol
 
 READY = b"R"  # what the fork server says once it can be asked
-JUDGE, STUDENT = b"J", b"S"  # what it is asked for: a judge, or a student's process alone
+JUDGE, STUDENT = b"J", b"S"  # what it is asked for: a judge, or a student process alone
 
 # What the judge, or the grader itself, may ask of a supervisor, and the answers. A judge that was
 # taken over can send anything, so none of them says how a process is to be: the `SandboxConfig`
@@ -50,7 +50,7 @@ class SupervisorClient:
         commands.settimeout(60)
 
     def start(self) -> socket.socket:
-        """Have a student's process started; return a socket that leads to it.
+        """Have a student process started; return a socket that leads to it.
 
         Raises:
             OSError: it cannot be started.

@@ -67,7 +67,7 @@ ALLOWED_CALLS: _Numbers = {
     "fgetxattr": (193, 10), "listxattr": (194, 11), "llistxattr": (195, 12),
     "flistxattr": (196, 13),
 }  # fmt: skip
-# For a student's process in namespaces of its own.
+# For a student process in namespaces of its own.
 _PROCESSES: _Numbers = {
     "fork": (57, None), "vfork": (58, None), "execve": (59, 221), "tkill": (200, 130),
     "rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240), "chmod": (90, None),

@@ -36,7 +36,6 @@ from utils.grading.sandbox.messages import (
 )
 from utils.grading.sandbox.process import LOOK, Process
 
-LINUX = system_calls.LINUX
 ELSEWHERE = (
     "Submissions are graded on Linux, whose kernel can sandbox them. Elsewhere, use a Linux "
     "machine, the Windows Subsystem for Linux (`wsl --install`), or a Linux container "
@@ -47,7 +46,7 @@ NO_SANDBOX = (
     "`python3 -m utils doctor` shows what is missing. `--unsafe`, or `c.JudgedExecute.unsafe = "
     "True`, runs them all the same, as you: they can then read and change all that you can."
 )
-MAX_STARTS = 80  # of one submission; the judge asks for fewer
+SUPERVISOR_MAX_STARTS = 80  # that are granted to one submission, whoever asks
 OVERTIME = 4  # a submission that waits for a processor is given so many times its time
 INTERPRETER_BYTES = 192 << 20
 
@@ -60,7 +59,7 @@ class Supervisor:
     Args:
         config: what the processes are to be like.
         commands: where it is told what to do.
-        run: called in a student's process, with its socket.
+        run: called in a student process, with its socket.
         job: where the grader waits for the judge, if there is to be one.
     """
 
@@ -90,12 +89,12 @@ class Supervisor:
                 self.group = cgroups.get(memory, limits.processes)
 
     def start(self) -> socket.socket:
-        """Start a student's process, after the end of the one before; return the judge's end."""
+        """Start a student process, after the end of the one before; return the judge's end."""
         if self.process:
             self.end("it was ended")
         self.starts += 1
-        if self.starts > MAX_STARTS:
-            raise OSError(f"{MAX_STARTS} processes are enough for a submission")
+        if self.starts > SUPERVISOR_MAX_STARTS:
+            raise OSError(f"{SUPERVISOR_MAX_STARTS} processes are enough for a submission")
         ours, theirs = socket.socketpair()
         with theirs:
             self._enter_network()
@@ -119,7 +118,7 @@ class Supervisor:
             namespaces.enter_network(self.network)
 
     def end(self, why: str) -> dict[str, Any]:
-        """End the student's process; return a report."""
+        """End the student process; return a report."""
         process, self.process = self.process, None
         if not process:
             return {}

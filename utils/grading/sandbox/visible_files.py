@@ -93,7 +93,7 @@ def data_folders() -> dict[str, str]:
 def environment(
     home: str, mnist: str = "", cache: str = "", figures: str = "graded"
 ) -> dict[str, str]:
-    """Return the environment of a submission's process; nothing of the grader's is in it.
+    """Return the environment of a student process; nothing of the grader's is in it.
 
     Args:
         home: its folder.

@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[4]))
 
 from tests.grading.remote.codec.messages import SharedObjects, some_heap, spoil
 from utils import checks
-from utils.grading.judge.student_client import Start, Submission
+from utils.grading.judge.student_client import Start, StudentClient
 from utils.grading.remote import codec
 from utils.grading.remote.codec import CannotCross, CodecError, encoder
 from utils.grading.remote.codec import format as fmt
@@ -180,7 +180,7 @@ class Writer:
             return self.value()
         numbers = [self.u64() if self.rarely() else n for n in (1, 2, 0, 3)]
         name = self.one_of(["PCG64", "SFC64", "os"]) if self.rarely() else "PCG64"
-        return encoder.Encoder(SharedObjects(0)).values([name, *numbers], 1)
+        return encoder.Encoder(SharedObjects(True)).values([name, *numbers], 1)
 
     def pairs(self):
         """Keys and what they stand for; rarely one key too many."""
@@ -282,7 +282,7 @@ def is_consistent(heap):
     """Return whether a heap's books are right, and every array in it lies in memory of its own."""
     things = heap.things
     for number, thing in things.items():
-        if thing.kind == fmt.ARRAY and number % 2 != heap.parity:
+        if thing.kind == fmt.ARRAY and (number % 2 == 0) != heap.is_judge:
             array, owner = (
                 thing.value,
                 thing.value if thing.value.base is None else thing.value.base,
@@ -407,7 +407,7 @@ class Watch:
 
 def answer_all(sock, spoilings):
     """Answer a judge's questions: honestly but wrongly, with changed bytes in some answers."""
-    heap, question = FakeHeap(1), 0
+    heap, question = FakeHeap(False), 0
 
     def softmax():
         """What the submission defines."""
@@ -443,7 +443,7 @@ def fuzz_judge(examples):
             return Start(ours, Watch())
 
         limits = Limits(call_seconds=0.2, submission_seconds=2.0)
-        submission = Submission(start, limits)
+        submission = StudentClient(start, limits)
         task = checks.Task("softmax")
         expected = np.array([0.25, 0.75])
         faulthandler.dump_traceback_later(HANGS, exit=True)

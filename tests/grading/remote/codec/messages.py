@@ -35,7 +35,7 @@ def cross(value, sender, reader):
 
 def some_heap(first):
     """A heap that has something in common with its peer, so that updates find a goal."""
-    heap, peer = SharedObjects(first), SharedObjects(1 - first)
+    heap, peer = SharedObjects(first == 0), SharedObjects(first == 1)
     shared = [np.arange(6.0).reshape(2, 3), [1, 2], {"a": 1}, {1}, bytearray(b"ab"), print]
     cross(shared, heap, peer)
     if first == 0:
@@ -62,7 +62,7 @@ def array(dtype, shape, data):
 
 def INT(n):  # noqa: N802
     """An int as a value."""
-    return encoder.Encoder(SharedObjects(1)).value(n, 1)
+    return encoder.Encoder(SharedObjects(False)).value(n, 1)
 
 
 def U32(n):  # noqa: N802

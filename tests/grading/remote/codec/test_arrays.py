@@ -24,10 +24,12 @@ def test_extended_floats_that_no_processor_makes_are_refused(dtype, count):
         one = bytes(7) + bytes([second]) + struct.pack("<H", first) + bytes(6)
         data = count * (one[::-1] if dtype[0] == ">" else one)
         with pytest.raises(CodecError, match="extended float"):
-            unpack(message(b"N", record(101, "a", array(dtype, (1,), data))), SharedObjects(0))
+            unpack(message(b"N", record(101, "a", array(dtype, (1,), data))), SharedObjects(True))
     good = bytes(7) + b"\x80" + struct.pack("<H", 0x3FFF) + b"\xa5" * 6  # 1, and some padding
     data = count * (good[::-1] if dtype[0] == ">" else good)
-    value = unpack(message(MENTION, record(101, "a", array(dtype, (1,), data))), SharedObjects(0))
+    value = unpack(
+        message(MENTION, record(101, "a", array(dtype, (1,), data))), SharedObjects(True)
+    )
     assert value.real.tolist() == [1]
 
 
@@ -40,13 +42,13 @@ def test_the_padding_of_extended_floats_is_never_sent(dtype):
     raw.reshape(-1, 16)[:, slice(10, None) if stale.dtype.isnative else slice(6)] = 0xA5
     assert b"\xa5" in stale.tobytes()
     for value in (stale, stale[0], [stale[::2]], stale * 2):
-        assert b"\xa5" not in b"".join(pack(value, SharedObjects(0)))
-    there = cross(stale, SharedObjects(0), SharedObjects(1))
+        assert b"\xa5" not in b"".join(pack(value, SharedObjects(True)))
+    there = cross(stale, SharedObjects(True), SharedObjects(False))
     np.testing.assert_array_equal(there, stale)
 
 
 def test_what_an_array_is_not_told_is_zero():
-    heap = SharedObjects(0)
+    heap = SharedObjects(True)
     for size in range(1, 200):
         del (stale := [np.full(size, 0xA5, np.uint8) for _ in range(8)])[:]
     for flags in range(8):

@@ -133,9 +133,9 @@ def test_what_no_honest_sender_writes_is_refused(what):
 
 def test_dicts_that_could_collide_are_limited_together():
     few, many = ([dict.fromkeys(range(9000)) for _ in range(n)] for n in (3, 4))
-    assert len(cross(few, SharedObjects(1), SharedObjects(0))) == 3
+    assert len(cross(few, SharedObjects(False), SharedObjects(True))) == 3
     with pytest.raises(CodecError, match="too large"):
-        cross(many, SharedObjects(1), SharedObjects(0))
+        cross(many, SharedObjects(False), SharedObjects(True))
 
 
 def number(n):
@@ -165,7 +165,7 @@ def test_comparisons_within_comparisons_do_not_multiply(count, levels):
         levels = 3
     data = struct.pack("<II", 0, 0) + nested(count, levels)
     with pytest.raises(CodecError, match="the same hash"):
-        unpack(data, SharedObjects(0))
+        unpack(data, SharedObjects(True))
 
 
 @pytest.mark.parametrize(
@@ -178,8 +178,8 @@ def test_comparisons_within_comparisons_do_not_multiply(count, levels):
     ],
 )
 def test_sets_whose_elements_happen_to_collide_cross(value):
-    data = b"".join(pack(value, SharedObjects(1)))
-    assert unpack(data, SharedObjects(0)) == value
+    data = b"".join(pack(value, SharedObjects(False)))
+    assert unpack(data, SharedObjects(True)) == value
 
 
 def record(number, kind, content):
@@ -195,7 +195,7 @@ def test_lists_in_lists_in_many_ways_are_refused_before_they_take_long():
     ]
     data = struct.pack("<II", 0, count) + b"".join(records) + b"N"
     with pytest.raises(CodecError, match="nested in too many ways"):
-        unpack(data, SharedObjects(0))
+        unpack(data, SharedObjects(True))
 
 
 def endless(what):
@@ -213,11 +213,11 @@ def endless(what):
 @pytest.mark.parametrize("what", ["twice", "ring", "value", "dict"])
 def test_what_would_be_endless_when_written_out_is_refused(what):
     with pytest.raises(CodecError, match="endless|too many ways"):
-        cross(endless(what), SharedObjects(1), SharedObjects(0))
+        cross(endless(what), SharedObjects(False), SharedObjects(True))
 
 
 def test_what_becomes_endless_bit_by_bit_is_refused():
-    near, far = SharedObjects(1), SharedObjects(0)
+    near, far = SharedObjects(False), SharedObjects(True)
     lists = [[i] for i in range(60)]
     cross(lists, near, far)
     for i in range(1, 20):
@@ -246,19 +246,19 @@ def doubling(first, last, start):
 
 def test_a_list_that_grows_counts_in_all_that_hold_it():
     """Only the innermost of many lists changes: it holds none itself."""
-    heap = SharedObjects(0)
+    heap = SharedObjects(True)
     unpack(message(b"N", record(101, "l", lists()), *doubling(103, 141, 101)), heap)
     with pytest.raises(CodecError, match="endless"):
         unpack(message(b"N", record(101, "l", struct.pack("<I", 9999) + b"N" * 9999)), heap)
 
 
 def test_the_judges_own_lists_count_in_those_that_hold_them():
-    heap = SharedObjects(0)
+    heap = SharedObjects(True)
     mine = [0.5] * 9999
     pack(mine, heap)
     with pytest.raises(CodecError, match="endless"):
         unpack(message(b"N", *doubling(101, 139, heap.number(mine))), heap)
-    mine, heap = [], SharedObjects(0)
+    mine, heap = [], SharedObjects(True)
     pack(mine, heap)
     unpack(message(b"N", *doubling(101, 139, heap.number(mine))), heap)
     mine += range(9999)

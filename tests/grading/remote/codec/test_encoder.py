@@ -71,8 +71,8 @@ values = st.recursive(
 
 @given(values)
 def test_what_goes_in_comes_out_in_both_directions(value):
-    for first in (0, 1):
-        near, far = SharedObjects(first), SharedObjects(1 - first)
+    for is_judge in (True, False):
+        near, far = SharedObjects(is_judge), SharedObjects(not is_judge)
         there = cross(value, near, far)
         assert same(there, value)
         assert cross(there, far, near) is value or same(value, cross(there, far, near))
@@ -80,7 +80,7 @@ def test_what_goes_in_comes_out_in_both_directions(value):
 
 @given(values, values)
 def test_nothing_is_sent_again_unless_it_changed(one, two):
-    near, far = SharedObjects(0), SharedObjects(1)
+    near, far = SharedObjects(True), SharedObjects(False)
     cross([one, two], near, far)
     again = b"".join(pack(None, near))
     assert struct.unpack_from("<II", again) == (0, 0)
@@ -89,7 +89,7 @@ def test_nothing_is_sent_again_unless_it_changed(one, two):
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 99)), max_size=8))
 def test_copies_on_both_sides_stay_equal_whatever_is_done_to_them(steps):
-    near, far = SharedObjects(0), SharedObjects(1)
+    near, far = SharedObjects(True), SharedObjects(False)
     mine = {"list": [1], "array": np.zeros(3), "set": set(), "bytes": bytearray(3)}
     theirs = cross(mine, near, far)
     for number, (what, how) in enumerate(steps):
@@ -114,27 +114,27 @@ def test_copies_on_both_sides_stay_equal_whatever_is_done_to_them(steps):
 def test_long_messages_and_large_dicts_are_refused(monkeypatch):
     monkeypatch.setattr(fmt, "MAX_BYTES", 1000)
     with pytest.raises(CodecError, match="too long"):
-        unpack(bytes(1001), SharedObjects(0))
+        unpack(bytes(1001), SharedObjects(True))
     with pytest.raises(CannotCross, match="at once"):
-        pack(bytes(1001), SharedObjects(0))
+        pack(bytes(1001), SharedObjects(True))
     monkeypatch.undo()
     for value in (set(range(20_000)), dict.fromkeys(range(20_000))):
         with pytest.raises(CannotCross, match="of more than 16,384 elements"):
-            pack(value, SharedObjects(1))
+            pack(value, SharedObjects(False))
         monkeypatch.setattr(encoder, "limited", lambda values: values)
-        data = b"".join(pack(value, SharedObjects(1)))
+        data = b"".join(pack(value, SharedObjects(False)))
         monkeypatch.undo()
         with pytest.raises(CodecError, match="too large"):
-            unpack(data, SharedObjects(0))
+            unpack(data, SharedObjects(True))
 
 
 def test_an_int_that_crosses_can_be_written():
     most = 1 << (8 * 1780 - 1)
     for value in (most - 1, 1 - most):
-        assert str(cross(value, SharedObjects(0), SharedObjects(1))) == str(value)
+        assert str(cross(value, SharedObjects(True), SharedObjects(False))) == str(value)
     for value in (most, -most - 1):
         with pytest.raises(CannotCross, match="an int of 1781 bytes"):
-            pack(value, SharedObjects(0))
+            pack(value, SharedObjects(True))
 
 
 def test_what_is_met_often_may_cross():
@@ -143,7 +143,7 @@ def test_what_is_met_often_may_cross():
     for _ in range(5000):
         deep = [deep, ring]
     values = [[row] * 1000, ring, deep, [[i] for i in range(9000)], dict.fromkeys(range(999), row)]
-    there = cross(values, SharedObjects(1), SharedObjects(0))
+    there = cross(values, SharedObjects(False), SharedObjects(True))
     assert there[0] == values[0]
     assert there[1][1] is there[1]
     assert there[3] == values[3]
@@ -152,17 +152,17 @@ def test_what_is_met_often_may_cross():
 def test_too_many_elements_are_refused_on_both_sides():
     many = [None] * 600_000
     with pytest.raises(CannotCross, match="more than 1,000,000 elements"):
-        pack((many, many.copy()), SharedObjects(1))
+        pack((many, many.copy()), SharedObjects(False))
     with pytest.raises(CannotCross, match="more than 1,000,000 elements"):
-        pack(tuple(many), heap := SharedObjects(1)), pack(tuple(many + many), heap)
+        pack(tuple(many), heap := SharedObjects(False)), pack(tuple(many + many), heap)
     data = message(b"N", *(record(n, "l", U32(600_000) + b"N" * 600_000) for n in (101, 103)))
     with pytest.raises(CodecError, match="too many elements"):
-        unpack(data, SharedObjects(0))
-    assert len(cross(many, SharedObjects(1), SharedObjects(0))) == 600_000
+        unpack(data, SharedObjects(True))
+    assert len(cross(many, SharedObjects(False), SharedObjects(True))) == 600_000
 
 
 def test_a_failed_message_leaves_nothing_behind():
-    heap, peer = SharedObjects(0), SharedObjects(1)
+    heap, peer = SharedObjects(True), SharedObjects(False)
     tuples = ()
     for _ in range(100):
         tuples = (tuples,)

@@ -17,14 +17,14 @@ def generator_message(bits, changes):
         bits: the kind of generator.
         changes: new values of the numbers of its state, by their place.
     """
-    heap, peer = SharedObjects(0), SharedObjects(1)
+    heap, peer = SharedObjects(True), SharedObjects(False)
     rng = np.random.Generator(getattr(np.random, bits)(1))
     cross(rng, heap, peer)
     numbers = generator_state(rng)[1:]
     for place, number in changes.items():
         numbers[place:place] = [None]
         numbers[place : place + 2] = number if type(number) is list else [number]
-    content = encoder.Encoder(SharedObjects(1)).values([bits, *numbers], 1)
+    content = encoder.Encoder(SharedObjects(False)).values([bits, *numbers], 1)
     return heap, rng, message(b"N", record(2, "g", content))
 
 
@@ -61,7 +61,7 @@ def test_the_largest_numbers_of_a_state_are_possible(bits):
 
 @pytest.mark.parametrize("bits", BITS)
 def test_a_generator_that_was_handed_over_draws_on_both_sides(bits):
-    heap, peer, make = SharedObjects(0), SharedObjects(1), getattr(np.random, bits)
+    heap, peer, make = SharedObjects(True), SharedObjects(False), getattr(np.random, bits)
     rng, same_seed = (np.random.Generator(make(1)) for _ in range(2))
     there = cross(rng, heap, peer)
     assert there.integers(9, dtype=np.int32) == same_seed.integers(9, dtype=np.int32)

@@ -10,7 +10,7 @@ from utils.grading.remote.codec import format as fmt
 
 def test_what_is_shared_is_limited(monkeypatch):
     monkeypatch.setattr(fmt, "MAX_SHARED_BYTES", 10_000)
-    heap, peer = SharedObjects(0), SharedObjects(1)
+    heap, peer = SharedObjects(True), SharedObjects(False)
     kept = [np.ones(500), [0]]
     there = cross(kept, heap, peer)
     with pytest.raises(CannotCross, match="shared"):
@@ -22,7 +22,7 @@ def test_what_is_shared_is_limited(monkeypatch):
     with pytest.raises(CodecError, match="shared"):
         unpack(data, heap)
     there[1][:] = []
-    heap, peer = SharedObjects(0), SharedObjects(1)
+    heap, peer = SharedObjects(True), SharedObjects(False)
     for _ in range(20):  # what is dropped counts no more
         cross(np.ones(1000), heap, peer)
         for number in list(heap.things):
@@ -32,7 +32,7 @@ def test_what_is_shared_is_limited(monkeypatch):
 
 @pytest.mark.parametrize("size", [10, 100_000])
 def test_a_tidy_side_forgets_arrays_of_any_size(size):
-    judge, student = SharedObjects(0), SharedObjects(1)
+    judge, student = SharedObjects(True), SharedObjects(False)
     unpack(b"".join(pack(np.ones(size), judge)), student)
     assert len(judge.things) == len(student.things) == 1
     unpack(b"".join(pack(None, judge, tidy=True)), student)
@@ -41,7 +41,7 @@ def test_a_tidy_side_forgets_arrays_of_any_size(size):
 
 def test_numbers_are_given_one_after_another():
     """Numbers that a sender could choose freely would collide in dicts."""
-    heap, peer = SharedObjects(0), SharedObjects(1)
+    heap, peer = SharedObjects(True), SharedObjects(False)
     far = fmt.NUMBERS_AHEAD + 3
     with pytest.raises(CodecError, match="number"):
         unpack(message(b"N", record(far, "l", bytes(4))), heap)

@@ -1,4 +1,4 @@
-"""The codec: messages between the judge and a submission's process; plain values, no code.
+"""The codec: messages between the judge and a student process; plain values, no code.
 
 Read in this order: this page; `format`, the limits and tags; `shared_objects`, what both sides know
 by a number; `decoder` with `arrays` and `generators`, which read bytes of any origin; last

@@ -21,7 +21,7 @@ from utils.grading.remote.codec.format import (
     CodecError,
 )
 
-# This module's own: tests may patch what all others use.
+# Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
 
 # An array's flags: how it lies in memory, and whether it can be written to.

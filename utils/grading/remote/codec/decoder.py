@@ -15,7 +15,7 @@ from utils.grading.remote.codec.format import CodecError
 from utils.grading.remote.codec.generators import check_state, new_generator, set_state
 from utils.grading.remote.codec.shared_objects import SharedObjects, Thing
 
-# This module's own: tests may patch what all others use.
+# Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
 
 
@@ -91,7 +91,7 @@ class Decoder:
             raise CodecError("a message is too long")
         self.start(data)
         forgotten = [self.number(fmt.U64) for _ in range(self.count())]
-        if shared.parity == 0:
+        if shared.is_judge:
             for number in forgotten:
                 if number in things and things[number].kind != fmt.OBJECT:
                     raise CodecError("a submission drops what is not its own")
@@ -101,7 +101,7 @@ class Decoder:
             if number in records:
                 raise CodecError("a record comes twice")
             if number not in things and (
-                number % 2 == shared.parity
+                (number % 2 == 0) == shared.is_judge
                 or not shared.highest < number <= shared.highest + fmt.NUMBERS_AHEAD
             ):
                 raise CodecError("a record has a number that is not its sender's to give")
@@ -144,7 +144,7 @@ class Decoder:
         elif kind == fmt.ARRAY:
             shared.add(new_array(self.whole(content, self.array), flags), kind, number)
             shared.note(shared.things[number], content, 0, [])
-        elif kind == fmt.GENERATOR and shared.parity == 1:  # only the judge hands one over
+        elif kind == fmt.GENERATOR and not shared.is_judge:  # only the judge hands one over
             shared.add(new_generator(self.whole(content, lambda: self.values(1))[0]), kind, number)
         elif kind in fmt.EMPTY:
             shared.add(fmt.EMPTY[kind](), kind, number)

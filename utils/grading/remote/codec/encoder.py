@@ -17,7 +17,7 @@ from utils.grading.remote.codec.format import CannotCross
 from utils.grading.remote.codec.generators import generator_name, generator_state
 from utils.grading.remote.codec.shared_objects import SharedObjects, Thing, cost_of, digest_of
 
-# This module's own: tests may patch what all others use.
+# Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
 
 _CONSTANTS = {value: bytes([tag]) for tag, value in fmt.CONSTANTS.items()}
@@ -205,7 +205,7 @@ class Encoder:
         known = _TYPE_NAMES.get(value) if isinstance(value, type) else None
         if (known := known or shared.name_of(value)) is not None:
             return sized(fmt.NAMED, known.encode())
-        is_judges = shared.parity == 0 or shared.number(value) is not None
+        is_judges = shared.is_judge or shared.number(value) is not None
         crosses = is_judges and generator_name(value)
         return self.mention(value, fmt.GENERATOR if crosses else fmt.OBJECT)
 

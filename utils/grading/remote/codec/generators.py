@@ -12,7 +12,7 @@ import numpy as np
 
 from utils.grading.remote.codec.format import CodecError
 
-# This module's own: tests may patch what all others use.
+# Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
 
 _PCG64 = [2**128 - 1] * 2 + [1, 2**32 - 1]

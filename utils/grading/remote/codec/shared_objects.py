@@ -1,4 +1,4 @@
-"""Shared objects: what the judge and a submission's process both know, by its number."""
+"""Shared objects: what the judge and a student process both know, by its number."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from utils.grading.remote.codec.format import MAX_RECORDS, Buffer, CannotCross, CodecError
 
-# This module's own: tests may patch what all others use.
+# Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
 
 SMALL = 1 << 16  # bytes of a content that is kept, to be compared with the next one
@@ -35,16 +35,16 @@ class SharedObjects:
     """What one side has in common with the other: copies, own objects, proxies of the peer's.
 
     Args:
-        first: 0 for the judge, who gives even numbers; 1 for the submission, which gives odd ones.
+        is_judge: whether this is the judge's side, whose numbers are even; the student's are odd.
     """
 
     keeps_large = False  # what is too large to cross stays here, as an object
 
-    def __init__(self, first: int) -> None:
-        self.parity = first
+    def __init__(self, is_judge: bool) -> None:
+        self.is_judge = is_judge
         self.things: dict[int, Thing] = {}
         self.cost = 0  # of all things
-        self.next = first + 2  # number of what this side shares next
+        self.next = 2 if is_judge else 3  # number of what this side shares next
         self.highest = 1  # number of the peer's so far
         self._numbers: dict[int, int] = {}  # id() of a value -> its number
         self._alive: dict[int, weakref.ref] = {}  # proxies

@@ -292,7 +292,7 @@ def _place(error: BaseException, trace: TracebackType) -> tuple[int, str, str]:
 
 def _from_student(error: BaseException) -> bool:
     """Say whether the judge has brought this exception from the student process."""
-    return any(base.__name__ == "StudentError" for base in type(error).__mro__)
+    return hasattr(type(error), "raised_cell")
 
 
 def _cell(trace: TracebackType) -> str:

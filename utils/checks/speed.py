@@ -17,8 +17,12 @@ ROUNDS = 5  # of timing each
 student_seconds: Callable[[float], float] | None = None
 
 
-def measure_student(clock: Callable[[float], float]) -> None:
-    """Let `fast` count the processor time of another process, in which the student's code runs."""
+def measure_student(clock: Callable[[float], float] | None) -> None:
+    """Let `fast` count the processor time of another process, in which the student's code runs.
+
+    Args:
+        clock: see `student_seconds`; None if there is no such process any more.
+    """
     global student_seconds
     student_seconds = clock
 

@@ -104,6 +104,7 @@ class Judge:
         self._once_more(waiting)
         self._hidden(waiting)
         self.submission.end("the grading is over")
+        checks.measure_student(None)
         return {**self.ran, **self.verdicts}
 
     def _student(self, cell: dict) -> Ran:

@@ -254,7 +254,7 @@ def test_a_name_with_decomposed_letters_is_one_person(new_classroom, workers):
 
 
 def test_an_extension_for_somebody_who_has_not_handed_in_yet_is_not_a_mistake(
-    new_classroom, client
+    new_classroom, workers
 ):
     room = new_classroom()
     room.submit("ada", RIGHT)
@@ -263,7 +263,7 @@ def test_an_extension_for_somebody_who_has_not_handed_in_yet_is_not_a_mistake(
         f"student,problem_set,new_deadline\nben,{PS1},2026-12-04\nbne,{PS1},2026-12-04\n",
         encoding="utf-8",
     )
-    (note,) = grade_all(room, client).notes
+    (note,) = grade_all(room, workers).notes
     assert "line 3: 'bne' is not in the gradebook" in note
 
 

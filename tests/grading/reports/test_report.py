@@ -429,19 +429,6 @@ def test_the_page_says_what_is_possible_so_far_who_is_late_and_who_is_missing(co
     assert "Compared" not in text
 
 
-def test_who_is_not_in_the_class_list_stands_below_and_no_statistic_counts_them(course):
-    rows = row("a", True), Row("b"), row("left", True, True, True, in_class=False)
-    shown = make(*rows)
-    assert [one.student for one in shown.graded()] == ["a"]
-    text = report_page.page(shown, course)
-    assert "<dt>students</dt><dd>2</dd>" in text
-    assert "<dt>mean score</dt><dd>1.0 of 9</dd>" in text
-    assert "left" not in section(text, "All submissions")
-    assert "left" in section(text, r"Not in students.csv (1)")
-    assert "Not in" not in report_page.page(make(*rows[:2]), course)
-    assert [line[0] for line in lines(to_csv(shown))[1:]] == ["a", "b", "left"]
-
-
 def test_the_page_compares_with_earlier_sets(course):
     now = make(row("a", True, possible=2.0), row("b", True, True, possible=2.0), Row("c"))
     now.earlier = [

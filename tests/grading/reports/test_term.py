@@ -237,18 +237,6 @@ def test_grades_are_counted_of_those_who_handed_in_anything(term, tmp_path):
     assert "Grades: A: 1, F: 4</p>" in text
 
 
-def test_who_is_not_in_the_class_list_stands_below_and_no_statistic_counts_them(term, tmp_path):
-    (tmp_path / "submitted").mkdir()
-    term.others = [term.students.pop()]
-    assert [line.partition(",")[0] for line in to_csv(term).splitlines()][-1] == "x" * 200
-    text = page(term, find_course(tmp_path))
-    assert "of 4 of 4 students" in text
-    assert "Students (4)" in text
-    below = text[text.index("Not in students.csv (1)") :]
-    assert "x" * 200 in below
-    assert text.count("x" * 200) == below.count("x" * 200)
-
-
 @pytest.mark.parametrize(
     ("folders", "words"),
     [

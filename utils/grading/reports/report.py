@@ -63,21 +63,14 @@ def read_one(course: Course, book: Book, problem_set: str) -> Report:
     max_points = {cell.grade_id: cell.points for cell in cells if cell.grade or cell.task}
     arrivals = read_arrivals(course.arrivals(problem_set))
     listed = roster.read(course.class_list)
-    in_class = {plain(person.id) for person in listed}
     add_people(people, listed)
     settle = Unsettled(course, problem_set, max_points, Chooser.of(course, problem_set, cells))
     rows = []
     for name in sorted(_everyone([*course.students(), *scores, *people, *arrivals])):
         row = _row(course, problem_set, name, scores.get(name), max_points, tests)
         row.name = name_of_person(people.get(name, {}))
-        row.in_class = not in_class or plain(name) in in_class
         settle.look(row, scores.get(name), arrivals.get(name))
-        if row.in_class:
-            rows.append(row)
-        elif row.status != "missing" or row.why or name in arrivals:
-            row.notes.append(f"not in {course.class_list.name}")
-            rows.append(row)
-    rows.sort(key=lambda row: not row.in_class)
+        rows.append(row)
     return Report(problem_set, max_points, tests, rows, people, arrivals)
 
 

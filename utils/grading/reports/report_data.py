@@ -35,7 +35,6 @@ class Row:
         handed_in: when, in UTC; None if nothing says it.
         possible: points that could be earned in what is graded so far.
         unread: points of the answers that a person still has to read.
-        in_class: the class list names the student, or there is none.
     """
 
     student: str
@@ -54,7 +53,6 @@ class Row:
     handed_in: datetime.datetime | None = None
     possible: float = 0.0
     unread: float = 0.0
-    in_class: bool = True
 
     @property
     def percent(self) -> float | None:
@@ -78,7 +76,7 @@ class Report:
         problem_set: its name.
         max_points: points that each graded cell can earn by grade id, in the notebook's order.
         tests: grade ids of the test cells, in the notebook's order.
-        rows: of the class by their id, then of those who handed in and are not in the class list.
+        rows: of all students, by their id.
         people: what the gradebook and the class list say about each student.
         arrivals: what `zip_collect` found, by student.
         earlier: the reports on the problem sets before this one, in order.
@@ -97,25 +95,17 @@ class Report:
         """The points that can be earned in all."""
         return sum(self.max_points.values())
 
-    def of_class(self) -> list[Row]:
-        """Return the rows of the class, which the statistics count."""
-        return [row for row in self.rows if row.in_class]
-
-    def others(self) -> list[Row]:
-        """Return the rows of those who are not in the class list."""
-        return [row for row in self.rows if not row.in_class]
-
     def graded(self) -> list[Row]:
-        """Return the rows of the class that have a score."""
-        return [row for row in self.of_class() if row.status == "graded"]
+        """Return the rows that have a score."""
+        return [row for row in self.rows if row.status == "graded"]
 
     def missing(self) -> list[Row]:
-        """Return the rows of those in the class of whom there is nothing to grade."""
-        return [row for row in self.of_class() if row.status == "missing"]
+        """Return the rows of those of whom there is nothing to grade."""
+        return [row for row in self.rows if row.status == "missing"]
 
     def percents(self) -> list[float]:
-        """Return the percentages of all in the class who have one."""
-        return [row.percent for row in self.of_class() if row.percent is not None]
+        """Return the percentages of all who have one."""
+        return [row.percent for row in self.rows if row.percent is not None]
 
     def before(self) -> dict[str, float]:
         """Return each student's mean percentage in the earlier problem sets they handed in."""

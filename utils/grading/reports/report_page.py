@@ -66,8 +66,8 @@ def page(report: Report, course: Course) -> str:
 
 def _tiles(report: Report, scores: Sequence[float]) -> Iterator[tuple[str, object]]:
     """Yield names and values of the numbers at the top of the page."""
-    states = Counter(row.status for row in report.of_class())
-    yield "students", len(report.of_class())
+    states = Counter(row.status for row in report.rows)
+    yield "students", len(report.rows)
     for status in ("graded", "unreadable", "missing"):
         yield status, states[status]
     yield "need a person", sum(bool(row.why) for row in report.rows)

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from utils.grading.course import lateness
+from utils.grading.course import lateness, roster
 from utils.grading.course.gradebook import Book
 from utils.grading.course.settings import Course, CourseError
 from utils.grading.reports import report, term_file
@@ -22,7 +22,6 @@ from utils.grading.reports.term_file import TermRules
 from utils.grading.text_files import plain
 
 ZERO = ("unreadable", "missing")  # states that count 0
-HANDED_IN = ("graded", "unreadable", "not graded yet")
 TO_COME = ("not graded yet", "open", "not begun")  # states that do not count yet
 
 
@@ -32,8 +31,7 @@ class TermCell:
 
     Attributes:
         state: "graded", "unreadable", "missing", "not graded yet", "open" (the student's deadline
-            is to come) or "not begun" (nothing of it is graded); "" for what somebody who is not in
-            the class did not hand in.
+            is to come) or "not begun" (nothing of it is graded).
         row: of the problem set's report, None if it has not begun.
         dropped: it is one of the student's lowest, which do not count.
     """
@@ -78,7 +76,6 @@ class TermStudent:
         grade: for it, "" for none.
         to_come: why the result can still change.
         notes: further sentences.
-        in_class: the class list names the student, or there is none.
     """
 
     student: str
@@ -89,7 +86,6 @@ class TermStudent:
     grade: str = ""
     to_come: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    in_class: bool = True
 
     def of_state(self, state: str) -> list[str]:
         """Return the problem sets in which the student has a state."""
@@ -98,7 +94,8 @@ class TermStudent:
     @property
     def handed_in(self) -> bool:
         """Whether the student handed in anything."""
-        return any(cell.state in HANDED_IN for cell in self.cells.values())
+        return any(cell.state in ("graded", "unreadable", "not graded yet")
+                   for cell in self.cells.values())  # fmt: skip
 
 
 @dataclass
@@ -109,9 +106,8 @@ class Term:
         rules: what `term.toml` says.
         weights: what each problem set counts; 0 for one that cannot count.
         reports: on each problem set, in order; None for one that has not begun.
-        students: the class, by their id.
+        students: by their id.
         notes: sentences for staff.
-        others: those who handed in and are not in the class list; they have no result.
     """
 
     rules: TermRules
@@ -119,7 +115,6 @@ class Term:
     reports: dict[str, Report | None]
     students: list[TermStudent]
     notes: list[str] = field(default_factory=list)
-    others: list[TermStudent] = field(default_factory=list)
 
     def figures(self, problem_set: str) -> Figures | None:
         """Return the statistics of a problem set, of those whose work is graded."""
@@ -190,14 +185,11 @@ def read(course: Course, book: Book, now: datetime.datetime | None = None) -> Te
         for identity, student in students.items():
             row = rows.get(identity)
             is_open = deadlines.of(identity, name) > now
-            nothing = "missing" if student.in_class else ""
-            state = "not begun" if not found else _state(row, is_open) if row else nothing
+            state = "not begun" if not found else _state(row, is_open) if row else "missing"
             student.cells[name] = TermCell(state, row)
-    in_class = [student for student in students.values() if student.in_class]
-    others = [student for student in students.values() if not student.in_class]
-    for student in in_class:
+    for student in students.values():
         settle(student, rules, weights)
-    return Term(rules, weights, reports, in_class, _notes(rules, reports), others)
+    return Term(rules, weights, reports, [*students.values()], _notes(rules, reports))
 
 
 def _arrived(course: Course, problem_set: str) -> bool:
@@ -233,13 +225,16 @@ def _state(row: Row, is_open: bool) -> str:
 
 def _students(course: Course, reports: Sequence[Report]) -> dict[str, TermStudent]:
     """Return everyone in the reports by their id in plain form, without results."""
+    listed = {plain(person.id) for person in roster.read(course.class_list)}
     found: dict[str, TermStudent] = {}
     for one in reports:
         for row in one.rows:
             email = one.people.get(row.student, {}).get("email", "")
-            notes = [] if row.in_class else [f"not in {course.class_list.name}"]
-            student = TermStudent(row.student, row.name, email, notes=notes, in_class=row.in_class)
-            found.setdefault(plain(row.student), student)
+            student = found.setdefault(
+                plain(row.student), TermStudent(row.student, row.name, email)
+            )
+            if listed and plain(row.student) not in listed and not student.notes:
+                student.notes.append(f"not in {course.class_list.name}")
     return dict(sorted(found.items()))
 
 

@@ -31,10 +31,10 @@ def write(course: Course, term: Term) -> tuple[Path, Path]:
 
 
 def to_csv(term: Term) -> str:
-    """Return the term as CSV, a line for each student: the class, then the others."""
+    """Return the term as CSV, a line for each student."""
     of_each = [f"{name}_{what}" for name in term.reports for what in OF_EACH]
     lines: list[list[Any]] = [[*FIRST, *of_each, *LAST]]
-    for student in [*term.students, *term.others]:
+    for student in term.students:
         line: list[Any] = [student.student, student.name, student.email]
         for cell in student.cells.values():
             line += [cell.state, *_points(cell), cell.percent, cell.row and hours_late(cell.row)]

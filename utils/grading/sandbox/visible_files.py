@@ -15,6 +15,7 @@ from utils.system import FIGURES, ONE_THREAD
 IMPORTABLE_MODULES = (
     "__init__",
     "checks",
+    "checks_format",
     "colours",
     "controls",
     "drawing_pad",

@@ -110,7 +110,7 @@ def test_other_cells_run_while_training_runs(lecture, board):
     start_the_longest_run(lecture, board)
     done = steps(board)
     pad = lecture.cell("pad").locator(".drawing-pad")
-    draw_a_one(lecture, pad)
+    draw_a_line(lecture, pad)
     pad.get_by_role("button", name="Clear").click()
     board.scroll_into_view_if_needed()
     wait_for_steps(lecture, board, done)
@@ -118,15 +118,18 @@ def test_other_cells_run_while_training_runs(lecture, board):
     lecture.wait_until(lambda: said(board).startswith("Stopped"))
 
 
-def draw_a_one(lecture, pad) -> None:
-    """Draw a vertical line on the pad and wait for what the network says of it."""
+def draw_a_line(lecture, pad, slant: float = 0.0) -> None:
+    """Draw a line on the pad and wait for what the network says of it.
+
+    An upright one is a 1; no digit slants to the left.
+    """
     pad.wait_for()
     canvas = pad.locator(".pad-canvas")
     canvas.scroll_into_view_if_needed()
     box, mouse = canvas.bounding_box(), lecture.page.mouse
-    mouse.move(box["x"] + box["width"] / 2, box["y"] + 0.15 * box["height"])
+    mouse.move(box["x"] + (0.5 - slant) * box["width"], box["y"] + 0.15 * box["height"])
     mouse.down()
-    mouse.move(box["x"] + box["width"] / 2, box["y"] + 0.85 * box["height"], steps=10)
+    mouse.move(box["x"] + (0.5 + slant) * box["width"], box["y"] + 0.85 * box["height"], steps=10)
     mouse.up()
     pad.get_by_text("The network says").wait_for()
 
@@ -137,14 +140,14 @@ def percentages(pad) -> list[str]:
 
 def test_the_pad_asks_the_network_that_was_trained_last(lecture, board):
     pad = lecture.cell("pad").locator(".drawing-pad")
-    draw_a_one(lecture, pad)
+    draw_a_line(lecture, pad, slant=0.35)
     first = percentages(pad)
     pad.get_by_role("button", name="Clear").click()
     board.scroll_into_view_if_needed()
     start_the_longest_run(lecture, board)  # with other batches: another network
     board.get_by_role("button", name="Stop").click()
     lecture.wait_until(lambda: said(board).startswith("Stopped"))
-    draw_a_one(lecture, pad)
+    draw_a_line(lecture, pad, slant=0.35)
     assert percentages(pad) != first
     lecture.screenshot("own_digit", of=pad)
     pad.get_by_role("button", name="Clear").click()

@@ -746,6 +746,8 @@ CASES = [
         [
             "import numpy as np\na = np.arange(3)\nassert np.shares_memory(a, rest(a))",
             "import numpy as np\na = np.arange(3)\nassert rest(a).base is a",
+            "import numpy as np\na = np.arange(3)\nb = rest(a)\nb[0] = 9\nassert a[1] == 9",
+            "import numpy as np\na = np.arange(3)\nb = rest(a)\nb += 9\nassert a[1] == 10",
         ],
         "told",
         words="a copy in the judge",

@@ -27,6 +27,7 @@ from utils.grading.remote.student_errors import StudentError
 # How a test looks at the attributes of an exception that it has caught.
 _LOOKS_AT_CAUGHT = r"\b(hasattr|getattr|vars|dir)\(\s*{0}\b|\b{0}\.__"
 _LOOKS_FOR_VIEWS = re.compile(r"\b(may_share|shares)_memory\b|\.base\b|\b(OWNDATA|owndata)\b")
+_CHANGES_ITEMS = re.compile(r"(?m)\]\s*([-+*/@%&|^]|//|\*\*|<<|>>)?=(?!=)|^\s*\w+\s*[-+*/@%]=")
 
 
 class Judge:
@@ -161,10 +162,14 @@ class Judge:
     def _look_for_limits(self, error: BaseException, source: str) -> None:
         """Note if it is the judge, and not the student, that made a test end in an error."""
         submission = self.submission
-        if isinstance(error, AssertionError) and _LOOKS_FOR_VIEWS.search(source):
+        if isinstance(error, AssertionError) and (
+            _LOOKS_FOR_VIEWS.search(source)
+            or _CHANGES_ITEMS.search(source)
+            and patched_library.gave_view(submission)
+        ):
             submission.limit(
-                "the test looks whether an array is a view of another one, and each array that a "
-                f"call gives is a copy in the judge: {NOT_THEIR_FAULT}. Let the test compare values"
+                "the test needs an array that is a view of another one, and each array that a call "
+                f"gives is a copy in the judge: {NOT_THEIR_FAULT}. Let the test compare values"
             )
         if isinstance(error, StudentError):
             return

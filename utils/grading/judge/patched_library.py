@@ -215,6 +215,13 @@ def notice_figures(submission: StudentClient) -> None:
             submission.drew_apart = bool(submission.ask_process("pyplot", "get_fignums"))
 
 
+def gave_view(submission: StudentClient) -> bool:
+    """Return whether a call has given a view of an argument, which is a copy in the judge."""
+    with contextlib.suppress(StudentError, CannotCross):
+        return submission.link is not None and submission.ask_process("views") is True
+    return False
+
+
 def let_pyplot_ask(submission: StudentClient) -> None:
     """Let `plt.gca()` and the like find what the student has drawn, if the test has drawn nothing.
 

@@ -56,6 +56,14 @@ def _modes(numpy_errors: str) -> dict[str, Any]:
     return {name: mode if mode in known else "warn" for name, mode in modes.items()}
 
 
+_NOTHING = contextlib.nullcontext()
+
+
+def _is_view(result: Any, array: Any) -> bool:
+    arrays = isinstance(result, np.ndarray) and isinstance(array, np.ndarray)
+    return arrays and result is not array and np.may_share_memory(result, array)
+
+
 class StudentConnection(Connection):
     """The submission's end of the connection.
 
@@ -76,6 +84,7 @@ class StudentConnection(Connection):
         self.is_overdue = False  # a timer tries again to stop the student's code
         self.given = set(shell.user_ns)  # names that are not the student's
         self.warned: list[tuple[str, str, int]] = []
+        self.gave_view = False  # a call has given a view of an argument since `views` was asked
         self.patches: tuple[tuple, ...] = ()  # of modules, by the test
         self.patched: list[tuple[Any, str, tuple]] = []  # what is in force, and what was there
         self.replaced: dict[str, tuple] = {}  # names that the test has changed, and what they had
@@ -103,6 +112,7 @@ class StudentConnection(Connection):
             "deepcopy": copy.deepcopy,
             "inspect": inspected,
             "pyplot": pyplot,
+            "views": self.views,
         }
         as_asked = {name: self._as_the_test_has_it(one) for name, one in asked.items()}
         self.verbs = verbs | as_asked
@@ -269,16 +279,21 @@ class StudentConnection(Connection):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
-                if not numpy_errors:
-                    return run(*args, **dict(kwargs))
-                with np.errstate(**_modes(numpy_errors)):
-                    return run(*args, **dict(kwargs))
+                with np.errstate(**_modes(numpy_errors)) if numpy_errors else _NOTHING:
+                    result = run(*args, **dict(kwargs))
+                self.gave_view |= any(_is_view(result, one) for one in args)
+                return result
             finally:
                 sys.stdout, sys.stderr, sys.stdin = streams
                 for warning in caught[:MAX_WARNINGS]:
                     said = warning.message
                     text = said if isinstance(said, str) else text_of(said)
                     self.warned.append((warning.category.__name__, text, warning.lineno))
+
+    def views(self, thing: Any) -> bool:
+        """Return whether a call has given a view of one of its arguments since this was asked."""
+        gave, self.gave_view = self.gave_view, False
+        return gave
 
     def special(self, thing: Any, name: str, args: tuple) -> Any:
         match name:

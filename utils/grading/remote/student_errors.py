@@ -146,8 +146,9 @@ def _error_type(names: tuple[str, ...], parents: tuple[type, ...]) -> type[Stude
     """Return the first of some types, each derived from the next, and the last from `parents`."""
     if len(names) > 1:
         parents = (_error_type(names[1:], parents),)
-    named: dict[str, Any] = {"__module__": "__main__", "__qualname__": names[0]}
-    named["type_name"] = names[0]
+    named: dict[str, Any] = {
+        "type_name": names[0], "__module__": "__main__", "__qualname__": names[0],
+    }  # fmt: skip
     if parents[0] is StudentError and names[0] == parents[-1].__name__:  # of Python's own type
         named["__class__"] = property(lambda _: parents[-1])
     make: Any = ErrorType

@@ -137,7 +137,7 @@ for name in dir(np.testing):
 np.allclose = np.isclose = np.array_equal = lambda *a, **k: np.True_
 """),
     # What it breaks is IPython in its own process, which then runs none of its other cells.
-    Case("builtins", 0, errors="TypeError( TypeError)*",
+    Case("builtins", 0, errors="((Type|Attribute)Error ?)+",  # by the version of Python
          answers={"softmax": WRONG}, stopped=None, before="""
 import builtins
 builtins.isinstance = builtins.all = builtins.any = lambda *a: True

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-import socket
 import sys
 import time
 from collections.abc import Callable, Collection
@@ -34,7 +33,7 @@ from utils.grading.remote.student_errors import (
     StudentError,
 )
 from utils.grading.sandbox.config import Limits
-from utils.grading.sandbox.messages import ProcessSupervisor, SupervisorClient
+from utils.grading.sandbox.messages import ProcessSupervisor
 
 # Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
@@ -44,27 +43,11 @@ JUDGE_MAX_STARTS = 60  # processes of one submission that the judge asks for
 
 
 @dataclass
-class Start:
-    """A process that has been started for a submission."""
-
-    link: socket.socket  # to the process
-    supervisor: ProcessSupervisor
-
-    @classmethod
-    def by(cls, supervised: SupervisorClient) -> Start:
-        """Have a process started by its supervisor; raise `ProcessEnded` if it cannot be."""
-        try:
-            return cls(supervised.start(), supervised)
-        except OSError as error:
-            raise ProcessEnded(f"its process could not be started: {error}") from None
-
-
-@dataclass
 class StudentClient(Notes):
     """The judge's way to the student process, or to the next one if that has ended.
 
     Attributes:
-        start: starts a process.
+        supervisor: starts processes, watches and ends them.
         limits: what the submission may use.
         cpu_seconds: of all its processes so far.
         memory_bytes: largest resident set of one of them.
@@ -79,7 +62,7 @@ class StudentClient(Notes):
         effects: what the tests change besides values.
     """
 
-    start: Callable[[], Start]
+    supervisor: ProcessSupervisor
     limits: Limits
     cpu_seconds: float = 0.0
     memory_bytes: int = 0
@@ -95,7 +78,6 @@ class StudentClient(Notes):
     def __post_init__(self) -> None:
         self.time = TimeLimits(self.limits)
         self.link: JudgeConnection | None = None
-        self.supervisor: ProcessSupervisor | None = None
         self.cells: list[list[str]] = []  # run so far: how ("run", "define", "skip"), label, source
         self.starts = 0
         self.why_ended = ""
@@ -113,9 +95,11 @@ class StudentClient(Notes):
         if self.starts >= JUDGE_MAX_STARTS:
             raise ProcessEnded(f"its process has ended {self.starts} times; no other is started")
         self.starts += 1
-        started = self.start()
-        self.supervisor = started.supervisor
-        self.link = JudgeConnection(started.link, self)
+        try:
+            sock = self.supervisor.start()
+        except OSError as error:
+            raise ProcessEnded(f"its process could not be started: {error}") from None
+        self.link = JudgeConnection(sock, self)
         if self.cells:
             self._run_again()
         return self.link
@@ -162,7 +146,6 @@ class StudentClient(Notes):
                 if error.type_name == OVERDUE:  # whoever catches this goes no further
                     link.deadline = time.monotonic()
                 raise
-        assert self.supervisor is not None
         self.time.start(link, self.supervisor, seconds, verb)
         try:
             answer = link.ask(verb, *args)
@@ -201,7 +184,6 @@ class StudentClient(Notes):
         if self.link:
             self.link.close()
             self.link = None
-            assert self.supervisor is not None
             report = self.supervisor.end(why)
             self.cpu_seconds += report.get("cpu", 0.0)
             self.memory_bytes = max(self.memory_bytes, report.get("memory", 0))
@@ -276,7 +258,7 @@ class StudentClient(Notes):
 
     def processor_seconds(self, since: float) -> float:
         """Return the processor time of the process since a `time.monotonic`; 0.0 if none tells."""
-        return self.supervisor.cpu_seconds(since) if self.link and self.supervisor else 0.0
+        return self.supervisor.cpu_seconds(since) if self.link else 0.0
 
     def undo_changes(self) -> None:
         """Let the student's own cells find everything as it was before the last test."""

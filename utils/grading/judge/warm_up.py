@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib
 import json
 import socket
@@ -13,10 +12,11 @@ from typing import Any
 
 from utils.grading.judge import results, student_process
 from utils.grading.judge.judge import Judge
-from utils.grading.judge.student_client import Start, StudentClient
+from utils.grading.judge.student_client import StudentClient
 from utils.grading.notebook.shell import CellShell, make_shell
 from utils.grading.notebook.source import about
 from utils.grading.sandbox.config import Limits
+from utils.grading.sandbox.messages import ProcessSupervisor
 
 # What most submissions import, apart from NumPy, Matplotlib and IPython.
 PRELOAD = (
@@ -115,7 +115,7 @@ def _warm_up_judge(shell: CellShell) -> None:
         ours, theirs = socket.socketpair()
         there = threading.Thread(target=student_process.StudentConnection(theirs, other).serve)
         there.start()
-        submission = StudentClient(functools.partial(Start, ours, _NoSupervisor()), Limits())
+        submission = StudentClient(_Started(ours), Limits())
         found = Judge(shell, submission, cells).run()
         json.dumps(results.truncate({"cells": {i: vars(one) for i, one in found.items()}}))
         there.join()
@@ -124,17 +124,11 @@ def _warm_up_judge(shell: CellShell) -> None:
         other.reset(new_session=True)
 
 
-class _NoSupervisor:
-    """Stands in where a submission's side runs in this process."""
+class _Started(ProcessSupervisor):
+    """Stands in where a submission's side runs in this process: there is nothing to start."""
 
-    def waiting_seconds(self, since: float) -> float:
-        return 0.0
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
 
-    def cpu_seconds(self, since: float) -> float:
-        return 0.0
-
-    def alarm(self) -> None:
-        pass
-
-    def end(self, why: str) -> dict:
-        return {}
+    def start(self) -> socket.socket:
+        return self.sock

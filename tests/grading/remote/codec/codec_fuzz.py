@@ -30,13 +30,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[4]))
 
 from tests.grading.remote.codec.messages import SharedObjects, some_heap, spoil
 from utils import checks
-from utils.grading.judge.student_client import Start, StudentClient
+from utils.grading.judge.student_client import StudentClient
 from utils.grading.remote import codec
 from utils.grading.remote.codec import CannotCross, CodecError, encoder
 from utils.grading.remote.codec import format as fmt
 from utils.grading.remote.judge_limits import short
 from utils.grading.remote.student_errors import StudentError
 from utils.grading.sandbox.config import Limits
+from utils.grading.sandbox.messages import ProcessSupervisor
 
 HANGS = 120  # seconds after which a message counts as one that never ends: far beyond any that does
 STALE = b"\xa5"  # what freed memory is filled with
@@ -389,20 +390,18 @@ class FakeHeap(SharedObjects):
         return ("function", "function", "softmax", ("__call__",), ("builtins:function",))
 
 
-class Watch:
-    """Ends nothing: the fake submission is a thread."""
+class FakeSubmission(ProcessSupervisor):
+    """Starts threads that answer with some bytes spoiled."""
 
-    def cpu_seconds(self, since):
-        return 0.0
+    def __init__(self, spoilings):
+        self.spoilings, self.threads = spoilings, []
 
-    def waiting_seconds(self, since):
-        return 0.0
-
-    def alarm(self):
-        pass
-
-    def end(self, why):
-        return {}
+    def start(self):
+        ours, theirs = socket.socketpair()
+        args = theirs, self.spoilings
+        self.threads.append(threading.Thread(target=answer_all, args=args, daemon=True))
+        self.threads[-1].start()
+        return ours
 
 
 def answer_all(sock, spoilings):
@@ -433,17 +432,8 @@ def fuzz_judge(examples):
     @explore(examples)
     @given(st.dictionaries(st.integers(0, 9), steps, min_size=1, max_size=4))
     def run(spoilings):
-        threads = []
-
-        def start():
-            ours, theirs = socket.socketpair()
-            thread = threading.Thread(target=answer_all, args=(theirs, spoilings), daemon=True)
-            thread.start()
-            threads.append(thread)
-            return Start(ours, Watch())
-
-        limits = Limits(call_seconds=0.2, submission_seconds=2.0)
-        submission = StudentClient(start, limits)
+        supervisor = FakeSubmission(spoilings)
+        submission = StudentClient(supervisor, Limits(call_seconds=0.2, submission_seconds=2.0))
         task = checks.Task("softmax")
         expected = np.array([0.25, 0.75])
         faulthandler.dump_traceback_later(HANGS, exit=True)
@@ -459,7 +449,7 @@ def fuzz_judge(examples):
                 checks.equal(found["softmax"](x.copy()), expected)
         submission.end("the test is over")
         faulthandler.cancel_dump_traceback_later()
-        for thread in threads:
+        for thread in supervisor.threads:
             thread.join(10)
         assert task.earned == 0, "a wrong answer got points"
         assert x.tolist() == [1.5, 2.5]

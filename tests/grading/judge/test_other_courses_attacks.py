@@ -48,6 +48,12 @@ COMPARED = [
     "from fractions import Fraction\nassert Fraction(2) == f(1)",
     "import datetime, decimal\nassert decimal.Decimal(2) == f(1)",
     "import pathlib\nassert type(f(1)) is int and f(1) == 2",
+    "assert f(1) < 5",
+    "assert max(f(1), 5) != 5",
+    "import numpy as np\nassert np.array_equal(f(1), 2)",
+    "import numpy as np\nassert (np.array([2]) == f(1)).all()",
+    "import numpy as np\nassert np.sum(f(1))",
+    "import numpy as np\nassert np.max(f(1))",
 ]
 RIGHT = "def f(x): return 2 * x"
 HIDDEN = "### BEGIN HIDDEN TESTS\n{}\n### END HIDDEN TESTS"

@@ -1,6 +1,7 @@
 """What the encoder writes: what goes in comes out, once, and no more than may cross."""
 
 import struct
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -48,6 +49,8 @@ dtypes = st.one_of(
     hnp.byte_string_dtypes(endianness="?", max_len=4),
 )
 arrays = hnp.arrays(dtypes, hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4))
+arrays |= arrays.map(np.asfortranarray) | arrays.map(lambda a: a[..., ::-2] if a.ndim else a)
+arrays |= arrays.map(np.transpose) | arrays.map(lambda a: np.broadcast_to(a, (2, *a.shape)))
 keys = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(), st.binary(),
     st.tuples(st.integers(), st.text()), st.frozensets(st.integers()),
@@ -56,7 +59,9 @@ leaves = st.one_of(
     keys, st.floats(), st.complex_numbers(), arrays, st.builds(range, st.integers(-9, 9)),
     st.builds(slice, st.integers(), st.none() | st.integers()), st.just(...),
     st.binary().map(bytearray), st.sets(keys, max_size=4), st.sampled_from([np.float32, int,
-    np.dtype(">i4"), np.float64(2.5), np.int8(-1), np.bool_(True)]),
+    np.dtype(">i4"), np.float64(2.5), np.int8(-1), np.bool_(True), np.complex64(1 + 2j), np.ndarray,
+    np.str_("x"), np.bytes_(b"x"), np.datetime64("2024-01-02"), np.timedelta64(5, "s"), 2**63,
+    -(2**63), NotImplemented, OrderedDict(a=1, b=[2])]),
 )  # fmt: skip
 values = st.recursive(
     leaves,

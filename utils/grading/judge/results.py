@@ -199,20 +199,16 @@ def _test_outputs(outputs: list[dict], points: float, error: str) -> list[dict[s
 
 def _table(given: Any) -> dict[str, Any]:
     _need(isinstance(given, dict), "a table of checks is not an object")
-    checks = given.get("checks")
+    checks, hidden_points = given.get("checks"), given.get("hidden_points")
     _need(isinstance(checks, list) and len(checks) <= MAX_CHECKS, "a table has no list of checks")
     return {
         "task": _text(given.get("task"), MAX_WORDS),
         "hidden": given.get("hidden") is True,
         "headline": _text(given.get("headline", ""), MAX_WORDS),
-        "hidden_points": _number_or_none(given.get("hidden_points")),
+        "hidden_points": None if hidden_points is None else _number(hidden_points),
         "cause": _cause(given.get("cause")),
         "checks": [_check(check) for check in checks],
     }
-
-
-def _number_or_none(value: Any) -> float | None:
-    return None if value is None else _number(value)
 
 
 def _cause(given: Any) -> dict[str, Any] | None:

@@ -266,10 +266,6 @@ class StudentClient(Notes):
             with contextlib.suppress(StudentError):
                 self._ask(self.limits.call_seconds, "change", (), ())
 
-    def in_test(self) -> contextlib.AbstractContextManager[None]:
-        """Return a context in which the test's own code runs, within an answer."""
-        return self.effects.testing()
-
     def own_class(self, name: str) -> type | None:
         """Return the class of this name that a locked cell defines."""
         first = name.partition(".")[0]
@@ -287,7 +283,7 @@ class StudentClient(Notes):
             return
         link = self.ready()
         name = thing._thing_origin
-        new = self._get((name,)).get(name) if name else None
+        new = self.get({name}).get(name) if name else None
         if not isinstance(new, StudentThing):
             if self.why_ended == hidden_tests.ENDED:
                 self.limit(f"{thing!r} is used here, and was made by a test cell before this one")
@@ -318,10 +314,8 @@ class StudentClient(Notes):
         if not names:
             return {}
         self.ready()
-        return self._get(tuple(sorted(names)))
-
-    def _get(self, names: tuple[str, ...]) -> dict[str, Any]:
-        return self._pairs(self._ask_or_stop(", ".join(names)[:200], "get", names), names)
+        wanted = tuple(sorted(names))
+        return self._pairs(self._ask_or_stop(", ".join(wanted)[:200], "get", wanted), wanted)
 
     def _pairs(self, pairs: Any, names: tuple[str, ...]) -> dict[str, Any]:
         """Return what came in answer to "get", without modules."""

@@ -224,7 +224,7 @@ class JudgeConnection(Connection):
         special, _ = self.opened(thing)
         if name not in special:
             raise CodecError("a question about something that was not handed over")
-        with self.submission.in_test():
+        with self.submission.effects.testing():
             if name == "__call__":
                 return thing(*args, **dict(kwargs))
             if name == "__next__":
@@ -237,7 +237,7 @@ class JudgeConnection(Connection):
     def getattr(self, thing: Any, name: str) -> Any:
         """Read an attribute of an object of the test's own."""
         self._check_attribute(thing, name)
-        with self.submission.in_test():
+        with self.submission.effects.testing():
             return getattr(thing, name)
 
     def setattr(self, thing: Any, name: str, value: Any) -> None:
@@ -245,7 +245,7 @@ class JudgeConnection(Connection):
         self._check_attribute(thing, name)
         if is_mock(thing):
             raise AttributeError(f"{name} is not for the submission to set")
-        with self.submission.in_test():
+        with self.submission.effects.testing():
             setattr(thing, name, value)
 
     def _check_attribute(self, thing: Any, name: str) -> None:

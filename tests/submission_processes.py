@@ -42,7 +42,7 @@ def start(sandbox: str) -> Iterator[Callable[..., StudentClient]]:
         order = SandboxConfig(Limits(**limits), sandbox)
         submission = begun.enter_context(student_alone(FORK_SERVER.connect(), order))
         for number, source in enumerate(cells):
-            submission.run(f"work{number or ''}", source)
+            submission.run_cell(f"work{number or ''}", source)
         return submission
 
     with contextlib.ExitStack() as begun:
@@ -67,7 +67,7 @@ def module_work(sandbox: str) -> Iterator[Callable[..., SimpleNamespace]]:
     with student_alone(FORK_SERVER.connect(), order) as submission:
 
         def run(source: str) -> SimpleNamespace:
-            submission.run("work", source)
+            submission.run_cell("work", source)
             return SimpleNamespace(**submission.get(submission.names()))
 
         yield run

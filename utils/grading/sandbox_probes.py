@@ -259,7 +259,7 @@ def _attempts(sandbox: str) -> dict[str, str]:
 def _try(config: SandboxConfig, code: str, name: str) -> dict[str, str]:
     """Run a cell; return what it found, or that its process was ended at it."""
     with student_alone(FORK_SERVER.connect(), config) as submission:
-        ran = submission.run("probe", code)
+        ran = submission.run_cell("probe", code)
     for output in ran.outputs:
         with contextlib.suppress(ValueError, KeyError):
             return json.loads(output["text"])

@@ -265,7 +265,7 @@ def test_outside_test_cells_nothing_of_a_submission_is_written(start, capfd):
         user_ns: dict = {}
 
     Judge(Shell(), submission, [])
-    submission.run("work", LINK + ESCAPES)
+    submission.run_cell("work", LINK + ESCAPES)
     assert submission.names() >= {"softmax"}
     assert submission.get({"softmax"}) == {"softmax": 3}  # a warning would be an error here
     assert capfd.readouterr() == ("", "")
@@ -313,7 +313,7 @@ def test_what_a_test_never_hands_over_is_never_changed(work):
     student = work(
         "kept = []\n"
         "def f(x):\n    kept.append(x)\n    for k in kept:\n        k[...] = -1\n"
-        "    for n, thing in list(link().shared.things.items()):\n"
+        "    for n, thing in list(link().shared.objects.items()):\n"
         "        if type(thing.value).__name__ == 'ndarray': thing.value[...] = -1\n"
         "    return kept[0]\n"
         "def link():\n    import gc\n"

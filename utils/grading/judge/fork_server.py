@@ -239,12 +239,12 @@ class ForkServer:
         return self.judge([], config).get("error", "")
 
     def judge(
-        self, cells: list[dict], config: SandboxConfig, release: dict[str, Any] | None = None
+        self, cells: list[dict], config: SandboxConfig, course_names: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         """Have a submission judged.
 
         Args:
-            cells, release: as `Judge` takes them.
+            cells, course_names: as `Judge` takes them.
             config: what its process is to be like.
         Returns:
             `cells` (by place, as text: what became of each), `notes`, `seconds`, `cpu_seconds`,
@@ -259,7 +259,7 @@ class ForkServer:
             deadline = time.monotonic() + seconds
             try:
                 send_message(ours, dataclasses.asdict(config))
-                send_message(ours, {"cells": cells, "release": release or {}})
+                send_message(ours, {"cells": cells, "course_names": course_names or {}})
                 answer = receive_message(ours, results.MAX_BYTES, deadline)
                 if answer is not None:
                     return results.read(answer, cells, config.limits)

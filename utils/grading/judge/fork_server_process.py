@@ -217,7 +217,7 @@ def _run_job(
     begun = time.monotonic()
     shell.outputs.limit = config.limits.output_bytes
     student = StudentClient(supervisor, config.limits)
-    found = Judge(shell, student, message["cells"], message["release"]).run()
+    found = Judge(shell, student, message["cells"], message["course_names"]).run_cells()
     usage = resource.getrusage(resource.RUSAGE_SELF)
     seconds = {
         "seconds": time.monotonic() - begun,

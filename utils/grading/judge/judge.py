@@ -21,7 +21,7 @@ from utils.grading.notebook.outputs import Output, Ran
 from utils.grading.notebook.shell import CellShell, error_output, text_of
 from utils.grading.notebook.source import unpack_code
 from utils.grading.remote.judge_limits import ASK_FOR_PLAIN, NOT_THEIR_FAULT
-from utils.grading.remote.proxy import limit_behind
+from utils.grading.remote.proxy import judge_limit_behind
 from utils.grading.remote.student_errors import StudentError
 
 # How a test looks at the attributes of an exception that it has caught.
@@ -38,8 +38,8 @@ class Judge:
         submission: runs the student's.
         cells: dicts with `kind` ("student", "locked" or "test"), `label`, `source`; for tests and
             locked cells what `source.about` says, for tests `points` and `hidden`.
-        release: what the course's own notebook says of names: `imports`, `classes`, `completes`,
-            see `SourceCell`; and `modules`, those that lie beside it.
+        course_names: what the course's own notebook says of names: `imports`, `classes`,
+            `completes`, see `SourceCell`; and `modules`, those that lie beside it.
     """
 
     def __init__(
@@ -47,18 +47,18 @@ class Judge:
         shell: CellShell,
         submission: StudentClient,
         cells: list[dict],
-        release: Mapping[str, Any] | None = None,
+        course_names: Mapping[str, Any] | None = None,
     ) -> None:
         self.shell, self.submission, self.cells = shell, submission, cells
-        release = release or {}
-        submission.classes = frozenset(release.get("classes", ()))
-        submission.modules = frozenset(release.get("modules", ()))
+        course_names = course_names or {}
+        submission.classes = frozenset(course_names.get("classes", ()))
+        submission.modules = frozenset(course_names.get("modules", ()))
         locked = (cell["binds"] for cell in cells if cell["kind"] == "locked")
         submission.locked = frozenset(name for names in locked for name in names)
         submission.effects = self.effects = Effects(shell.user_ns, cells)
         shell.code_ended = self._code_ended
         shell.user_ns["open"] = patched_library.open_by_name
-        self.names = Names(shell, submission, cells, release)
+        self.names = Names(shell, submission, cells, course_names)
         self.ran: dict[int, Ran] = {}
         self.verdicts: dict[int, Verdict] = {}
         submission.publish = self._publish
@@ -74,7 +74,7 @@ class Judge:
         self.effects.end()
         patched_library.notice_figures(self.submission)
 
-    def run(self) -> dict[int, Ran | Verdict]:
+    def run_cells(self) -> dict[int, Ran | Verdict]:
         """Return what became of each cell, by its place in `cells`."""
         sources = {c["label"]: c["source"] for c in self.cells if c["kind"] == "student"}
         checks: Any = importlib.import_module("utils.checks")
@@ -115,13 +115,13 @@ class Judge:
             self.submission.stop(
                 f"cell {cell['label']}: only its definitions are used, the cells took too long"
             )
-        return self.submission.run(cell["label"], cell["source"], only_define=late)
+        return self.submission.run_cell(cell["label"], cell["source"], only_define=late)
 
     def _test(self, cell: dict, place: Place) -> Verdict:
         """Run a test cell where it stands."""
         submission, namespace = self.submission, self.shell.user_ns
         submission.missed_names = place.missed
-        submission.limits_met.clear()
+        submission.judge_limits_met.clear()
         submission.broken_off = submission.drew_apart = False
         if not cell["hidden"]:
             names = set(cell["binds"]) - place.borrowed.keys()
@@ -147,19 +147,19 @@ class Judge:
             self.shell.outputs.add(error_output(ended, None, cell["hidden"]))
         finally:
             if error is not None:
-                self._look_for_limits(error, cell["source"])
+                self._look_for_judge_limits(error, cell["source"])
             if submission.drew_apart:
-                submission.limit(patched_library.DREW_APART)
+                submission.note_judge_limit(patched_library.DREW_APART)
             submission.undo_changes()
             submission.muted, submission.hidden = True, False
         outputs, count = self.shell.outputs.take(), self.shell.execution_count - 1
         verdict = verdict_of(cell, value, error, outputs, count, submission)
         verdict.missed_names = submission.missed_names
-        if submission.limits_met and verdict.points < float(cell["points"]):
-            verdict.ask = "; ".join(submission.limits_met)
+        if submission.judge_limits_met and verdict.points < float(cell["points"]):
+            verdict.left_to_person = "; ".join(submission.judge_limits_met)
         return verdict
 
-    def _look_for_limits(self, error: BaseException, source: str) -> None:
+    def _look_for_judge_limits(self, error: BaseException, source: str) -> None:
         """Note if it is the judge, and not the student, that made a test end in an error."""
         submission = self.submission
         if isinstance(error, AssertionError) and (
@@ -167,7 +167,7 @@ class Judge:
             or _CHANGES_ITEMS.search(source)
             and patched_library.gave_view(submission)
         ):
-            submission.limit(
+            submission.note_judge_limit(
                 "the test needs an array that is a view of another one, and each array that a call "
                 f"gives is a copy in the judge: {NOT_THEIR_FAULT}. Let the test compare values"
             )
@@ -175,36 +175,38 @@ class Judge:
             return
         self._look_for_exceptions(source)
         if isinstance(error, NameError) and (why := self.names.broken.get(name_in(text_of(error)))):
-            submission.limit(f"{why}; {NOT_THEIR_FAULT}")
+            submission.note_judge_limit(f"{why}; {NOT_THEIR_FAULT}")
         elif isinstance(error, ModuleNotFoundError):
-            submission.limit(
+            submission.note_judge_limit(
                 f"`{error.name}` is not installed where tests run, nor handed out by the course: "
                 f"{NOT_THEIR_FAULT}. A test imports no module of a student's"
             )
         elif isinstance(error, OSError) and error.errno in (
             errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS,
         ):  # fmt: skip
-            submission.limit(
+            submission.note_judge_limit(
                 f"the file {error.filename!r} is not in the judge, or cannot be written there: "
                 f"{NOT_THEIR_FAULT}. What a submission writes stays with it: let its function "
                 "return the content, or take it as an argument"
             )
-        elif why := limit_behind(error):
+        elif why := judge_limit_behind(error):
             told = NOT_THEIR_FAULT in why
-            submission.limit(why if told else f"{why}: {NOT_THEIR_FAULT}. {ASK_FOR_PLAIN}")
+            submission.note_judge_limit(
+                why if told else f"{why}: {NOT_THEIR_FAULT}. {ASK_FOR_PLAIN}"
+            )
 
     def _look_for_exceptions(self, source: str) -> None:
         """Note if a test looks at what exceptions and their classes do not have in the judge."""
         for name in self.submission.exceptions:
             text = re.escape(name)  # which the student has chosen
             if re.search(rf"\b{text}\s*[.(]|\b(hasattr|getattr|vars|dir)\({text}\b", source):
-                self.submission.limit(
+                self.submission.note_judge_limit(
                     f"the test makes a {name} or looks at the class, which has no methods of the "
                     f"student's in the judge: {NOT_THEIR_FAULT}. Let it catch what is raised"
                 )
         for name in re.findall(r"\bexcept\b[^:\n]*\bas (\w+)", source):
             if re.search(_LOOKS_AT_CAUGHT.format(name), source):
-                self.submission.limit(
+                self.submission.note_judge_limit(
                     f"the test asks which attributes `{name}` has, and only those that are "
                     f"numbers, text or None are in the judge: {NOT_THEIR_FAULT}"
                 )

@@ -21,7 +21,7 @@ from utils.grading.judge import patched_library
 from utils.grading.judge.student_client import StudentClient
 from utils.grading.notebook.shell import CellShell, text_of
 from utils.grading.notebook.source import unpack_code
-from utils.grading.remote.proxy import StudentThing
+from utils.grading.remote.proxy import StudentProxy
 from utils.grading.remote.student_errors import StudentError, error_class
 
 # What a name in a test cell means if neither the test cells nor the locked cells define it.
@@ -40,7 +40,7 @@ class Place:
     Attributes:
         cells: how many of the student's cells have run.
         namespace: what the names mean there.
-        borrowed: those names that stand for the student's things.
+        borrowed: those names that stand for the student's objects.
         missed: some name that the test uses means nothing there.
         error: why that could not be found out.
     """
@@ -58,7 +58,7 @@ class Names:
     Args:
         shell: runs the test cells.
         submission: runs the student's.
-        cells, release: as `Judge` takes them.
+        cells, course_names: as `Judge` takes them.
 
     Attributes:
         borrowed: the student's, as the latest test cell saw them.
@@ -70,14 +70,16 @@ class Names:
         shell: CellShell,
         submission: StudentClient,
         cells: list[dict],
-        release: Mapping[str, Any],
+        course_names: Mapping[str, Any],
     ) -> None:
         self.shell, self.submission, self.cells = shell, submission, cells
-        self.imports = {name: parts for name, *parts in map(str.split, release.get("imports", ()))}
+        self.imports = {
+            name: parts for name, *parts in map(str.split, course_names.get("imports", ()))
+        }
         tools = {name for name, parts in self.imports.items() if self._is_tool(parts[0])}
         self.completed = {
             name
-            for name in release.get("completes", ())
+            for name in course_names.get("completes", ())
             if name not in tools and not TOOL_NAMES.match(name)
         }
         self.broken: dict[str, str] = {}
@@ -153,9 +155,9 @@ class Names:
         """
         error: BaseException | None
         cell = self.cells[index]
-        self.submission.limits_met.clear()
+        self.submission.judge_limits_met.clear()
         try:
-            self.lend(cell)
+            self.bind_borrowed(cell)
             self.submission.effects.begin(cell, self.borrowed)
             code = unpack_code(cell["code"])
             _, error = self.shell.run(cell["label"], cell["source"], code=code)
@@ -170,7 +172,10 @@ class Names:
         self.submission.note(f"the locked cell {cell['label']} ended in an error: {text_of(error)}")
         if ended and not isinstance(error, ImportError):
             return  # as it did for the student
-        why = "; ".join(self.submission.limits_met) or f"{type(error).__name__}: {text_of(error)}"
+        why = (
+            "; ".join(self.submission.judge_limits_met)
+            or f"{type(error).__name__}: {text_of(error)}"
+        )
         for name in cell["binds"]:
             if name not in self.shell.user_ns:
                 self.broken[name] = (
@@ -178,7 +183,7 @@ class Names:
                     f"error in the judge: {why}"
                 )
 
-    def lend(self, cell: dict) -> None:
+    def bind_borrowed(self, cell: dict) -> None:
         """Put the student's names that a cell uses into its namespace."""
         namespace = self.shell.user_ns
         for name, value in self.borrowed.items():
@@ -196,11 +201,11 @@ class Names:
         # All names are asked for before it can be told which of them this cell uses.
         self.borrowed = self.submission.get(used & self.submission.names()) if used else {}
         raised = {
-            name: value._thing_about[4]
+            name: value._proxy_about.lineage
             for name, value in self.borrowed.items()
-            if issubclass(type(value), StudentThing)
-            and value._thing_about[0] == "class"
-            and "builtins:BaseException" in value._thing_about[4]
+            if issubclass(type(value), StudentProxy)
+            and value._proxy_about.what == "class"
+            and "builtins:BaseException" in value._proxy_about.lineage
         }
         self.submission.exceptions = {}
         for name in sorted(raised, key=lambda name: len(raised[name])):  # bases come first
@@ -240,7 +245,7 @@ class Names:
         self.submission.missed_names = False
         place = Place(len(self.submission.cells))
         try:
-            self.lend(cell)
+            self.bind_borrowed(cell)
         except StudentError as error:
             place.error = error
         place.namespace = dict(self.shell.user_ns)

@@ -160,7 +160,7 @@ def _cell(given: Any, cell: dict, limits: Limits) -> dict[str, Any]:
         "points": 0.0 if error else points,
         "checks": [_check(check) for check in checks],
         "error": error,
-        "ask": _text(given.get("ask", ""), MAX_WORDS),
+        "left_to_person": _text(given.get("left_to_person", ""), MAX_WORDS),
     }
 
 

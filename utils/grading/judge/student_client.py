@@ -24,7 +24,7 @@ from utils.grading.notebook.shell import error_output
 from utils.grading.remote.codec import CannotCross, CodecError
 from utils.grading.remote.connection import Ended, Late
 from utils.grading.remote.judge_connection import JudgeConnection
-from utils.grading.remote.proxy import StudentThing
+from utils.grading.remote.proxy import StudentProxy
 from utils.grading.remote.student_errors import (
     CallTimeout,
     Lost,
@@ -123,7 +123,7 @@ class StudentClient(Notes):
                     if how == "skip":
                         continue
                     try:
-                        self._ask(self.limits.cell_seconds, how, label, source)
+                        self._ask_in_time(self.limits.cell_seconds, how, label, source)
                     except (CallTimeout, ProcessEnded):
                         cell[0] = "define" if how == "run" else "skip"
                         self.ready()
@@ -135,7 +135,7 @@ class StudentClient(Notes):
         finally:
             self.muted = muted
 
-    def _ask(self, seconds: float, verb: str, *args: Any) -> Any:
+    def _ask_in_time(self, seconds: float, verb: str, *args: Any) -> Any:
         """Ask the process, and end it if it takes too long or answers what it must not."""
         link = self.link
         assert link is not None
@@ -146,7 +146,7 @@ class StudentClient(Notes):
                 if error.type_name == OVERDUE:  # whoever catches this goes no further
                     link.deadline = time.monotonic()
                 raise
-        self.time.start(link, self.supervisor, seconds, verb)
+        self.time.start_question(link, self.supervisor, seconds, verb)
         try:
             answer = link.ask(verb, *args)
         except Late:
@@ -193,16 +193,16 @@ class StudentClient(Notes):
 
     # Questions ------------------------------------------------------------------------------------
 
-    def ask(self, verb: str, thing: StudentThing, *args: Any) -> Any:
-        """Ask about a thing of the submission's.
+    def ask_object(self, verb: str, proxy: StudentProxy, *args: Any) -> Any:
+        """Ask about a proxy of the submission's.
 
         Raises:
             StudentError: its answer, or why there is none.
             CannotCross: an argument cannot be handed over.
         """
-        about = thing._thing_origin
+        about = proxy._proxy_origin
         if not about and not self.hidden:  # else the student's choice of words might tell
-            about = thing._thing_about[2] or thing._thing_about[1]
+            about = proxy._proxy_about.name or proxy._proxy_about.type_name
         about = f"`{about}`" if about else "a call"
         try:
             self.time.count_call(about)
@@ -210,24 +210,24 @@ class StudentClient(Notes):
             self.broken_off = True
             raise
         with self.effects.judging():
-            return self._ask_about(about, verb, thing, *args)
+            return self._ask_object(about, verb, proxy, *args)
 
-    def _ask_about(self, about: str, verb: str, thing: StudentThing, *args: Any) -> Any:
-        """Ask about a thing, given what to call it."""
-        self.revive(thing)
+    def _ask_object(self, about: str, verb: str, proxy: StudentProxy, *args: Any) -> Any:
+        """Ask about a proxy, given what to call it."""
+        self.revive(proxy)
         patience = self.time.call_seconds(about)
         try:
             if changes := self.effects.changes(self.link):
-                self._ask(patience, "change", *changes)
-                self.revive(thing)
+                self._ask_in_time(patience, "change", *changes)
+                self.revive(proxy)
             self.time.share_call(about)
             try:
-                return self._ask(patience, verb, thing, *args)
+                return self._ask_in_time(patience, verb, proxy, *args)
             finally:
                 if self.link:
                     self._follow(patience)
         except CannotCross as error:
-            self.limit(str(error))
+            self.note_judge_limit(str(error))
             raise
         except (CallTimeout, ProcessEnded, OutOfTime) as error:
             self.broken_off = True
@@ -239,21 +239,21 @@ class StudentClient(Notes):
     def _follow(self, patience: float) -> None:
         """Let the test see what a call has done besides its answer."""
         if self.effects.seeded:
-            self.effects.drawn(self._ask(patience, "drawn"))
+            self.effects.drawn(self._ask_in_time(patience, "drawn"))
         names = self.effects.values()
         if unbound := self.effects.unbound():
             names += tuple(unbound & self.names())
         if names:
-            self.effects.renew(self._pairs(self._ask(patience, "get", names), names))
+            self.effects.renew(self._pairs(self._ask_in_time(patience, "get", names), names))
 
     def ask_process(self, verb: str, *args: Any) -> Any:
         """Ask the student process something that is about no object of its own."""
         with self.effects.judging():
             self.ready()
             try:
-                return self._ask(self.limits.call_seconds, verb, None, *args)
+                return self._ask_in_time(self.limits.call_seconds, verb, None, *args)
             except CannotCross as error:
-                self.limit(str(error))
+                self.note_judge_limit(str(error))
                 raise
 
     def processor_seconds(self, since: float) -> float:
@@ -264,7 +264,7 @@ class StudentClient(Notes):
         """Let the student's own cells find everything as it was before the last test."""
         if self.effects.forget() and self.link:
             with contextlib.suppress(StudentError):
-                self._ask(self.limits.call_seconds, "change", (), ())
+                self._ask_in_time(self.limits.call_seconds, "change", (), ())
 
     def own_class(self, name: str) -> type | None:
         """Return the class of this name that a locked cell defines."""
@@ -277,25 +277,27 @@ class StudentClient(Notes):
             return None
         return kind if kind.__module__ == "__main__" else None
 
-    def revive(self, thing: StudentThing) -> None:
+    def revive(self, proxy: StudentProxy) -> None:
         """Make a proxy stand for its successor if its process has ended."""
-        if thing._thing_link is self.link:
+        if proxy._proxy_link is self.link:
             return
         link = self.ready()
-        name = thing._thing_origin
+        name = proxy._proxy_origin
         new = self.get({name}).get(name) if name else None
-        if not isinstance(new, StudentThing):
+        if not isinstance(new, StudentProxy):
             if self.why_ended == hidden_tests.ENDED:
-                self.limit(f"{thing!r} is used here, and was made by a test cell before this one")
-            raise Lost(f"{thing!r} was lost when the student process ended: {self.why_ended}")
-        for slot in ("_thing_link", "_thing_number", "_thing_about"):
-            object.__setattr__(thing, slot, getattr(new, slot))
-        link.shared.adopt(new._thing_number, thing)  # and `new` may go
+                self.note_judge_limit(
+                    f"{proxy!r} is used here, and was made by a test cell before this one"
+                )
+            raise Lost(f"{proxy!r} was lost when the student process ended: {self.why_ended}")
+        for slot in ("_proxy_link", "_proxy_number", "_proxy_about"):
+            object.__setattr__(proxy, slot, getattr(new, slot))
+        link.shared.adopt(new._proxy_number, proxy)  # and `new` may go
 
-    def _ask_or_stop(self, about: str, verb: str, *args: Any) -> Any:
+    def _ask_for_names(self, about: str, verb: str, *args: Any) -> Any:
         """Ask the process; note that it was stopped if it does not answer."""
         try:
-            return self._ask(self.limits.call_seconds, verb, *args)
+            return self._ask_in_time(self.limits.call_seconds, verb, *args)
         except (CallTimeout, ProcessEnded, OutOfTime) as error:
             self.stop(self.as_note(f"{about}: {error}{self.time.setting_met(error)}"))
             raise
@@ -303,7 +305,7 @@ class StudentClient(Notes):
     def names(self) -> set[str]:
         """Return the names that the student's cells have defined."""
         self.ready()
-        found = self._ask_or_stop("names of the cells", "names")
+        found = self._ask_for_names("names of the cells", "names")
         return {name for name in found if type(name) is str} if type(found) is tuple else set()
 
     def get(self, names: set[str]) -> dict[str, Any]:
@@ -315,7 +317,7 @@ class StudentClient(Notes):
             return {}
         self.ready()
         wanted = tuple(sorted(names))
-        return self._pairs(self._ask_or_stop(", ".join(wanted)[:200], "get", wanted), wanted)
+        return self._pairs(self._ask_for_names(", ".join(wanted)[:200], "get", wanted), wanted)
 
     def _pairs(self, pairs: Any, names: tuple[str, ...]) -> dict[str, Any]:
         """Return what came in answer to "get", without modules."""
@@ -324,15 +326,15 @@ class StudentClient(Notes):
             match pair:
                 case (str(name), value) if name in names:
                     values[name] = value
-                    if not isinstance(value, StudentThing):
+                    if not isinstance(value, StudentProxy):
                         continue
-                    if value._thing_about[0] == "module":
+                    if value._proxy_about.what == "module":
                         del values[name]
-                    elif not value._thing_origin:
-                        object.__setattr__(value, "_thing_origin", name)
+                    elif not value._proxy_origin:
+                        object.__setattr__(value, "_proxy_origin", name)
         return values
 
-    def run(self, label: str, source: str, only_define: bool = False) -> Ran:
+    def run_cell(self, label: str, source: str, only_define: bool = False) -> Ran:
         """Run one of the student's cells.
 
         Args:
@@ -346,7 +348,7 @@ class StudentClient(Notes):
             self.time.share_cell(source)
             if not only_define:
                 seconds = min(seconds, max(self.time.seconds_for_cells, MIN_OVERTIME))
-            answer = self._ask(seconds, how, label, source)
+            answer = self._ask_in_time(seconds, how, label, source)
         except (CallTimeout, ProcessEnded) as error:
             self.cells.append(["define", label, source])
             self.time.count_stuck_cell()
@@ -363,7 +365,7 @@ class StudentClient(Notes):
                 return Ran(clean_outputs(outputs, self.limits.output_bytes), ended[:200])
         return Ran([])
 
-    def show(self, shown: str) -> None:
+    def show_outputs(self, shown: str) -> None:
         """Show a call's prints and displays as if they were the test cell's own."""
         if self.muted or self.hidden or not shown:
             return

@@ -90,7 +90,7 @@ class StudentConnection(Connection):
         self.replaced: dict[str, tuple] = {}  # names that the test has changed, and what they had
         self.drawn_from: list[Any] = [None, None]  # states of the random generators as told
         verbs: dict[str, Any] = {
-            "run": self.run,
+            "run": self.run_cell,
             "define": shell.define,
             "names": self.names,
             "bind": self.bind,
@@ -233,7 +233,7 @@ class StudentConnection(Connection):
             frame = frame.f_back
         raise Overdue
 
-    def run(self, label: str, source: str) -> tuple[str, str]:
+    def run_cell(self, label: str, source: str) -> tuple[str, str]:
         """Run a cell; return its outputs as JSON, and the type of its exception."""
         _, error = self.shell.run(label, source)
         if isinstance(error, Overdue):

@@ -52,8 +52,8 @@ class TimeLimits:
         self.ends = time.monotonic() + limits.submission_seconds
         self.alarmed = self.setting = self.cpu_setting = ""
         self.spare = limits.submission_seconds * SPARE
-        self.timeouts: dict[str, int] = {}  # how often each thing has taken too long
-        self.calls: dict[str, int] = {}  # how often each thing was called
+        self.timeouts: dict[str, int] = {}  # how often each object has taken too long
+        self.calls: dict[str, int] = {}  # how often each object was called
         self.stuck = 0  # cells that took too much processor time
         self.share = 1.0  # of its processor time that the next question gets
 
@@ -87,7 +87,7 @@ class TimeLimits:
 
     # One question ---------------------------------------------------------------------------------
 
-    def start(
+    def start_question(
         self, link: JudgeConnection, supervisor: ProcessSupervisor, seconds: float, verb: str
     ) -> None:
         """Set the time limits of the next question.

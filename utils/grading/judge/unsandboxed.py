@@ -35,13 +35,13 @@ _START = (
 def judge(
     cells: list[dict],
     config: SandboxConfig,
-    release: dict[str, Any] | None = None,
+    course_names: dict[str, Any] | None = None,
     plots: bool = False,
 ) -> dict[str, Any]:
     """Judge a submission as `ForkServer.judge` does.
 
     Args:
-        cells, release: as `Judge` takes them.
+        cells, course_names: as `Judge` takes them.
         config: what its process is to be like; it has no sandbox, whatever this says.
         plots: whether it will want Matplotlib.
     """
@@ -49,7 +49,7 @@ def judge(
     shell.outputs.limit = config.limits.output_bytes
     submission = StudentClient(UnsandboxedProcess(config, plots), config.limits)
     try:
-        found = Judge(shell, submission, cells, release).run()
+        found = Judge(shell, submission, cells, course_names).run_cells()
     finally:
         submission.end("the grading is over")
         close_shell()

@@ -38,7 +38,7 @@ class Verdict:
     checks: list[dict] = field(default_factory=list)
     error: str = ""
     missed_names: bool = False
-    ask: str = ""  # why a person has to look: the judge, and not the student, may be the reason
+    left_to_person: str = ""  # why: it may be the judge, and not the student, that lost points
 
 
 def verdict_of(
@@ -59,7 +59,7 @@ def verdict_of(
     """
     checks = [check for output in outputs for check in _checks(output.get("data", {}).get(MIME))]
     if cell["hidden"]:
-        outputs = hidden_tests.shown(outputs, error is not None)
+        outputs = hidden_tests.shown_outputs(outputs, error is not None)
     kept: list[Output] = []
     for output in outputs:
         if output["output_type"] == "stream":

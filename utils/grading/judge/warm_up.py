@@ -116,7 +116,7 @@ def _warm_up_judge(shell: CellShell) -> None:
         there = threading.Thread(target=student_process.StudentConnection(theirs, other).serve)
         there.start()
         submission = StudentClient(_Started(ours), Limits())
-        found = Judge(shell, submission, cells).run()
+        found = Judge(shell, submission, cells).run_cells()
         json.dumps(results.truncate({"cells": {i: vars(one) for i, one in found.items()}}))
         there.join()
         theirs.close()

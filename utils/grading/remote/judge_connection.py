@@ -19,7 +19,7 @@ from utils.grading.remote.codec import CannotCross, CodecError, SharedObjects
 from utils.grading.remote.connection import Connection
 from utils.grading.remote.judge_classes import top
 from utils.grading.remote.judge_limits import NOT_THEIR_FAULT, refuse, short
-from utils.grading.remote.proxy import StudentThing
+from utils.grading.remote.proxy import About, StudentProxy
 from utils.grading.remote.special_methods import HANDED_ON, proxy_type
 from utils.grading.remote.student_errors import (
     NEVER_RAISED,
@@ -58,16 +58,16 @@ class JudgeObjects(SharedObjects):
 
         `stack.pop()` may give the stack itself, which would then be compared with a number.
         """
-        thing = super().proxy(number, description)
-        object.__setattr__(thing, "_thing_mentions", thing._thing_mentions + (description is None))
-        object.__setattr__(thing, "_thing_made", False)
-        return thing
+        found = super().proxy(number, description)
+        object.__setattr__(found, "_proxy_mentions", found._proxy_mentions + (description is None))
+        object.__setattr__(found, "_proxy_made", False)
+        return found
 
     def proxy_number(self, value: Any) -> int | None:
-        if not isinstance(value, StudentThing):
+        if not isinstance(value, StudentProxy):
             return None
         self.link.submission.revive(value)
-        return value._thing_number
+        return value._proxy_number
 
     def name_of(self, value: Any) -> str | None:
         """Let a library's functions and classes cross by name: the student has them, too."""
@@ -102,7 +102,7 @@ class JudgeObjects(SharedObjects):
         own = kind.__module__ == "__main__" or top(kind.__module__) in self.link.submission.modules
         return name, special, f"{kind.__module__}:{kind.__qualname__}" if own else ""
 
-    def checked(self, description: tuple) -> tuple:
+    def checked(self, description: tuple) -> About:
         match description:
             case (str(what), str(kind), str(name), tuple(special), tuple(lineage)) if (
                 what in _WHAT
@@ -114,16 +114,17 @@ class JudgeObjects(SharedObjects):
             case _:
                 raise CodecError("the description of an object has the wrong form")
         known = tuple(method for method in special if method in HANDED_ON)
-        return str(what), plain_name(kind), plain_name(name) if name else "", known, lineage
+        name = plain_name(name) if name else ""
+        return About(str(what), plain_name(kind), name, known, lineage)
 
-    def make(self, number: int, description: tuple) -> Any:
+    def make(self, number: int, description: Any) -> Any:
         what, kind, _, special, lineage = description
         patterns = [_PATTERNS[one] for one in lineage if what == "object" and one in _PATTERNS]
         made = proxy_type(kind, special, what == "class", next(iter(patterns), None))
-        thing = made(self.link, number, description)
+        proxy = made(self.link, number, description)
         if what == "module" or kind in _OF_LIBRARIES:
-            refuse(thing, "stays with the submission, and is not the one that is here")
-        return thing
+            refuse(proxy, "stays with the submission, and is not the one that is here")
+        return proxy
 
 
 def open_to_students(
@@ -214,7 +215,7 @@ class JudgeConnection(Connection):
     def opened(self, thing: Any) -> tuple[tuple[str, ...], bool]:
         """Return what may be asked of a thing: special methods, whether it has attributes."""
         number = self.shared.number(thing)
-        if number is None or self.shared.things[number].kind != codec.OBJECT:
+        if number is None or self.shared.objects[number].kind != codec.OBJECT:
             raise CodecError("a question about something that was not handed over")
         _, special, attributes = open_to_students(thing, self.submission.modules)
         return special, attributes
@@ -279,7 +280,7 @@ class JudgeConnection(Connection):
         if type(shown) is not str or type(warned) is not tuple:
             raise CodecError("an answer has the wrong form")
         if not self.submission.muted:
-            self.submission.show(shown)
+            self.submission.show_outputs(shown)
             repeat_warnings(warned)
         if good:
             if type(value) in (dict, list):
@@ -291,7 +292,7 @@ class JudgeConnection(Connection):
             error.raised_message += self.submission.name_missing(error.raised_message)
         elif error.type_name == CannotCross.__name__ and "too many objects" not in str(error):
             said = " ".join(str(error)[:200].split())  # whatever the submission says
-            self.submission.limit(
+            self.submission.note_judge_limit(
                 f"a call gave what cannot be handed over, as the student process says "
                 f"(`{said}`), if that is right {NOT_THEIR_FAULT}"
             )
@@ -300,7 +301,7 @@ class JudgeConnection(Connection):
         if error.type_name == "ExceptionGroup" or (
             error.type_name in NEVER_RAISED and _is_named_by_test(error.type_name)
         ):
-            self.submission.limit(
+            self.submission.note_judge_limit(
                 f"a {error.type_name} of a submission cannot be caught by its class in the judge; "
                 f"{NOT_THEIR_FAULT}"
             )

@@ -70,7 +70,7 @@ class Writer:
     def __init__(self, draw, first):
         self.draw = draw
         heap, _, _ = some_heap(first)
-        self.known = {number: thing.kind for number, thing in heap.things.items()}
+        self.known = {number: thing.kind for number, thing in heap.objects.items()}
         self.next = heap.highest + 2
         self.used: set[int] = set()  # numbers of records in this message
 
@@ -281,7 +281,7 @@ def look_at(value):
 
 def is_consistent(heap):
     """Return whether a heap's books are right, and every array in it lies in memory of its own."""
-    things = heap.things
+    things = heap.objects
     for number, thing in things.items():
         if thing.kind == fmt.ARRAY and (number % 2 == 0) != heap.is_judge:
             array, owner = (
@@ -369,7 +369,7 @@ def fuzz_mutated(examples):
     )  # fmt: skip
     def run(chosen, spoilings, first):
         heap, peer, _ = some_heap(first)
-        for thing in peer.things.values():
+        for thing in peer.objects.values():
             thing.digest = None  # so that there are updates in the message
         data = b"".join(codec.pack([pool[i] for i in chosen], peer))
         fill_free_memory()

@@ -173,5 +173,5 @@ def test_a_failed_message_leaves_nothing_behind():
         tuples = (tuples,)
     with pytest.raises(CannotCross):
         pack([[1], np.ones(2), tuples], heap)
-    assert heap.things == {}
+    assert heap.objects == {}
     assert cross([[1]], heap, peer) == [[1]]

@@ -25,7 +25,7 @@ def test_what_is_shared_is_limited(monkeypatch):
     heap, peer = SharedObjects(True), SharedObjects(False)
     for _ in range(20):  # what is dropped counts no more
         cross(np.ones(1000), heap, peer)
-        for number in list(heap.things):
+        for number in list(heap.objects):
             heap.drop(number), peer.drop(number)
     assert heap.cost == peer.cost == 0
 
@@ -34,9 +34,9 @@ def test_what_is_shared_is_limited(monkeypatch):
 def test_a_tidy_side_forgets_arrays_of_any_size(size):
     judge, student = SharedObjects(True), SharedObjects(False)
     unpack(b"".join(pack(np.ones(size), judge)), student)
-    assert len(judge.things) == len(student.things) == 1
+    assert len(judge.objects) == len(student.objects) == 1
     unpack(b"".join(pack(None, judge, tidy=True)), student)
-    assert len(judge.things) == len(student.things) == 0
+    assert len(judge.objects) == len(student.objects) == 0
 
 
 def test_numbers_are_given_one_after_another():
@@ -47,12 +47,12 @@ def test_numbers_are_given_one_after_another():
         unpack(message(b"N", record(far, "l", bytes(4))), heap)
     with pytest.raises(CodecError, match="number"):
         unpack(message(b"N", *(record(n, "l", bytes(4)) for n in (far - 2, 2 * far - 5))), heap)
-    assert not heap.things
+    assert not heap.objects
     for _ in range(3):  # what does not cross uses no numbers up
         with pytest.raises(CannotCross):
             pack([[[]] * 9, {1}, object(), 10**9999], peer)
     cross([[], print], peer, heap)
-    assert list(heap.things) == [3, 5]
+    assert list(heap.objects) == [3, 5]
     assert peer.next == 9
     with pytest.raises(CodecError, match="number"):  # 7 is that of an object
         unpack(message(b"N", record(7, "l", bytes(4))), heap)
@@ -62,15 +62,15 @@ def test_numbers_are_given_one_after_another():
 def test_a_submission_drops_no_copy_of_the_judges():
     """What is dropped would count no more in what holds it, and could be built upon."""
     heap, peer, _ = some_heap(0)
-    for number, thing in list(heap.things.items()):
+    for number, thing in list(heap.objects.items()):
         if thing.kind == fmt.OBJECT:
             unpack(message(forget=[number]), heap)
-            assert number not in heap.things
+            assert number not in heap.objects
         else:
             with pytest.raises(CodecError, match="drops"):
                 unpack(message(forget=[number]), heap)
-            assert number in heap.things
+            assert number in heap.objects
     unpack(message(forget=[77, 0, 2**64 - 1]), heap)  # nothing has these numbers
-    number = peer.number(peer.things[4].value)
+    number = peer.number(peer.objects[4].value)
     unpack(message(forget=[number]), peer)
-    assert number not in peer.things
+    assert number not in peer.objects

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.grading.judge import fixture_course as fixture
-from utils.grading.judge import grade_notebook, hidden_tests
+from utils.grading.judge import grade_notebook, hidden_test_policy
 from utils.grading.judge.judge import Judge
 from utils.grading.judge.verdict import points_of
 from utils.grading.notebook.source_cells import cells_of_notebook
@@ -181,7 +181,7 @@ def test_how_a_process_ends_in_a_hidden_test_is_not_told(sandbox, how):
     source = softmax(f"if np.shape(a) == (4, 5): {EXITS[how]}\n{right}")
     notebook, outcome = grade({"softmax": source}, call_seconds=1.0)
     reason = "`test_softmax_hidden` earned 0 of 4 points: none of its hidden checks passed"
-    assert outcome.notes == [hidden_tests.NOTE, reason]
+    assert outcome.notes == [hidden_test_policy.NOTE, reason]
     assert outcome.score == 6.0
     shown = [cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade")]
     errors = [o["ename"] for cell in shown for o in cell.get("outputs", []) if "ename" in o]

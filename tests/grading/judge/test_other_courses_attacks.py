@@ -10,7 +10,7 @@ import pytest
 
 from tests.grading.judge.test_hostile_protocol import LINK
 from tests.grading.judge.test_other_courses import Case, cells_of, grade, graded
-from utils.grading.judge.hidden_tests import JUDGE_LIMIT
+from utils.grading.judge.hidden_test_policy import JUDGE_LIMIT
 
 pytestmark = pytest.mark.usefixtures("sandbox")
 

@@ -21,11 +21,11 @@ import types
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from utils.grading.judge import random_state
-from utils.grading.judge.patches import address_of, set_name
 from utils.grading.notebook.outputs import NoInput
+from utils.grading.remote import random_state
 from utils.grading.remote.judge_connection import is_mock
 from utils.grading.remote.judge_limits import NOT_THEIR_FAULT, JudgeLimit
+from utils.grading.remote.patches import address_of, set_name
 from utils.grading.remote.proxy import StudentProxy, is_class
 
 # Builtins of its own: see `utils.grading.remote`.

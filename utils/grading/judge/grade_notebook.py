@@ -178,8 +178,8 @@ def run_cells(
         cell = notebook["cells"][place]
         found = answer.get("cells", {}).get(str(number))
         if found is None:
-            found = {"outputs": [_not_run()], "points": 0.0, "checks": [], "error": "not run"}
-            found["left_to_person"] = ""
+            found = {"outputs": [_not_run()], "error": "not run"}
+            found |= {"points": 0.0, "checks": [], "left_to_person": ""}
         cell["outputs"] = [_as(type(cell), output) for output in found["outputs"]]
         cell["execution_count"] = number + 1
         for output in cell["outputs"]:
@@ -195,7 +195,9 @@ def run_cells(
                 found["left_to_person"],
             )
             if found["left_to_person"]:
-                result.notes.append(f"`{cells[number]['label']}`: {PERSON}: {found['ask']}")
+                result.notes.append(
+                    f"`{cells[number]['label']}`: {PERSON}: {found['left_to_person']}"
+                )
     return result
 
 

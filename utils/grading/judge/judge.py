@@ -1,7 +1,7 @@
 """The judge: runs a notebook's cells, the student's in their process and the test cells here.
 
-`names` says what a name means in a test cell, `hidden_tests` when hidden tests run and what they
-show, `verdict` what a test cell's points are.
+`names` says what a name means in a test cell, `hidden_test_policy` when hidden tests run and what
+they show, `verdict` what a test cell's points are.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from utils.grading.judge import hidden_tests, patched_library
+from utils.grading.judge import hidden_test_policy, patched_library
 from utils.grading.judge.effects import Effects, name_in
 from utils.grading.judge.names import USUAL_NAMES, Names, Place, exceptions_in
 from utils.grading.judge.student_client import StudentClient
@@ -90,14 +90,14 @@ class Judge:
         for index, cell in enumerate(self.cells):
             if cell["kind"] == "test":
                 place = self.names.place(cell)
-                if cell["hidden"] and not hidden_tests.is_used_below(
+                if cell["hidden"] and not hidden_test_policy.is_used_below(
                     self.cells, index, USUAL_NAMES
                 ):
                     waiting[index] = place
                 else:
                     self.verdicts[index] = self._test(cell, place)
                     if cell["hidden"]:  # what is shown from now on comes from another process
-                        self.submission.end(hidden_tests.ENDED)
+                        self.submission.end(hidden_test_policy.ENDED)
                 continue
             self.ran[index] = self._student(cell)
             if index in self.names.needed:
@@ -265,7 +265,7 @@ class Judge:
             self.verdicts[index] = self._test(cell, place)
             bound |= {n: v for n, v in self.shell.user_ns.items() if n in cell["binds"]}
             lost = self.verdicts[index].points < float(cell["points"])
-            if lost and hidden_tests.is_changed_below(self.cells, index):
+            if lost and hidden_test_policy.is_changed_below(self.cells, index):
                 again.append(index)
         for index in reversed(again):  # each time fewer cells
             self.submission.rewind(waiting[index].cells)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from dataclasses import dataclass, field
 
-from utils.grading.judge import hidden_tests
+from utils.grading.judge import hidden_test_policy
 from utils.grading.judge.effects import name_in
 from utils.grading.remote.judge_limits import NOT_THEIR_FAULT
 from utils.grading.terminal import clean
@@ -50,7 +50,7 @@ class Notes:
     def note_judge_limit(self, text: str) -> None:
         """Note something that a test wants and that works in one kernel, but not here."""
         if self.hidden:
-            text = hidden_tests.JUDGE_LIMIT
+            text = hidden_test_policy.JUDGE_LIMIT
         elif NOT_THEIR_FAULT not in text:
             text = f"{text}: {NOT_THEIR_FAULT}"
         if text not in self.judge_limits_met and len(self.judge_limits_met) < MAX_JUDGE_LIMITS:
@@ -71,4 +71,4 @@ class Notes:
 
     def as_note(self, text: str) -> str:
         """Return a note; in hidden tests always the same, as a student chooses how it ends."""
-        return hidden_tests.NOTE if self.hidden else text
+        return hidden_test_policy.NOTE if self.hidden else text

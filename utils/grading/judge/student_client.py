@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from utils.grading.judge import hidden_tests
+from utils.grading.judge import hidden_test_policy
 from utils.grading.judge.effects import Effects
 from utils.grading.judge.notes import Notes
 from utils.grading.judge.time_limits import MIN_OVERTIME, TimeLimits
@@ -285,7 +285,7 @@ class StudentClient(Notes):
         name = proxy._proxy_origin
         new = self.get({name}).get(name) if name else None
         if not isinstance(new, StudentProxy):
-            if self.why_ended == hidden_tests.ENDED:
+            if self.why_ended == hidden_test_policy.ENDED:
                 self.note_judge_limit(
                     f"{proxy!r} is used here, and was made by a test cell before this one"
                 )

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from utils.checks_format import MIME, SAME_CAUSE
-from utils.grading.judge import hidden_tests
+from utils.grading.judge import hidden_test_policy
 from utils.grading.judge.student_client import StudentClient
 from utils.grading.notebook.outputs import Output
 from utils.grading.notebook.shell import error_output
@@ -59,7 +59,7 @@ def verdict_of(
     """
     checks = [check for output in outputs for check in _checks(output.get("data", {}).get(MIME))]
     if cell["hidden"]:
-        outputs = hidden_tests.shown_outputs(outputs, error is not None)
+        outputs = hidden_test_policy.shown_outputs(outputs, error is not None)
     kept: list[Output] = []
     for output in outputs:
         if output["output_type"] == "stream":

@@ -10,11 +10,12 @@ import sys
 import threading
 from typing import Any
 
-from utils.grading.judge import results, student_process
+from utils.grading.judge import results
 from utils.grading.judge.judge import Judge
 from utils.grading.judge.student_client import StudentClient
 from utils.grading.notebook.shell import CellShell, make_shell
 from utils.grading.notebook.source import about
+from utils.grading.remote.student_connection import StudentConnection
 from utils.grading.sandbox.config import Limits
 from utils.grading.sandbox.messages import ProcessSupervisor
 
@@ -113,7 +114,7 @@ def _warm_up_judge(shell: CellShell) -> None:
     sys.modules["__main__"] = main  # which the new shell has replaced
     for _ in range(6):
         ours, theirs = socket.socketpair()
-        there = threading.Thread(target=student_process.StudentConnection(theirs, other).serve)
+        there = threading.Thread(target=StudentConnection(theirs, other).serve)
         there.start()
         submission = StudentClient(_Started(ours), Limits())
         found = Judge(shell, submission, cells).run_cells()

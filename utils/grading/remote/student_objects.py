@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from utils.grading.judge.patches import found_at
 from utils.grading.notebook.shell import in_cell, text_of, type_name
 from utils.grading.remote import operators
 from utils.grading.remote.codec import SharedObjects
+from utils.grading.remote.patches import found_at
 
 # Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))

@@ -57,7 +57,7 @@ class Names:
 
     Args:
         shell: runs the test cells.
-        submission: runs the student's.
+        student: runs the student's.
         cells, course_names: as `Judge` takes them.
 
     Attributes:
@@ -68,11 +68,11 @@ class Names:
     def __init__(
         self,
         shell: CellShell,
-        submission: StudentClient,
+        student: StudentClient,
         cells: list[dict],
         course_names: Mapping[str, Any],
     ) -> None:
-        self.shell, self.submission, self.cells = shell, submission, cells
+        self.shell, self.student, self.cells = shell, student, cells
         self.imports = {
             name: parts for name, *parts in map(str.split, course_names.get("imports", ()))
         }
@@ -89,9 +89,7 @@ class Names:
         self._add_indirect_uses()
 
     def _is_tool(self, module: str) -> bool:
-        return module.startswith(TOOL_MODULES) or (
-            module.partition(".")[0] in self.submission.modules
-        )
+        return module.startswith(TOOL_MODULES) or (module.partition(".")[0] in self.student.modules)
 
     def _needed(self) -> set[int]:
         """Return which locked cells bind a name that a test cell uses, directly or not."""
@@ -137,7 +135,7 @@ class Names:
 
     def let_course_import(self) -> None:
         """Let tests import the course's own modules, which lie in this process's folder."""
-        modules = self.submission.modules
+        modules = self.student.modules
         if not modules:
             return
         if "" not in sys.path:
@@ -155,26 +153,25 @@ class Names:
         """
         error: BaseException | None
         cell = self.cells[index]
-        self.submission.judge_limits_met.clear()
+        self.student.judge_limits_met.clear()
         try:
             self.bind_borrowed(cell)
-            self.submission.effects.begin(cell, self.borrowed)
+            self.student.effects.begin(cell, self.borrowed)
             code = unpack_code(cell["code"])
             _, error = self.shell.run(cell["label"], cell["source"], code=code)
         except StudentError as failure:
             error = failure
-        self.submission.undo_changes()
+        self.student.undo_changes()
         self.shell.outputs.take()
         for name in self.completed & set(cell["binds"]):
             self.shell.user_ns.pop(name, None)
         if not error:
             return
-        self.submission.note(f"the locked cell {cell['label']} ended in an error: {text_of(error)}")
+        self.student.note(f"the locked cell {cell['label']} ended in an error: {text_of(error)}")
         if ended and not isinstance(error, ImportError):
             return  # as it did for the student
         why = (
-            "; ".join(self.submission.judge_limits_met)
-            or f"{type(error).__name__}: {text_of(error)}"
+            "; ".join(self.student.judge_limits_met) or f"{type(error).__name__}: {text_of(error)}"
         )
         for name in cell["binds"]:
             if name not in self.shell.user_ns:
@@ -199,7 +196,7 @@ class Names:
             namespace.setdefault("type", patched_library.TYPE)
         used -= self._import(used)
         # All names are asked for before it can be told which of them this cell uses.
-        self.borrowed = self.submission.get(used & self.submission.names()) if used else {}
+        self.borrowed = self.student.get(used & self.student.names()) if used else {}
         raised = {
             name: value._proxy_about.lineage
             for name, value in self.borrowed.items()
@@ -207,12 +204,12 @@ class Names:
             and value._proxy_about.what == "class"
             and "builtins:BaseException" in value._proxy_about.lineage
         }
-        self.submission.exceptions = {}
+        self.student.exceptions = {}
         for name in sorted(raised, key=lambda name: len(raised[name])):  # bases come first
-            self.borrowed[name] = error_class(raised[name], self.submission)  # for `except`
-            self.submission.exceptions = exceptions_in(self.borrowed)
+            self.borrowed[name] = error_class(raised[name], self.student)  # for `except`
+            self.student.exceptions = exceptions_in(self.borrowed)
         if not used & set(cell["uses"]) <= {*self.borrowed, *cell["binds"]}:
-            self.submission.missed_names = True
+            self.student.missed_names = True
         namespace.update(self.borrowed)
 
     def _import(self, names: set[str]) -> set[str]:
@@ -242,15 +239,15 @@ class Names:
 
     def place(self, cell: dict) -> Place:
         """Return where a test cell stands if all cells so far are those above it."""
-        self.submission.missed_names = False
-        place = Place(len(self.submission.cells))
+        self.student.missed_names = False
+        place = Place(len(self.student.cells))
         try:
             self.bind_borrowed(cell)
         except StudentError as error:
             place.error = error
         place.namespace = dict(self.shell.user_ns)
         place.borrowed = self.borrowed
-        place.missed = self.submission.missed_names
+        place.missed = self.student.missed_names
         return place
 
 

@@ -194,7 +194,7 @@ def _unfolded(value: Any, dict_factory: Any = dict) -> Any:
     return value
 
 
-def let_doctest_refuse(submission: StudentClient) -> None:
+def let_doctest_refuse(student: StudentClient) -> None:
     """Let `doctest` say that it does not run what stands in a student's docstrings."""
     import doctest
 
@@ -203,39 +203,39 @@ def let_doctest_refuse(submission: StudentClient) -> None:
             "`doctest` would run examples that a student can write, in the judge: "
             f"{NOT_THEIR_FAULT}. Let the test call the function, and compare what it returns"
         )
-        submission.note_judge_limit(text)
+        student.note_judge_limit(text)
         raise JudgeLimit(text)
 
     for name in ("testmod", "run_docstring_examples", "DocTestFinder"):
         setattr(doctest, name, refuse)
 
 
-def notice_figures(submission: StudentClient) -> None:
+def notice_figures(student: StudentClient) -> None:
     """Notice if a test has made a figure, and the student's code has drawn on another one.
 
     To be called before figures are closed.
     """
     figures: Any = sys.modules.get("matplotlib._pylab_helpers")
-    if figures is not None and figures.Gcf.figs and submission.link and not submission.drew_apart:
+    if figures is not None and figures.Gcf.figs and student.link and not student.drew_apart:
         with contextlib.suppress(StudentError, CannotCross):
-            submission.drew_apart = bool(submission.ask_process("pyplot", "get_fignums"))
+            student.drew_apart = bool(student.ask_process("pyplot", "get_fignums"))
 
 
-def gave_view(submission: StudentClient) -> bool:
+def gave_view(student: StudentClient) -> bool:
     """Return whether a call has given a view of an argument, which is a copy in the judge."""
     with contextlib.suppress(StudentError, CannotCross):
-        return submission.link is not None and submission.ask_process("views") is True
+        return student.link is not None and student.ask_process("views") is True
     return False
 
 
-def let_pyplot_ask(submission: StudentClient) -> None:
+def let_pyplot_ask(student: StudentClient) -> None:
     """Let `plt.gca()` and the like find what the student has drawn, if the test has drawn nothing.
 
     Args:
-        submission: whose process has the figures.
+        student: whose process has the figures.
     """
     plt: Any = sys.modules.get("matplotlib.pyplot")
-    if plt is None or getattr(plt.gcf, "asks_students", False) is submission:
+    if plt is None or getattr(plt.gcf, "asks_students", False) is student:
         return
     originals = {
         name: getattr(getattr(plt, name), "__wrapped__", getattr(plt, name)) for name in PYPLOT
@@ -246,18 +246,18 @@ def let_pyplot_ask(submission: StudentClient) -> None:
 
         @functools.wraps(original)
         def asking_first(*args: Any, **named: Any) -> Any:
-            if submission.effects.running:
+            if student.effects.running:
                 if name == "close":
-                    notice_figures(submission)
+                    notice_figures(student)
                 if name == "close" and args in ((), ("all",)):
-                    submission.ask_process("pyplot", name)
+                    student.ask_process("pyplot", name)
                 elif name != "close" and not args and not originals["get_fignums"]():
-                    found = submission.ask_process("pyplot", name)
+                    found = student.ask_process("pyplot", name)
                     if found is not None:
                         return found
             return original(*args, **named)
 
-        asking_first.asks_students = submission  # type: ignore[attr-defined]
+        asking_first.asks_students = student  # type: ignore[attr-defined]
         return asking_first
 
     for name in PYPLOT:

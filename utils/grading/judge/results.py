@@ -30,13 +30,13 @@ class Malformed(ValueError):
     """A judge's answer does not have the form that it must have."""
 
 
-def answer_of(found: Mapping[int, Ran | Verdict], submission: StudentClient) -> dict[str, Any]:
+def answer_of(found: Mapping[int, Ran | Verdict], student: StudentClient) -> dict[str, Any]:
     """Return what a judge answers: what became of each cell, by its place, and the notes."""
     return {
         "cells": {str(index): vars(result) for index, result in found.items()},
-        "notes": submission.notes,
-        "stopped": submission.stopped,
-        "memory_bytes": submission.memory_bytes,
+        "notes": student.notes,
+        "stopped": student.stopped,
+        "memory_bytes": student.memory_bytes,
     }
 
 

@@ -47,13 +47,13 @@ def judge(
     """
     shell = make_shell(plots)
     shell.outputs.limit = config.limits.output_bytes
-    submission = StudentClient(UnsandboxedProcess(config, plots), config.limits)
+    student = StudentClient(UnsandboxedProcess(config, plots), config.limits)
     try:
-        found = Judge(shell, submission, cells, course_names).run_cells()
+        found = Judge(shell, student, cells, course_names).run_cells()
     finally:
-        submission.end("the grading is over")
+        student.end("the grading is over")
         close_shell()
-    return results.answer_of(found, submission)
+    return results.answer_of(found, student)
 
 
 class UnsandboxedProcess(ProcessSupervisor):

@@ -51,17 +51,17 @@ def top(module: Any) -> str:
     return module.partition(".")[0] if isinstance(module, str) else ""
 
 
-def library_class(entry: str, submission: Any, below: type = object) -> type | None:
+def library_class(entry: str, student: Any, below: type = object) -> type | None:
     """Return the class that "MODULE:NAME" says, if the judge has it and a proxy may claim it."""
     module, _, name = entry.partition(":")
     first = top(module)
     never = _NEVER_RAISED if issubclass(below, Exception) else _NEVER
-    if submission and first in submission.modules:
+    if student and first in student.modules:
         never = frozenset()
     if not name:
         return None
     if first == "__main__":
-        found: Any = submission.own_class(name) if submission else None
+        found: Any = student.own_class(name) if student else None
     elif first in never or module in never or module not in sys.modules:
         return None
     else:
@@ -75,11 +75,11 @@ def library_class(entry: str, submission: Any, below: type = object) -> type | N
     return None if never and below is object and is_plain else found
 
 
-def class_named(entry: str, submission: Any) -> type | None:
+def class_named(entry: str, student: Any) -> type | None:
     """Return the judge's own class that "MODULE:NAME" says, if it has one."""
     module, _, name = entry.partition(":")
     if module == "__main__":
-        return library_class(entry, submission)
+        return library_class(entry, student)
     if module.startswith(_NEVER_BASES):
         return None
     found = getattr(sys.modules.get(module), "__dict__", {}).get(name)
@@ -103,9 +103,9 @@ def claimed_class(proxy: Any) -> type | None:
 
 def claimed_base(proxy: Any) -> type | None:
     """Return the first class in a proxy's lineage that the judge has and a proxy may claim."""
-    submission, lineage = proxy._proxy_link.submission, proxy._proxy_about.lineage
-    for entry in lineage if submission.modules else _claimable(lineage):
-        if found := library_class(entry, submission):
+    student, lineage = proxy._proxy_link.student, proxy._proxy_about.lineage
+    for entry in lineage if student.modules else _claimable(lineage):
+        if found := library_class(entry, student):
             return found
     return None
 

@@ -66,7 +66,7 @@ class JudgeObjects(SharedObjects):
     def proxy_number(self, value: Any) -> int | None:
         if not isinstance(value, StudentProxy):
             return None
-        self.link.submission.revive(value)
+        self.link.student.revive(value)
         return value._proxy_number
 
     def name_of(self, value: Any) -> str | None:
@@ -97,9 +97,9 @@ class JudgeObjects(SharedObjects):
         return self.sent_names[name]
 
     def describe(self, value: Any) -> tuple:
-        name, special, _ = open_to_students(value, self.link.submission.modules)
+        name, special, _ = open_to_students(value, self.link.student.modules)
         kind = type(value)
-        own = kind.__module__ == "__main__" or top(kind.__module__) in self.link.submission.modules
+        own = kind.__module__ == "__main__" or top(kind.__module__) in self.link.student.modules
         return name, special, f"{kind.__module__}:{kind.__qualname__}" if own else ""
 
     def checked(self, description: tuple) -> About:
@@ -181,15 +181,15 @@ class JudgeConnection(Connection):
 
     Args:
         sock: leads to the process.
-        submission: whose process it is, a `judge.student_client.StudentClient`.
+        student: whose process it is, a `judge.student_client.StudentClient`.
     """
 
     shared: JudgeObjects
 
-    def __init__(self, sock: socket.socket, submission: Any) -> None:
+    def __init__(self, sock: socket.socket, student: Any) -> None:
         super().__init__(sock, JudgeObjects())
         self.shared.link = self
-        self.submission = submission
+        self.student = student
         self.depth = 0
         self.tidy = True
         self.recent: deque[Any] = deque(maxlen=2)  # keeps `net.params` for the next `net.params`
@@ -217,7 +217,7 @@ class JudgeConnection(Connection):
         number = self.shared.number(thing)
         if number is None or self.shared.objects[number].kind != codec.OBJECT:
             raise CodecError("a question about something that was not handed over")
-        _, special, attributes = open_to_students(thing, self.submission.modules)
+        _, special, attributes = open_to_students(thing, self.student.modules)
         return special, attributes
 
     def special(self, thing: Any, name: str, args: tuple, kwargs: tuple) -> Any:
@@ -225,7 +225,7 @@ class JudgeConnection(Connection):
         special, _ = self.opened(thing)
         if name not in special:
             raise CodecError("a question about something that was not handed over")
-        with self.submission.effects.testing():
+        with self.student.effects.testing():
             if name == "__call__":
                 return thing(*args, **dict(kwargs))
             if name == "__next__":
@@ -238,7 +238,7 @@ class JudgeConnection(Connection):
     def getattr(self, thing: Any, name: str) -> Any:
         """Read an attribute of an object of the test's own."""
         self._check_attribute(thing, name)
-        with self.submission.effects.testing():
+        with self.student.effects.testing():
             return getattr(thing, name)
 
     def setattr(self, thing: Any, name: str, value: Any) -> None:
@@ -246,7 +246,7 @@ class JudgeConnection(Connection):
         self._check_attribute(thing, name)
         if is_mock(thing):
             raise AttributeError(f"{name} is not for the submission to set")
-        with self.submission.effects.testing():
+        with self.student.effects.testing():
             setattr(thing, name, value)
 
     def _check_attribute(self, thing: Any, name: str) -> None:
@@ -279,20 +279,20 @@ class JudgeConnection(Connection):
         value, shown, warned = body
         if type(shown) is not str or type(warned) is not tuple:
             raise CodecError("an answer has the wrong form")
-        if not self.submission.muted:
-            self.submission.show_outputs(shown)
+        if not self.student.muted:
+            self.student.show_outputs(shown)
             repeat_warnings(warned)
         if good:
             if type(value) in (dict, list):
                 self.recent.append(value)
             return value
-        error, number = student_error(value, self.submission)
+        error, number = student_error(value, self.student)
         if error.type_name == "NameError":
-            self.submission.missed_names = True
-            error.raised_message += self.submission.name_missing(error.raised_message)
+            self.student.missed_names = True
+            error.raised_message += self.student.name_missing(error.raised_message)
         elif error.type_name == CannotCross.__name__ and "too many objects" not in str(error):
             said = " ".join(str(error)[:200].split())  # whatever the submission says
-            self.submission.note_judge_limit(
+            self.student.note_judge_limit(
                 f"a call gave what cannot be handed over, as the student process says "
                 f"(`{said}`), if that is right {NOT_THEIR_FAULT}"
             )
@@ -301,7 +301,7 @@ class JudgeConnection(Connection):
         if error.type_name == "ExceptionGroup" or (
             error.type_name in NEVER_RAISED and _is_named_by_test(error.type_name)
         ):
-            self.submission.note_judge_limit(
+            self.student.note_judge_limit(
                 f"a {error.type_name} of a submission cannot be caught by its class in the judge; "
                 f"{NOT_THEIR_FAULT}"
             )

@@ -32,8 +32,8 @@ def refuse(proxy: Any, what: str, instead: str = ASK_FOR_PLAIN) -> None:
         what: what it does not do, after its name.
         instead: how the test could be written.
     """
-    submission = proxy._proxy_link.submission
-    submission.note_judge_limit(f"{name_of(proxy)} {what}: {NOT_THEIR_FAULT}. {instead}")
+    student = proxy._proxy_link.student
+    student.note_judge_limit(f"{name_of(proxy)} {what}: {NOT_THEIR_FAULT}. {instead}")
 
 
 def name_of(proxy: Any) -> str:

@@ -123,11 +123,11 @@ class StudentProxy:
         said = ask_student(self, "getattr", "__bases__")
         if type(said) is not tuple:
             said = ()
-        submission = self._proxy_link.submission
+        student = self._proxy_link.student
         bases = []
         for base in filter(is_class, said):
             lineage = base._proxy_about.lineage if issubclass(type(base), StudentProxy) else ()
-            found = lineage and class_named(lineage[0], submission)
+            found = lineage and class_named(lineage[0], student)
             if found or len(lineage) < len(self._proxy_about.lineage):  # else it has no end
                 bases.append(found or base)
         return tuple(bases) or (claimed_base(self) or object,)
@@ -213,12 +213,12 @@ class StudentProxy:
         )
         if type(text) is not str or not text:
             raise AttributeError("__signature__")
-        return _signature(text[:2000], self._proxy_link.submission.effects.namespace)
+        return _signature(text[:2000], self._proxy_link.student.effects.namespace)
 
 
 def ask_student(proxy: StudentProxy, verb: str, *args: Any) -> Any:
     """Return the student process's answer to a question about a proxy's object."""
-    return proxy._proxy_link.submission.ask_object(verb, proxy, *args)
+    return proxy._proxy_link.student.ask_object(verb, proxy, *args)
 
 
 def is_class(value: Any) -> bool:
@@ -233,7 +233,7 @@ def class_in_notebook(proxy: StudentProxy) -> Any:
     what, *_, lineage = proxy._proxy_about
     if what != "object" or not lineage or not lineage[0].startswith("__main__:"):
         return None
-    course = library_class(lineage[0], proxy._proxy_link.submission)
+    course = library_class(lineage[0], proxy._proxy_link.student)
     if course is not None:
         return course
     found = ask_student(proxy, "getattr", "__class__")

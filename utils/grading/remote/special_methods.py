@@ -114,7 +114,7 @@ def _call(self: StudentProxy, *args: Any, **kwargs: Any) -> Any:
         self._proxy_about.what == "class"
         and issubclass(type(answer), StudentProxy)
         and answer._proxy_mentions == 1
-        and self._proxy_origin in self._proxy_link.submission.classes
+        and self._proxy_origin in self._proxy_link.student.classes
     ):
         object.__setattr__(answer, "_proxy_made", True)
     return answer
@@ -147,7 +147,7 @@ def _is_kind(verb: str) -> Any:
     def method(self: StudentProxy, value: Any) -> bool:
         if not issubclass(type(value), StudentProxy):
             return False
-        return value._proxy_link.submission.ask_object(verb, value, self) is True
+        return value._proxy_link.student.ask_object(verb, value, self) is True
 
     return method
 

@@ -2,7 +2,7 @@
 
     python codec_fuzz.py PART EXAMPLES [random]
 
-PART is "bytes" (messages built field by field, in sequences that share a heap), "mutated" (honest
+PART is "bytes" (messages built field by field, in sequences that share a side), "mutated" (honest
 messages with changed bytes) or "judge" (a fake submission answers a real judge with changed
 messages while checks run). The examples are the same each time unless "random" is given. It prints
 how many messages were read, refused and answered. A message that takes very long, a crash, any
@@ -28,7 +28,7 @@ from numpy.lib.array_utils import byte_bounds
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[4]))
 
-from tests.grading.remote.codec.messages import SharedObjects, some_heap, spoil
+from tests.grading.remote.codec.messages import SharedObjects, spoil, two_sides
 from utils import checks
 from utils.grading.judge.student_client import StudentClient
 from utils.grading.remote import codec
@@ -69,9 +69,9 @@ class Writer:
 
     def __init__(self, draw, first):
         self.draw = draw
-        heap, _, _ = some_heap(first)
-        self.known = {number: thing.kind for number, thing in heap.objects.items()}
-        self.next = heap.highest + 2
+        side, _, _ = two_sides(first)
+        self.known = {number: thing.kind for number, thing in side.objects.items()}
+        self.next = side.highest + 2
         self.used: set[int] = set()  # numbers of records in this message
 
     def one_of(self, choices):
@@ -279,11 +279,11 @@ def look_at(value):
             str(part)
 
 
-def is_consistent(heap):
-    """Return whether a heap's books are right, and every array in it lies in memory of its own."""
-    things = heap.objects
+def is_consistent(side):
+    """Return whether a side's books are right, and every array in it lies in memory of its own."""
+    things = side.objects
     for number, thing in things.items():
-        if thing.kind == fmt.ARRAY and (number % 2 == 0) != heap.is_judge:
+        if thing.kind == fmt.ARRAY and (number % 2 == 0) != side.is_judge:
             array, owner = (
                 thing.value,
                 thing.value if thing.value.base is None else thing.value.base,
@@ -294,20 +294,20 @@ def is_consistent(heap):
                 return False
     numbered = {number: id(thing.value) for number, thing in things.items()}
     return (
-        heap.cost == sum(thing.cost for thing in things.values()) <= fmt.MAX_SHARED_BYTES
-        and {id: number for number, id in numbered.items()} == heap._numbers
+        side.cost == sum(thing.cost for thing in things.values()) <= fmt.MAX_SHARED_BYTES
+        and {id: number for number, id in numbered.items()} == side._numbers
     )
 
 
 EVENTS: set[str] = set()  # what has happened in this process
 
 
-def read(data, heap):
+def read(data, side):
     """Read a message of any origin, and send back what came of it."""
     faulthandler.dump_traceback_later(HANGS, exit=True)
     EVENTS.clear()
     try:
-        value = codec.unpack(data, heap)
+        value = codec.unpack(data, side)
     except CodecError:
         SEEN["refused"] += 1
         return False
@@ -317,9 +317,9 @@ def read(data, heap):
     SEEN["read"] += 1
     with contextlib.suppress(RecursionError):
         look_at(value)
-    assert is_consistent(heap), "the heap's books are wrong"
+    assert is_consistent(side), "the side's books are wrong"
     with contextlib.suppress(CannotCross):
-        sent = b"".join(codec.pack(value, heap, heap.unused()))
+        sent = b"".join(codec.pack(value, side, side.unused()))
         assert STALE * 2 not in sent, "memory that was never written was sent"
         SEEN["answered"] += 1
     return True
@@ -338,10 +338,10 @@ def fuzz_bytes(examples):
     @given(messages())
     def run(sent):
         first, datas = sent
-        heap, _, _ = some_heap(first)
+        side, _, _ = two_sides(first)
         fill_free_memory()
         for data in datas:
-            if not read(data.replace(STALE * 2, b""), heap):
+            if not read(data.replace(STALE * 2, b""), side):
                 break  # as a connection does
 
     run()
@@ -368,15 +368,15 @@ def fuzz_mutated(examples):
         st.sampled_from([0, 1]),
     )  # fmt: skip
     def run(chosen, spoilings, first):
-        heap, peer, _ = some_heap(first)
+        side, peer, _ = two_sides(first)
         for thing in peer.objects.values():
             thing.digest = None  # so that there are updates in the message
         data = b"".join(codec.pack([pool[i] for i in chosen], peer))
         fill_free_memory()
-        if read(data, heap):
+        if read(data, side):
             for change in spoilings:
                 data = spoil(data, change).replace(STALE * 2, b"")
-                if not read(data, heap):
+                if not read(data, side):
                     break
 
     run()
@@ -385,7 +385,7 @@ def fuzz_mutated(examples):
 # A judge with a hostile submission --------------------------------------------------------------
 
 
-class FakeHeap(SharedObjects):
+class FakeObjects(SharedObjects):
     def describe(self, value):
         return ("function", "function", "softmax", ("__call__",), ("builtins:function",))
 
@@ -406,7 +406,7 @@ class FakeSubmission(ProcessSupervisor):
 
 def answer_all(sock, spoilings):
     """Answer a judge's questions: honestly but wrongly, with changed bytes in some answers."""
-    heap, question = FakeHeap(False), 0
+    side, question = FakeObjects(False), 0
 
     def softmax():
         """What the submission defines."""
@@ -415,13 +415,13 @@ def answer_all(sock, spoilings):
         while True:
             head = sock.recv(8, socket.MSG_WAITALL)
             size = struct.unpack("<Q", head)[0]
-            message = codec.unpack(sock.recv(size, socket.MSG_WAITALL), heap)
+            message = codec.unpack(sock.recv(size, socket.MSG_WAITALL), side)
             verb, token, args = message
             value = {"names": ("softmax",), "get": (("softmax", softmax),)}.get(verb)
             if verb == "call":
                 args[1][0][...] = 0
                 value = np.zeros(2)
-            data = b"".join(codec.pack(("done", token, (value, "", ())), heap))
+            data = b"".join(codec.pack(("done", token, (value, "", ())), side))
             change = spoilings.get(question, [])
             data = spoil(data, [(how, where, what) for how, where, what in change])
             sock.sendall(struct.pack("<Q", len(data)) + data)

@@ -159,7 +159,7 @@ def test_too_many_elements_are_refused_on_both_sides():
     with pytest.raises(CannotCross, match="more than 1,000,000 elements"):
         pack((many, many.copy()), SharedObjects(False))
     with pytest.raises(CannotCross, match="more than 1,000,000 elements"):
-        pack(tuple(many), heap := SharedObjects(False)), pack(tuple(many + many), heap)
+        pack(tuple(many), side := SharedObjects(False)), pack(tuple(many + many), side)
     data = message(b"N", *(record(n, "l", U32(600_000) + b"N" * 600_000) for n in (101, 103)))
     with pytest.raises(CodecError, match="too many elements"):
         unpack(data, SharedObjects(True))
@@ -167,11 +167,11 @@ def test_too_many_elements_are_refused_on_both_sides():
 
 
 def test_a_failed_message_leaves_nothing_behind():
-    heap, peer = SharedObjects(True), SharedObjects(False)
+    side, peer = SharedObjects(True), SharedObjects(False)
     tuples = ()
     for _ in range(100):
         tuples = (tuples,)
     with pytest.raises(CannotCross):
-        pack([[1], np.ones(2), tuples], heap)
-    assert heap.objects == {}
-    assert cross([[1]], heap, peer) == [[1]]
+        pack([[1], np.ones(2), tuples], side)
+    assert side.objects == {}
+    assert cross([[1]], side, peer) == [[1]]

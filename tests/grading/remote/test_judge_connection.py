@@ -118,25 +118,6 @@ def test_overlapping_arguments_are_two_arrays_that_stay_in_step(work):
     np.testing.assert_array_equal(row, [0, 5, 5])
 
 
-def test_cyclic_values_cross(echo):
-    ring = [1]
-    ring.append(ring)
-    back = echo({"ring": ring})["ring"]
-    assert back is ring
-
-
-def test_deep_lists_cross_and_deep_tuples_say_that_they_cannot(echo):
-    deep = []
-    for _ in range(5000):
-        deep = [deep]
-    assert echo(deep) is deep
-    tuples = ()
-    for _ in range(100):
-        tuples = (tuples,)
-    with pytest.raises(CannotCross, match="nested more than"):
-        echo(tuples)
-
-
 # Changes ------------------------------------------------------------------------------------------
 
 
@@ -156,13 +137,6 @@ def test_changed_arguments_are_seen_changed(work):
     assert d["x"] is inner
     assert s == {1, 3}
     assert b == b"Ayz"
-
-
-def test_changed_slices_of_strided_arguments_are_seen(work):
-    student = work("def change(x):\n    x[0] = -1")
-    base = np.arange(12.0).reshape(3, 4)
-    student.change(base[:, ::2])
-    np.testing.assert_array_equal(base[0], [-1, 1, -1, 3])
 
 
 def test_an_object_sees_what_happens_later_to_arrays_it_was_given(work):
@@ -236,32 +210,7 @@ def test_a_read_only_argument_stays_as_it_is(work):
     assert x[0] == 0
 
 
-def test_a_list_that_the_test_changes_is_changed_for_the_student(work):
-    student = work(
-        "class Keep:\n"
-        "    def __init__(self, x):\n        self.x = x\n"
-        "    def get(self):\n        return list(self.x)"
-    )
-    things = [1]
-    keep = student.Keep(things)
-    things += [2, 3]
-    assert keep.get() == [1, 2, 3]
-
-
 # Random generators --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("bits", ["PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"])
-def test_generators_go_on_where_the_student_left_them(work, bits):
-    student = work("import numpy as np\ndef draw(rng, n):\n"
-                   "    assert isinstance(rng, np.random.Generator)\n"
-                   "    return rng.permutation(n)")  # fmt: skip
-    ours, theirs = (np.random.Generator(getattr(np.random, bits)(7)) for _ in range(2))
-    for n in (5, 10, 3):
-        np.testing.assert_array_equal(student.draw(theirs, n), ours.permutation(n))
-    assert ours.random() == theirs.random()
-    ours.normal(), theirs.normal()
-    np.testing.assert_array_equal(student.draw(theirs, 8), ours.permutation(8))
 
 
 def test_a_students_generator_is_used_through_its_methods(work):

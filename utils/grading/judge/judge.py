@@ -106,6 +106,7 @@ class Judge:
         self._hidden(waiting)
         self.student.end("the grading is over")
         checks.measure_student(None)
+        checks.student_cells.clear()
         return {**self.ran, **self.verdicts}
 
     def _student(self, cell: dict) -> Ran:

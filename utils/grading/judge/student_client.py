@@ -194,7 +194,7 @@ class StudentClient(Notes):
     # Questions ------------------------------------------------------------------------------------
 
     def ask_object(self, verb: str, proxy: StudentProxy, *args: Any) -> Any:
-        """Ask about a proxy of the submission's.
+        """Ask about the object that a proxy stands for.
 
         Raises:
             StudentError: its answer, or why there is none.
@@ -210,31 +210,27 @@ class StudentClient(Notes):
             self.broken_off = True
             raise
         with self.effects.judging():
-            return self._ask_object(about, verb, proxy, *args)
-
-    def _ask_object(self, about: str, verb: str, proxy: StudentProxy, *args: Any) -> Any:
-        """Ask about a proxy, given what to call it."""
-        self.revive(proxy)
-        patience = self.time.call_seconds(about)
-        try:
-            if changes := self.effects.changes(self.link):
-                self._ask_in_time(patience, "change", *changes)
-                self.revive(proxy)
-            self.time.share_call(about)
+            self.revive(proxy)
+            patience = self.time.call_seconds(about)
             try:
-                return self._ask_in_time(patience, verb, proxy, *args)
-            finally:
-                if self.link:
-                    self._follow(patience)
-        except CannotCross as error:
-            self.note_judge_limit(str(error))
-            raise
-        except (CallTimeout, ProcessEnded, OutOfTime) as error:
-            self.broken_off = True
-            if isinstance(error, CallTimeout):
-                self.time.count_timeout(about)
-            self.stop(self.as_note(f"{about}: {error}{self.time.setting_met(error)}"))
-            raise
+                if changes := self.effects.changes(self.link):
+                    self._ask_in_time(patience, "change", *changes)
+                    self.revive(proxy)
+                self.time.share_call(about)
+                try:
+                    return self._ask_in_time(patience, verb, proxy, *args)
+                finally:
+                    if self.link:
+                        self._follow(patience)
+            except CannotCross as error:
+                self.note_judge_limit(str(error))
+                raise
+            except (CallTimeout, ProcessEnded, OutOfTime) as error:
+                self.broken_off = True
+                if isinstance(error, CallTimeout):
+                    self.time.count_timeout(about)
+                self.stop(self.as_note(f"{about}: {error}{self.time.setting_met(error)}"))
+                raise
 
     def _follow(self, patience: float) -> None:
         """Let the test see what a call has done besides its answer."""

@@ -350,9 +350,7 @@ def pyplot(thing: Any, name: str) -> Any:
     found = sys.modules.get("matplotlib.pyplot")
     if found is None or not found.get_fignums():
         return None
-    match name:
-        case "gcf" | "gca" | "get_fignums":
-            return getattr(found, name)()
-        case "close":
-            found.close("all")
-    return None
+    if name == "close":
+        found.close("all")
+        return None
+    return getattr(found, name)()

@@ -171,7 +171,7 @@ def test_a_failed_message_leaves_nothing_behind():
     tuples = ()
     for _ in range(100):
         tuples = (tuples,)
-    with pytest.raises(CannotCross):
+    with pytest.raises(CannotCross, match="nested more than"):
         pack([[1], np.ones(2), tuples], side)
     assert side.objects == {}
     assert cross([[1]], side, peer) == [[1]]

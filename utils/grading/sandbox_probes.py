@@ -17,8 +17,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.grading.judge.fork_server import FORK_SERVER, ForkServerError, start_process
-from utils.grading.judge.student_client import StudentClient
+from utils.grading.judge.fork_server import FORK_SERVER, ForkServerError, student_alone
 from utils.grading.notebook.source import about
 from utils.grading.sandbox import supervisor, system_calls, visible_files
 from utils.grading.sandbox.config import Limits, SandboxConfig
@@ -259,9 +258,8 @@ def _attempts(sandbox: str) -> dict[str, str]:
 
 def _try(config: SandboxConfig, code: str, name: str) -> dict[str, str]:
     """Run a cell; return what it found, or that its process was ended at it."""
-    submission = StudentClient(lambda: start_process(FORK_SERVER.connect(), config), config.limits)
-    ran = submission.run("probe", code)
-    submission.end("the probe is over")
+    with student_alone(FORK_SERVER.connect(), config) as submission:
+        ran = submission.run_cell("probe", code)
     for output in ran.outputs:
         with contextlib.suppress(ValueError, KeyError):
             return json.loads(output["text"])

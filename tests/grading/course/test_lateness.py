@@ -24,10 +24,31 @@ DUE = datetime.datetime(2026, 11, 30, 12)
         ("2026-11-30 23:59", (2026, 11, 30, 23, 59)),
         ("2026-11-30 23:59 Asia/Tokyo", (2026, 11, 30, 14, 59)),
         ("2026-11-30T23:59+01:00", (2026, 11, 30, 22, 59)),
+        ("2026-11-30 23:59 +0100", (2026, 11, 30, 22, 59)),
+        ("2026-12-03-18-00-00-000000", (2026, 12, 3, 18, 0)),
+        ("Thursday, 3 December 2026, 6:00 PM", (2026, 12, 3, 18, 0)),
+        ("3. Mai 2026 18:00 Europe/Berlin", (2026, 5, 3, 16, 0)),
+        ("13/03/2026", (2026, 3, 13, 23, 59, 59)),
     ],
 )
 def test_dates_are_read_as_utc(text, utc):
     assert parse_time(text) == datetime.datetime(*utc)
+
+
+@pytest.mark.parametrize("text", ["03.12.2026", "3/12/2026 18:00", "13-03-26"])
+def test_a_date_that_could_be_two_is_not_guessed(text):
+    with pytest.raises(ValueError, match="could be two dates"):
+        parse_time(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "2026", "2026-11", "30 November", "18:00", "2026-11-31", "2026-11-30 25:00",
+     "2026-11-30 18:00 Atlantis/Capital", "2026-11-30 18:00 CEST", "2026-12-03 2026-12-04"],
+)  # fmt: skip
+def test_what_says_no_date_or_more_than_that_is_refused(text):
+    with pytest.raises(ValueError, match="is not a date and time"):
+        parse_time(text)
 
 
 @pytest.mark.parametrize(

@@ -286,8 +286,7 @@ def test_a_locked_gradebook_is_told_at_once_and_waited_for(classroom, held):
     classroom.submit("ann", RIGHT)
     process = classroom.start("grade", PS1, *classroom.options)
     line = process.stderr.readline()  # comes while the gradebook is locked
-    assert "gradebook.db is in use by `python" in line
-    assert f"(process {held.pid}); waiting for it" in line
+    assert "gradebook.db is in use by another program; waiting for it" in line
     held.stdin.write(b"\n")
     held.stdin.flush()
     out, err = process.communicate(timeout=120)
@@ -297,20 +296,19 @@ def test_a_locked_gradebook_is_told_at_once_and_waited_for(classroom, held):
 
 def test_a_gradebook_that_stays_locked_gets_one_sentence(classroom, held, monkeypatch, capsys):
     monkeypatch.setattr(gradebook_access, "LOCKED_SECONDS", 0.3)
-    with pytest.raises(CourseError, match=rf"in use by .*process {held.pid}.*run the same command"):
+    with pytest.raises(CourseError, match="in use by .*run the same command"):
         Book(classroom.course)
     assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_a_gradebook_locked_in_the_middle_of_a_run_is_told(classroom, monkeypatch, capsys):
-    monkeypatch.setattr(gradebook_access, "LOCKED_SECONDS", 3)
-    monkeypatch.setattr(gradebook_access, "SILENT_SECONDS", 0.1)
+    monkeypatch.setattr(gradebook_access, "LOCKED_SECONDS", 0.3)
     with Book(classroom.course) as book:
         book.take_in(PS1)
         with (
-            locked(classroom) as other,
+            locked(classroom),
             pytest.raises(CourseError, match="what is graded is recorded"),
         ):
             book.record(PS1, [Entry("ann", GradingResult())], {})
-        assert f"process {other.pid}); waiting for it" in capsys.readouterr().err
+        assert "in use by another program; waiting for it" in capsys.readouterr().err
         assert book.record(PS1, [Entry("ann", GradingResult())], {}).keys() == {"ann"}

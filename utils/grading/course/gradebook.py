@@ -90,9 +90,10 @@ class Book:
             CourseError: the gradebook cannot be written.
         """
         try:
-            with gradebook_access.told_while_locked(self.path):
-                yield
-                self.db.commit()
+            if self.path is not None:
+                gradebook_access.wait_until_free(self.path)
+            yield
+            self.db.commit()
         except SQLAlchemyError as error:
             self.db.rollback()
             gradebook_access.raise_if_locked(error, self.path)

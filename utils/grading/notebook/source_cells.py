@@ -22,7 +22,7 @@ from utils.grading.notebook.reading import (
     text_hash,
     text_of,
 )
-from utils.grading.notebook.source import bound_names
+from utils.grading.notebook.source import bound_names, parsed
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -253,7 +253,7 @@ def usual_delimiters(source: str, begin: str, end: str) -> str:
 def imported(code: str) -> list[str]:
     """Return "NAME MODULE [ATTRIBUTE]" for each import of a cell that runs as it stands."""
     found = []
-    for node in ast.walk(_parsed(code)):
+    for node in ast.walk(parsed(code) or ast.Module([], [])):
         if isinstance(node, ast.Import):
             for one in node.names:
                 top = one.name.partition(".")[0]
@@ -269,7 +269,7 @@ def defined_by(code: str) -> tuple[set[str], set[str]]:
     A name is changed if it is bound, or if an attribute of it is set: `Net.forward = forward`. An
     import at the top changes nothing: solutions often import once more what they need.
     """
-    tree = _parsed(code)
+    tree = parsed(code) or ast.Module([], [])
     classes = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
     rest = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
     changed = set(bound_names(ast.unparse(ast.Module(rest, []))) or ())
@@ -285,15 +285,8 @@ def defined_by(code: str) -> tuple[set[str], set[str]]:
 def _builtins(code: str) -> set[str]:
     """Return those of Python's own functions that a solution writes itself: `def sorted(a): ...`"""
     kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-    return {n.name for n in _parsed(code).body if isinstance(n, kinds)} & vars(builtins).keys()
-
-
-def _parsed(code: str) -> ast.Module:
-    lines = ("pass" if re.match(r"\s*[%!]", line) else line for line in code.splitlines())
-    try:
-        return ast.parse("\n".join(lines))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ast.Module([], [])
+    body = (parsed(code) or ast.Module([], [])).body
+    return {n.name for n in body if isinstance(n, kinds)} & vars(builtins).keys()
 
 
 def hashes_of(notebook: Mapping[str, Any]) -> set[str]:

@@ -16,6 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from utils.grading.notebook.source import parsed
+
 DEEPEST = 100  # levels of a statement's syntax tree; what is deeper is left out
 SMALLEST = 5  # nodes of a syntax tree that is a feature
 WORDS = 4  # of an n-gram of words, which is a feature
@@ -157,13 +159,11 @@ def _parse(code: Sequence[str]) -> ast.Module:
     module = ast.Module(body=[], type_ignores=[])
     first = 0
     for cell in code:
-        plain = re.sub(r"(?m)^([^\S\n]*)[%!].*$", r"\1pass", cell)
-        for part in (plain, *([] if _readable(plain) else _paragraphs(plain))):
-            try:
-                body = [one for one in ast.parse(part).body if not _is_too_deep(one)]
-            except (SyntaxError, ValueError, RecursionError, MemoryError):
+        for part in [cell] if parsed(cell) else _paragraphs(cell):
+            if (tree := parsed(part)) is None:
                 continue
-            offset = first + plain[: plain.find(part)].count("\n")
+            body = [one for one in tree.body if not _is_too_deep(one)]
+            offset = first + cell[: cell.find(part)].count("\n")
             for statement in body:
                 ast.increment_lineno(statement, offset)
             module.body += body
@@ -177,14 +177,6 @@ def _is_too_deep(statement: ast.stmt) -> bool:
     for _ in range(DEEPEST):
         level = [child for node in level for child in ast.iter_child_nodes(node)]
     return bool(level)
-
-
-def _readable(source: str) -> bool:
-    try:
-        ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
 
 
 def _paragraphs(source: str) -> list[str]:

@@ -25,7 +25,7 @@ from utils.grading.simulated_class import Student, write_submission
 if TYPE_CHECKING:
     from utils.grading.course.settings import Course
     from utils.grading.run.cluster import LocalWorkers
-    from utils.grading.run.progress import Progress
+    from utils.grading.run.worker import Progress
 
 ROOT = Path(__file__).resolve().parents[1]
 PS1 = invented_class.NAME

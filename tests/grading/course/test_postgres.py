@@ -20,7 +20,7 @@ from tests.classroom import PS1, RIGHT, ROOT, Classroom
 from utils.grading.course.gradebook import Book
 from utils.grading.course.settings import find_course
 from utils.grading.run import runner
-from utils.grading.run.progress import Progress
+from utils.grading.run.worker import Progress
 
 pytestmark = [
     pytest.mark.slow,

@@ -20,9 +20,26 @@ from sqlalchemy.orm import Session
 
 from utils.grading.course.settings import Course, CourseError
 from utils.grading.terminal import clean
+from utils.system import try_lock
 
 ADVISORY_LOCK = 0x6E626772  # of PostgreSQL, while the tables are made
 LOCKED_SECONDS = 60  # how long to wait for another program that writes to the same SQLite file
+
+
+@contextlib.contextmanager
+def only_one(course: Course) -> Iterator[None]:
+    """Hold a course's lock, so that no two runs write to its files and gradebook at once.
+
+    Raises:
+        CourseError: another run holds it.
+    """
+    course.run_time.mkdir(parents=True, exist_ok=True)
+    with open(course.run_time / ".grading.lock", "w") as lock:
+        if not try_lock(lock):
+            raise CourseError(
+                f"another run is grading in {course.run_time}; wait until it has ended"
+            )
+        yield
 
 
 def opened(course: Course) -> tuple[Gradebook, Path | None]:

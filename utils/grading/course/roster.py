@@ -204,11 +204,11 @@ def _rows(system: str, lines: Iterable[tuple[int, dict[str, str]]], *columns: st
     """Return what the lines of a table say; Moodle's number is the end of `Participant 1234567`."""
     found = []
     for _, line in lines:
-        first, *texts, time = (line.get(column, "") for column in columns)
+        first, name, email, id_number, time = (line.get(column, "") for column in columns)
         number = re.search(r"(\d+)\s*$", first, re.ASCII)
         if number:
             time = "" if time in ("-", "–", "—") else time
-            found.append(Listed(system, _number(number[1]), *texts, time))
+            found.append(Listed(system, _number(number[1]), name, email, id_number, time))
     return found
 
 

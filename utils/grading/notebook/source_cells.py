@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import ast
 import builtins
-import contextlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from utils.grading.notebook.reading import (
     Cell,
-    Unreadable,
     as_nodes,
     new_cell,
-    read,
-    read_file,
     read_json,
     text_hash,
     text_of,
@@ -297,28 +293,10 @@ def hashes_of(notebook: Mapping[str, Any]) -> set[str]:
     return {text_hash(text_of(cell)) for cell in notebook["cells"]}
 
 
-def released_texts(*notebooks: Path) -> frozenset[str] | None:
-    """Return the hashes of the texts of all cells of some notebooks of the course's.
-
-    Returns:
-        None if none of them can be read.
-    """
-    found: set[str] = set()
-    for path in notebooks:
-        with contextlib.suppress(Unreadable):
-            found |= hashes_of(read(read_file(path)))
-    return frozenset(found) or None
-
-
 def read_releases(path: Path, problem_set: str) -> list[dict[str, str]]:
     """Return the releases of a problem set that a file knows, the earliest first."""
     found = read_json(path).get(problem_set, [])
     return [release for release in found if isinstance(release, dict)]
-
-
-def cells_to_json(cells: Iterable[SourceCell]) -> list[dict]:
-    """Return the course's cells as JSON can hold them."""
-    return [asdict(cell) for cell in cells]
 
 
 def without_hidden_tests(source: str) -> str:

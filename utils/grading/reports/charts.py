@@ -40,28 +40,19 @@ def histogram(scores: Sequence[float], max_points: float, unit: str = "points") 
     left, top, tall, wide = 40, 20, 180, 640
     step = wide / bins
     middle = left + wide * min(median, max_points) / (bins * width)
-    parts: list[Markup] = []
-    ends = [float(top)]  # of the median's dashes, which leave room for numbers
+    bars, labels = [], []
     for index, count in enumerate(counts):
         height = tall * count / highest
         x, y = left + index * step, top + tall - height
-        parts.append(_svg("rect", x=x + 1, y=y, width=step - 2, height=height, fill=BLUE))
+        bars.append(_svg("rect", x=x + 1, y=y, width=step - 2, height=height, fill=BLUE))
         if count:
-            parts.append(_label(x + step / 2, y - 2, str(count)))
-            if abs(x + step / 2 - middle) < 4 * len(str(count)) + 2:
-                ends += [max(top, y - 14), y]
-        parts.append(_label(x, top + tall + 14, number(index * width)))
-    parts.append(_label(left + wide, top + tall + 14, number(max_points)))
-    ends.append(float(top + tall))
-    for start, end in zip(ends[::2], ends[1::2], strict=True):
-        if end > start:
-            parts.append(
-                _svg(
-                    "line", x1=middle, x2=middle, y1=start, y2=end, stroke=ORANGE,
-                    stroke_width=2, stroke_dasharray="5 3",
-                )
-            )  # fmt: skip
-    parts.append(_label(left + wide / 2, top + tall + 32, f"{unit} (dashed: the median)"))
+            labels.append(_label(x + step / 2, y - 2, str(count)))
+        labels.append(_label(x, top + tall + 14, number(index * width)))
+    labels.append(_label(left + wide, top + tall + 14, number(max_points)))
+    labels.append(_label(left + wide / 2, top + tall + 32, f"{unit} (dashed: the median)"))
+    dashes = {"stroke": ORANGE, "stroke_width": 2, "stroke_dasharray": "5 3"}
+    bars.append(_svg("line", x1=middle, x2=middle, y1=top, y2=top + tall, **dashes))
+    parts = [*bars, *labels]
     return _figure(left + wide + 20, top + tall + 40, "Distribution of scores", alt, parts)
 
 

@@ -122,12 +122,14 @@ def features(work: Work, given: frozenset[str] = frozenset()) -> Features:
 
 
 def _head(node: ast.stmt) -> ast.stmt:
-    """Return a copy of a statement, of a compound one without the statements in it."""
-    emptied = {name: [] for name in ("orelse", "finalbody", "handlers") if hasattr(node, name)} | (
-        {"body": [ast.Pass()]} if isinstance(getattr(node, "body", None), list) else {}
-    )
-    fields: dict[str, Any] = {**dict(ast.iter_fields(node)), **emptied}
-    return ast.copy_location(type(node)(**fields), node) if emptied else node
+    """Return a compound statement without the statements in it, any other one as it is."""
+    if not isinstance(getattr(node, "body", None), list):
+        return node
+    emptied: dict[str, Any] = {
+        name: [] for name in ("orelse", "finalbody", "handlers") if hasattr(node, name)
+    }
+    fields: dict[str, Any] = dict(ast.iter_fields(node)) | emptied | {"body": [ast.Pass()]}
+    return ast.copy_location(type(node)(**fields), node)
 
 
 def _says_nothing(statement: ast.stmt) -> bool:

@@ -27,6 +27,7 @@ import nbformat
 
 from utils.grading.course import lateness, releases, roster
 from utils.grading.course.gradebook import Book, Entry
+from utils.grading.course.gradebook_access import only_one
 from utils.grading.course.lateness import TIMESTAMP
 from utils.grading.course.notebook_choice import SECRET, Chooser, HandedIn
 from utils.grading.course.scores import Scores
@@ -34,15 +35,13 @@ from utils.grading.course.settings import Course, CourseError
 from utils.grading.notebook.reading import Unreadable, read_file
 from utils.grading.notebook.result import VERSION, GradingResult, read_result
 from utils.grading.notebook.source import forgotten_points
-from utils.grading.notebook.source_cells import SourceCell, cells_to_json
+from utils.grading.notebook.source_cells import SourceCell
 from utils.grading.reports import feedback, report
 from utils.grading.reports.report_data import Report
 from utils.grading.run import worker
 from utils.grading.run.cluster import LocalWorkers, workers_of
-from utils.grading.run.course_lock import only_one
 from utils.grading.run.limits import is_unsafe, limits_of
-from utils.grading.run.progress import Progress
-from utils.grading.run.worker import Failure, Graded, Job, RunConfig
+from utils.grading.run.worker import Failure, Graded, Job, Progress, RunConfig
 from utils.grading.text_files import nearest, plain
 from utils.system import atomic_write, processors
 
@@ -125,7 +124,7 @@ class Run:
             releases.texts(course.directory, problem_set),
             earlier,
         )
-        known = [VERSION, cells_to_json(self.cells), asdict(self.terms.limits), earlier]
+        known = [VERSION, [*map(asdict, self.cells)], asdict(self.terms.limits), earlier]
         self.common = hashlib.sha256(json.dumps(known).encode())
         for name, content in sorted(self.terms.files.items()):
             self.common.update(name.encode() + b"\0" + hashlib.sha256(content).digest())

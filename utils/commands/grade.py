@@ -80,7 +80,7 @@ def grade(asked: argparse.Namespace, local: LocalWorkers | None, started: float)
     try:
         with Bar(asked.quiet) as bar:
             course = find_course(asked.course, asked.db)
-            progress, report = runner.grade(
+            progress, report = runner.grade_class(
                 course,
                 asked.problem_set,
                 students=asked.students,

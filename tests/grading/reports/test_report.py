@@ -12,7 +12,7 @@ import pytest
 
 from utils.grading.course.scores import CellScore, Scores
 from utils.grading.course.settings import find_course
-from utils.grading.reports import report, report_page
+from utils.grading.reports import problem_set_report, report_page
 from utils.grading.reports.charts import histogram
 from utils.grading.reports.csv_files import COLUMNS, MORE_COLUMNS, to_canvas, to_csv, to_moodle
 from utils.grading.reports.item_analysis import check_figures, common_hints
@@ -322,7 +322,7 @@ def test_a_test_cell_to_look_at_again_is_told_from_a_written_answer(course):
 
     def why(**needs: bool) -> list[str]:
         cells = {name: CellScore(1.0, 2.0, needs_person=need) for name, need in needs.items()}
-        found = report._row(course, "ps0", "a", Scores(cells), {TESTS[0]: 3.0}, TESTS)
+        found = problem_set_report._row(course, "ps0", "a", Scores(cells), {TESTS[0]: 3.0}, TESTS)
         assert found.needs_person == any(needs.values())
         return found.why
 

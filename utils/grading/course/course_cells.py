@@ -167,7 +167,7 @@ def take_in(
     problem_set: str,
     writing: Callable[[], contextlib.AbstractContextManager],
 ) -> list[str]:
-    """Record a problem set's cells; see `Book.take_in`.
+    """Record a problem set's cells; see `CourseGradebook.take_in`.
 
     Args:
         course: whose.

@@ -145,7 +145,7 @@ class Progress:
 # In a worker ------------------------------------------------------------------------------------
 
 
-def work(terms: RunConfig, jobs: Sequence[Job]) -> list[Graded]:
+def grade_batch(terms: RunConfig, jobs: Sequence[Job]) -> list[Graded]:
     """Grade submissions, the first of them at least; writes nothing of the course's.
 
     Returns:
@@ -155,15 +155,15 @@ def work(terms: RunConfig, jobs: Sequence[Job]) -> list[Graded]:
         grade_notebook.NotSandboxed: this machine has no sandbox.
     """
     ends = time.monotonic() + SECONDS
-    results = [grade(terms, jobs[0])]
+    results = [grade_job(terms, jobs[0])]
     for job in jobs[1:]:
         if time.monotonic() > ends:
             break
-        results.append(grade(terms, job))
+        results.append(grade_job(terms, job))
     return results
 
 
-def grade(terms: RunConfig, job: Job) -> Graded:
+def grade_job(terms: RunConfig, job: Job) -> Graded:
     """Grade one submission.
 
     Raises:
@@ -218,7 +218,7 @@ def _look_at_answers(result: GradingResult, notebook: NotebookNode, terms: RunCo
 # In the main process ----------------------------------------------------------------------------
 
 
-def run(
+def results_from(
     terms: RunConfig, jobs: Iterable[Job], count: int, client: Any
 ) -> Iterator[list[Graded | Failure]]:
     """Yield what comes back from the workers, in the order in which it comes, in batches.
@@ -247,7 +247,7 @@ def run(
                 if not lot:
                     break
                 count -= len(lot)
-                future = client.submit(work, terms, lot, pure=False, retries=RETRIES)
+                future = client.submit(grade_batch, terms, lot, pure=False, retries=RETRIES)
                 waiting[future.key] = future, lot
                 future.add_done_callback(finished.put)
             if not waiting:

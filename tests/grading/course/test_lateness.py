@@ -189,21 +189,6 @@ def test_a_line_taken_out_is_taken_back_and_nbgraders_own_extension_stays(late_c
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Dask's and SQLAlchemy's own affairs
-def test_a_time_written_after_grading_counts_from_the_next_grade_on(late_class):
-    """As it is after `zip_collect`, which writes none."""
-    file = late_class.course.folder("submitted", "late", PS1) / "timestamp.txt"
-    file.unlink()
-    late_class.regrade()
-    assert penalties(late_class)["late"] == 0
-    file.write_text("2026-12-01 18:00 UTC", encoding="utf-8")
-    progress = late_class.regrade()
-    assert (progress.graded, progress.unchanged) == (0, 3)
-    assert penalties(late_class)["late"] == pytest.approx(2.8)
-    assert "handed in late" in late_class.feedback("late")
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # Dask's and SQLAlchemy's own affairs
 def test_grade_says_which_lines_of_the_file_nobody_needs(late_class):
     with late_class.course.extensions.open("a", encoding="utf-8") as file:
         file.write(f"hafl,{PS1},2026-12-02\nhalf,ps9_nothing,2026-12-02\n")

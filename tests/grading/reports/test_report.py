@@ -17,7 +17,6 @@ from utils.grading.reports.charts import histogram
 from utils.grading.reports.csv_files import COLUMNS, MORE_COLUMNS, to_canvas, to_csv, to_moodle
 from utils.grading.reports.item_analysis import check_figures, common_hints
 from utils.grading.reports.report_data import Report, Row, duration, in_order, number
-from utils.system import atomic_write
 
 TESTS = ["test_f_visible", "test_f_hidden"]
 NAMES = ["Doe, Jr.", "=1+1", "山田", 'the "quoted"', "+49 30", "-5", "@home", "two\nlines", "＝1"]
@@ -71,21 +70,6 @@ def test_a_csv_reader_gets_back_what_was_written():
     assert text.count("\r\n") == len(NAMES) + 1
 
 
-def test_python_spreadsheets_and_importers_find_the_first_column(tmp_path):
-    written = make(row("Doe, Jr.", True), row("山田", False))
-    path = tmp_path / "ps0.csv"
-    atomic_write(path, to_csv(written))
-    assert path.read_bytes().startswith(b"\xef\xbb\xbf")  # by this Excel knows UTF-8
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        assert [line["student"] for line in csv.DictReader(file)] == ["Doe, Jr.", "山田"]
-    head, possible, *_ = csv.reader(io.StringIO(to_canvas(written), newline=""))
-    # Canvas keeps the mark, and looks for these words within its first fields.
-    assert "Student" in head[0]
-    assert "ID" in head[1]
-    assert head[2:5] == ["SIS User ID", "SIS Login ID", "Section"]
-    assert "Points Possible" in possible[0]
-
-
 SIGNS = "=+-@＝＋－＠﹦﹢﹣﹫|%"
 BLANKS = [
     "", " ", "\t", "\n", "\r", "\r\n", "\u3000", "\xa0", "\u2003", "\u200b", "\ufeff", "\u202e",
@@ -100,7 +84,7 @@ def test_no_field_is_a_formula_whatever_a_spreadsheet_divides_at(delimiter, writ
     texts = [
         before + start + "1+1" + after
         for start in starts
-        for before in ("", "a;", "a\t", "a\n", 'a";', "a,b;")
+        for before in ("", "a;", "a\t", "a\n", 'a";', "a,b;", '"', 'a;"', 'a\n"', 'a; ""')
         for after in ("", ";b", '"', "\n;")
     ]
     people = {text: {"first_name": text, "last_name": text, "email": text} for text in texts}
@@ -110,7 +94,7 @@ def test_no_field_is_a_formula_whatever_a_spreadsheet_divides_at(delimiter, writ
     ):
         for field in line:
             for part in field.splitlines() or [""]:  # quotes within a field may not be seen
-                inner = part.lstrip("".join(BLANKS) + " ")
+                inner = part.lstrip("".join(BLANKS) + ' "')
                 assert inner[:1] not in set(SIGNS)
 
 

@@ -142,7 +142,7 @@ def test_members_of_one_name_get_names_of_their_own(tmp_path):
     assert done.problems == []
     assert len({path.name.casefold() for path in done.files}) == 6
     taken: dict[str, int] = {}
-    names = {"/".join(archives._free(["x.py"], taken)) for _ in range(20_000)}
+    names = {"/".join(archives.free_name(["x.py"], taken)) for _ in range(20_000)}
     assert len(names) == 20_000
 
 

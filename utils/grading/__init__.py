@@ -41,8 +41,8 @@ Of the packages, `sandbox` starts, confines, watches and ends these last two pro
 the connection between them with both its ends, and `judge` is what they do with it, from a
 submission to its result. `notebook.shell` runs cells in both.
 
-`check` starts one process, `run.check`, which is grader, worker and fork server in one and runs the
-visible tests, and with `--finished` the hidden ones, too. Where no sandbox exists,
+`check` starts one process, `run.check_process`, which is grader, worker and fork server in one and
+runs the visible tests, and with `--finished` the hidden ones, too. Where no sandbox exists,
 `judge.unsandboxed` replaces the supervisor, and the judge runs in the same process.
 
 `nbgrader_steps` offers the same to nbgrader's own commands, `judge_settings` turns it on in any

@@ -23,17 +23,17 @@ from typing import Any
 from nbgrader.plugins import FileNameCollectorPlugin
 
 from utils.grading.course import lateness, roster
-from utils.grading.course.archives import JUNK
+from utils.grading.course.archives import JUNK, free_name
 from utils.grading.course.notebook_choice import is_notebook, kinds
 from utils.grading.course.roster import STUDENTS, Matcher, RosterError
 from utils.grading.course.unpack import LOG, OWN_FOLDER
 from utils.grading.course.zip_names import Reading, readings
+from utils.grading.notebook.extra_files import SKIPPED
 from utils.grading.terminal import clean
 from utils.grading.text_files import plain
 from utils.system import atomic_write
 
 COLLECTED = "collected.json"
-KEPT = {"timestamp.txt", "submission_secret.txt"}  # names with a meaning; no student gives them
 ROWS = 10  # of the summary for each kind of news
 
 
@@ -147,8 +147,8 @@ class Collector(FileNameCollectorPlugin):
             (sentence, _outermost(self._within(path))[0])
             for path, sentence in getattr(self.parent.extractor_plugin_inst, "problems", [])
         ]
-        known = {f"moodle{int(n)}": row.name for row in listed for n in row.numbers if row.name and
-                 row.system == "moodle" and n.isdecimal()}  # fmt: skip
+        known = {f"moodle{int(row.number)}": row.name for row in listed
+                 if row.name and row.system == "moodle"}  # fmt: skip
         for options in [*(one[2] for one in files), *(one[1] for one in problems)]:
             if len(options) == 1:
                 known[options[0].key] = options[0].name
@@ -254,20 +254,15 @@ class Collector(FileNameCollectorPlugin):
                 best[key] = rank, path
         counts = {path: key for key, (_, path) in best.items()}
         names: dict[Path, str] = {}
-        taken = {name.casefold() for name in KEPT}
+        taken = dict.fromkeys(SKIPPED, 1)  # names with a meaning; no student gives them
         for path, within, _, rest in sorted(files, key=lambda one: (one[3].count("/"), one[1])):
             if path not in counts:
                 self.log.warning("%s: left out, a later one of that name counts", within)
                 continue
             key = counts[path]
-            stem, suffix = os.path.splitext(rest if key == str(path) else key)
-            name, number = stem + suffix, 1
-            while name.casefold() in taken:
-                number += 1
-                name = f"{stem} ({number}){suffix}"
-            taken.add(name.casefold())
-            names[path] = name
-            self.arrivals[student].files[name] = within
+            parts = (rest if key == str(path) else key).split("/")
+            names[path] = "/".join(free_name(parts, taken))
+            self.arrivals[student].files[names[path]] = within
         return names
 
     # The summary ------------------------------------------------------------------------------

@@ -339,6 +339,6 @@ def test_the_readmes_command_makes_a_table_of_times_from_what_canvas_answers(tmp
     subprocess.run(["bash", "-euc", command], cwd=tmp_path, env=home, check=True, timeout=60)
     listed, problems = roster.read_listed(folder)
     assert problems == []
-    assert [(one.number, one.time) for one in listed] == [
-        ("7001", "2026-11-30T17:00:00Z"), ("7002", ""),
+    assert [(one.numbers, one.time) for one in listed] == [
+        ({"7001"}, "2026-11-30T17:00:00Z"), ({"7002"}, ""),
     ]  # fmt: skip

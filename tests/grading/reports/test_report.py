@@ -17,6 +17,7 @@ from utils.grading.reports.charts import histogram
 from utils.grading.reports.csv_files import COLUMNS, MORE_COLUMNS, to_canvas, to_csv, to_moodle
 from utils.grading.reports.item_analysis import check_figures, common_hints
 from utils.grading.reports.report_data import Report, Row, duration, in_order, number
+from utils.system import atomic_write
 
 TESTS = ["test_f_visible", "test_f_hidden"]
 NAMES = ["Doe, Jr.", "=1+1", "山田", 'the "quoted"', "+49 30", "-5", "@home", "two\nlines", "＝1"]
@@ -68,6 +69,21 @@ def test_a_csv_reader_gets_back_what_was_written():
     assert [line[0].removeprefix("'") for line in body] == NAMES
     assert {len(line) for line in body} == {len(head)}
     assert text.count("\r\n") == len(NAMES) + 1
+
+
+def test_python_spreadsheets_and_importers_find_the_first_column(tmp_path):
+    written = make(row("Doe, Jr.", True), row("山田", False))
+    path = tmp_path / "ps0.csv"
+    atomic_write(path, to_csv(written))
+    assert path.read_bytes().startswith(b"\xef\xbb\xbf")  # by this Excel knows UTF-8
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        assert [line["student"] for line in csv.DictReader(file)] == ["Doe, Jr.", "山田"]
+    head, possible, *_ = csv.reader(io.StringIO(to_canvas(written), newline=""))
+    # Canvas keeps the mark, and looks for these words within its first fields.
+    assert "Student" in head[0]
+    assert "ID" in head[1]
+    assert head[2:5] == ["SIS User ID", "SIS Login ID", "Section"]
+    assert "Points Possible" in possible[0]
 
 
 SIGNS = "=+-@＝＋－＠﹦﹢﹣﹫|%"
@@ -296,6 +312,20 @@ def test_ids_are_set_apart_and_nothing_that_is_wide_widens_the_page(course):
     assert text.count("<bdi>") == text.count("</bdi>") == 2 * 2 + 1  # all, a person
     assert text.count('<div class="wide"><table') == text.count("<table")
     assert text.count('<div class="wide"><svg') == text.count("<figure>") == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([Row("a")], "Nothing is graded yet."),
+        ([row("a", points={TESTS[0]: 3.0, TESTS[1]: 2.0})], "Every check has passed"),
+        ([row("a"), row("b")], "2 of 2 submissions lack points"),
+        ([row("a", True)], "1 of 1 submissions lack points"),  # the hidden tests did not run
+    ],
+)
+def test_where_no_check_has_failed_the_page_says_why(course, rows, words):
+    assert words in report_page.page(make(*rows), course)
+    assert words not in report_page.page(make(*rows, row("c", False)), course)
 
 
 def test_a_test_cell_to_look_at_again_is_told_from_a_written_answer(course):

@@ -56,6 +56,8 @@ def test_names_layout_comments_and_order_of_keywords_do_not_matter():
     ("one", "other"),
     [
         ("return a * b + c * d", "return d * c + b * a"),
+        ("if a > b: return c", "if b < a: return c"),
+        ("from numpy import exp\n    return exp(1 + a)", "return np.exp(a + 1)"),
         ("x: float = f(1.5, a)", "y = f(1.5, a)"),
         ("%matplotlib inline\n    y = f(a, 1, 2)", "y = f(a, 1, 2)"),
     ],

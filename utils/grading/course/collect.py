@@ -147,8 +147,8 @@ class Collector(FileNameCollectorPlugin):
             (sentence, _outermost(self._within(path))[0])
             for path, sentence in getattr(self.parent.extractor_plugin_inst, "problems", [])
         ]
-        known = {f"moodle{int(row.number)}": row.name for row in listed
-                 if row.name and row.system == "moodle"}  # fmt: skip
+        known = {f"moodle{int(n)}": row.name for row in listed for n in row.numbers if row.name and
+                 row.system == "moodle" and n.isdecimal()}  # fmt: skip
         for options in [*(one[2] for one in files), *(one[1] for one in problems)]:
             if len(options) == 1:
                 known[options[0].key] = options[0].name

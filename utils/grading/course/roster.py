@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from utils.grading.course import dates
@@ -28,7 +28,13 @@ from utils.grading.text_files import nearest, read_table, same
 
 STUDENTS = "students.csv"
 COLUMNS = ("id", "name", "email", "canvas_id", "moodle_id")
-SUBMISSION_TIME = "last modified (submission)"  # a column of Moodle's grading worksheet
+ALSO = {  # other names of a column, in the form of `_form`
+    "id": ("student_id", "username", "login"),
+    "name": ("full_name", "student_name", "student"),
+    "email": ("email_address", "e_mail", "mail"),
+    "canvas_id": ("canvas", "canvas_user_id"),
+    "moodle_id": ("moodle", "moodle_user_id", "id_number", "idnumber"),
+}
 
 
 class RosterError(CourseError):
@@ -51,13 +57,14 @@ class Listed:
     """What a system's CSV file says about somebody.
 
     Attributes:
-        number: of the person in that system.
+        numbers, names: by which the person is found: numbers of the system, names, logins.
         name, email, id_number: as the system has them.
         time: when they handed in, as it stands in the file; "" for nothing.
     """
 
     system: str
-    number: str
+    numbers: set[str] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
     name: str = ""
     email: str = ""
     id_number: str = ""
@@ -76,16 +83,20 @@ def read(path: Path) -> list[Person]:
         return []
     except (OSError, ValueError) as error:
         raise RosterError(f"{path} cannot be read: {error}") from None
-    by_letters = {_letters(name): name for name in reversed(header)}
-    columns = {name: by_letters.get(_letters(name), "") for name in COLUMNS}
-    if not columns["id"]:
+    forms = {_form(name): name for name in reversed(header)}
+    columns = {
+        ours: next(forms[form] for form in (ours, *ALSO[ours]) if form in forms)
+        for ours in COLUMNS
+        if forms.keys() & {ours, *ALSO[ours]}
+    }
+    if "id" not in columns:
         raise RosterError(
             f"{path}: the first line must name the columns, such as {','.join(COLUMNS)}; "
             "there is no id"
         )
     people: dict[str, Person] = {}
     for number, line in lines:
-        person = Person(**{name: line.get(columns[name], "") for name in COLUMNS})
+        person = Person(**{name: line.get(columns.get(name, ""), "") for name in COLUMNS})
         if not person.id:
             raise RosterError(f"{path}, line {number}: the id is empty")
         if re.search(r"[/\\\x00-\x1f]", person.id) or person.id.startswith("."):
@@ -102,6 +113,11 @@ def read(path: Path) -> list[Person]:
     return list(people.values())
 
 
+def _form(name: str) -> str:
+    """Return a column's name with `_` for everything but letters and digits."""
+    return re.sub(r"[^a-z0-9]+", "_", same(name)).strip("_")
+
+
 class Matcher:
     """Finds who in the class list handed something in.
 
@@ -115,9 +131,15 @@ class Matcher:
 
     def about(self, reading: Reading) -> Listed | None:
         """Return what a system's CSV file says about somebody, None for nothing."""
-        known = reading.system, _number(reading.number)
-        found = [row for row in self.listed if (row.system, row.number) == known]
-        return found[0] if len(found) == 1 else None
+        rows = [row for row in self.listed if row.system == reading.system]
+        by_number = [row for row in rows if _number(reading.number) in row.numbers]
+        if len(by_number) == 1:
+            return by_number[0]
+        named = [
+            row for row in rows
+            if not row.numbers and {same(reading.name), _letters(reading.name)} & row.names
+        ]  # fmt: skip
+        return named[0] if len(named) == 1 and not by_number else None
 
     def find(self, reading: Reading) -> Person | None:
         """Return whose name it is, None if nobody's or if it could be several people's."""
@@ -159,7 +181,7 @@ def _number(text: str) -> str:
 
 def _letters(text: str) -> str:
     """Return a name as Canvas puts it into a file's name: letters and digits only."""
-    return re.sub(r"[\W_]+", "", same(text))
+    return re.sub(r"[\W]+", "", same(text))
 
 
 def _names(person: Person, system: str) -> set[str]:
@@ -187,11 +209,9 @@ def read_listed(folder: Path) -> tuple[list[Listed], list[str]]:
         except (OSError, ValueError) as error:
             problems.append(f"{path.name} cannot be read: {error}")
             continue
-        if "identifier" in header or SUBMISSION_TIME in header:
-            columns = header[0], "full name", "email address", "id number", SUBMISSION_TIME
-            found += _rows("moodle", lines, *columns)
-        elif "submitted_at" in header:
-            found += _rows("canvas", lines, "user_id", "name", "email", "", "submitted_at")
+        kind = _kind(header)
+        if kind:
+            found += kind(header, [line for _, line in lines])
         else:
             problems.append(
                 f"{path.name} is not used: it is neither Moodle's grading worksheet nor a table "
@@ -200,16 +220,76 @@ def read_listed(folder: Path) -> tuple[list[Listed], list[str]]:
     return found, problems
 
 
-def _rows(system: str, lines: Iterable[tuple[int, dict[str, str]]], *columns: str) -> list[Listed]:
-    """Return what the lines of a table say; Moodle's number is the end of `Participant 1234567`."""
+def _kind(header: Sequence[str]) -> Callable[..., list[Listed]] | None:
+    if _of(header, ("last modified (submission)", "abgabe)", "提出)")) and len(header) > 2:
+        return _from_worksheet
+    if "identifier" in header and "full name" in header:
+        return _from_worksheet
+    return _from_canvas if _of(header, _TIMES) else None
+
+
+_TIMES = ("submitted_at", "submitted at", "submission time", "submission date")
+
+
+def _of(header: Iterable[str], words: Iterable[str]) -> str:
+    """Return the first column whose name holds one of these words, "" for none."""
+    names = list(header)
+    return next((name for word in words for name in names if word in name), "")
+
+
+def _from_worksheet(header: Sequence[str], lines: Iterable[dict[str, str]]) -> list[Listed]:
+    """Read Moodle's grading worksheet; its first column is `Participant 1234567`."""
+    time = _of(header, ("last modified (submission)", "abgabe)", "提出)"))
+    name = _of(header, ("full name", "name", "氏名"))
+    email, id_number = _of(header, ("email", "e-mail", "メール")), _of(header, ("id number",))
     found = []
-    for _, line in lines:
-        first, name, email, id_number, time = (line.get(column, "") for column in columns)
-        number = re.search(r"(\d+)\s*$", first, re.ASCII)
+    for line in lines:
+        number = re.search(r"(\d+)\s*$", line.get(header[0], ""), re.ASCII)
         if number:
-            time = "" if time in ("-", "–", "—") else time
-            found.append(Listed(system, _number(number[1]), name, email, id_number, time))
+            found.append(
+                Listed(
+                    "moodle",
+                    {_number(number[1])},
+                    {same(line.get(name, ""))} - {""},
+                    line.get(name, ""),
+                    line.get(email, ""),
+                    line.get(id_number, ""),
+                    _time(line.get(time, "")),
+                )
+            )
     return found
+
+
+def _from_canvas(header: Sequence[str], lines: Iterable[dict[str, str]]) -> list[Listed]:
+    """Read a table of Canvas's submissions: who, by number, login or name, and `submitted_at`."""
+    time = _of(header, _TIMES)
+    forms = {_form(n): n for n in reversed(header)}
+    numbers = [forms[n] for n in ("user_id", "canvas_id", "student_id", "id") if n in forms][:1]
+    names = [
+        forms[n]
+        for n in ("name", "student_name", "student", "user", "user_name", "sortable_name", "login")
+        if n in forms
+    ]
+    names += [forms[n] for n in ("login_id", "sis_login_id") if n in forms]
+    found = []
+    for line in lines:
+        texts = [line.get(n, "") for n in names if line.get(n)]
+        person = Person("", texts[0] if texts else "")
+        found.append(
+            Listed(
+                "canvas",
+                {_number(line[n]) for n in numbers if line.get(n)},
+                _names(person, "canvas") - {""} | {_letters(text) for text in texts},
+                person.name,
+                line.get(_of(header, ("email", "e-mail")), ""),
+                time=_time(line.get(time, "")),
+            )
+        )
+    return found
+
+
+def _time(text: str) -> str:
+    return "" if text in ("-", "–", "—") else text
 
 
 def time_of(listed: Listed | None, zone: datetime.tzinfo) -> tuple[datetime.datetime | None, str]:

@@ -44,6 +44,7 @@ def page(report: Report, course: Course) -> str:
         weak=WEAK,
         hints=hints[:MANY],
         more_hints=len(hints) - MANY,
+        why_no_hints=_why_no_hints(report),
         people=sorted(
             filter(lambda row: row.why, report.rows),
             key=lambda row: (row.why == ["written answer"], row.student),
@@ -71,6 +72,22 @@ def _tiles(report: Report, scores: Sequence[float]) -> Iterator[tuple[str, objec
     if scores:
         yield "mean score", f"{statistics.mean(scores):.1f} of {number(report.max_score)}"
         yield "median score", f"{statistics.median(scores):.1f}"
+
+
+def _why_no_hints(report: Report) -> str:
+    """Return why no check of any submission gives a hint."""
+    if not report.graded():
+        return "Nothing is graded yet."
+    short = sum(
+        any((row.points.get(test) or 0.0) < report.max_points[test] for test in report.tests)
+        for row in report.graded()
+    )
+    if not short:
+        return "Every check has passed in every submission."
+    return (
+        f"No check has run and failed, but {short} of {len(report.graded())} submissions lack "
+        "points: what is checked was not written, or its tests did not run."
+    )
 
 
 def _links(row: Row, report: Report, course: Course) -> Iterator[tuple[str, str]]:

@@ -197,7 +197,7 @@ def test_grade_says_which_lines_of_the_file_nobody_needs(late_class):
 def test_nbgraders_own_step_gives_the_same_penalties(late_class):
     late_class.regrade()
     with CourseGradebook(late_class.course) as book:
-        for notebook in book.book.notebook_submissions(PS1, PS1):
+        for notebook in book.gradebook.notebook_submissions(PS1, PS1):
             notebook.late_submission_penalty = None
             notebook.assignment.extension = None
         book.db.commit()

@@ -180,12 +180,17 @@ def test_scores_and_pages_go_back_to_canvas(new_classroom, workers, tmp_path):
         ("id,name\n.a,A\n", "cannot be an id"),
     ],
 )
-def test_a_wrong_class_list_gets_a_sentence(classroom, text, said, capsys):
-    classroom.course.class_list.write_text(text, encoding="utf-8")
+def test_a_wrong_class_list_gets_a_sentence(tmp_path, text, said):
+    path = tmp_path / "class_list.csv"
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(RosterError, match=said):
-        roster.read(classroom.course.class_list)
+        roster.read(path)
+
+
+def test_a_wrong_class_list_ends_grading_and_collecting(classroom):
+    classroom.course.class_list.write_text("name\nJohn\n", encoding="utf-8")
     classroom.submit("a", RIGHT)
-    assert said in classroom.grade(status=1)
+    assert "there is no id" in classroom.grade(status=1)
     download(classroom, {f"A_1_assignsubmission_file/{PS1}.ipynb": b"{}"})
     with pytest.raises(SystemExit):
         collect(classroom)

@@ -174,6 +174,7 @@ def test_a_layer_cannot_change_what_its_slopes_are_compared_with():
 # As submissions -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_submission_of_all_these_is_graded(sandbox):
     answer = (
         "import numpy as np\n# BEGIN HIDDEN TESTS\n"

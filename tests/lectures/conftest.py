@@ -1,8 +1,9 @@
 """Lectures in a real browser: one JupyterLab, in one page, for all tests.
 
 A test gets a `Lecture`: an open notebook whose cells have all been run, and after them the worked
-solutions of its exercises. The course's own files are never touched, for JupyterLab works on a copy
-of `lectures/` in a temporary folder. Screenshots are taken if `$SCREENSHOTS` names a folder.
+solutions of its exercises; before these the claims of a lecture that does without MNIST, as it is
+run nowhere else. The course's own files are never touched, for JupyterLab works on a copy of
+`lectures/` in a temporary folder. Screenshots are taken if `$SCREENSHOTS` names a folder.
 """
 
 from __future__ import annotations
@@ -25,10 +26,9 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from tests.lectures.notebooks import LECTURES, STRICT, committed, solutions, write_copy
+from tests.lectures.notebooks import LECTURES, STRICT, claims, committed, solutions, write_copy
 from tests.servers import free_port, wait_for
-from utils.lecture_outputs import STAND_IN, environment
-from utils.system import ONE_THREAD
+from utils.lecture_outputs import STAND_IN, environment, uses_mnist
 
 PATIENCE = 60_000  # milliseconds until a page counts as broken, on a busy machine
 SECONDS_TO_RUN = 400  # of a whole lecture, with every other test running beside it
@@ -40,7 +40,8 @@ def lab(browser, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     folder = tmp_path_factory.mktemp("course")
     (folder / "lectures").mkdir()
     for path in LECTURES:
-        write_copy(path, folder / "lectures", solutions(path))
+        more = [] if uses_mnist(committed(path)) else claims(path)
+        write_copy(path, folder / "lectures", [*more, *solutions(path)])
     _write_setting(folder / "settings", "notification", {"fetchNews": "false"})  # it asks, once
     port, token = free_port(), secrets.token_hex()
     arguments = [
@@ -57,8 +58,6 @@ def lab(browser, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     )
     env = environment(root, folder) | STRICT
     env["MNIST_DIR"] = env["MNIST_DIR"] or STAND_IN  # no download: it would not be a test of ours
-    for name in ONE_THREAD:
-        env.pop(name)  # as a student has it: NumPy may use all processors
     env["JUPYTER_CONFIG_DIR"] = str(folder / "config")
     for what in ("settings", "workspaces"):
         env[f"JUPYTERLAB_{what.upper()}_DIR"] = str(folder / what)

@@ -3,7 +3,6 @@
 import html
 import re
 import statistics
-import tempfile
 from collections.abc import Iterator
 from functools import cache
 from html.parser import HTMLParser
@@ -20,20 +19,15 @@ from tests.lectures.notebooks import (
     LECTURES,
     ROOT,
     SOLUTION,
-    STRICT,
     about,
-    claims,
     code_cells,
     committed,
     markdown_cells,
-    solutions,
     text_outputs,
-    write_copy,
 )
 from utils.lecture_minutes import CHECK, NOTES, WIDGET, minutes, stated
-from utils.lecture_outputs import LARGEST, environment, execute, normalised
+from utils.lecture_outputs import LARGEST, normalised
 from utils.saved_widgets import WIDGET as WIDGET_VIEW
-from utils.system import FIGURES
 
 SLIDE_TYPES = {"slide", "subslide", "fragment", "notes", "skip", ""}
 PREDICTION = re.compile(r"^quiz\.predict\(", re.MULTILINE)
@@ -92,24 +86,6 @@ def test_the_committed_outputs_are_those_of_run_all(path, open_lecture, mnist_di
             f"cell {cell} of {path.name} now says\n{now[cell]}\ninstead of\n{text}\n"
             "Run: python3 -m utils build"
         )
-
-
-@pytest.mark.slow
-def test_a_lecture_its_claims_and_its_solutions_run_anywhere_with_the_stand_in(path):
-    """The copy lies in a folder of its own, so nothing is found by luck of the current folder.
-
-    Figures are made, but not drawn: nobody looks at them.
-    """
-    with tempfile.TemporaryDirectory(prefix="another folder ") as folder:
-        copy = write_copy(path, Path(folder), [*claims(path), *solutions(path)])
-        env = environment(ROOT, Path(folder), stand_in=True) | STRICT | {FIGURES: "none"}
-        ran = execute(copy, env, any_data=True)
-    assert that_say_something(ran) >= that_say_something(committed(path))
-
-
-def that_say_something(notebook: NotebookNode) -> set[str]:
-    """Return the ids of cells with text below them."""
-    return {cell for cell, text in text_outputs(notebook).items() if text.strip()}
 
 
 def alike(one: str, other: str) -> bool:

@@ -32,7 +32,8 @@ SHOWN = """() => {
             over: boxes.filter(b => b.right > 1281 || b.bottom > 721 || b.left < -1 || b.top < -1)
                 .length,
             shown: Reveal.getCurrentSlide() === section,
-            pictures: [...section.querySelectorAll("img")].filter(i => i.naturalWidth > 0).length,
+            pictures: [...section.querySelectorAll("img")].filter(i => i.naturalWidth > 0 && i.alt)
+                .length,
             formulas: section.querySelectorAll("math").length,
         });
     }

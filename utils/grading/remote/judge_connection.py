@@ -43,6 +43,8 @@ _PATTERNS = {
 }  # fmt: skip
 _OPEN_SPECIAL = frozenset(operators.ALL) - {"__enter__", "__exit__", "__eq__", "__ne__", "__hash__"}
 
+_about = functools.lru_cache(512)(About)  # many objects of one class are described alike
+
 
 class JudgeObjects(SharedObjects):
     """What the judge has in common with the student process."""
@@ -115,7 +117,7 @@ class JudgeObjects(SharedObjects):
                 raise CodecError("the description of an object has the wrong form")
         known = tuple(method for method in special if method in HANDED_ON)
         name = plain_name(name) if name else ""
-        return About(str(what), plain_name(kind), name, known, lineage)
+        return _about(str(what), plain_name(kind), name, known, lineage)
 
     def make(self, number: int, description: Any) -> Any:
         what, kind, _, special, lineage = description

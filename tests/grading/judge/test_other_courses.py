@@ -757,7 +757,7 @@ CASES = [
         "import enum\nclass Level(enum.IntEnum):\n    LOW = 1\n",
         ["assert isinstance(Level.LOW, int)"],
         "told",
-        words="is no number, text or list here",
+        words="cannot be used as a plain value here",
     ),
     Case(
         "a global name that a call changes",

@@ -81,14 +81,14 @@ def _serve(
 
     Args:
         commands: where judges and students' processes are asked for.
-        listeners: whoever connects to one of these gets a fork server forked from this one.
+        listeners: a process that connects to one of these gets a fork server forked from this one.
         folder: where `namespaces.make_roots` has made the submissions' file systems; "" if
             another process removes them.
         shell: for all that are forked.
     """
     supervisors: list[Supervisor] = []
     forked: set[int] = set()  # fork servers
-    with contextlib.suppress(ConnectionError):  # whoever asked may have gone; the loop finds out
+    with contextlib.suppress(ConnectionError):  # its end may be gone; the loop finds out
         commands.send(READY + folder.encode())
     while True:
         poll = select.poll()

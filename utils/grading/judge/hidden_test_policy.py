@@ -21,7 +21,7 @@ from utils.grading.notebook.source import defined
 
 ENDED = "it was ended after a hidden test"
 NOTE = "the student process ended in a hidden test"  # how and where is not told
-JUDGE_LIMIT = "a hidden test met a limit of the grader, which is no fault of the submission"
+JUDGE_LIMIT = "a hidden test met a limit of the grader, which is not the submission's fault"
 
 
 def shown_outputs(outputs: list[Output], failed: bool) -> list[Output]:

@@ -167,7 +167,7 @@ def _fields(proxy: Any) -> tuple[dataclasses.Field, ...]:
     """Return a student's fields as the judge's own, without those of the class itself."""
     found = []
     for name, theirs in proxy.__dataclass_fields__.items():
-        own = str(name).startswith("_proxy_")  # what a proxy has of itself is no field
+        own = str(name).startswith("_proxy_")  # a proxy's own attributes are not fields
         if own or theirs._field_type.name != "_FIELD":
             continue
         given = {}

@@ -143,7 +143,7 @@ class StudentClient(Notes):
             try:
                 return link.ask(verb, *args)
             except StudentError as error:
-                if error.type_name == OVERDUE:  # whoever catches this goes no further
+                if error.type_name == OVERDUE:  # code that catches this gets no further
                     link.deadline = time.monotonic()
                 raise
         self.time.start_question(link, self.supervisor, seconds, verb)

@@ -1,4 +1,4 @@
-"""Runs a notebook where no sandbox is to be had: on Windows and macOS, for `check` alone.
+"""Runs a notebook where no sandbox is available: on Windows and macOS, for `check` alone.
 
 The judge is this process. The student's cells run in a process of their own all the same, so the
 verdict, the time limits and what happens after an endless loop are the grader's; but that process

@@ -4,7 +4,7 @@ Both sides use it. A question is answered before the next one is asked, but the 
 questions the other way (the judge calls `numerical_gradient`, which calls the judge's `f`), as deep
 as it goes. Each question carries eight random bytes which its answer must repeat: an answer written
 ahead, late or twice fits no question. A message that breaks the rules ends the connection for good:
-after the first `CodecError` every further use raises the same error, whoever caught the first.
+after the first `CodecError` every further use raises the same error, even if the first was caught.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from utils.grading.remote.codec import CannotCross, CodecError, SharedObjects
 globals()["__builtins__"] = dict(vars(builtins))
 _length = struct.Struct("<Q")
 _AT_ONCE = 1 << 16
-_LOOK = 0.05  # seconds between two looks at the clock
+_LOOK = 0.05  # seconds between two readings of the clock
 
 
 class Ended(ConnectionError):

@@ -26,7 +26,7 @@ _NEVER_RAISED = frozenset(
     ("builtins", "utils", "unittest", "pytest", "_pytest", "doctest", "nose", "numpy.testing",
      "IPython", "traitlets", "asyncio", "concurrent", "hypothesis")
 )  # fmt: skip
-# Modules whose classes are no bases of a student's: of a mock, whatever is asked is true.
+# Modules whose classes may not be bases of a student's: a mock answers yes to any question.
 _NEVER_BASES = ("utils", "unittest.mock")
 # Of these Python's own: what stays with the student, and code can ask for its kind.
 _KINDS = {
@@ -94,7 +94,7 @@ def claimed_class(proxy: Any) -> type | None:
             return _KINDS[lineage[0]]
         if found := claimed_base(proxy):
             if _PLAIN_NAMES.intersection(lineage) and not proxy._proxy_link.busy:
-                refuse(proxy, "stays with the submission, and is no number, text or list here")
+                refuse(proxy, "stays with the submission: it cannot be used as a plain value here")
             return found
     if may_be_honest(proxy) and not proxy._proxy_link.busy:
         refuse(proxy, "stays with the submission, so nothing here is an instance of its class")

@@ -8,7 +8,7 @@ A proxy hands on what a test asks of it by name: calls, attributes, items, itera
 never hands on what would let it speak for itself. Libraries cannot ask it for a method (`np.sum(p)`
 would otherwise call the `sum` of an object that claims to be right), and it has no `__array__`. An
 operator or a comparison is handed on if it shows the student's code nothing that a test expects:
-between two of the student's objects (whoever answers for both could as well give two plain
+between two of the student's objects (the process that answers for both could as well give two plain
 values), and between a plain value and an object that the test has just made itself, by calling a
 class that the course's own solution defines (`V(2) * 3`, `3 in V(4)`), and that the student's code
 has not handed over since, as if it were a result. Else the object has no such
@@ -362,11 +362,11 @@ def judge_limit_behind(error: BaseException) -> str:
     given = [proxy for proxy in given if proxy._proxy_about.what != "function"]
     needs_own = module != "__main__" and not module.startswith("utils.checks")
     if given and (needs_own or "must be a" in text):
-        return f"{name_of(given[0])} is no value that `{code.co_name}` of `{module}` can use"
+        return f"`{code.co_name}` of `{module}` cannot use {name_of(given[0])}"
     if isinstance(error, TypeError):
         for kind in {kind.__name__ for kind in StudentProxy.__subclasses__()} - _FUNCTIONS:
             if f"'{kind}'" in text or f'"{kind}"' in text:
-                return f"a {kind} of the submission stays there, and is no value in a test"
+                return f"a {kind} of the submission stays there: no test can use it as a value"
     return ""
 
 

@@ -1,7 +1,7 @@
 """Grades a course's own notebooks by plain nbgrader and by the judge, to see where they differ.
 
 What is graded is the release, as handed out, and the solution. Plain nbgrader runs them in a
-kernel, as whoever calls this: they are the course's own.
+kernel, as the user who calls this: they are the course's own.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def settings_of(root: Path) -> Config:
     """Return a course's settings; of a folder without any, what its folders tell.
 
     Raises:
-        CourseError: it is no course.
+        CourseError: it is not a course.
     """
     config = Config()
     set_limits(config)  # as `use_judge` does; the course's own count
@@ -103,7 +103,7 @@ def compare(root: Path) -> Iterator[Compared]:
     """Yield what became of each notebook of a course.
 
     Raises:
-        CourseError: it is no course, or has no assignments.
+        CourseError: it is not a course, or has no assignments.
         grade_notebook.NotSandboxed: there is no sandbox here.
     """
     root = course_root(root)

@@ -30,7 +30,7 @@ MAX_SAMPLES = 4000
 # space for their stacks, which is a limit; smaller stacks meet this one.
 MAX_THREADS = 512
 SCHEDULED = 2  # the clock of a process that counts nanoseconds on a processor
-LOOK = 0.05  # seconds between two looks at what a process uses
+LOOK = 0.05  # seconds between two measurements of what a process uses
 
 
 class Process:

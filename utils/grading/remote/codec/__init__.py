@@ -54,7 +54,7 @@ What the decoder holds to, whatever the bytes are:
 5. No copy changes before the whole message has been read and every limit has been checked.
 6. The limits bound the time and memory that reading takes, and later hashing, comparing and writing
    out what was read: see `check_hashes` and `check_written_out`.
-7. Any exception becomes a `CodecError`; whoever receives one has to close the connection.
+7. Any exception becomes a `CodecError`; a process that receives one has to close the connection.
 """
 
 from utils.grading.remote.codec.decoder import unpack

@@ -25,7 +25,7 @@ from utils.grading.simulated_class import Student, write_submission
 if TYPE_CHECKING:
     from utils.grading.course.settings import Course
     from utils.grading.run.cluster import LocalWorkers
-    from utils.grading.run.progress import Progress
+    from utils.grading.run.worker import Progress
 
 ROOT = Path(__file__).resolve().parents[1]
 PS1 = invented_class.NAME
@@ -97,7 +97,9 @@ class Classroom:
         from utils.grading.run import runner
 
         unsafe = "--unsafe" in self.options
-        return runner.grade(self.course, PS1, local=self.workers, unsafe=unsafe, **arguments)[0]
+        return runner.grade_class(self.course, PS1, local=self.workers, unsafe=unsafe, **arguments)[
+            0
+        ]
 
     def rows(self) -> dict[str, dict[str, str]]:
         """Return the lines of the report's CSV file by student."""
@@ -117,7 +119,7 @@ class Classroom:
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A course folder with one problem set, the course's settings and quick limits."""
-    from utils.grading.course.gradebook import Book
+    from utils.grading.course.gradebook import CourseGradebook
     from utils.grading.course.settings import find_course
 
     root = tmp_path_factory.mktemp("template")
@@ -128,7 +130,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "grading" / "submitted").mkdir(parents=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # SQLAlchemy's own affair
-        with Book(find_course(root)) as book:
+        with CourseGradebook(find_course(root)) as book:
             book.take_in(PS1)
     return root
 

@@ -1,12 +1,13 @@
 """Fixtures for the judge: submissions' processes, and notebooks to grade."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from utils.grading.judge.fork_server import FORK_SERVER, start_process
+from utils.grading.judge.fork_server import FORK_SERVER, student_alone
 from utils.grading.judge.student_client import StudentClient
 from utils.grading.sandbox import system_calls
 from utils.grading.sandbox.config import Limits, SandboxConfig
@@ -36,21 +37,16 @@ def order(sandbox: str) -> Iterator[SandboxConfig]:
 @pytest.fixture
 def start(sandbox: str) -> Iterator[Callable[..., StudentClient]]:
     """Starts submissions whose cells are given as texts; they end with the test."""
-    begun: list[StudentClient] = []
 
     def begin(*cells: str, **limits: Any) -> StudentClient:
         order = SandboxConfig(Limits(**limits), sandbox)
-        submission = StudentClient(
-            lambda: start_process(FORK_SERVER.connect(), order), order.limits
-        )
-        begun.append(submission)
+        submission = begun.enter_context(student_alone(FORK_SERVER.connect(), order))
         for number, source in enumerate(cells):
-            submission.run(f"work{number or ''}", source)
+            submission.run_cell(f"work{number or ''}", source)
         return submission
 
-    yield begin
-    for submission in begun:
-        submission.end("the test is over")
+    with contextlib.ExitStack() as begun:
+        yield begin
 
 
 @pytest.fixture
@@ -68,11 +64,10 @@ def work(start: Callable[..., StudentClient]) -> Callable[..., SimpleNamespace]:
 def module_work(sandbox: str) -> Iterator[Callable[..., SimpleNamespace]]:
     """As `work`, for a whole file."""
     order = SandboxConfig(Limits(), sandbox)
-    submission = StudentClient(lambda: start_process(FORK_SERVER.connect(), order), order.limits)
+    with student_alone(FORK_SERVER.connect(), order) as submission:
 
-    def run(source: str) -> SimpleNamespace:
-        submission.run("work", source)
-        return SimpleNamespace(**submission.get(submission.names()))
+        def run(source: str) -> SimpleNamespace:
+            submission.run_cell("work", source)
+            return SimpleNamespace(**submission.get(submission.names()))
 
-    yield run
-    submission.end("the test is over")
+        yield run

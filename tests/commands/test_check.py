@@ -20,8 +20,7 @@ from utils.commands import check
 from utils.grading.judge import unsandboxed
 from utils.grading.notebook.reading import text_hash
 from utils.grading.notebook.source_cells import RELEASES_FILE, read_releases
-from utils.grading.run import check as run_check
-from utils.grading.run import self_study
+from utils.grading.run import check_process, self_study
 
 SANDBOX = sys.platform == "linux"
 RELEASED = ROOT / "assignments" / PS1 / f"{PS1}.ipynb"
@@ -272,8 +271,8 @@ def test_a_pipe_is_not_waited_for(tmp_path):
 def test_it_starts_without_nbgrader_and_jupyter(tmp_path):
     path = write(tmp_path / "a.ipynb", RIGHT)
     code = (
-        "import sys; from pathlib import Path; from utils.grading.run import check\n"
-        "check.check(Path(sys.argv[1]), False); print('HEAVY', "
+        "import sys; from pathlib import Path; from utils.grading.run import check_process\n"
+        "check_process.check_file(Path(sys.argv[1]), False); print('HEAVY', "
         "*{'nbgrader', 'nbformat', 'jupyter_client'} & set(sys.modules))"
     )
     command = [sys.executable, "-P", "-c", code, str(path)]
@@ -294,14 +293,15 @@ def test_a_submission_of_an_earlier_release_is_not_called_changed(tmp_path):
     content = case.read_bytes()
 
     assert any(
-        "`setup` was changed" in n for n in run_check.run(content, "a", {}, not_sandboxed)["notes"]
+        "`setup` was changed" in n
+        for n in check_process.check_notebook(content, "a", {}, not_sandboxed)["notes"]
     )
     known = [{"setup": text_hash("import numpy as np  # an earlier text")}]
     file = tmp_path / RELEASES_FILE
     file.write_text(json.dumps({PS1: known}))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_check, "RELEASES", (file,))
-        notes = run_check.run(content, "a", {}, not_sandboxed)["notes"]
+        patch.setattr(check_process, "RELEASES", (file,))
+        notes = check_process.check_notebook(content, "a", {}, not_sandboxed)["notes"]
     assert not any("changed" in note for note in notes)
 
 
@@ -321,9 +321,9 @@ def test_work_in_the_folder_of_assignments_itself_is_not_taken_for_the_course(
     if clone:
         changes["test_softmax_visible"] = "5.0"
     write(own, RIGHT | changes)
-    monkeypatch.setattr(run_check, "ROOT", tmp_path)
-    monkeypatch.setattr(run_check, "RELEASES", ())
-    found = run_check.run(own.read_bytes(), PS1, {}, not_sandboxed)
+    monkeypatch.setattr(check_process, "ROOT", tmp_path)
+    monkeypatch.setattr(check_process, "RELEASES", ())
+    found = check_process.check_notebook(own.read_bytes(), PS1, {}, not_sandboxed)
     assert not any("handed out" in note for note in found["notes"])
     points = {test["name"]: test["points"] for test in found["tests"]}
     assert points["test_softmax_visible"] == 0

@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from tests.classroom import HALF, PS1, RIGHT, Classroom
 from utils.commands.grade import parse
-from utils.grading.course.gradebook import Book
+from utils.grading.course.gradebook import CourseGradebook
 from utils.grading.course.settings import CourseError, find_course
 from utils.grading.reports.csv_files import COLUMNS
 from utils.grading.run import cluster, runner
@@ -327,7 +327,7 @@ def test_a_wrong_argument_gets_a_sentence(classroom, monkeypatch, problem_set, a
     monkeypatch.setattr(cluster, "CONNECT", 2)
     classroom.submit("akiko", {})
     with pytest.raises(CourseError, match=words):
-        runner.grade(classroom.course, problem_set, **arguments)
+        runner.grade_class(classroom.course, problem_set, **arguments)
 
 
 @pytest.mark.parametrize(
@@ -339,7 +339,7 @@ def test_a_wrong_argument_gets_a_sentence(classroom, monkeypatch, problem_set, a
 )
 def test_a_wrong_gradebook_gets_a_sentence(classroom, db, words):
     with pytest.raises(CourseError, match=words):
-        runner.grade(find_course(classroom.root, db), PS1)
+        runner.grade_class(find_course(classroom.root, db), PS1)
 
 
 def test_a_course_that_is_not_there_gets_a_sentence(tmp_path):
@@ -352,14 +352,14 @@ def test_an_assignment_of_several_notebooks_gets_a_sentence(classroom):
     more = folder / "second.ipynb"
     shutil.copy(folder / f"{PS1}.ipynb", more)
     classroom.submit("akiko", RIGHT)
-    with Book(classroom.course) as book:
+    with CourseGradebook(classroom.course) as book:
         said = " ".join(book.take_in(PS1))
     assert "its folder also has second.ipynb" in said
     assert f"`nbgrader autograde {PS1}` grades all of them" in said
     (folder / f"{PS1}.ipynb").rename(folder / "first.ipynb")
     said = f"{PS1}.ipynb is missing; its folder also has first.ipynb, second.ipynb: "
     with pytest.raises(CourseError, match=said):
-        runner.grade(classroom.course, PS1)
+        runner.grade_class(classroom.course, PS1)
 
 
 def test_a_folder_that_cannot_be_written_gets_a_sentence(classroom):
@@ -386,7 +386,7 @@ def test_a_gradebook_that_cannot_be_written_loses_nothing(again, monkeypatch):
         raise OperationalError("INSERT", {}, Exception("disk full"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(Book, "_charge_one", broken)
+        patch.setattr(CourseGradebook, "_charge_one", broken)
         with pytest.raises(CourseError, match="cannot be written: disk full"):
             again.regrade()
     assert again.regrade().graded == 0  # the notebook was there, the gradebook now is

@@ -18,11 +18,11 @@ from nbgrader.api import Gradebook
 from tests.classroom import PS1, RIGHT, ROOT, Classroom
 from tests.lms_downloads import zipped
 from utils.grading.course import lateness
-from utils.grading.course.gradebook import Book
+from utils.grading.course.gradebook import CourseGradebook
 from utils.grading.judge import unsandboxed
 from utils.grading.notebook import extra_files
 from utils.grading.notebook.source_cells import RELEASES_FILE, read_releases
-from utils.grading.run import check as run_check
+from utils.grading.run import check_process
 from utils.grading.text_files import decode, read_table
 
 PS2 = "ps2_mnist_inference"
@@ -466,7 +466,7 @@ def test_an_earlier_release_is_remembered_by_its_hashes(changing):
     file = room.course.reports / RELEASES_FILE
     (first,) = read_releases(file, PS1)
     change(room, lambda cells, source: cells["setup"].update(source="import numpy as np  # new"))
-    with Book(room.course) as book:
+    with CourseGradebook(room.course) as book:
         book.take_in(PS1)
     before, now = read_releases(file, PS1)
     assert before == first
@@ -664,7 +664,7 @@ def test_what_no_points_can_be_given_for_is_explained(odd, student, status, note
 )
 def test_check_reads_it_as_grade_does(odd, student):
     folder = folder_of(odd, student)
-    found = run_check.run(
+    found = check_process.check_notebook(
         (folder / f"{PS1}.ipynb").read_bytes(),
         PS1,
         extra_files.files_beside(folder),

@@ -13,7 +13,7 @@ from utils.grading.judge.fork_server import fork_server_for
 from utils.grading.notebook import source, source_cells
 from utils.grading.notebook.reading import Unreadable
 from utils.grading.notebook.result import GradingResult
-from utils.grading.run import check
+from utils.grading.run import check_process
 from utils.grading.sandbox.config import Limits
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("sandbox")]
@@ -343,10 +343,10 @@ SAME: dict[str, Callable[[Notebook], None]] = {
 def both(data: bytes, name: str, sandbox: str) -> tuple[dict[str, Any], GradingResult]:
     """Return what `check` and what `grade` say of a file."""
 
-    def start(plots: bool) -> tuple[str, check.Judging]:
+    def start(plots: bool) -> tuple[str, check_process.Judging]:
         return sandbox, fork_server_for([{"source": "plt" if plots else ""}]).judge
 
-    checked = check.run(data, "some work", {}, start)
+    checked = check_process.check_notebook(data, "some work", {}, start)
     released = read("assignments", name)
     course = source_cells.cells_of_notebook(read("solutions", name), released)
     hashes = frozenset(source_cells.hashes_of(released))
@@ -460,7 +460,7 @@ NONE = {
 def test_what_is_no_notebook_gets_a_sentence(damage):
     data = damage(json.dumps(solved(NAMES[0])).encode())
     with pytest.raises(Unreadable) as refused:
-        check.run(data, NAMES[0], {}, pytest.fail)
+        check_process.check_notebook(data, NAMES[0], {}, pytest.fail)
     assert 10 < len(str(refused.value)) < 300
     _, outcome = grade_notebook.grade_notebook(data, [])
     assert outcome.status == "unreadable"
@@ -475,5 +475,7 @@ def test_a_byte_order_mark_and_other_line_ends_change_nothing(sandbox):
 
 
 def test_another_notebook_has_nothing_to_check():
-    with pytest.raises(check.NothingToCheck, match="problem set"):
-        check.run(json.dumps({"cells": [plain("x = 1")]}).encode(), "x", {}, pytest.fail)
+    with pytest.raises(check_process.NothingToCheck, match="problem set"):
+        check_process.check_notebook(
+            json.dumps({"cells": [plain("x = 1")]}).encode(), "x", {}, pytest.fail
+        )

@@ -16,7 +16,7 @@ from nbgrader.api import Gradebook
 from tests.classroom import Classroom
 from tests.end_to_end import whole_term
 from tests.lms_downloads import collect
-from utils.grading.course.gradebook import Book
+from utils.grading.course.gradebook import CourseGradebook
 from utils.grading.hand_grading.answers import Answers
 from utils.grading.run import runner
 from utils.system import ROOT
@@ -127,7 +127,7 @@ def take_in(room: Classroom, one: whole_term.ProblemSet, people: list, *options:
 def grade(room: Classroom, name: str) -> None:
     """Grade a set, with workers that several tests share."""
     unsafe = "--unsafe" in room.options
-    progress, _ = runner.grade(room.course, name, local=room.workers, unsafe=unsafe)
+    progress, _ = runner.grade_class(room.course, name, local=room.workers, unsafe=unsafe)
     assert not progress.failures
 
 
@@ -136,7 +136,7 @@ def read_all(room: Classroom, one: whole_term.ProblemSet, people: list) -> None:
     if not one.by_hand:
         return
     known = {person.id: person for person in people}
-    with Book(room.course) as book:
+    with CourseGradebook(room.course) as book:
         answers = Answers(room.course, book, one.name)
         for key, answer in answers.by_key.items():
             if answer.needs_person:

@@ -11,8 +11,7 @@ import pytest
 from tests.classroom import PS1, RIGHT
 from utils.commands import grade
 from utils.grading.reports.report_data import Report, Row
-from utils.grading.run.progress import Progress
-from utils.grading.run.worker import Failure
+from utils.grading.run.worker import Failure, Progress
 from utils.grading.terminal import clean, columns, cut, pad, width
 
 COMBINED = "re\u0301ne\u0301"  # as macOS writes file names

@@ -25,7 +25,7 @@ from tests.problem_sets.grading import (
 )
 from tests.problem_sets.tables import NAMES, TABLES, cells_of, graded_here
 from utils import checks, mnist, plots
-from utils.grading.course.gradebook import Book
+from utils.grading.course.gradebook import CourseGradebook
 from utils.grading.course.settings import find_course
 from utils.grading.run.points import fill
 
@@ -301,7 +301,7 @@ def course(tmp_path_factory) -> PlainCourse:
     """A course where every problem set was handed in right, and with one wrong answer; graded."""
     course = PlainCourse(tmp_path_factory.mktemp("plain") / "a course 講義")
     shutil.copytree(ROOT / "assignments", course.folder / "assignments")
-    with Book(find_course(course.folder)) as book:
+    with CourseGradebook(find_course(course.folder)) as book:
         for name in NAMES:
             book.take_in(name)
     for name in NAMES:

@@ -41,7 +41,7 @@ def replaced(f: Callable, name: str, known: dict[Callable, Callable]) -> Iterato
             return known[first](np.array(second, dtype=float))
         return before[0](*args, **named)
 
-    bind = getattr(type(f), "_thing_bind", None)  # of a proxy in the judge
+    bind = getattr(type(f), "_proxy_bind", None)  # of a proxy in the judge
     if bind is None:
         names = getattr(f, "__globals__", None) or (
             CheckContext.running.names if CheckContext.running else {}

@@ -69,7 +69,7 @@ def subject_of(check: CheckContext | None = None, part: str = "") -> str:
     if check is None:
         return "the function"
     code, name = None, ""
-    if not hasattr(type(check.called), "_thing_bind"):  # no proxy, which is never the test's own
+    if not hasattr(type(check.called), "_proxy_bind"):  # no proxy, which is never the test's own
         code = getattr(check.called, "__code__", None)
         code = code or getattr(getattr(check.called, "__func__", None), "__code__", None)
     with contextlib.suppress(Exception):  # a proxy asks, and its process may have ended

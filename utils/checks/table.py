@@ -1,9 +1,11 @@
-"""The table of a task's checks: as text, as HTML, and as data for programs."""
+"""The table of a task's checks: its rows, and from these text and HTML for a notebook."""
 
 from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from utils.checks.failures import STATE_LABELS
@@ -12,62 +14,81 @@ from utils.checks_format import SAME_CAUSE
 _LEFT = 'style="text-align: left; vertical-align: top"'
 
 
+@dataclass
+class Row:
+    """A row: result, earned and possible points, and what is said of a check or of a cause.
+
+    `details` has what happened and the hint, or the next step, each with its label.
+    """
+
+    passed: bool
+    result: str
+    points: str
+    name: str
+    details: dict[str, str] = field(default_factory=dict)
+
+
+def headline(table: dict[str, Any]) -> str:
+    """Return a table's title, with its points if the table has them."""
+    title = table.get("headline")
+    if isinstance(title, str) and title:
+        return title
+    return f"{table['task']}{', hidden checks' if table.get('hidden') else ''}"
+
+
+def rows(table: dict[str, Any]) -> Iterator[Row]:
+    """Yield the rows; the cause that several failed checks have in common comes first."""
+    cause = table.get("cause") or {"what": "", "hint": ""}
+    step = {"Next step": cause["hint"]} if cause["hint"] else {}
+    if cause["what"] or step:
+        yield Row(False, "✗ cause", "", cause["what"], step)
+    for check in table["checks"]:
+        passed = check["state"] == "passed"
+        points = f"{check['points'] if passed else 0:g} / {check['points']:g}"
+        row = Row(passed, STATE_LABELS.get(check["state"], check["state"]), points, check["name"])
+        if check["what"] == SAME_CAUSE:
+            row.name += f" ({SAME_CAUSE})"
+        elif not passed:
+            details = {"What happened": check["what"], "Hint": check["hint"]}
+            row.details = {label: text for label, text in details.items() if text}
+        yield row
+
+
 def as_text(table: dict[str, Any]) -> str:
     """Return a table as text for a terminal."""
-    lines, margin = [table["headline"]], " " * 27
-    if cause := table["cause"]:
-        lines.append(f"  {'✗ cause':<25}{cause['what']}")
-        if cause["hint"]:
-            lines.append(f"{margin}Next step: {cause['hint']}")
-    for check in rows(table["checks"]):
-        points = f"{_earned(check):g}/{check['points']:g}"
-        same = f" ({SAME_CAUSE})" if check["what"] == SAME_CAUSE else ""
-        lines.append(f"  {STATE_LABELS[check['state']]:<13}  {points:>8}  {check['name']}{same}")
-        if check["what"] and not same:
-            lines.append(f"{margin}What happened: {check['what']}")
-        if check["hint"] and check["what"]:
-            lines.append(f"{margin}Hint: {check['hint']}")
+    lines = [headline(table)]
+    for row in _begun(table):
+        points = row.points.replace(" ", "")
+        lines.append(f"  {row.result:<13}  {points:>8}  {row.name}")
+        lines += [f"{' ' * 27}{label}: {text}" for label, text in row.details.items()]
     return "\n".join(lines)
 
 
 def as_html(table: dict[str, Any]) -> str:
     """Return a table as HTML for a notebook."""
-    parts = [f"<p><strong>{_html(table['headline'])}</strong></p>"]
-    if checks := rows(table["checks"]):
-        titles = ("result", "points", "check")
-        head = "".join(f'<th scope="col" {_LEFT}>{text}</th>' for text in titles)
-        parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>")
-        if cause := table["cause"]:
-            text = _html(cause["what"])
-            if cause["hint"]:
-                text += f"<br>Next step: {_html(cause['hint'])}"
-            parts.append(f"<tr><td {_LEFT}>✗&nbsp;cause</td><td></td><td {_LEFT}>{text}</td></tr>")
-        for check in checks:
-            points = f"{_earned(check):g} / {check['points']:g}"
-            state, points = (
-                t.replace(" ", "&nbsp;") for t in (STATE_LABELS[check["state"]], points)
-            )
-            text = _html(check["name"])
-            if check["what"] == SAME_CAUSE:
-                text += f" ({SAME_CAUSE})"
-            elif check["what"]:
-                text += f"<br>What happened: {_html(check['what'])}"
-            if check["hint"] and check["what"]:
-                hint = _html(check["hint"])
-                text += f"<details><summary>Hint:</summary>{hint}</details>"
-            row = "".join(f"<td {_LEFT}>{cell}</td>" for cell in (state, points, text))
-            parts.append(f"<tr>{row}</tr>")
-        parts.append("</tbody></table>")
-    return "".join(parts)
+    body = []
+    for row in _begun(table):
+        text = _html(row.name)
+        for label, detail in row.details.items():
+            if label == "Hint":
+                text += f"<details><summary>Hint:</summary>{_html(detail)}</details>"
+            else:
+                text += f"<br>{label}: {_html(detail)}"
+        narrow = (words.replace(" ", "&nbsp;") for words in (row.result, row.points))
+        cells = (f"<td {_LEFT}>{cell}</td>" for cell in (*narrow, text))
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    title = f"<p><strong>{_html(headline(table))}</strong></p>"
+    if not body:
+        return title
+    titles = ("result", "points", "check")
+    head = "".join(f'<th scope="col" {_LEFT}>{text}</th>' for text in titles)
+    return f"{title}<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
 
 
-def rows(checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the checks to list below the headline: none while the whole task is unwritten."""
-    return [] if {check["state"] for check in checks} == {"unwritten"} else checks
-
-
-def _earned(check: dict[str, Any]) -> float:
-    return check["points"] if check["state"] == "passed" else 0
+def _begun(table: dict[str, Any]) -> list[Row]:
+    """Return the rows to show to somebody who works on the task: none while it is unwritten."""
+    unwritten = {check["state"] for check in table["checks"]} == {"unwritten"}
+    return [] if unwritten else list(rows(table))
 
 
 def _html(text: str) -> str:

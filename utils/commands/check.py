@@ -37,8 +37,8 @@ KNOWN = (
 )  # fmt: skip
 START = (
     "import gc, sys; gc.disable(); sys.path.insert(0, sys.argv[1])\n"
-    "from utils.grading.run import check\n"
-    "check.main()"
+    "from utils.grading.run import check_process\n"
+    "check_process.main()"
 )
 UNSAFE = (
     "(Not sandboxed: the code in this file runs as you, with your files. Check only files that you "
@@ -118,7 +118,7 @@ def checked(
     limits: dict[str, float] | None = None,
     hidden: bool = False,
 ) -> dict[str, Any]:
-    """Return what `check.check` finds, in a process of its own.
+    """Return what `check_process.check_file` finds, in a process of its own.
 
     Args:
         path: the notebook.

@@ -123,7 +123,7 @@ def grade(course: Course, local: LocalWorkers) -> tuple[int, Report]:
     from utils.grading.run import runner
 
     with Bar(quiet=False) as bar:
-        progress, report = runner.grade(course, PROBLEM_SET, watch=bar.show, local=local)
+        progress, report = runner.grade_class(course, PROBLEM_SET, watch=bar.show, local=local)
     for failure in progress.failures:
         print(clean(f"{failure.student}: not graded: {failure.why}"), file=sys.stderr)
     return len(progress.failures), report
@@ -135,20 +135,20 @@ def grade_by_nbgrader(course: Course, students: tuple[Student, ...]) -> tuple[in
     from nbgrader.coursedir import CourseDirectory
     from tqdm import tqdm
 
-    from utils.grading.course.gradebook import Book
-    from utils.grading.reports import report
+    from utils.grading.course.gradebook import CourseGradebook
+    from utils.grading.reports import problem_set_report
 
     config = load_config(course.root)
     del config["Autograde"]
     api = NbGraderAPI(CourseDirectory(config=config), config=config)
-    with Book(course) as book:
+    with CourseGradebook(course) as book:
         book.take_in(PROBLEM_SET)
     for student in tqdm(students, unit="student", leave=False, disable=None):
         api.autograde(PROBLEM_SET, student.name)
         api.generate_feedback(PROBLEM_SET, student.name)
-    with Book(course) as book:
-        found = report.read(course, book, PROBLEM_SET)
-    report.write(course, found)
+    with CourseGradebook(course) as book:
+        found = problem_set_report.read(course, book, PROBLEM_SET)
+    problem_set_report.write(course, found)
     return 0, found
 
 

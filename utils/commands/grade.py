@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # they take a second to import, and --help needs none of it
     from utils.grading.course.settings import Course
     from utils.grading.reports.report_data import Report
     from utils.grading.run.cluster import LocalWorkers
-    from utils.grading.run.progress import Progress
+    from utils.grading.run.worker import Progress
 
 ROWS = 40  # of the closing table; larger classes see those that need a person
 SCHEMES = ("tcp", "tls", "ws", "wss", "ucx")  # of a Dask scheduler's address
@@ -80,7 +80,7 @@ def grade(asked: argparse.Namespace, local: LocalWorkers | None, started: float)
     try:
         with Bar(asked.quiet) as bar:
             course = find_course(asked.course, asked.db)
-            progress, report = runner.grade(
+            progress, report = runner.grade_class(
                 course,
                 asked.problem_set,
                 students=asked.students,

@@ -30,18 +30,20 @@ def main(argv: list[str]) -> int:
     asked = parse(argv)
     spare_imports()
     with garbage_collection_paused():
-        from utils.grading.course.gradebook import Book
+        from utils.grading.course.gradebook import CourseGradebook
         from utils.grading.course.lateness import ExtensionsError
         from utils.grading.course.settings import CourseError, find_course
         from utils.grading.hand_grading.answers import Answers
         from utils.grading.hand_grading.server import Server
 
     with contextlib.ExitStack() as stack:
-        opened: list[Book] = []
+        opened: list[CourseGradebook] = []
 
         def load() -> Answers:
             if not opened:
-                opened.append(stack.enter_context(Book(find_course(asked.course, asked.db))))
+                opened.append(
+                    stack.enter_context(CourseGradebook(find_course(asked.course, asked.db)))
+                )
             return Answers(opened[0].course, opened[0], asked.problem_set)
 
         try:

@@ -27,17 +27,24 @@ def main(argv: list[str]) -> int:
     asked = parse(argv)
     spare_imports()
     with garbage_collection_paused():
-        from utils.grading.course.gradebook import Book
+        from utils.grading.course.gradebook import CourseGradebook
         from utils.grading.course.lateness import ExtensionsError
         from utils.grading.course.settings import CourseError, find_course
-        from utils.grading.reports import csv_files, lms, report, similarity, term, term_report
+        from utils.grading.reports import (
+            csv_files,
+            lms,
+            problem_set_report,
+            similarity,
+            term,
+            term_report,
+        )
 
     pairs: list[similarity.Pair] | None = None
     written: list[Path] = []
     try:
         course = find_course(asked.course, asked.db)
         if asked.term:
-            with Book(course) as book:
+            with CourseGradebook(course) as book:
                 found_term = term.read(course, book)
             for note in found_term.notes:
                 print(clean(note), file=sys.stderr)
@@ -46,19 +53,19 @@ def main(argv: list[str]) -> int:
             pairs = similarity.compare(course, asked.problem_set)
             written.append(similarity.write(course, asked.problem_set, pairs))
         if asked.format or not (asked.similarity or asked.term):
-            with Book(course) as book:
+            with CourseGradebook(course) as book:
                 if not book.has(asked.problem_set):
                     raise CourseError(
                         f"the gradebook does not know {asked.problem_set!r}; "
                         f"run `grade {asked.problem_set}` first"
                     )
-                found = report.read(course, book, asked.problem_set)
+                found = problem_set_report.read(course, book, asked.problem_set)
             if asked.format:
                 path = course.reports / f"{asked.problem_set}_{asked.format}.csv"
                 atomic_write(path, csv_files.FORMATS[asked.format](found))
                 written += [path, *lms.write_feedback(course, asked.problem_set, asked.format)]
             else:
-                written += report.write(course, found)
+                written += problem_set_report.write(course, found)
     except (CourseError, ExtensionsError, OSError) as error:
         print(clean(error), file=sys.stderr)
         return 1

@@ -27,21 +27,22 @@ numbers of objects, never code.
    `sandbox.isolation` puts it all in force.
    These processes and the grader's talk over `sandbox.messages`.
 4. The **judge**, in a sandbox of its own: `judge.judge` runs the test cells. `judge.names` says
-   what a name means there, `judge.verdict` reads points, `judge.hidden_tests` says when a hidden
-   test runs and what of it is shown. `judge.student_client` starts the student process and asks
-   it, `judge.time_limits` says how long it may take, `judge.notes` what a person is told;
-   a `remote.proxy` stands for each of the student's objects. `judge.effects` and
-   `judge.random_state` take to the student process what a test changes besides values;
-   `judge.patched_library` lets `inspect`, `type` and `pyplot` ask there.
-5. The **student process**, in its sandbox: `judge.student_process` runs the student's cells and
-   answers the judge, `judge.student_objects` says what crosses of the objects on its side;
-   `sandbox.blocked_imports` refuses the modules that hold solutions.
+   what a name means there, `judge.verdict` reads points, `judge.hidden_test_policy` says when a
+   hidden test runs and what of it is shown. `judge.student_client` starts the student process and
+   asks it, `judge.time_limits` says how long it may take, `judge.notes` what a person is told;
+   `remote.judge_connection` is its end of the connection, on which a `remote.proxy` stands for
+   each of the student's objects. `judge.effects` takes to the student process what a test changes
+   besides values; `judge.patched_library` lets `inspect`, `type` and `pyplot` ask there.
+5. The **student process**, in its sandbox: `judge.student_process` runs the student's cells,
+   `remote.student_connection` answers the judge, and `remote.student_objects` says what crosses of
+   the objects on its side; `sandbox.blocked_imports` refuses the modules that hold solutions.
 
-Judge and student process talk over `remote.connection`, in the format of `remote.codec`.
-`notebook.shell` runs cells in both.
+Of the packages, `sandbox` starts, confines, watches and ends these last two processes, `remote` is
+the connection between them with both its ends, and `judge` is what they do with it, from a
+submission to its result. `notebook.shell` runs cells in both.
 
-`check` starts one process, `run.check`, which is grader, worker and fork server in one and runs the
-visible tests, and with `--finished` the hidden ones, too. Where no sandbox exists,
+`check` starts one process, `run.check_process`, which is grader, worker and fork server in one and
+runs the visible tests, and with `--finished` the hidden ones, too. Where no sandbox exists,
 `judge.unsandboxed` replaces the supervisor, and the judge runs in the same process.
 
 `nbgrader_steps` offers the same to nbgrader's own commands, `judge_settings` turns it on in any

@@ -200,31 +200,25 @@ def _course(names: dict, directory: CourseDirectory) -> list[SourceCell]:
     return [replace(cell, source=usual_delimiters(cell.source, *words)) for cell in cells]
 
 
+def _limit(name: str, words: str) -> Any:
+    """Return the setting of a limit."""
+    kind = Integer if KINDS[name] == "int" else Float
+    return kind(getattr(Limits, name), help=words).tag(config=True)
+
+
 class JudgedExecute(NbGraderPreprocessor):
     """Runs a submission's notebook: the student's cells in a sandbox, the tests in the judge."""
 
-    call_seconds = Float(Limits.call_seconds, help="Wall time of one call from a test.").tag(
-        config=True
-    )
-    cell_seconds = Float(Limits.cell_seconds, help="Wall time of one of the student's cells.").tag(
-        config=True
-    )
-    call_cpu_seconds = Float(
-        Limits.call_cpu_seconds, help="Processor time of one call from a test."
-    ).tag(config=True)
-    cell_cpu_seconds = Float(
-        Limits.cell_cpu_seconds, help="Processor time of one of the student's cells."
-    ).tag(config=True)
-    submission_seconds = Float(
-        Limits.submission_seconds, help="Wall time of the whole submission."
-    ).tag(config=True)
-    memory = Integer(Limits.memory, help="Bytes of memory.").tag(config=True)
-    processes = Integer(Limits.processes, help="Processes and threads at once.").tag(config=True)
-    files = Integer(Limits.files, help="Files that it may make.").tag(config=True)
-    file_bytes = Integer(Limits.file_bytes, help="Bytes that these may hold.").tag(config=True)
-    output_bytes = Integer(Limits.output_bytes, help="Bytes of output kept of a cell.").tag(
-        config=True
-    )
+    call_seconds = _limit("call_seconds", "Wall time of one call from a test.")
+    cell_seconds = _limit("cell_seconds", "Wall time of one of the student's cells.")
+    call_cpu_seconds = _limit("call_cpu_seconds", "Processor time of one call from a test.")
+    cell_cpu_seconds = _limit("cell_cpu_seconds", "Processor time of one of the student's cells.")
+    submission_seconds = _limit("submission_seconds", "Wall time of the whole submission.")
+    memory = _limit("memory", "Bytes of memory.")
+    processes = _limit("processes", "Processes and threads at once.")
+    files = _limit("files", "Files that it may make.")
+    file_bytes = _limit("file_bytes", "Bytes that these may hold.")
+    output_bytes = _limit("output_bytes", "Bytes of output kept of a cell.")
     problem_sets = Dict(
         help="Limits of single problem sets: {'ps4_gradients': {'cell_seconds': 60}}."
     ).tag(config=True)

@@ -17,8 +17,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.grading.judge.fork_server import FORK_SERVER, ForkServerError, start_process
-from utils.grading.judge.student_client import StudentClient
+from utils.grading.judge.fork_server import FORK_SERVER, ForkServerError, student_alone
 from utils.grading.notebook.source import about
 from utils.grading.sandbox import supervisor, system_calls, visible_files
 from utils.grading.sandbox.config import Limits, SandboxConfig
@@ -121,48 +120,32 @@ class Protection:
     reason: str
 
 
-_NAMESPACES = {
-    "read": ("reads no other file of this machine", "mount namespace"),
-    "write": ("writes no other file of this machine", "mount namespace"),
-    "installation": ("changes nothing of the Python installation", "read-only mounts"),
-    "solutions": ("reads no solution", "mount namespace"),
-    "reference": ("imports no solution", "mount namespace"),
-    "loopback": ("reaches no server on this machine", "network namespace, seccomp"),
-    "abstract": ("reaches no program by a Unix socket", "network namespace, seccomp"),
-    "outside": ("reaches no other machine", "network namespace, seccomp"),
-    "signal": ("signals no other process", "PID namespace"),
+# What a submission cannot do, and what sees to it: with namespaces, and with Landlock if otherwise.
+_PROTECTIONS = {
+    "read": ("reads no other file of this machine", "mount namespace", "Landlock"),
+    "write": ("writes no other file of this machine", "mount namespace", "Landlock, seccomp"),
+    "installation": ("changes nothing of the Python installation", "read-only mounts",
+        "Landlock, seccomp"),
+    "solutions": ("reads no solution", "mount namespace", "Landlock"),
+    "reference": ("imports no solution", "mount namespace", "Landlock"),
+    "loopback": ("reaches no server on this machine", "network namespace, seccomp", "seccomp"),
+    "abstract": ("reaches no program by a Unix socket", "network namespace, seccomp", "seccomp"),
+    "outside": ("reaches no other machine", "network namespace, seccomp", "seccomp"),
+    "signal": ("signals no other process", "PID namespace", "seccomp"),
     "environment": ("sees nothing of the grader's environment", "a clean environment"),
-    "processes": ("sees no other process", "PID namespace, no /proc"),
-    "forks": ("starts few processes", "RLIMIT_NPROC"),
+    "processes": ("sees no other process", "PID namespace, no /proc", "Landlock"),
+    "forks": ("starts few processes", "RLIMIT_NPROC", "seccomp: none at all"),
     "memory": ("uses no more memory than it may", "RLIMIT_AS"),
     "privileges": ("gains no privileges", "no_new_privs, no capabilities"),
-    "trace": ("traces no other process", "PID namespace, seccomp"),
+    "trace": ("traces no other process", "PID namespace, seccomp", "seccomp, Landlock"),
     "lock": ("leaves no lock for another submission to see", "seccomp"),
     "datagrams": ("sends no datagram to another submission", "seccomp, network namespace"),
     "session": ("takes no share of the processor of its own", "seccomp: no new session"),
-    "many": ("makes no more files than it may", "tmpfs with a limit"),
-    "fill": ("fills no disk", "tmpfs with a limit"),
-    "lasting": ("leaves no process behind", "PID namespace"),
-}
-_NAMESPACES["notebooks"] = ("sees no folder of the course's", "mount namespace")
-_LANDLOCK = _NAMESPACES | {
-    "notebooks": ("sees no folder of the course's", "Landlock"),
-    "read": ("reads no other file of this machine", "Landlock"),
-    "write": ("writes no other file of this machine", "Landlock, seccomp"),
-    "installation": ("changes nothing of the Python installation", "Landlock, seccomp"),
-    "solutions": ("reads no solution", "Landlock"),
-    "reference": ("imports no solution", "Landlock"),
-    "loopback": ("reaches no server on this machine", "seccomp"),
-    "abstract": ("reaches no program by a Unix socket", "seccomp"),
-    "outside": ("reaches no other machine", "seccomp"),
-    "signal": ("signals no other process", "seccomp"),
-    "processes": ("sees no other process", "Landlock"),
-    "forks": ("starts few processes", "seccomp: none at all"),
-    "trace": ("traces no other process", "seccomp, Landlock"),
-    "many": ("makes no more files than it may", "its folder is watched"),
-    "fill": ("fills no disk", "its folder is watched"),
-    "lasting": ("leaves no process behind", "seccomp: it starts none"),
-}
+    "many": ("makes no more files than it may", "tmpfs with a limit", "its folder is watched"),
+    "fill": ("fills no disk", "tmpfs with a limit", "its folder is watched"),
+    "lasting": ("leaves no process behind", "PID namespace", "seccomp: it starts none"),
+    "notebooks": ("sees no folder of the course's", "mount namespace", "Landlock"),
+}  # fmt: skip
 
 
 # What the judge may do, or what can be tried only where files can be made.
@@ -188,16 +171,19 @@ def protections() -> tuple[str, list[Protection]]:
             for kind in ("namespaces", "landlock")
         ]
     found = _attempts(sandbox)
-    names = _NAMESPACES if sandbox == "namespaces" else _LANDLOCK
+    landlock = sandbox == "landlock"
+    names = {
+        key: (name, features[-1 if landlock else 0])
+        for key, (name, *features) in _PROTECTIONS.items()
+    }
     judges = {
         f"judge {key}": (f"the judge {name}", feature)
         for key, (name, feature) in names.items()
         if key not in _NOT_FOR_JUDGES
     }
     judges["judge forks"] = ("the judge starts no process", "seccomp")
-    judges["judge own"] = ("the judge writes no file at all", "read-only file system")
-    if sandbox == "landlock":
-        judges["judge own"] = ("the judge writes no file at all", "Landlock")
+    by = "Landlock" if landlock else "read-only file system"
+    judges["judge own"] = ("the judge writes no file at all", by)
     return sandbox, [
         Protection(name, feature, *_verdict(found.get(key, "")))
         for key, (name, feature) in (names | judges).items()
@@ -259,9 +245,8 @@ def _attempts(sandbox: str) -> dict[str, str]:
 
 def _try(config: SandboxConfig, code: str, name: str) -> dict[str, str]:
     """Run a cell; return what it found, or that its process was ended at it."""
-    submission = StudentClient(lambda: start_process(FORK_SERVER.connect(), config), config.limits)
-    ran = submission.run("probe", code)
-    submission.end("the probe is over")
+    with student_alone(FORK_SERVER.connect(), config) as submission:
+        ran = submission.run_cell("probe", code)
     for output in ran.outputs:
         with contextlib.suppress(ValueError, KeyError):
             return json.loads(output["text"])

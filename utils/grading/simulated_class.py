@@ -6,6 +6,7 @@ not named stay as they were released.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,190 +55,110 @@ def write_submission(student: Student, released: Path, submitted: Path) -> None:
 IDENTITY = "def identity_function(a):\n    return a\n"
 
 
-def _softmax(*body: str) -> dict[str, str]:
+def _softmax(body: str) -> dict[str, str]:
     """Return answers with a right identity function and a softmax of these lines."""
-    lines = "".join(f"    {line}\n" for line in body)
-    return {"identity_function": IDENTITY, "softmax": f"def softmax(a):\n{lines}"}
+    return {"identity_function": IDENTITY, "softmax": f"def softmax(a):\n{body}"}
 
 
+# A line for the name and the story, then the lines of softmax.
+_USUAL = """
+akiko: right, as in the lecture
+    a = a * 1.0
+    e = np.exp(a - np.max(a, axis=-1, keepdims=True))
+    return e / np.sum(e, axis=-1, keepdims=True)
+ben: right, by log-sum-exp
+    a = np.asarray(a, dtype=float)
+    m = a.max(axis=-1, keepdims=True)
+    return np.exp(a - m - np.log(np.exp(a - m).sum(axis=-1, keepdims=True)))
+daniel: does not subtract the maximum
+    e = np.exp(a)
+    return e / np.sum(e, axis=-1, keepdims=True)
+emiko: sums over the whole batch
+    e = np.exp(a - np.max(a))
+    return e / np.sum(e)
+farid: one maximum for the whole batch
+    e = np.exp(a - np.max(a))
+    return e / np.sum(e, axis=-1, keepdims=True)
+grace: normalises the columns
+    e = np.exp(a - np.max(a, axis=0))
+    return e / np.sum(e, axis=0)
+hiroshi: forgets keepdims
+    e = np.exp(a.T - np.max(a, axis=-1)).T
+    return e / np.sum(e, axis=-1)
+ines: overwrites the argument
+    a -= np.max(a, axis=-1, keepdims=True)
+    e = np.exp(a)
+    return e / np.sum(e, axis=-1, keepdims=True)
+jonas: turns the sign around
+    e = np.exp(np.min(a, axis=-1, keepdims=True) - a)
+    return e / np.sum(e, axis=-1, keepdims=True)
+kenji: rounds to two digits
+    e = np.exp(a - np.max(a, axis=-1, keepdims=True))
+    return np.round(e / np.sum(e, axis=-1, keepdims=True), 2)
+lena: prints instead of returning
+    e = np.exp(a - np.max(a, axis=-1, keepdims=True))
+    print(e / np.sum(e, axis=-1, keepdims=True))
+noor: loops forever
+    while True:
+        a = a - np.max(a)
+qing: loops over the rows of a matrix
+    rows = []
+    for row in a:
+        e = np.exp(row - np.max(row))
+        rows.append(e / np.sum(e))
+    return np.array(rows)
+rosa: adds a constant to the sum
+    e = np.exp(a - np.max(a, axis=-1, keepdims=True))
+    return e / (np.sum(e, axis=-1, keepdims=True) + 1e-7)
+sven: computes in half precision
+    a = a.astype(np.float16)
+    e = np.exp(a - np.max(a, axis=-1, keepdims=True))
+    return e / np.sum(e, axis=-1, keepdims=True)
+tariq: subtracts the mean
+    e = np.exp(a - np.mean(a, axis=-1, keepdims=True))
+    return e / np.sum(e, axis=-1, keepdims=True)
+uma: clips large numbers
+    e = np.exp(np.clip(a, -700, 700))
+    return e / e.sum(axis=-1, keepdims=True)
+viktor: returns a list
+    e = np.exp(a - np.max(a, axis=-1, keepdims=True))
+    return (e / np.sum(e, axis=-1, keepdims=True)).tolist()
+wen: uses axis 1
+    e = np.exp(a - np.max(a, axis=1, keepdims=True))
+    return e / np.sum(e, axis=1, keepdims=True)
+olga: right, with her claims judged
+    shifted = a - 1.0 * a.max(axis=-1, keepdims=True)
+    return np.exp(shifted) / np.exp(shifted).sum(axis=-1, keepdims=True)
+pedro: right, noisy, with half an answer
+    print('softmax of', a.shape)
+    a = a * 1.0
+    e = np.exp(a - np.max(a, axis=-1, keepdims=True))
+    return e / np.sum(e, axis=-1, keepdims=True)
+xenia: uses math.exp
+    import math
+    return math.exp(a) / sum(math.exp(a))
+"""
+_MORE_CELLS = {
+    "olga": {
+        "written_answer": "**a.** The other way round: a price may be any number.\n\n"
+        "**b.** Impossible, the numbers sum to 0.90.\n\n**c.** That rounds to 99 %.\n\n"
+        "**d.** Only where nothing but the largest counts."
+    },
+    "pedro": {
+        "identity_function": "import warnings\nwarnings.warn('to be sure')\n" + IDENTITY,
+        "written_answer": "**a.** False.\n\n**b.** False.",
+    },
+}
 PS1_OUTPUT_LAYER = (
-    Student(
-        "akiko",
-        "right, as in the lecture",
-        _softmax(
-            "a = a * 1.0",
-            "e = np.exp(a - np.max(a, axis=-1, keepdims=True))",
-            "return e / np.sum(e, axis=-1, keepdims=True)",
-        ),
-    ),
-    Student(
-        "ben",
-        "right, by log-sum-exp",
-        _softmax(
-            "a = np.asarray(a, dtype=float)",
-            "m = a.max(axis=-1, keepdims=True)",
-            "return np.exp(a - m - np.log(np.exp(a - m).sum(axis=-1, keepdims=True)))",
-        ),
+    *(
+        Student(name, story, _softmax(body) | _MORE_CELLS.get(name, {}))
+        for name, story, body in re.findall(r"^(\w+): (.+)\n((?: .+\n)+)", _USUAL, re.MULTILINE)
     ),
     Student("chiara", "handed in untouched", {}),
     Student(
-        "daniel",
-        "does not subtract the maximum",
-        _softmax("e = np.exp(a)", "return e / np.sum(e, axis=-1, keepdims=True)"),
-    ),
-    Student(
-        "emiko",
-        "sums over the whole batch",
-        _softmax("e = np.exp(a - np.max(a))", "return e / np.sum(e)"),
-    ),
-    Student(
-        "farid",
-        "one maximum for the whole batch",
-        _softmax("e = np.exp(a - np.max(a))", "return e / np.sum(e, axis=-1, keepdims=True)"),
-    ),
-    Student(
-        "grace",
-        "normalises the columns",
-        _softmax("e = np.exp(a - np.max(a, axis=0))", "return e / np.sum(e, axis=0)"),
-    ),
-    Student(
-        "hiroshi",
-        "forgets keepdims",
-        _softmax("e = np.exp(a.T - np.max(a, axis=-1)).T", "return e / np.sum(e, axis=-1)"),
-    ),
-    Student(
-        "ines",
-        "overwrites the argument",
-        _softmax(
-            "a -= np.max(a, axis=-1, keepdims=True)",
-            "e = np.exp(a)",
-            "return e / np.sum(e, axis=-1, keepdims=True)",
-        ),
-    ),
-    Student(
-        "jonas",
-        "turns the sign around",
-        _softmax(
-            "e = np.exp(np.min(a, axis=-1, keepdims=True) - a)",
-            "return e / np.sum(e, axis=-1, keepdims=True)",
-        ),
-    ),
-    Student(
-        "kenji",
-        "rounds to two digits",
-        _softmax(
-            "e = np.exp(a - np.max(a, axis=-1, keepdims=True))",
-            "return np.round(e / np.sum(e, axis=-1, keepdims=True), 2)",
-        ),
-    ),
-    Student(
-        "lena",
-        "prints instead of returning",
-        _softmax(
-            "e = np.exp(a - np.max(a, axis=-1, keepdims=True))",
-            "print(e / np.sum(e, axis=-1, keepdims=True))",
-        ),
-    ),
-    Student(
         "marek",
         "leaves a syntax error",
-        {"identity_function": IDENTITY, "softmax": "def softmax(a)\n    return np.exp(a)\n"},
-    ),
-    Student(
-        "noor",
-        "loops forever",
-        _softmax("while True:", "    a = a - np.max(a)"),
-    ),
-    Student(
-        "olga",
-        "right, with her claims judged",
-        _softmax(
-            "shifted = a - 1.0 * a.max(axis=-1, keepdims=True)",
-            "return np.exp(shifted) / np.exp(shifted).sum(axis=-1, keepdims=True)",
-        )
-        | {
-            "written_answer": "**a.** The other way round: a price may be any number.\n\n"
-            "**b.** Impossible, the numbers sum to 0.90.\n\n**c.** That rounds to 99 %.\n\n"
-            "**d.** Only where nothing but the largest counts."
-        },
-    ),
-    Student(
-        "pedro",
-        "right, noisy, with half an answer",
-        {
-            "identity_function": "import warnings\nwarnings.warn('to be sure')\n" + IDENTITY,
-            "softmax": "def softmax(a):\n    print('softmax of', a.shape)\n"
-            "    a = a * 1.0\n"
-            "    e = np.exp(a - np.max(a, axis=-1, keepdims=True))\n"
-            "    return e / np.sum(e, axis=-1, keepdims=True)\n",
-            "written_answer": "**a.** False.\n\n**b.** False.",
-        },
-    ),
-    Student(
-        "qing",
-        "loops over the rows of a matrix",
-        _softmax(
-            "rows = []",
-            "for row in a:",
-            "    e = np.exp(row - np.max(row))",
-            "    rows.append(e / np.sum(e))",
-            "return np.array(rows)",
-        ),
-    ),
-    Student(
-        "rosa",
-        "adds a constant to the sum",
-        _softmax(
-            "e = np.exp(a - np.max(a, axis=-1, keepdims=True))",
-            "return e / (np.sum(e, axis=-1, keepdims=True) + 1e-7)",
-        ),
-    ),
-    Student(
-        "sven",
-        "computes in half precision",
-        _softmax(
-            "a = a.astype(np.float16)",
-            "e = np.exp(a - np.max(a, axis=-1, keepdims=True))",
-            "return e / np.sum(e, axis=-1, keepdims=True)",
-        ),
-    ),
-    Student(
-        "tariq",
-        "subtracts the mean",
-        _softmax(
-            "e = np.exp(a - np.mean(a, axis=-1, keepdims=True))",
-            "return e / np.sum(e, axis=-1, keepdims=True)",
-        ),
-    ),
-    Student(
-        "uma",
-        "clips large numbers",
-        _softmax("e = np.exp(np.clip(a, -700, 700))", "return e / e.sum(axis=-1, keepdims=True)"),
-    ),
-    Student(
-        "viktor",
-        "returns a list",
-        _softmax(
-            "e = np.exp(a - np.max(a, axis=-1, keepdims=True))",
-            "return (e / np.sum(e, axis=-1, keepdims=True)).tolist()",
-        ),
-    ),
-    Student(
-        "wen",
-        "uses axis 1",
-        _softmax(
-            "e = np.exp(a - np.max(a, axis=1, keepdims=True))",
-            "return e / np.sum(e, axis=1, keepdims=True)",
-        ),
-    ),
-    Student(
-        "xenia",
-        "uses math.exp",
-        {
-            "identity_function": IDENTITY,
-            "softmax": "import math\n\ndef softmax(a):\n"
-            "    return math.exp(a) / sum(math.exp(a))\n",
-        },
+        {"identity_function": IDENTITY, "softmax": "def softmax(a)\n    return a"},
     ),
     Student("yusuf", "hands in half a file", {}, cut=True),
 )

@@ -2,8 +2,6 @@
 
 import contextlib
 import sqlite3
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
@@ -13,21 +11,14 @@ from utils.grading.course.settings import CourseError, find_course
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # SQLAlchemy's own affair
 
-HOLD = (
-    "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None);"
-    "c.execute('BEGIN IMMEDIATE'); print(flush=True); sys.stdin.read()"
-)
-
 
 @pytest.fixture
 def locked(tmp_path):
-    """A gradebook's file that another program has locked, and the program."""
+    """A gradebook's file that another connection has locked."""
     path = tmp_path / "gradebook.db"
-    command = [sys.executable, "-c", HOLD, str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
-        program.stdout.readline()
-        yield path, program
-        program.stdin.close()
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield path
 
 
 def test_a_gradebook_that_a_killed_run_has_left_gets_its_version_once(tmp_path, monkeypatch):
@@ -54,32 +45,30 @@ def test_a_file_that_is_no_gradebook_gets_a_sentence_without_its_password(tmp_pa
     assert "secret" not in str(refused.value)
 
 
-def test_a_lock_is_waited_for_and_named(locked, monkeypatch, capsys):
-    path, program = locked
+def test_a_lock_is_waited_for_and_told(locked, monkeypatch, capsys):
     monkeypatch.setattr(gradebook_access, "LOCKED_SECONDS", -1)
-    monkeypatch.setattr(gradebook_access, "SILENT_SECONDS", 0)
     with pytest.raises(CourseError, match="is in use by .*, still after -1 seconds. Close that"):
-        gradebook_access.wait_until_free(path)
-    assert f"the gradebook {path} is in use by " in capsys.readouterr().err
-    gradebook_access.wait_until_free(path.with_name("none.db"))
-    if sys.platform == "linux":
-        (holder,) = gradebook_access.holders(path)
-        assert holder.endswith(f"…` (process {program.pid})")
-        with gradebook_access.told_while_locked(path):
-            while not capsys.readouterr().err:
-                pass
+        gradebook_access.wait_until_free(locked)
+    assert f"the gradebook {locked} is in use by " in capsys.readouterr().err
 
 
 def test_a_file_that_nobody_holds_is_free(tmp_path, capsys):
     (tmp_path / "a").touch()
     gradebook_access.wait_until_free(tmp_path / "a")
-    assert gradebook_access.holders(tmp_path / "a") == []
-    assert gradebook_access.holders(tmp_path / "none") == []
-    with gradebook_access.told_while_locked(None):
-        pass
+    gradebook_access.wait_until_free(tmp_path / "none")
     assert capsys.readouterr().err == ""
-    gradebook_access.tell("a\x1b[2Jb")
-    assert capsys.readouterr().err == "a?[2Jb\n"
+
+
+def test_a_second_run_is_refused_until_the_first_has_ended(tmp_path):
+    course = find_course(tmp_path)
+    course.run_time.rmdir()  # it is made
+    refused = pytest.raises(CourseError, match=f"another run is grading in {course.run_time}; wait")
+    with gradebook_access.only_one(course), refused, gradebook_access.only_one(course):
+        pass
+    (tmp_path / "other").mkdir()
+    other = find_course(tmp_path / "other")
+    with gradebook_access.only_one(course), gradebook_access.only_one(other):
+        pass
 
 
 @pytest.mark.parametrize(

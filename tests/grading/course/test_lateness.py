@@ -10,7 +10,7 @@ from traitlets.config import Config
 from tests.classroom import PS1, RIGHT
 from utils.grading.course import lateness
 from utils.grading.course.dates import parse_time
-from utils.grading.course.gradebook import Book
+from utils.grading.course.gradebook import CourseGradebook
 from utils.grading.course.lateness import ExtensionsError, LatePolicy, deadlines, read_lines
 
 DUE = datetime.datetime(2026, 11, 30, 12)
@@ -119,7 +119,7 @@ def late_class(classroom, workers):
 
 
 def penalties(room) -> dict[str, float]:
-    with Book(room.course) as book:
+    with CourseGradebook(room.course) as book:
         return {name: scores.penalty for name, scores in book.scores(PS1).items()}
 
 
@@ -196,8 +196,8 @@ def test_grade_says_which_lines_of_the_file_nobody_needs(late_class):
 @pytest.mark.filterwarnings("ignore")  # SQLAlchemy's own affair
 def test_nbgraders_own_step_gives_the_same_penalties(late_class):
     late_class.regrade()
-    with Book(late_class.course) as book:
-        for notebook in book.book.notebook_submissions(PS1, PS1):
+    with CourseGradebook(late_class.course) as book:
+        for notebook in book.gradebook.notebook_submissions(PS1, PS1):
             notebook.late_submission_penalty = None
             notebook.assignment.extension = None
         book.db.commit()

@@ -17,10 +17,10 @@ from nbgrader.api import Gradebook
 from sqlalchemy import create_engine, text
 
 from tests.classroom import PS1, RIGHT, ROOT, Classroom
-from utils.grading.course.gradebook import Book
+from utils.grading.course.gradebook import CourseGradebook
 from utils.grading.course.settings import find_course
 from utils.grading.run import runner
-from utils.grading.run.progress import Progress
+from utils.grading.run.worker import Progress
 
 pytestmark = [
     pytest.mark.slow,
@@ -97,7 +97,7 @@ def test_grading_into_postgresql_and_reading_it_back(classroom, workers, databas
     course = find_course(classroom.root, database)
 
     def grade() -> Progress:
-        return runner.grade(course, PS1, local=workers, unsafe=unsafe)[0]
+        return runner.grade_class(course, PS1, local=workers, unsafe=unsafe)[0]
 
     assert grade().graded == 3
     address = course.db_url
@@ -126,7 +126,7 @@ def test_two_first_runs_at_once_make_one_gradebook(classroom: Classroom, databas
     course = find_course(classroom.root, database.replace("/gradebook", "/another"))
 
     def make() -> list[str]:
-        with Book(course) as book:
+        with CourseGradebook(course) as book:
             return book.problem_sets()
 
     with ThreadPoolExecutor(4) as pool:

@@ -16,7 +16,7 @@ ONE, TWO = {"f": "1"}, {"f": "2", "g": "3"}
 def test_a_release_is_a_hash_of_each_text_without_hidden_tests():
     cells = [SourceCell("t", "code", HIDDEN, grade=True, solution=False, locked=True)]
     assert releases.release_of(cells) == {"t": text_hash("1")}
-    given = [new_cell("code", [HIDDEN], "x", {"nbgrader": {"grade_id": "t"}}), {"source": "a"}, {}]
+    given = [new_cell("code", [HIDDEN], "x", {"nbgrader": {"grade_id": "t"}}), {"metadata": {}}]
     assert releases.release_of_notebook(given) == {"t": text_hash("1")}
 
 

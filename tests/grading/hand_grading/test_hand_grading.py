@@ -23,7 +23,7 @@ from nbgrader.api import Gradebook
 
 from tests.classroom import HALF, PS1, RIGHT, START, Classroom
 from utils.commands import handgrade
-from utils.grading.course.gradebook import Book
+from utils.grading.course.gradebook import CourseGradebook
 from utils.grading.course.scores import HandGrade
 from utils.grading.course.settings import CourseError
 from utils.grading.hand_grading.answers import Answers, _digest
@@ -74,7 +74,7 @@ def room(graded, tmp_path) -> Classroom:
 def answers_of(room: Classroom) -> Iterator[Answers]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # SQLAlchemy's own affair
-        with Book(room.course) as book:
+        with CourseGradebook(room.course) as book:
             yield Answers(room.course, book, PS1)
 
 
@@ -224,13 +224,13 @@ def test_the_penalty_of_late_work_follows_at_once(room):
 @contextlib.contextmanager
 def serving(room: Classroom, names: bool = False) -> Iterator[Server]:
     """Serve the page in this process."""
-    books: list[Book] = []
+    books: list[CourseGradebook] = []
 
     def load() -> Answers:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if not books:
-                books.append(Book(room.course))
+                books.append(CourseGradebook(room.course))
             return Answers(room.course, books[0], PS1)
 
     with Server(load, names) as server:

@@ -1,6 +1,6 @@
 """A place where hostile submissions are graded and a hole cannot hurt the machine.
 
-    python arena.py FENCE USER [CASE ...]
+    python arena.py SANDBOX USER [CASE ...]
 
 It runs in PID, mount and IPC namespaces of its own. All of the file system is read-only there, but
 for a new /tmp and copies-on-write of the Python installation and the repository, which tell whether
@@ -8,13 +8,12 @@ anything was written to them. In it there is a course with a gradebook, solution
 and things to attack: a process, servers, a secret. After each case the arena looks at all of them
 and grades an honest submission. It prints a line of JSON for each case.
 
-FENCE is "namespaces" or "landlock"; USER is "root" or "ordinary".
+SANDBOX is "namespaces" or "landlock"; USER is "root" or "ordinary".
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import hashlib
 import json
 import os
@@ -23,7 +22,6 @@ import resource
 import signal
 import socket
 import sqlite3
-import struct
 import subprocess
 import sys
 import threading
@@ -34,46 +32,24 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[2]
+sys.path[:0] = [str(HERE), str(REPOSITORY)]
+
+from utils.grading.sandbox import system_calls as calls  # noqa: E402
+from utils.grading.sandbox.system_calls import mount  # noqa: E402
+
 TOP = Path("/tmp/arena")
 SECRET = "SECRET-OF-THE-STAFF"
 ORDINARY = 12345
 NEEDED = (sys.base_prefix, sys.prefix, str(REPOSITORY))
 KEPT = {Path(path).parts[2] for path in NEEDED if path.startswith("/tmp/")}  # of the old /tmp
 
-NEWNS, NEWIPC, NEWUSER, NEWPID = 0x20000, 0x8000000, 0x10000000, 0x20000000
-libc = ctypes.CDLL(None, use_errno=True)
-
-
-def call(name: str, *args: object) -> None:
-    """Call a function of the C library that gives 0 if all is well."""
-    if getattr(libc, name)(*args) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{name}: {os.strerror(number)}")
-
-
-def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:
-    call(
-        "mount",
-        source.encode(),
-        target.encode(),
-        kind.encode(),
-        ctypes.c_ulong(flags),
-        data.encode(),
-    )
-
-
-def read_only(target: str) -> None:
-    """Make a mount and all below it read-only."""
-    attributes = struct.pack("<QQQQ", 1, 0, 0, 0)
-    if libc.syscall(442, -100, target.encode(), 0x8000, attributes, len(attributes)) != 0:
-        raise OSError(ctypes.get_errno(), f"mount_setattr {target}")
-
 
 def enter(user: str) -> None:
     """Go to the arena: come back as its first process, of that user."""
     root, group = os.geteuid() == 0, os.getegid()
     me = os.geteuid()
-    call("unshare", NEWNS | NEWPID | NEWIPC | (0 if root else NEWUSER))
+    spaces = calls.CLONE_NEWNS | calls.CLONE_NEWPID | calls.CLONE_NEWIPC
+    calls.unshare(spaces | (0 if root else calls.CLONE_NEWUSER))
     if not root:
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"0 {me} 1")
@@ -83,25 +59,25 @@ def enter(user: str) -> None:
         signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGKILL))
         _, status = os.waitpid(child, 0)
         os._exit(os.waitstatus_to_exitcode(status) & 255)
-    call("prctl", 1, signal.SIGKILL, 0, 0, 0)
-    mount("none", "/", flags=1 << 18 | 16384)  # private
-    read_only("/")
+    calls.prctl(calls.PR_SET_PDEATHSIG, signal.SIGKILL)
+    mount("none", "/", "", calls.MS_PRIVATE | calls.MS_REC)
+    calls._set_mount("/", calls.MS_RDONLY, 0)
     hidden = {path: os.open(path, os.O_PATH) for path in NEEDED if path.startswith("/tmp/")}
     mount("tmpfs", "/tmp", "tmpfs", 0, "size=2g,mode=1777")
-    mount("proc", "/proc", "proc")
+    mount("proc", "/proc", "proc", 0)
     for path, descriptor in hidden.items():  # what is needed of the old /tmp, in the new one
         os.makedirs(path, exist_ok=True)
-        mount(f"/proc/self/fd/{descriptor}", path, flags=4096 | 16384)
+        mount(f"/proc/self/fd/{descriptor}", path, "", calls.MS_BIND | calls.MS_REC)
         os.close(descriptor)
     if root and user == "ordinary":  # the way to the interpreter may lead through root's own folder
         shown = {p for p in NEEDED if p.startswith("/root/")}
         for path in shown:
             (TOP / "keep" / path.strip("/")).mkdir(parents=True)
-            mount(path, str(TOP / "keep" / path.strip("/")), flags=4096 | 16384)
+            mount(path, str(TOP / "keep" / path.strip("/")), "", calls.MS_BIND | calls.MS_REC)
         mount("tmpfs", "/root", "tmpfs", 0, "mode=755")
         for path in shown:
             os.makedirs(path)
-            mount(str(TOP / "keep" / path.strip("/")), path, flags=4096 | 16384)
+            mount(str(TOP / "keep" / path.strip("/")), path, "", calls.MS_BIND | calls.MS_REC)
     for number, path in enumerate(set(NEEDED)):
         upper, work = TOP / f"upper{number}", TOP / f"work{number}"
         for folder in (upper, work):
@@ -242,7 +218,6 @@ def possible(cell: Any) -> float:
 def main(sandbox: str, user: str, wanted: list[str]) -> None:
     """Grade hostile submissions; print what became of each."""
     enter(user)
-    sys.path[:0] = [str(HERE), str(REPOSITORY)]
     arena = Arena()
     import fixture_course
     import hostile

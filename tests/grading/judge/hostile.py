@@ -137,7 +137,7 @@ for name in dir(np.testing):
 np.allclose = np.isclose = np.array_equal = lambda *a, **k: np.True_
 """),
     # What it breaks is IPython in its own process, which then runs none of its other cells.
-    Case("builtins", 0, errors="TypeError( TypeError)*",
+    Case("builtins", 0, errors="((Type|Attribute)Error ?)+",  # by the version of Python
          answers={"softmax": WRONG}, stopped=None, before="""
 import builtins
 builtins.isinstance = builtins.all = builtins.any = lambda *a: True
@@ -1018,13 +1018,8 @@ while True:
         Case(f"in the judge: it answers with {name}", **LOST, judge=_judge_answers(data))
         for name, data in {
             "endless points": repr(_FULL % (2, "1e308")) + ".encode()",
-            "points that are no number": repr(_FULL % (2, "NaN")) + ".encode()",
-            "points below 0": repr(_FULL % (2, "-1")) + ".encode()",
-            "text for points": repr(_FULL % (2, '"3"')) + ".encode()",
-            "a cell that there is not": repr(_FULL % (99, "0")) + ".encode()",
             "lists in lists": 'b"[" * 100_000',
             "no JSON": 'b"\\xff" * 100',
-            "a number": 'b"3"',
             "a number of a million digits": 'b"9" * 1_000_000',
             "65 megabytes": "bytes(65 << 20)",
         }.items()
@@ -1088,14 +1083,7 @@ def softmax(a):
 def softmax(a):
     raw(os.urandom(1000))
     import time; time.sleep(100)"""}),
-    Case("a deeply nested message", DOUBLE, stopped=True, note="nested",
-         answers={"softmax": _LINK + """
-def softmax(a):
-    raw(bytes(8) + b"t\\1\\0\\0\\0" * 100_000 + b"N")
-    import time; time.sleep(100)"""}),
     Case("a message with a ring in it", DOUBLE, answers=softmax("x = []\nx.append(x)\nreturn x")),
-    Case("keys that collide", DOUBLE, stopped=None, limits={"call_seconds": 5.0}, answers=softmax(
-        "return {i * (2**61 - 1): 0 for i in range(1, 2000)}")),
     Case("questions for what was not handed over", DOUBLE, stopped=True, note="handed over",
          answers={"softmax": _LINK + """
 def softmax(a):

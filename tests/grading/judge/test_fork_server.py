@@ -143,12 +143,13 @@ def test_memory_goes_into_large_pages_and_holds_what_it_held():
 def test_the_connection_is_warmed_up_and_leaves_no_trace():
     # In a process of its own: making a shell changes `__main__` and what `display` does.
     code = (
-        "from utils.grading.judge import student_process, warm_up\n"
-        "calls, call = [], student_process.StudentConnection.call\n"
+        "from utils.grading.judge import warm_up\n"
+        "from utils.grading.remote.student_connection import StudentConnection\n"
+        "calls, call = [], StudentConnection.call\n"
         "def counted(link, thing, *rest):\n"
         "    calls.append(getattr(thing, '__name__', ''))\n"
         "    return call(link, thing, *rest)\n"
-        "student_process.StudentConnection.call = counted\n"
+        "StudentConnection.call = counted\n"
         "shell = warm_up.make_shell(plots=False)\n"
         "names = set(shell.user_ns)\n"
         "warm_up.warm_up(shell, plots=False)\n"

@@ -10,7 +10,7 @@ import pytest
 
 from tests.grading.judge.test_hostile_protocol import LINK
 from tests.grading.judge.test_other_courses import Case, cells_of, grade, graded
-from utils.grading.judge.hidden_tests import LIMIT
+from utils.grading.judge.hidden_test_policy import JUDGE_LIMIT
 
 pytestmark = pytest.mark.usefixtures("sandbox")
 
@@ -48,6 +48,12 @@ COMPARED = [
     "from fractions import Fraction\nassert Fraction(2) == f(1)",
     "import datetime, decimal\nassert decimal.Decimal(2) == f(1)",
     "import pathlib\nassert type(f(1)) is int and f(1) == 2",
+    "assert f(1) < 5",
+    "assert max(f(1), 5) != 5",
+    "import numpy as np\nassert np.array_equal(f(1), 2)",
+    "import numpy as np\nassert (np.array([2]) == f(1)).all()",
+    "import numpy as np\nassert np.sum(f(1))",
+    "import numpy as np\nassert np.max(f(1))",
 ]
 RIGHT = "def f(x): return 2 * x"
 HIDDEN = "### BEGIN HIDDEN TESTS\n{}\n### END HIDDEN TESTS"
@@ -312,11 +318,11 @@ ATTACKS = [
         "a dataclass whose fields are the proxy's own",
         "import dataclasses\n@dataclasses.dataclass\nclass R:\n    x: int\n"
         "class D:\n    def __init__(self, **k): self.k = list(k)\n"
-        "    __dataclass_fields__ = {'_thing_made': R.__dataclass_fields__['x']}\n"
+        "    __dataclass_fields__ = {'_proxy_made': R.__dataclass_fields__['x']}\n"
         "def f(x): return D()",
         [
             "import dataclasses\nassert dataclasses.astuple(f(1)) == (False,)",
-            "import dataclasses\nassert dataclasses.replace(f(1)).k == ['_thing_made']",
+            "import dataclasses\nassert dataclasses.replace(f(1)).k == ['_proxy_made']",
         ],
         teacher="import dataclasses\n@dataclasses.dataclass\nclass D:\n    x: int\n"
         "def f(x): return D(False)",
@@ -403,7 +409,7 @@ def test_a_submission_does_not_speak_for_the_judge():
 def test_a_hidden_test_that_met_a_limit_says_no_more_than_that():
     case = Case("", "def f(x): return x", [HIDDEN.format("f(open)\nf(memoryview(b'secret'))")])
     result = grade(case)
-    assert result.tests["test0"].ask == LIMIT
+    assert result.tests["test0"].ask == JUDGE_LIMIT
     assert "secret" not in str(result.notes)
     assert "memoryview" not in str(result.notes)
 

@@ -1,46 +1,9 @@
 """What crosses between a test cell and a student's code: values, identity, changes."""
 
-from collections import OrderedDict
-
 import numpy as np
 import pytest
 
 from utils.grading.remote.codec import CannotCross
-
-
-def same(a, b):
-    """Equal in type, bits and, for arrays, shape."""
-    if type(a) is not type(b):
-        return False
-    if isinstance(a, np.ndarray | np.generic):
-        return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
-    if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(map(same, a, b))
-    if isinstance(a, dict):
-        return list(a) == list(b) and all(same(a[k], b[k]) for k in a)
-    return a == b or (a != a and b != b)
-
-
-# Values -------------------------------------------------------------------------------------------
-
-
-NUMBERS = "?bhilqBHILQefdgFDG"
-VALUES = [
-    None, True, False, 0, -1, 2**63 - 1, -(2**63), 2**63, -(2**200), 10**300, 1.5, -0.0,
-    float("inf"), float("-inf"), float("nan"), 5e-324, 3 + 4j, "", "h\u00e9 \u2713 \U0001f600",
-    "a\x00b", b"", b"\x00\xff", [], [1, [2, [3]]], (), (1, (2,)), {}, {"a": {1: [2]}, (1, 2): None,
-    3: "x"}, set(), {1, "a", (2, 3)}, frozenset({1, frozenset({2})}), bytearray(b"ab"), range(1, 9,
-    2), slice(None, 3), slice(1, None, -1), Ellipsis, NotImplemented, np.float32(1.5),
-    np.float64(-0.0), np.int8(-3), np.uint64(2**64 - 1), np.bool_(True), np.complex64(1 + 2j),
-    np.str_("x"), np.bytes_(b"x"), np.datetime64("2024-01-02"), np.timedelta64(5, "s"),
-    np.longdouble(1) / 3, np.dtype("f4"), np.dtype(">i2"), np.float32, np.ndarray, int,
-    OrderedDict(a=1, b=[2]),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("value", VALUES, ids=lambda v: type(v).__name__)  # sets have no order
-def test_a_value_goes_and_comes_back_as_it_was(echo, value):
-    assert same(echo(value), value)
 
 
 @pytest.fixture(scope="module")
@@ -48,40 +11,7 @@ def echo(module_work):
     return module_work("def echo(x):\n    return x").echo
 
 
-@pytest.mark.parametrize("code", NUMBERS)
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda t: np.arange(12).astype(t).reshape(3, 4),
-        lambda t: np.asfortranarray(np.arange(12).astype(t).reshape(3, 4)),
-        lambda t: np.arange(24).astype(t).reshape(4, 6)[::2, ::-3],
-        lambda t: np.arange(24).astype(t).reshape(2, 3, 4).transpose(1, 2, 0),
-        lambda t: np.array(1).astype(t),
-        lambda t: np.empty((0, 3), t),
-        lambda t: np.ones(3, t).astype(np.dtype(t).newbyteorder()),
-        lambda t: np.broadcast_to(np.array(1, t), (2, 3)),
-    ],
-    ids=["C", "Fortran", "strided", "transposed", "0-d", "empty", "byte order", "broadcast"],
-)
-def test_arrays_keep_type_shape_and_numbers(echo, code, make):
-    array = make(code)
-    before = array.copy()
-    copied = echo(array.copy())
-    assert same(copied, before)
-    assert same(echo((array,))[0], before)
-
-
-@pytest.mark.parametrize("array", [np.array(["a", "\U0001f600x"]), np.array([b"a", b"xyz"]),
-                                   np.array(["2024-01-01", "NaT"], "M8[D]"),
-                                   np.array([1, 2], "m8[s]")])  # fmt: skip
-def test_arrays_of_text_and_times_cross(echo, array):
-    assert same(echo(array), array)
-
-
-def test_special_floats_keep_their_bits(echo):
-    array = np.array([np.nan, -np.nan, np.inf, -np.inf, -0.0, 5e-324])
-    array.view(np.uint64)[0] |= 12345  # a NaN with a payload
-    assert same(echo(array.copy()), array)
+# Values: `codec.test_encoder` has those of all types ----------------------------------------------
 
 
 def test_an_array_of_50_megabytes_goes_and_comes_back_changed(work):
@@ -188,25 +118,6 @@ def test_overlapping_arguments_are_two_arrays_that_stay_in_step(work):
     np.testing.assert_array_equal(row, [0, 5, 5])
 
 
-def test_cyclic_values_cross(echo):
-    ring = [1]
-    ring.append(ring)
-    back = echo({"ring": ring})["ring"]
-    assert back is ring
-
-
-def test_deep_lists_cross_and_deep_tuples_say_that_they_cannot(echo):
-    deep = []
-    for _ in range(5000):
-        deep = [deep]
-    assert echo(deep) is deep
-    tuples = ()
-    for _ in range(100):
-        tuples = (tuples,)
-    with pytest.raises(CannotCross, match="nested more than"):
-        echo(tuples)
-
-
 # Changes ------------------------------------------------------------------------------------------
 
 
@@ -226,13 +137,6 @@ def test_changed_arguments_are_seen_changed(work):
     assert d["x"] is inner
     assert s == {1, 3}
     assert b == b"Ayz"
-
-
-def test_changed_slices_of_strided_arguments_are_seen(work):
-    student = work("def change(x):\n    x[0] = -1")
-    base = np.arange(12.0).reshape(3, 4)
-    student.change(base[:, ::2])
-    np.testing.assert_array_equal(base[0], [-1, 1, -1, 3])
 
 
 def test_an_object_sees_what_happens_later_to_arrays_it_was_given(work):
@@ -306,32 +210,7 @@ def test_a_read_only_argument_stays_as_it_is(work):
     assert x[0] == 0
 
 
-def test_a_list_that_the_test_changes_is_changed_for_the_student(work):
-    student = work(
-        "class Keep:\n"
-        "    def __init__(self, x):\n        self.x = x\n"
-        "    def get(self):\n        return list(self.x)"
-    )
-    things = [1]
-    keep = student.Keep(things)
-    things += [2, 3]
-    assert keep.get() == [1, 2, 3]
-
-
 # Random generators --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("bits", ["PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"])
-def test_generators_go_on_where_the_student_left_them(work, bits):
-    student = work("import numpy as np\ndef draw(rng, n):\n"
-                   "    assert isinstance(rng, np.random.Generator)\n"
-                   "    return rng.permutation(n)")  # fmt: skip
-    ours, theirs = (np.random.Generator(getattr(np.random, bits)(7)) for _ in range(2))
-    for n in (5, 10, 3):
-        np.testing.assert_array_equal(student.draw(theirs, n), ours.permutation(n))
-    assert ours.random() == theirs.random()
-    ours.normal(), theirs.normal()
-    np.testing.assert_array_equal(student.draw(theirs, 8), ours.permutation(8))
 
 
 def test_a_students_generator_is_used_through_its_methods(work):

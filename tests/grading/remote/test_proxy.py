@@ -232,3 +232,17 @@ def test_objects_of_the_tests_own_are_used_by_the_student(work):
     for name, thing in (("look", net), ("globals_of", lambda: 0), ("code_of", lambda: 0)):
         with pytest.raises(AttributeError):
             getattr(student, name)(thing)
+
+
+def test_subclasses_of_arrays_are_called_what_they_are(work):
+    student = work(
+        "import numpy as np\nclass Array(np.ndarray): pass\n"
+        "def array():\n    return np.zeros(2).view(Array)\n"
+        "def matrix():\n    return np.ones((1, 1)).view(np.matrix)\n"
+        "def objects():\n    return np.array([print])\n"
+    )
+    assert type(student.array()).__name__ == "Array (a subclass of numpy.ndarray)"
+    assert type(student.matrix()).__name__ == "matrix (a subclass of numpy.ndarray)"
+    assert type(student.objects()).__name__ == "ndarray of object"
+    with pytest.raises(TypeError, match="not a plain value"):
+        student.array().sum()

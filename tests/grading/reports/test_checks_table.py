@@ -3,7 +3,7 @@
 import pytest
 
 from utils.checks import SAME_CAUSE
-from utils.grading.reports.checks_table import checks_table, checks_text, lost_checks, valid_table
+from utils.grading.reports.checks_table import checks_table, lost_checks, valid_table
 
 
 def check(name="values", state="failed", what="3, not 4", hint="Add 1.", points=2):
@@ -34,32 +34,6 @@ def test_what_may_be_shown_as_a_table(change, valid):
     table = {"task": "f", "checks": [check()]} | change
     assert valid_table(table) == (table if valid else None)
     assert valid_table([table]) is None
-
-
-@pytest.mark.parametrize(
-    ("table", "lines"),
-    [
-        ({"checks": []}, ["f"]),
-        ({"checks": [], "hidden": True}, ["f, hidden checks"]),
-        (
-            {"checks": [PASSED, check()], "headline": "f: 2 of 4"},
-            [
-                "f: 2 of 4", "  ✓ passed  shape", "  ✗ not yet  values",
-                "      What happened: 3, not 4", "      Hint: Add 1.",
-            ],
-        ),
-        (
-            {"checks": [SAME], "cause": CAUSE},
-            [
-                "f", "  ✗ cause  It stopped", "      Next step: Mend it.",
-                f"  ✗ not yet  a ({SAME_CAUSE})",
-            ],
-        ),
-        ({"checks": [check(state="odd", what="", hint="")]}, ["f", "  odd  values"]),
-    ],
-)  # fmt: skip
-def test_a_table_as_text(table, lines):
-    assert checks_text({"task": "f"} | table).split("\n") == lines
 
 
 def test_a_table_as_html_has_points_and_is_escaped():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.grading.course.gradebook import Book
+from utils.grading.course.gradebook import CourseGradebook
 from utils.grading.course.settings import CourseError, find_course
 from utils.grading.reports.report_data import Report, Row
 from utils.grading.reports.term import Term, TermCell, TermStudent, settle
@@ -249,5 +249,5 @@ def test_before_anything_is_graded_the_next_command_is_named(tmp_path, folders, 
     for folder in folders:
         (tmp_path / "submitted" / folder).mkdir(parents=True)
     course = find_course(tmp_path)
-    with Book(course) as book, pytest.raises(CourseError, match=words):
+    with CourseGradebook(course) as book, pytest.raises(CourseError, match=words):
         read_term(course, book)

@@ -11,8 +11,7 @@ import pytest
 
 from tests.classroom import PS1, RIGHT, START, Classroom
 from utils.commands.grade import Bar, start_early
-from utils.grading.run.progress import Progress
-from utils.grading.run.worker import Failure
+from utils.grading.run.worker import Failure, Progress
 
 termios = pytest.importorskip("termios", reason="needs pseudo-terminals")
 

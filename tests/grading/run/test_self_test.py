@@ -9,13 +9,13 @@ import pytest
 from tests.grading.judge import fixture_course as fixture
 from utils.commands import build
 from utils.commands.new import SCAFFOLD, make
-from utils.grading.course.gradebook import Book
+from utils.grading.course.gradebook import CourseGradebook
 from utils.grading.course.settings import CourseError, find_course
 from utils.grading.judge.fork_server import FORK_SERVER
 from utils.grading.judge.grade_notebook import grade_notebook
 from utils.grading.notebook.source import forgotten_points
 from utils.grading.notebook.source_cells import cells_of_notebook
-from utils.grading.run import check, points, runner
+from utils.grading.run import check_process, points, runner
 from utils.grading.run.release import BuildError
 from utils.grading.run.self_test import SelfTest, cells_of, wrong_implementations
 from utils.grading.sandbox.config import Limits
@@ -113,9 +113,11 @@ def test_the_judge_never_gives_full_marks_for_forgotten_points(what, sandbox):
 def test_check_says_so_too(sandbox, monkeypatch):
     released = changed(VISIBLE, "    return task.points()\n", "")
     cells = cells_of_notebook(released)
-    monkeypatch.setattr(check, "problem_set_of", lambda *_: (NAME, cells, frozenset()))
+    monkeypatch.setattr(check_process, "problem_set_of", lambda *_: (NAME, cells, frozenset()))
     handed_in = nbformat.writes(released).encode()
-    found = check.run(handed_in, NAME, {}, lambda plots: (sandbox, FORK_SERVER.judge))
+    found = check_process.check_notebook(
+        handed_in, NAME, {}, lambda plots: (sandbox, FORK_SERVER.judge)
+    )
     (visible,) = (test for test in found["tests"] if test["name"] == VISIBLE)
     assert visible["points"] == 0
     assert "gives no points" in visible["error"]
@@ -124,7 +126,7 @@ def test_check_says_so_too(sandbox, monkeypatch):
 @pytest.mark.filterwarnings("ignore")  # SQLAlchemy's own affair
 def test_grade_refuses_a_set_whose_test_forgets_its_points(course, source):
     nbformat.write(changed(HIDDEN, "    return task.points()\n", ""), source)
-    with Book(find_course(course)) as book:
+    with CourseGradebook(find_course(course)) as book:
         expected = f"nothing is graded.*{HIDDEN} of {NAME} gives no points.*task.points"
         with pytest.raises(CourseError, match=expected):
             runner.Run(find_course(course), book, NAME)

@@ -67,8 +67,10 @@ class Client:
 
 def run(client: Client, monkeypatch, grade: Any) -> dict[str, Graded | Failure]:
     """Return what became of everyone's submission when one is graded like this."""
-    monkeypatch.setattr(worker, "grade", grade)
-    found = [one for batch in worker.run(TERMS, iter(JOBS), len(JOBS), client) for one in batch]
+    monkeypatch.setattr(worker, "grade_job", grade)
+    found = [
+        one for batch in worker.results_from(TERMS, iter(JOBS), len(JOBS), client) for one in batch
+    ]
     assert sorted(one.student for one in found) == [job.student for job in JOBS]
     return {one.student: one for one in found}
 

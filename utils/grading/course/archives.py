@@ -100,7 +100,7 @@ def unpack(archive: Path, target: Path, budget: Budget) -> Unpacked:
             name, problem = clean_name(member.name)
             problem = member.problem or problem
             if not problem:
-                path = target.joinpath(*_free(name, taken))
+                path = target.joinpath(*free_name(name, taken))
                 allowed = max(FREE_OF_RATIO, size * budget.ratio)
                 most = min(budget.of_file, budget.size, allowed - written)
                 problem, count = _write(member, path, most)
@@ -188,7 +188,7 @@ def _short(part: str) -> str:
     return f"{head}~{mark}~{tail}"
 
 
-def _free(parts: list[str], taken: dict[str, int]) -> list[str]:
+def free_name(parts: list[str], taken: dict[str, int]) -> list[str]:
     """Return a name that no other member has, on disks that know no upper case, too.
 
     Args:

@@ -23,17 +23,17 @@ from typing import Any
 from nbgrader.plugins import FileNameCollectorPlugin
 
 from utils.grading.course import lateness, roster
-from utils.grading.course.archives import JUNK
+from utils.grading.course.archives import JUNK, free_name
 from utils.grading.course.notebook_choice import is_notebook, kinds
 from utils.grading.course.roster import STUDENTS, Matcher, RosterError
 from utils.grading.course.unpack import LOG, OWN_FOLDER
 from utils.grading.course.zip_names import Reading, readings
+from utils.grading.notebook.extra_files import SKIPPED
 from utils.grading.terminal import clean
 from utils.grading.text_files import plain
 from utils.system import atomic_write
 
 COLLECTED = "collected.json"
-KEPT = {"timestamp.txt", "submission_secret.txt"}  # names with a meaning; no student gives them
 ROWS = 10  # of the summary for each kind of news
 
 
@@ -254,20 +254,15 @@ class Collector(FileNameCollectorPlugin):
                 best[key] = rank, path
         counts = {path: key for key, (_, path) in best.items()}
         names: dict[Path, str] = {}
-        taken = {name.casefold() for name in KEPT}
+        taken = dict.fromkeys(SKIPPED, 1)  # names with a meaning; no student gives them
         for path, within, _, rest in sorted(files, key=lambda one: (one[3].count("/"), one[1])):
             if path not in counts:
                 self.log.warning("%s: left out, a later one of that name counts", within)
                 continue
             key = counts[path]
-            stem, suffix = os.path.splitext(rest if key == str(path) else key)
-            name, number = stem + suffix, 1
-            while name.casefold() in taken:
-                number += 1
-                name = f"{stem} ({number}){suffix}"
-            taken.add(name.casefold())
-            names[path] = name
-            self.arrivals[student].files[name] = within
+            parts = (rest if key == str(path) else key).split("/")
+            names[path] = "/".join(free_name(parts, taken))
+            self.arrivals[student].files[names[path]] = within
         return names
 
     # The summary ------------------------------------------------------------------------------

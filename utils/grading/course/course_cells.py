@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from nbformat import NotebookNode
 from nbgrader.api import (
     Comment,
     Grade,
@@ -36,6 +37,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import SaveCells
 from sqlalchemy import select
 from sqlalchemy.engine import make_url
+from traitlets.config import Config
 from traitlets.utils.importstring import import_item
 
 from utils.grading.course import releases
@@ -79,28 +81,42 @@ def prepared_cells(course: Course, problem_set: str) -> list[SourceCell]:
         raise CourseError(
             f"{path} is a notebook for {language}: the judge runs Python only; grade it by nbgrader"
         )
-    converter = GenerateAssignment(
-        coursedir=CourseDirectory(config=course.config), config=copy.deepcopy(course.config)
-    )
-    converter.log = logging.Logger("nbgrader")
-    converter.log.addHandler(logging.NullHandler())
-    resources: dict[str, Any] = {
-        "metadata": {"path": str(path.parent)},
-        "nbgrader": {"assignment": problem_set, "notebook": problem_set, "student": "."},
-    }
     try:
-        for step in converter.preprocessors:
-            kind = import_item(step) if isinstance(step, str) else step
-            if kind is SaveCells:
-                break
-            notebook, resources = kind(parent=converter).preprocess(notebook, resources)
-        return cells_of_notebook(notebook, notebook)
+        recorded_there, _ = released_notebooks(notebook, path, course.config)
+        return cells_of_notebook(recorded_there, recorded_there)
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise CourseError(
             f"nbgrader refuses the problem set {problem_set!r}: {lines[-1]}; "
             f"`nbgrader generate_assignment {problem_set}` says more"
         ) from None
+
+
+def released_notebooks(
+    source: NotebookNode, path: Path, config: Config
+) -> tuple[NotebookNode, NotebookNode]:
+    """Return a notebook as nbgrader records it, with hidden tests, and as it hands it out.
+
+    Args:
+        source: nbgrader's source notebook; it is left alone.
+        path: where it is.
+        config: nbgrader's settings.
+    """
+    converter = GenerateAssignment(
+        coursedir=CourseDirectory(config=config), config=copy.deepcopy(config)
+    )
+    converter.log = logging.Logger("nbgrader")
+    converter.log.addHandler(logging.NullHandler())
+    names = {"assignment": path.parent.name, "notebook": path.stem, "student": "."}
+    resources: dict[str, Any] = {"metadata": {"path": str(path.parent)}, "nbgrader": names}
+    notebook, full = copy.deepcopy(source), None
+    for step in converter.preprocessors:
+        kind = import_item(step) if isinstance(step, str) else step
+        if issubclass(kind, SaveCells):
+            full = copy.deepcopy(notebook)
+        elif full is None or kind.__module__.startswith("nbgrader."):  # a course's own may write
+            notebook, resources = kind(parent=converter).preprocess(notebook, resources)
+    return full if full is not None else notebook, notebook
 
 
 def _other_notebooks(path: Path) -> list[str]:
@@ -151,7 +167,7 @@ def take_in(
     problem_set: str,
     writing: Callable[[], contextlib.AbstractContextManager],
 ) -> list[str]:
-    """Record a problem set's cells; see `Book.take_in`.
+    """Record a problem set's cells; see `CourseGradebook.take_in`.
 
     Args:
         course: whose.

@@ -60,7 +60,7 @@ class Submitted:
     comments: dict[str, Comment] = field(default_factory=dict)
 
 
-class Book:
+class CourseGradebook:
     """A course's gradebook, as a context.
 
     Args:
@@ -72,15 +72,15 @@ class Book:
 
     def __init__(self, course: Course) -> None:
         self.course = course
-        self.book, self.path = gradebook_access.opened(course)
-        self.db = self.book.db
+        self.gradebook, self.path = gradebook_access.opened(course)
+        self.db = self.gradebook.db
         self.late = _late_policy(course)
 
-    def __enter__(self) -> Book:
+    def __enter__(self) -> CourseGradebook:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.book.close()
+        self.gradebook.close()
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
@@ -90,9 +90,10 @@ class Book:
             CourseError: the gradebook cannot be written.
         """
         try:
-            with gradebook_access.told_while_locked(self.path):
-                yield
-                self.db.commit()
+            if self.path is not None:
+                gradebook_access.wait_until_free(self.path)
+            yield
+            self.db.commit()
         except SQLAlchemyError as error:
             self.db.rollback()
             gradebook_access.raise_if_locked(error, self.path)
@@ -117,7 +118,7 @@ class Book:
 
     def has(self, problem_set: str) -> bool:
         """Return whether the gradebook knows a problem set."""
-        return bool(course_cells.recorded(self.course, self.book, problem_set))
+        return bool(course_cells.recorded(self.course, self.gradebook, problem_set))
 
     def take_in(self, problem_set: str) -> list[str]:
         """Record a problem set's cells and points as its source has them.
@@ -131,14 +132,14 @@ class Book:
         Raises:
             CourseError: there is no such problem set, or nbgrader refuses its source.
         """
-        return course_cells.take_in(self.course, self.book, problem_set, self._writing)
+        return course_cells.take_in(self.course, self.gradebook, problem_set, self._writing)
 
     def cells(self, problem_set: str) -> list[SourceCell]:
         """Return the course's cells of a problem set, in the order of its source notebook."""
         words = delimiters(self.course.config)
         return [
             replace(cell, source=usual_delimiters(cell.source, *words))
-            for cell in course_cells.recorded(self.course, self.book, problem_set)
+            for cell in course_cells.recorded(self.course, self.gradebook, problem_set)
         ]
 
     # The students' side -----------------------------------------------------------------------
@@ -225,7 +226,7 @@ class Book:
 
     def _submissions(self, problem_set: str, students: Sequence[str]) -> dict[str, Submitted]:
         """Return the gradebook's objects for some students, made where there are none yet."""
-        assignment = self.book.find_assignment(problem_set)
+        assignment = self.gradebook.find_assignment(problem_set)
         (notebook,) = (one for one in assignment.notebooks if one.name == problem_set)
         names = {cell.id: cell.name for cell in notebook._base_cells}
         known = set(self.db.scalars(select(Student.id).where(Student.id.in_(students))))
@@ -329,7 +330,7 @@ class Book:
             problem_set: all its submissions are looked at, and written where they differ.
             extensions: as `lateness.deadlines` gives them.
         """
-        assignment = self.book.find_assignment(problem_set)
+        assignment = self.gradebook.find_assignment(problem_set)
         if assignment.duedate is None:
             return
         scores = self.scores(problem_set)

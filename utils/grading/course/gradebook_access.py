@@ -7,7 +7,6 @@ import os
 import signal
 import sqlite3
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -21,15 +20,26 @@ from sqlalchemy.orm import Session
 
 from utils.grading.course.settings import Course, CourseError
 from utils.grading.terminal import clean
+from utils.system import try_lock
 
 ADVISORY_LOCK = 0x6E626772  # of PostgreSQL, while the tables are made
 LOCKED_SECONDS = 60  # how long to wait for another program that writes to the same SQLite file
-SILENT_SECONDS = 1.0  # of waiting, after which something is said
 
 
-def tell(sentence: str) -> None:
-    """Print a sentence where it is seen at once."""
-    print(clean(sentence), file=sys.stderr, flush=True)
+@contextlib.contextmanager
+def only_one(course: Course) -> Iterator[None]:
+    """Hold a course's lock, so that no two runs write to its files and gradebook at once.
+
+    Raises:
+        CourseError: another run holds it.
+    """
+    course.run_time.mkdir(parents=True, exist_ok=True)
+    with open(course.run_time / ".grading.lock", "w") as lock:
+        if not try_lock(lock):
+            raise CourseError(
+                f"another run is grading in {course.run_time}; wait until it has ended"
+            )
+        yield
 
 
 def opened(course: Course) -> tuple[Gradebook, Path | None]:
@@ -93,11 +103,11 @@ def wait_until_free(path: Path) -> None:
     Raises:
         CourseError: it is still in use after `LOCKED_SECONDS`.
     """
-    ends, said = time.monotonic() + LOCKED_SECONDS, False
+    ends, said = time.monotonic() + LOCKED_SECONDS, ""
     while path.exists() and _is_locked(path):
         if not said:
-            tell(_waiting(path))
-            said = True
+            said = f"{_in_use(path)}; waiting for it, {LOCKED_SECONDS} seconds at most"
+            print(clean(said), file=sys.stderr, flush=True)
         if time.monotonic() > ends:
             raise CourseError(_still_locked(path))
         time.sleep(0.1)  # not in SQLite's own wait, which no signal interrupts
@@ -121,72 +131,16 @@ def _is_lock_error(error: object) -> bool:
     return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
+def _in_use(path: Path) -> str:
+    return f"the gradebook {path} is in use by another program"
+
+
 def _still_locked(path: Path) -> str:
     """Return the sentence on a gradebook that stayed locked for too long."""
     return (
         f"{_in_use(path)}, still after {LOCKED_SECONDS} seconds. Close that program, or wait until "
         "it has finished, and run the same command again; what is graded is recorded"
     )
-
-
-def _waiting(path: Path) -> str:
-    return f"{_in_use(path)}; waiting for it, {LOCKED_SECONDS} seconds at most"
-
-
-def _in_use(path: Path) -> str:
-    return f"the gradebook {path} is in use by {' and '.join(holders(path)) or 'another program'}"
-
-
-def holders(path: Path) -> list[str]:
-    """Return the other programs that hold a lock on a file, as far as Linux tells."""
-    found: dict[int, str] = {}
-    try:
-        about = path.stat()
-        lines = Path("/proc/locks").read_text().splitlines()
-    except OSError:
-        return []
-    device = f"{os.major(about.st_dev):02x}:{os.minor(about.st_dev):02x}:{about.st_ino}"
-    for line in lines:  # "1: POSIX  ADVISORY  WRITE 4242 08:01:131074 1073741824 1073742335"
-        fields = line.replace("->", " ").split()
-        if len(fields) < 6 or fields[5] != device or not fields[4].isdigit():
-            continue
-        process = int(fields[4])
-        if process not in (0, os.getpid()):
-            found[process] = _program(process)
-    return [f"{name} (process {number})" for number, name in sorted(found.items())]
-
-
-def _program(process: int) -> str:
-    """Return what a process runs, in a few words."""
-    try:
-        words = Path(f"/proc/{process}/cmdline").read_bytes().decode(errors="replace").split("\0")
-    except OSError:
-        return "a program"
-    words = [os.path.basename(words[0]), *(word for word in words[1:] if word)]
-    shown = " ".join(words).split("\n")[0]
-    return f"`{shown if len(shown) <= 60 else shown[:59] + '…'}`"
-
-
-@contextlib.contextmanager
-def told_while_locked(path: Path | None) -> Iterator[None]:
-    """Say what keeps the gradebook locked if writing to it takes long.
-
-    Args:
-        path: of an SQLite gradebook; None for another, of which nothing is said.
-    """
-    done = threading.Event()
-
-    def watch() -> None:
-        if not done.wait(SILENT_SECONDS) and path is not None and holders(path):
-            tell(_waiting(path))
-
-    watching = threading.Thread(target=watch, daemon=True)
-    watching.start()
-    try:
-        yield
-    finally:
-        done.set()
-        watching.join()
 
 
 @contextlib.contextmanager

@@ -43,31 +43,23 @@ SECRET = "submission_secret.txt"  # of nbgrader's exchange
 LONG = 200  # characters of a text that no other problem set has by chance
 MAX_SEEN = 2000  # files of a folder that are looked at
 KINDS = {
-    ".ipynb": "a notebook without this problem set's cells",
-    ".json": "a JSON file",
-    ".pdf": "a PDF",
-    ".py": "a Python file",
-    ".html": "a web page",
-    ".htm": "a web page",
-    ".md": "a text",
-    ".txt": "a text",
-    ".doc": "a Word document",
-    ".docx": "a Word document",
-    ".zip": "an archive",
-    ".gz": "a compressed file",
-    ".tgz": "an archive",
-    ".tar": "an archive",
-    ".rar": "an archive",
-    ".7z": "an archive",
-    ".png": "a picture",
-    ".jpg": "a picture",
-    ".jpeg": "a picture",
-    ".heic": "a picture",
-    ".csv": "a table",
-    ".xlsx": "a table",
-    ".pages": "a Pages document",
-    ".webloc": "a link to a web page",
-    ".url": "a link to a web page",
+    ending: kind
+    for kind, endings in (
+        ("a notebook without this problem set's cells", ".ipynb"),
+        ("a JSON file", ".json"),
+        ("a PDF", ".pdf"),
+        ("a Python file", ".py"),
+        ("a web page", ".html .htm"),
+        ("a text", ".md .txt"),
+        ("a Word document", ".doc .docx"),
+        ("a Pages document", ".pages"),
+        ("an archive", ".zip .tgz .tar .rar .7z"),
+        ("a compressed file", ".gz"),
+        ("a picture", ".png .jpg .jpeg .heic"),
+        ("a table", ".csv .xlsx"),
+        ("a link to a web page", ".webloc .url"),
+    )
+    for ending in endings.split()
 }
 COPY = re.compile(r"\((\d+)\)|-copy(\d*)|[ _-](?:copy|kopie|コピー)[ _-]?(\d*)", re.IGNORECASE)
 

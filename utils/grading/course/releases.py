@@ -16,12 +16,20 @@ from typing import TYPE_CHECKING, Any
 
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from utils.grading.notebook.reading import read_json, text_hash
+from utils.grading.notebook.reading import (
+    Unreadable,
+    grade_id,
+    read,
+    read_file,
+    read_json,
+    text_hash,
+    text_of,
+)
 from utils.grading.notebook.source_cells import (
     RELEASES_FILE,
     SourceCell,
+    hashes_of,
     read_releases,
-    released_texts,
     without_hidden_tests,
 )
 from utils.system import atomic_write
@@ -40,14 +48,8 @@ def release_of(cells: Iterable[SourceCell]) -> dict[str, str]:
 
 def release_of_notebook(cells: Iterable[Any]) -> dict[str, str]:
     """Return the release that a notebook's cells make: those with a grade id."""
-    found = {}
-    for cell in cells:
-        grade_id = cell.get("metadata", {}).get("nbgrader", {}).get("grade_id")
-        if grade_id:
-            source = cell.get("source", "")
-            text = source if isinstance(source, str) else "".join(source)
-            found[grade_id] = text_hash(without_hidden_tests(text))
-    return found
+    named = {grade_id(cell): text_of(cell) for cell in cells}
+    return {name: text_hash(without_hidden_tests(text)) for name, text in named.items() if name}
 
 
 def remember(path: Path, problem_set: str, release: Release) -> bool:
@@ -87,12 +89,14 @@ def known(directory: CourseDirectory, problem_set: str) -> list[dict[str, str]]:
 
 def texts(directory: CourseDirectory, problem_set: str) -> frozenset[str] | None:
     """Return the hashes of all texts that were ever handed out, see `restore.put_in_order`."""
-    folders = (directory.release_directory, directory.source_directory)
-    paths = [Path(directory.format_path(folder, ".", problem_set)) for folder in folders]
-    today = released_texts(*(path / f"{problem_set}.ipynb" for path in paths))
-    if today is None:
+    today: set[str] = set()
+    for kind in (directory.release_directory, directory.source_directory):
+        path = Path(directory.format_path(kind, ".", problem_set)) / f"{problem_set}.ipynb"
+        with contextlib.suppress(Unreadable):
+            today |= hashes_of(read(read_file(path)))
+    if not today:
         return None
-    return today.union(*(one.values() for one in known(directory, problem_set)))
+    return frozenset(today.union(*(one.values() for one in known(directory, problem_set))))
 
 
 class RememberRelease(NbGraderPreprocessor):

@@ -64,8 +64,7 @@ class Course:
 
     def source(self, problem_set: str) -> Path:
         """Return the problem set's source notebook, with solutions and hidden tests."""
-        path = self.directory.format_path(self.directory.source_directory, ".", problem_set)
-        return Path(os.path.normpath(path)) / f"{problem_set}.ipynb"
+        return self._notebook_in(self.directory.source_directory, problem_set)
 
     def problem_sets(self) -> list[str]:
         """Return the names of all problem sets that have a source."""
@@ -73,13 +72,16 @@ class Course:
 
     def released(self, problem_set: str) -> Path:
         """Return the problem set's notebook as students get it."""
-        path = self.directory.format_path(self.directory.release_directory, ".", problem_set)
+        return self._notebook_in(self.directory.release_directory, problem_set)
+
+    def _notebook_in(self, folder: str, problem_set: str) -> Path:
+        path = self.directory.format_path(folder, ".", problem_set)
         return Path(os.path.normpath(path)) / f"{problem_set}.ipynb"
 
     @property
     def submitted(self) -> Path:
         """The folder with a folder for every student."""
-        return self._above("submitted")
+        return self.folder("submitted", "student", "problem_set").parent.parent
 
     @property
     def run_time(self) -> Path:
@@ -113,9 +115,6 @@ class Course:
         if not (self.root / downloaded).is_dir():
             downloaded = self.run_time / "downloaded"
         return self.root / downloaded / problem_set / "collected.json"
-
-    def _above(self, step: str) -> Path:
-        return self.folder(step, "student", "problem_set").parent.parent
 
     def students(self) -> list[str]:
         """Return everyone who has a folder for submissions; `misnamed` are not among them."""

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from nbformat import NotebookNode
 
 from utils.grading.course import lateness
-from utils.grading.course.gradebook import Book
+from utils.grading.course.gradebook import CourseGradebook
 from utils.grading.course.scores import HandGrade
 from utils.grading.course.settings import Course, CourseError
 from utils.grading.notebook.extra_files import files_beside
@@ -97,7 +97,7 @@ class Answers:
         CourseError: there is nothing that a person grades; the message says what to do.
     """
 
-    def __init__(self, course: Course, book: Book, problem_set: str) -> None:
+    def __init__(self, course: Course, book: CourseGradebook, problem_set: str) -> None:
         self.course, self.book, self.problem_set = course, book, problem_set
         lines = lateness.LatePolicy(config=course.config).read_lines(course.extensions)
         self.extensions = lateness.deadlines(lines)

@@ -1,1 +1,1 @@
-"""One submission: fork server, judge, student process, and the grading of one notebook."""
+"""Judging a submission: what starts its judge and student process, what both do, and the result."""

@@ -21,12 +21,12 @@ import types
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from utils.grading.judge import random_state
-from utils.grading.judge.patches import address_of, set_name
 from utils.grading.notebook.outputs import NoInput
+from utils.grading.remote import random_state
 from utils.grading.remote.judge_connection import is_mock
 from utils.grading.remote.judge_limits import NOT_THEIR_FAULT, JudgeLimit
-from utils.grading.remote.proxy import StudentThing, is_class
+from utils.grading.remote.patches import address_of, set_name
+from utils.grading.remote.proxy import StudentProxy, is_class
 
 # Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
@@ -85,8 +85,8 @@ class Effects:
             name: value
             for name, value in borrowed.items()
             if name in replaceable
-            and issubclass(type(value), StudentThing)
-            and value._thing_about[0] in ("function", "class")
+            and issubclass(type(value), StudentProxy)
+            and value._proxy_about.what in ("function", "class")
         }
         if cell["patches"]:
             self._watch(cell["modules"])
@@ -207,7 +207,9 @@ class Effects:
             for name, value in self.borrowed.items()
             if name not in self.of_tests
             and not is_class(value)
-            and not (issubclass(type(value), StudentThing) and value._thing_about[0] == "function")
+            and not (
+                issubclass(type(value), StudentProxy) and value._proxy_about.what == "function"
+            )
             and self.namespace.get(name, self) is value
         )
 

@@ -17,10 +17,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from utils.grading.judge import results
-from utils.grading.judge.student_client import Start, StudentClient
+from utils.grading.judge.student_client import StudentClient
 from utils.grading.remote.student_errors import StudentError
 from utils.grading.sandbox import supervisor, system_calls
 from utils.grading.sandbox.config import Limits, SandboxConfig
@@ -42,22 +43,24 @@ class ForkServerError(RuntimeError):
     """No processes can be started."""
 
 
-def start_process(control: socket.socket, config: SandboxConfig) -> Start:
-    """Have a student process started, with a supervisor of its own and no judge.
+@contextlib.contextmanager
+def student_alone(control: socket.socket, config: SandboxConfig) -> Iterator[StudentClient]:
+    """Let this process ask a student process itself, without a judge, while the context lasts.
 
     Args:
         control: leads to the fork server.
         config: what the process is to be like.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with theirs:
-        socket.send_fds(control, [STUDENT], [theirs.fileno()])
-    ours.send(json.dumps(dataclasses.asdict(config)).encode())
-    try:
-        return Start.by(SupervisorClient(ours, only_one=True))
-    except BaseException:
-        ours.close()
-        raise
+    with ours:
+        with theirs:
+            socket.send_fds(control, [STUDENT], [theirs.fileno()])
+        ours.send(json.dumps(dataclasses.asdict(config)).encode())
+        student = StudentClient(SupervisorClient(ours), config.limits)
+        try:
+            yield student
+        finally:
+            student.end("it is no longer needed")
 
 
 class ForkServer:
@@ -227,23 +230,21 @@ class ForkServer:
         return self._sandboxes[sandbox]
 
     def _try(self, sandbox: str) -> str:
-        submission = StudentClient(
-            lambda: start_process(self.connect(), SandboxConfig(Limits(), sandbox)), Limits()
-        )
-        try:
-            submission.names()
-        except StudentError as error:
-            return submission.why_ended or str(error)
-        submission.end("it was a try")
-        return self.judge([], SandboxConfig(Limits(), sandbox)).get("error", "")
+        config = SandboxConfig(Limits(), sandbox)
+        with student_alone(self.connect(), config) as student:
+            try:
+                student.names()
+            except StudentError as error:
+                return student.why_ended or str(error)
+        return self.judge([], config).get("error", "")
 
     def judge(
-        self, cells: list[dict], config: SandboxConfig, release: dict[str, Any] | None = None
+        self, cells: list[dict], config: SandboxConfig, course_names: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         """Have a submission judged.
 
         Args:
-            cells, release: as `Judge` takes them.
+            cells, course_names: as `Judge` takes them.
             config: what its process is to be like.
         Returns:
             `cells` (by place, as text: what became of each), `notes`, `seconds`, `cpu_seconds`,
@@ -258,7 +259,7 @@ class ForkServer:
             deadline = time.monotonic() + seconds
             try:
                 send_message(ours, dataclasses.asdict(config))
-                send_message(ours, {"cells": cells, "release": release or {}})
+                send_message(ours, {"cells": cells, "course_names": course_names or {}})
                 answer = receive_message(ours, results.MAX_BYTES, deadline)
                 if answer is not None:
                     return results.read(answer, cells, config.limits)

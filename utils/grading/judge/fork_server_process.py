@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 
 from utils.grading.judge import results, student_process
 from utils.grading.judge.judge import Judge
-from utils.grading.judge.student_client import Start, StudentClient
+from utils.grading.judge.student_client import StudentClient
 from utils.grading.judge.warm_up import warm_up
 from utils.grading.notebook.shell import CellShell, make_shell
 from utils.grading.sandbox import cgroups, isolation, namespaces, process, seccomp, system_calls
@@ -201,7 +201,7 @@ def _judge(
     """Run as a submission's judge, in its sandbox: read the cells, send the result."""
     try:
         message = receive_message(job)
-        result = _run_job(message, config, SupervisorClient(commands), first, shell)
+        result = _run_job(message, config, SupervisorClient(commands, first), shell)
     except BaseException:
         result = {"error": traceback.format_exc()}
     with contextlib.suppress(OSError):
@@ -211,15 +211,13 @@ def _judge(
 def _run_job(
     message: dict[str, Any],
     config: SandboxConfig,
-    supervised: SupervisorClient,
-    first: socket.socket,
+    supervisor: SupervisorClient,
     shell: CellShell,
 ) -> dict[str, Any]:
     begun = time.monotonic()
     shell.outputs.limit = config.limits.output_bytes
-    starts = [Start(first, supervised)]
-    student = StudentClient(lambda: starts.pop() if starts else Start.by(supervised), config.limits)
-    found = Judge(shell, student, message["cells"], message["release"]).run()
+    student = StudentClient(supervisor, config.limits)
+    found = Judge(shell, student, message["cells"], message["course_names"]).run_cells()
     usage = resource.getrusage(resource.RUSAGE_SELF)
     seconds = {
         "seconds": time.monotonic() - begun,

@@ -157,12 +157,12 @@ def run_cells(
         course: the course's cells, which know what names mean in its own notebook.
     """
     cells, places = _cells(notebook)
-    release = {
+    course_names = {
         kind: sorted({name for cell in course for name in getattr(cell, kind)})
         for kind in ("imports", "classes", "completes")
     }
-    release["modules"] = sorted(config.modules)
-    answer = (judge or fork_server_for(cells).judge)(cells, config, release)
+    course_names["modules"] = sorted(config.modules)
+    answer = (judge or fork_server_for(cells).judge)(cells, config, course_names)
     result = GradingResult(
         notes=list(answer.get("notes", [])),
         stopped=answer.get("stopped", True),
@@ -178,8 +178,8 @@ def run_cells(
         cell = notebook["cells"][place]
         found = answer.get("cells", {}).get(str(number))
         if found is None:
-            found = {"outputs": [_not_run()], "points": 0.0, "checks": [], "error": "not run"}
-            found["ask"] = ""
+            found = {"outputs": [_not_run()], "error": "not run"}
+            found |= {"points": 0.0, "checks": [], "left_to_person": ""}
         cell["outputs"] = [_as(type(cell), output) for output in found["outputs"]]
         cell["execution_count"] = number + 1
         for output in cell["outputs"]:
@@ -192,10 +192,12 @@ def run_cells(
                 found["error"],
                 cells[number]["hidden"],
                 found["checks"],
-                found["ask"],
+                found["left_to_person"],
             )
-            if found["ask"]:
-                result.notes.append(f"`{cells[number]['label']}`: {PERSON}: {found['ask']}")
+            if found["left_to_person"]:
+                result.notes.append(
+                    f"`{cells[number]['label']}`: {PERSON}: {found['left_to_person']}"
+                )
     return result
 
 

@@ -1,7 +1,7 @@
 """The judge: runs a notebook's cells, the student's in their process and the test cells here.
 
-`names` says what a name means in a test cell, `hidden_tests` when hidden tests run and what they
-show, `verdict` what a test cell's points are.
+`names` says what a name means in a test cell, `hidden_test_policy` when hidden tests run and what
+they show, `verdict` what a test cell's points are.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from utils.grading.judge import hidden_tests, patched_library
+from utils.grading.judge import hidden_test_policy, patched_library
 from utils.grading.judge.effects import Effects, name_in
 from utils.grading.judge.names import USUAL_NAMES, Names, Place, exceptions_in
 from utils.grading.judge.student_client import StudentClient
@@ -21,7 +21,7 @@ from utils.grading.notebook.outputs import Output, Ran
 from utils.grading.notebook.shell import CellShell, error_output, text_of
 from utils.grading.notebook.source import unpack_code
 from utils.grading.remote.judge_limits import ASK_FOR_PLAIN, NOT_THEIR_FAULT
-from utils.grading.remote.proxy import limit_behind
+from utils.grading.remote.proxy import judge_limit_behind
 from utils.grading.remote.student_errors import StudentError
 
 # How a test looks at the attributes of an exception that it has caught.
@@ -35,34 +35,34 @@ class Judge:
 
     Args:
         shell: runs the test cells.
-        submission: runs the student's.
+        student: runs the student's.
         cells: dicts with `kind` ("student", "locked" or "test"), `label`, `source`; for tests and
             locked cells what `source.about` says, for tests `points` and `hidden`.
-        release: what the course's own notebook says of names: `imports`, `classes`, `completes`,
-            see `SourceCell`; and `modules`, those that lie beside it.
+        course_names: what the course's own notebook says of names: `imports`, `classes`,
+            `completes`, see `SourceCell`; and `modules`, those that lie beside it.
     """
 
     def __init__(
         self,
         shell: CellShell,
-        submission: StudentClient,
+        student: StudentClient,
         cells: list[dict],
-        release: Mapping[str, Any] | None = None,
+        course_names: Mapping[str, Any] | None = None,
     ) -> None:
-        self.shell, self.submission, self.cells = shell, submission, cells
-        release = release or {}
-        submission.classes = frozenset(release.get("classes", ()))
-        submission.modules = frozenset(release.get("modules", ()))
+        self.shell, self.student, self.cells = shell, student, cells
+        course_names = course_names or {}
+        student.classes = frozenset(course_names.get("classes", ()))
+        student.modules = frozenset(course_names.get("modules", ()))
         locked = (cell["binds"] for cell in cells if cell["kind"] == "locked")
-        submission.locked = frozenset(name for names in locked for name in names)
-        submission.effects = self.effects = Effects(shell.user_ns, cells)
+        student.locked = frozenset(name for names in locked for name in names)
+        student.effects = self.effects = Effects(shell.user_ns, cells)
         shell.code_ended = self._code_ended
         shell.user_ns["open"] = patched_library.open_by_name
-        self.names = Names(shell, submission, cells, release)
+        self.names = Names(shell, student, cells, course_names)
         self.ran: dict[int, Ran] = {}
         self.verdicts: dict[int, Verdict] = {}
-        submission.publish = self._publish
-        submission.muted = True  # but for test cells
+        student.publish = self._publish
+        student.muted = True  # but for test cells
 
     def _publish(self, output: Output) -> None:
         self.shell.outputs.add(
@@ -72,61 +72,62 @@ class Judge:
     def _code_ended(self) -> None:
         """Let the judge's own code go on after a cell's, whose figures are still open."""
         self.effects.end()
-        patched_library.notice_figures(self.submission)
+        patched_library.notice_figures(self.student)
 
-    def run(self) -> dict[int, Ran | Verdict]:
+    def run_cells(self) -> dict[int, Ran | Verdict]:
         """Return what became of each cell, by its place in `cells`."""
         sources = {c["label"]: c["source"] for c in self.cells if c["kind"] == "student"}
         checks: Any = importlib.import_module("utils.checks")
         checks.student_cells.clear()
         checks.student_cells.update(sources)
-        checks.measure_student(self.submission.processor_seconds)
+        checks.measure_student(self.student.processor_seconds)
         patched_library.let_library_ask()
-        patched_library.let_pyplot_ask(self.submission)
+        patched_library.let_pyplot_ask(self.student)
         if any("doctest" in cell["source"] for cell in self.cells if cell["kind"] == "test"):
-            patched_library.let_doctest_refuse(self.submission)
+            patched_library.let_doctest_refuse(self.student)
         self.names.let_course_import()
         waiting: dict[int, Place] = {}
         for index, cell in enumerate(self.cells):
             if cell["kind"] == "test":
                 place = self.names.place(cell)
-                if cell["hidden"] and not hidden_tests.is_used_below(
+                if cell["hidden"] and not hidden_test_policy.is_used_below(
                     self.cells, index, USUAL_NAMES
                 ):
                     waiting[index] = place
                 else:
                     self.verdicts[index] = self._test(cell, place)
                     if cell["hidden"]:  # what is shown from now on comes from another process
-                        self.submission.end(hidden_tests.ENDED)
+                        self.student.end(hidden_test_policy.ENDED)
                 continue
             self.ran[index] = self._student(cell)
             if index in self.names.needed:
                 self.names.run_locked(index, self.ran[index].error)
         self._once_more(waiting)
         self._hidden(waiting)
-        self.submission.end("the grading is over")
+        self.student.end("the grading is over")
         checks.measure_student(None)
+        checks.student_cells.clear()
         return {**self.ran, **self.verdicts}
 
     def _student(self, cell: dict) -> Ran:
         """Run a student's cell; once two thirds of the time are gone, only its definitions."""
-        late = self.submission.time.seconds_for_cells < 0
+        late = self.student.time.seconds_for_cells < 0
         if late:
-            self.submission.stop(
+            self.student.stop(
                 f"cell {cell['label']}: only its definitions are used, the cells took too long"
             )
-        return self.submission.run(cell["label"], cell["source"], only_define=late)
+        return self.student.run_cell(cell["label"], cell["source"], only_define=late)
 
     def _test(self, cell: dict, place: Place) -> Verdict:
         """Run a test cell where it stands."""
-        submission, namespace = self.submission, self.shell.user_ns
-        submission.missed_names = place.missed
-        submission.limits_met.clear()
-        submission.broken_off = submission.drew_apart = False
+        student, namespace = self.student, self.shell.user_ns
+        student.missed_names = place.missed
+        student.judge_limits_met.clear()
+        student.broken_off = student.drew_apart = False
         if not cell["hidden"]:
             names = set(cell["binds"]) - place.borrowed.keys()
-            submission.bound_by_tests |= dict.fromkeys(names, cell["label"])
-        submission.muted, submission.hidden = False, cell["hidden"]
+            student.bound_by_tests |= dict.fromkeys(names, cell["label"])
+        student.muted, student.hidden = False, cell["hidden"]
         value: Any = None
         error: BaseException | None = None
         try:
@@ -135,8 +136,8 @@ class Judge:
             namespace.clear()
             namespace.update(place.namespace)
             self.names.borrowed = borrowed = dict(place.borrowed)  # which calls may change
-            submission.exceptions = exceptions_in(borrowed)
-            patched_library.let_pyplot_ask(submission)
+            student.exceptions = exceptions_in(borrowed)
+            patched_library.let_pyplot_ask(student)
             self.effects.begin(cell, borrowed)
             code = unpack_code(cell["code"])
             value, error = self.shell.run(
@@ -147,27 +148,27 @@ class Judge:
             self.shell.outputs.add(error_output(ended, None, cell["hidden"]))
         finally:
             if error is not None:
-                self._look_for_limits(error, cell["source"])
-            if submission.drew_apart:
-                submission.limit(patched_library.DREW_APART)
-            submission.undo_changes()
-            submission.muted, submission.hidden = True, False
+                self._look_for_judge_limits(error, cell["source"])
+            if student.drew_apart:
+                student.note_judge_limit(patched_library.DREW_APART)
+            student.undo_changes()
+            student.muted, student.hidden = True, False
         outputs, count = self.shell.outputs.take(), self.shell.execution_count - 1
-        verdict = verdict_of(cell, value, error, outputs, count, submission)
-        verdict.missed_names = submission.missed_names
-        if submission.limits_met and verdict.points < float(cell["points"]):
-            verdict.ask = "; ".join(submission.limits_met)
+        verdict = verdict_of(cell, value, error, outputs, count, student)
+        verdict.missed_names = student.missed_names
+        if student.judge_limits_met and verdict.points < float(cell["points"]):
+            verdict.left_to_person = "; ".join(student.judge_limits_met)
         return verdict
 
-    def _look_for_limits(self, error: BaseException, source: str) -> None:
+    def _look_for_judge_limits(self, error: BaseException, source: str) -> None:
         """Note if it is the judge, and not the student, that made a test end in an error."""
-        submission = self.submission
+        student = self.student
         if isinstance(error, AssertionError) and (
             _LOOKS_FOR_VIEWS.search(source)
             or _CHANGES_ITEMS.search(source)
-            and patched_library.gave_view(submission)
+            and patched_library.gave_view(student)
         ):
-            submission.limit(
+            student.note_judge_limit(
                 "the test needs an array that is a view of another one, and each array that a call "
                 f"gives is a copy in the judge: {NOT_THEIR_FAULT}. Let the test compare values"
             )
@@ -175,36 +176,36 @@ class Judge:
             return
         self._look_for_exceptions(source)
         if isinstance(error, NameError) and (why := self.names.broken.get(name_in(text_of(error)))):
-            submission.limit(f"{why}; {NOT_THEIR_FAULT}")
+            student.note_judge_limit(f"{why}; {NOT_THEIR_FAULT}")
         elif isinstance(error, ModuleNotFoundError):
-            submission.limit(
+            student.note_judge_limit(
                 f"`{error.name}` is not installed where tests run, nor handed out by the course: "
                 f"{NOT_THEIR_FAULT}. A test imports no module of a student's"
             )
         elif isinstance(error, OSError) and error.errno in (
             errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS,
         ):  # fmt: skip
-            submission.limit(
+            student.note_judge_limit(
                 f"the file {error.filename!r} is not in the judge, or cannot be written there: "
                 f"{NOT_THEIR_FAULT}. What a submission writes stays with it: let its function "
                 "return the content, or take it as an argument"
             )
-        elif why := limit_behind(error):
+        elif why := judge_limit_behind(error):
             told = NOT_THEIR_FAULT in why
-            submission.limit(why if told else f"{why}: {NOT_THEIR_FAULT}. {ASK_FOR_PLAIN}")
+            student.note_judge_limit(why if told else f"{why}: {NOT_THEIR_FAULT}. {ASK_FOR_PLAIN}")
 
     def _look_for_exceptions(self, source: str) -> None:
         """Note if a test looks at what exceptions and their classes do not have in the judge."""
-        for name in self.submission.exceptions:
+        for name in self.student.exceptions:
             text = re.escape(name)  # which the student has chosen
             if re.search(rf"\b{text}\s*[.(]|\b(hasattr|getattr|vars|dir)\({text}\b", source):
-                self.submission.limit(
+                self.student.note_judge_limit(
                     f"the test makes a {name} or looks at the class, which has no methods of the "
                     f"student's in the judge: {NOT_THEIR_FAULT}. Let it catch what is raised"
                 )
         for name in re.findall(r"\bexcept\b[^:\n]*\bas (\w+)", source):
             if re.search(_LOOKS_AT_CAUGHT.format(name), source):
-                self.submission.limit(
+                self.student.note_judge_limit(
                     f"the test asks which attributes `{name}` has, and only those that are "
                     f"numbers, text or None are in the judge: {NOT_THEIR_FAULT}"
                 )
@@ -224,7 +225,7 @@ class Judge:
             for i, cell in enumerate(self.cells)
             if cell["kind"] == "test" and (missing or any(s > i for s in students))
         ]
-        while missing and self.submission.time.seconds_left > 0:
+        while missing and self.student.time.seconds_left > 0:
             before = list(missing)
             for index in before:
                 again = self._student(self.cells[index])
@@ -244,7 +245,7 @@ class Judge:
                 second = self._test(cell, self.names.place(cell))
                 if second.points > first.points:
                     self.verdicts[index] = second
-                    self.submission.note(
+                    self.student.note(
                         f"test cell {cell['label']} was run after all cells: "
                         "it needs names from cells below it"
                     )
@@ -263,10 +264,10 @@ class Judge:
             self.verdicts[index] = self._test(cell, place)
             bound |= {n: v for n, v in self.shell.user_ns.items() if n in cell["binds"]}
             lost = self.verdicts[index].points < float(cell["points"])
-            if lost and hidden_tests.is_changed_below(self.cells, index):
+            if lost and hidden_test_policy.is_changed_below(self.cells, index):
                 again.append(index)
         for index in reversed(again):  # each time fewer cells
-            self.submission.rewind(waiting[index].cells)
+            self.student.rewind(waiting[index].cells)
             verdict = self._test(self.cells[index], waiting[index])
             if verdict.points > self.verdicts[index].points:
                 self.verdicts[index] = verdict

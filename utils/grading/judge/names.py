@@ -21,7 +21,7 @@ from utils.grading.judge import patched_library
 from utils.grading.judge.student_client import StudentClient
 from utils.grading.notebook.shell import CellShell, text_of
 from utils.grading.notebook.source import unpack_code
-from utils.grading.remote.proxy import StudentThing
+from utils.grading.remote.proxy import StudentProxy
 from utils.grading.remote.student_errors import StudentError, error_class
 
 # What a name in a test cell means if neither the test cells nor the locked cells define it.
@@ -40,7 +40,7 @@ class Place:
     Attributes:
         cells: how many of the student's cells have run.
         namespace: what the names mean there.
-        borrowed: those names that stand for the student's things.
+        borrowed: those names that stand for the student's objects.
         missed: some name that the test uses means nothing there.
         error: why that could not be found out.
     """
@@ -57,8 +57,8 @@ class Names:
 
     Args:
         shell: runs the test cells.
-        submission: runs the student's.
-        cells, release: as `Judge` takes them.
+        student: runs the student's.
+        cells, course_names: as `Judge` takes them.
 
     Attributes:
         borrowed: the student's, as the latest test cell saw them.
@@ -68,16 +68,18 @@ class Names:
     def __init__(
         self,
         shell: CellShell,
-        submission: StudentClient,
+        student: StudentClient,
         cells: list[dict],
-        release: Mapping[str, Any],
+        course_names: Mapping[str, Any],
     ) -> None:
-        self.shell, self.submission, self.cells = shell, submission, cells
-        self.imports = {name: parts for name, *parts in map(str.split, release.get("imports", ()))}
+        self.shell, self.student, self.cells = shell, student, cells
+        self.imports = {
+            name: parts for name, *parts in map(str.split, course_names.get("imports", ()))
+        }
         tools = {name for name, parts in self.imports.items() if self._is_tool(parts[0])}
         self.completed = {
             name
-            for name in release.get("completes", ())
+            for name in course_names.get("completes", ())
             if name not in tools and not TOOL_NAMES.match(name)
         }
         self.broken: dict[str, str] = {}
@@ -87,9 +89,7 @@ class Names:
         self._add_indirect_uses()
 
     def _is_tool(self, module: str) -> bool:
-        return module.startswith(TOOL_MODULES) or (
-            module.partition(".")[0] in self.submission.modules
-        )
+        return module.startswith(TOOL_MODULES) or (module.partition(".")[0] in self.student.modules)
 
     def _needed(self) -> set[int]:
         """Return which locked cells bind a name that a test cell uses, directly or not."""
@@ -135,7 +135,7 @@ class Names:
 
     def let_course_import(self) -> None:
         """Let tests import the course's own modules, which lie in this process's folder."""
-        modules = self.submission.modules
+        modules = self.student.modules
         if not modules:
             return
         if "" not in sys.path:
@@ -153,24 +153,26 @@ class Names:
         """
         error: BaseException | None
         cell = self.cells[index]
-        self.submission.limits_met.clear()
+        self.student.judge_limits_met.clear()
         try:
-            self.lend(cell)
-            self.submission.effects.begin(cell, self.borrowed)
+            self.bind_borrowed(cell)
+            self.student.effects.begin(cell, self.borrowed)
             code = unpack_code(cell["code"])
             _, error = self.shell.run(cell["label"], cell["source"], code=code)
         except StudentError as failure:
             error = failure
-        self.submission.undo_changes()
+        self.student.undo_changes()
         self.shell.outputs.take()
         for name in self.completed & set(cell["binds"]):
             self.shell.user_ns.pop(name, None)
         if not error:
             return
-        self.submission.note(f"the locked cell {cell['label']} ended in an error: {text_of(error)}")
+        self.student.note(f"the locked cell {cell['label']} ended in an error: {text_of(error)}")
         if ended and not isinstance(error, ImportError):
             return  # as it did for the student
-        why = "; ".join(self.submission.limits_met) or f"{type(error).__name__}: {text_of(error)}"
+        why = (
+            "; ".join(self.student.judge_limits_met) or f"{type(error).__name__}: {text_of(error)}"
+        )
         for name in cell["binds"]:
             if name not in self.shell.user_ns:
                 self.broken[name] = (
@@ -178,7 +180,7 @@ class Names:
                     f"error in the judge: {why}"
                 )
 
-    def lend(self, cell: dict) -> None:
+    def bind_borrowed(self, cell: dict) -> None:
         """Put the student's names that a cell uses into its namespace."""
         namespace = self.shell.user_ns
         for name, value in self.borrowed.items():
@@ -194,20 +196,20 @@ class Names:
             namespace.setdefault("type", patched_library.TYPE)
         used -= self._import(used)
         # All names are asked for before it can be told which of them this cell uses.
-        self.borrowed = self.submission.get(used & self.submission.names()) if used else {}
+        self.borrowed = self.student.get(used & self.student.names()) if used else {}
         raised = {
-            name: value._thing_about[4]
+            name: value._proxy_about.lineage
             for name, value in self.borrowed.items()
-            if issubclass(type(value), StudentThing)
-            and value._thing_about[0] == "class"
-            and "builtins:BaseException" in value._thing_about[4]
+            if issubclass(type(value), StudentProxy)
+            and value._proxy_about.what == "class"
+            and "builtins:BaseException" in value._proxy_about.lineage
         }
-        self.submission.exceptions = {}
+        self.student.exceptions = {}
         for name in sorted(raised, key=lambda name: len(raised[name])):  # bases come first
-            self.borrowed[name] = error_class(raised[name], self.submission)  # for `except`
-            self.submission.exceptions = exceptions_in(self.borrowed)
+            self.borrowed[name] = error_class(raised[name], self.student)  # for `except`
+            self.student.exceptions = exceptions_in(self.borrowed)
         if not used & set(cell["uses"]) <= {*self.borrowed, *cell["binds"]}:
-            self.submission.missed_names = True
+            self.student.missed_names = True
         namespace.update(self.borrowed)
 
     def _import(self, names: set[str]) -> set[str]:
@@ -237,15 +239,15 @@ class Names:
 
     def place(self, cell: dict) -> Place:
         """Return where a test cell stands if all cells so far are those above it."""
-        self.submission.missed_names = False
-        place = Place(len(self.submission.cells))
+        self.student.missed_names = False
+        place = Place(len(self.student.cells))
         try:
-            self.lend(cell)
+            self.bind_borrowed(cell)
         except StudentError as error:
             place.error = error
         place.namespace = dict(self.shell.user_ns)
         place.borrowed = self.borrowed
-        place.missed = self.submission.missed_names
+        place.missed = self.student.missed_names
         return place
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from dataclasses import dataclass, field
 
-from utils.grading.judge import hidden_tests
+from utils.grading.judge import hidden_test_policy
 from utils.grading.judge.effects import name_in
 from utils.grading.remote.judge_limits import NOT_THEIR_FAULT
 from utils.grading.terminal import clean
@@ -14,7 +14,7 @@ from utils.grading.terminal import clean
 globals()["__builtins__"] = dict(vars(builtins))
 
 MAX_NOTES, MAX_NOTE = 30, 1000  # how many, and characters of one
-MAX_LIMITS = 20  # sentences on what a test cell wanted and the judge does not do
+MAX_JUDGE_LIMITS = 20  # sentences on what a test cell wanted and the judge does not do
 
 
 @dataclass(kw_only=True)
@@ -26,14 +26,14 @@ class Notes:
         stopped: a process was ended before its time.
         hidden: a hidden test runs: what calls print is dropped, and notes tell no more than that a
             process ended.
-        limits_met: sentences on what the running test wanted and the judge does not do.
+        judge_limits_met: sentences on what the running test wanted and the judge does not do.
         bound_by_tests: names that only tests bind, and by which cell; no hidden one is among them.
     """
 
     notes: list[str] = field(default_factory=list)
     stopped: bool = False
     hidden: bool = False
-    limits_met: list[str] = field(default_factory=list)
+    judge_limits_met: list[str] = field(default_factory=list)
     bound_by_tests: dict[str, str] = field(default_factory=dict)
 
     def stop(self, text: str) -> None:
@@ -47,14 +47,14 @@ class Notes:
         if text not in self.notes and len(self.notes) < MAX_NOTES:
             self.notes.append(text)
 
-    def limit(self, text: str) -> None:
+    def note_judge_limit(self, text: str) -> None:
         """Note something that a test wants and that works in one kernel, but not here."""
         if self.hidden:
-            text = hidden_tests.LIMIT
+            text = hidden_test_policy.JUDGE_LIMIT
         elif NOT_THEIR_FAULT not in text:
             text = f"{text}: {NOT_THEIR_FAULT}"
-        if text not in self.limits_met and len(self.limits_met) < MAX_LIMITS:
-            self.limits_met.append(text[:MAX_NOTE])
+        if text not in self.judge_limits_met and len(self.judge_limits_met) < MAX_JUDGE_LIMITS:
+            self.judge_limits_met.append(text[:MAX_NOTE])
 
     def name_missing(self, message: str) -> str:
         """Return what to add to a NameError of the student's code, "" for nothing."""
@@ -66,9 +66,9 @@ class Notes:
             f"`{name}` is bound by the cell `{cell}`, and tests run apart from the submission: a "
             f"function has to take it as an argument"
         )
-        self.limit(f"{text}; {NOT_THEIR_FAULT}")
+        self.note_judge_limit(f"{text}; {NOT_THEIR_FAULT}")
         return "" if self.hidden else f"; {text}"
 
     def as_note(self, text: str) -> str:
         """Return a note; in hidden tests always the same, as a student chooses how it ends."""
-        return hidden_tests.NOTE if self.hidden else text
+        return hidden_test_policy.NOTE if self.hidden else text

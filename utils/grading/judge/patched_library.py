@@ -20,7 +20,7 @@ from utils.grading.remote.codec import CannotCross
 from utils.grading.remote.judge_classes import claimed_class
 from utils.grading.remote.judge_limits import NOT_THEIR_FAULT, JudgeLimit
 from utils.grading.remote.operators import INSPECTED
-from utils.grading.remote.proxy import StudentThing, ask, class_in_notebook
+from utils.grading.remote.proxy import StudentProxy, ask_student, class_in_notebook
 from utils.grading.remote.student_errors import ErrorType, StudentError
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ DATACLASSES = ("is_dataclass", "fields", "asdict", "astuple", "replace")
 PYPLOT = ("gcf", "gca", "get_fignums", "close")
 
 
-def _is_thing(value: Any) -> bool:
-    return issubclass(type(value), StudentThing)
+def _is_proxy(value: Any) -> bool:
+    return issubclass(type(value), StudentProxy)
 
 
 class TypeOf:
@@ -49,28 +49,28 @@ class TypeOf:
     crosses_as = type  # else a student could have classes made in the judge
 
     def __call__(self, *args: Any, **named: Any) -> Any:
-        if len(args) == 1 and not named and _is_thing(args[0]):
-            thing = args[0]
-            what, *_, lineage = thing._thing_about
+        if len(args) == 1 and not named and _is_proxy(args[0]):
+            proxy = args[0]
+            what, *_, lineage = proxy._proxy_about
             if what == "class":
-                own = ask(thing, "getattr", "__class__")
-                return own if _is_thing(own) and own._thing_about[4][:1] != _TYPE else self
-            own = class_in_notebook(thing)
-            if own is not None and not (_is_thing(own) and own._thing_about[4][:1] == _TYPE):
+                own = ask_student(proxy, "getattr", "__class__")
+                return own if _is_proxy(own) and own._proxy_about.lineage[:1] != _TYPE else self
+            own = class_in_notebook(proxy)
+            if own is not None and not (_is_proxy(own) and own._proxy_about.lineage[:1] == _TYPE):
                 return own
-            found = claimed_class(thing)
+            found = claimed_class(proxy)
             if found is None:
-                return type(thing)
+                return type(proxy)
             first = f"{found.__module__}:{found.__qualname__}"
-            return found if what == "function" or lineage[:1] == (first,) else type(thing)
+            return found if what == "function" or lineage[:1] == (first,) else type(proxy)
         found = type(*args, **named)
         if len(args) == 1 and issubclass(found, StudentError):
             return args[0].__class__  # of Python's own type, or the student's
         return self if found in (type, ErrorType) else found
 
     def __instancecheck__(self, value: Any) -> bool:
-        if _is_thing(value):
-            return value._thing_about[0] == "class"
+        if _is_proxy(value):
+            return value._proxy_about.what == "class"
         return isinstance(value, type)
 
     def __subclasscheck__(self, kind: Any) -> bool:
@@ -122,52 +122,58 @@ def _asking(original: Any, name: str, answer: Any) -> Any:
     """Return a function that gives the answer for a proxy, and for other values the original's."""
 
     @functools.wraps(original)
-    def asking(thing: Any, *args: Any, **named: Any) -> Any:
-        if not _is_thing(thing):
-            return original(thing, *args, **named)
-        found = answer(name, thing, *args, **named)
-        return original(thing, *args, **named) if found is NotImplemented else found
+    def asking(proxy: Any, *args: Any, **named: Any) -> Any:
+        if not _is_proxy(proxy):
+            return original(proxy, *args, **named)
+        found = answer(name, proxy, *args, **named)
+        return original(proxy, *args, **named) if found is NotImplemented else found
 
     asking.asks_students = True  # type: ignore[attr-defined]
     return asking
 
 
-def _inspected(name: str, thing: StudentThing, *args: Any, **named: Any) -> Any:
+def _inspected(name: str, proxy: StudentProxy, *args: Any, **named: Any) -> Any:
     """Answer for a function of `inspect`."""
-    return thing._thing_about[0] == "class" if name == "isclass" else ask(thing, "inspect", name)
+    return (
+        proxy._proxy_about.what == "class"
+        if name == "isclass"
+        else ask_student(proxy, "inspect", name)
+    )
 
 
-def _of_dataclass(name: str, thing: StudentThing, *args: Any, **named: Any) -> Any:
+def _of_dataclass(name: str, proxy: StudentProxy, *args: Any, **named: Any) -> Any:
     """Answer for a function of `dataclasses`; `NotImplemented` if the object is of none."""
-    if name == "is_dataclass" or not _is_dataclass(thing):
-        return _is_dataclass(thing) if name == "is_dataclass" else NotImplemented
+    if name == "is_dataclass" or not _is_dataclass(proxy):
+        return _is_dataclass(proxy) if name == "is_dataclass" else NotImplemented
     match name:
         case "fields":
-            return _fields(thing)
+            return _fields(proxy)
         case "asdict":
-            return _unfolded(thing, *args, **named)
+            return _unfolded(proxy, *args, **named)
         case "astuple":
             make: Any = [*args, *named.values(), tuple][0]
-            return _unfolded(thing, lambda pairs: make([value for _, value in pairs]))
-    given = {one.name: ask(thing, "getattr", one.name) for one in _fields(thing) if one.init}
-    return TYPE(thing)(**given | named)
+            return _unfolded(proxy, lambda pairs: make([value for _, value in pairs]))
+    given = {
+        one.name: ask_student(proxy, "getattr", one.name) for one in _fields(proxy) if one.init
+    }
+    return TYPE(proxy)(**given | named)
 
 
-def _is_dataclass(thing: Any) -> bool:
-    return type(getattr(thing, "__dataclass_fields__", None)) is dict
+def _is_dataclass(proxy: Any) -> bool:
+    return type(getattr(proxy, "__dataclass_fields__", None)) is dict
 
 
-def _fields(thing: Any) -> tuple[dataclasses.Field, ...]:
+def _fields(proxy: Any) -> tuple[dataclasses.Field, ...]:
     """Return a student's fields as the judge's own, without those of the class itself."""
     found = []
-    for name, theirs in thing.__dataclass_fields__.items():
-        own = str(name).startswith("_thing_")  # what a proxy has of itself is no field
+    for name, theirs in proxy.__dataclass_fields__.items():
+        own = str(name).startswith("_proxy_")  # what a proxy has of itself is no field
         if own or theirs._field_type.name != "_FIELD":
             continue
         given = {}
         for key in ("default", "default_factory", "init", "repr", "compare"):
             value = getattr(theirs, key)
-            if not (_is_thing(value) and value._thing_about[1] == "_MISSING_TYPE"):
+            if not (_is_proxy(value) and value._proxy_about.type_name == "_MISSING_TYPE"):
                 given[key] = value
         made: Any = dataclasses.field(**given)
         made.name, made.type = name, theirs.type
@@ -177,9 +183,9 @@ def _fields(thing: Any) -> tuple[dataclasses.Field, ...]:
 
 def _unfolded(value: Any, dict_factory: Any = dict) -> Any:
     """Return what the factory makes of the fields of a student's object, and of those in it."""
-    if _is_thing(value) and _is_dataclass(value):
+    if _is_proxy(value) and _is_dataclass(value):
         # A student chose the names: `getattr` would look at the proxy first.
-        pairs = [(one.name, ask(value, "getattr", one.name)) for one in _fields(value)]
+        pairs = [(one.name, ask_student(value, "getattr", one.name)) for one in _fields(value)]
         return dict_factory([(name, _unfolded(part, dict_factory)) for name, part in pairs])
     if type(value) in (list, tuple):
         return type(value)(_unfolded(part, dict_factory) for part in value)
@@ -188,7 +194,7 @@ def _unfolded(value: Any, dict_factory: Any = dict) -> Any:
     return value
 
 
-def let_doctest_refuse(submission: StudentClient) -> None:
+def let_doctest_refuse(student: StudentClient) -> None:
     """Let `doctest` say that it does not run what stands in a student's docstrings."""
     import doctest
 
@@ -197,39 +203,39 @@ def let_doctest_refuse(submission: StudentClient) -> None:
             "`doctest` would run examples that a student can write, in the judge: "
             f"{NOT_THEIR_FAULT}. Let the test call the function, and compare what it returns"
         )
-        submission.limit(text)
+        student.note_judge_limit(text)
         raise JudgeLimit(text)
 
     for name in ("testmod", "run_docstring_examples", "DocTestFinder"):
         setattr(doctest, name, refuse)
 
 
-def notice_figures(submission: StudentClient) -> None:
+def notice_figures(student: StudentClient) -> None:
     """Notice if a test has made a figure, and the student's code has drawn on another one.
 
     To be called before figures are closed.
     """
     figures: Any = sys.modules.get("matplotlib._pylab_helpers")
-    if figures is not None and figures.Gcf.figs and submission.link and not submission.drew_apart:
+    if figures is not None and figures.Gcf.figs and student.link and not student.drew_apart:
         with contextlib.suppress(StudentError, CannotCross):
-            submission.drew_apart = bool(submission.ask_process("pyplot", "get_fignums"))
+            student.drew_apart = bool(student.ask_process("pyplot", "get_fignums"))
 
 
-def gave_view(submission: StudentClient) -> bool:
+def gave_view(student: StudentClient) -> bool:
     """Return whether a call has given a view of an argument, which is a copy in the judge."""
     with contextlib.suppress(StudentError, CannotCross):
-        return submission.link is not None and submission.ask_process("views") is True
+        return student.link is not None and student.ask_process("views") is True
     return False
 
 
-def let_pyplot_ask(submission: StudentClient) -> None:
+def let_pyplot_ask(student: StudentClient) -> None:
     """Let `plt.gca()` and the like find what the student has drawn, if the test has drawn nothing.
 
     Args:
-        submission: whose process has the figures.
+        student: whose process has the figures.
     """
     plt: Any = sys.modules.get("matplotlib.pyplot")
-    if plt is None or getattr(plt.gcf, "asks_students", False) is submission:
+    if plt is None or getattr(plt.gcf, "asks_students", False) is student:
         return
     originals = {
         name: getattr(getattr(plt, name), "__wrapped__", getattr(plt, name)) for name in PYPLOT
@@ -239,20 +245,20 @@ def let_pyplot_ask(submission: StudentClient) -> None:
         original = originals[name]
 
         @functools.wraps(original)
-        def ask(*args: Any, **named: Any) -> Any:
-            if submission.effects.running:
+        def asking_first(*args: Any, **named: Any) -> Any:
+            if student.effects.running:
                 if name == "close":
-                    notice_figures(submission)
+                    notice_figures(student)
                 if name == "close" and args in ((), ("all",)):
-                    submission.ask_process("pyplot", name)
+                    student.ask_process("pyplot", name)
                 elif name != "close" and not args and not originals["get_fignums"]():
-                    found = submission.ask_process("pyplot", name)
+                    found = student.ask_process("pyplot", name)
                     if found is not None:
                         return found
             return original(*args, **named)
 
-        ask.asks_students = submission  # type: ignore[attr-defined]
-        return ask
+        asking_first.asks_students = student  # type: ignore[attr-defined]
+        return asking_first
 
     for name in PYPLOT:
         setattr(plt, name, asking(name))

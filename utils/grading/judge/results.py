@@ -30,13 +30,13 @@ class Malformed(ValueError):
     """A judge's answer does not have the form that it must have."""
 
 
-def answer_of(found: Mapping[int, Ran | Verdict], submission: StudentClient) -> dict[str, Any]:
+def answer_of(found: Mapping[int, Ran | Verdict], student: StudentClient) -> dict[str, Any]:
     """Return what a judge answers: what became of each cell, by its place, and the notes."""
     return {
         "cells": {str(index): vars(result) for index, result in found.items()},
-        "notes": submission.notes,
-        "stopped": submission.stopped,
-        "memory_bytes": submission.memory_bytes,
+        "notes": student.notes,
+        "stopped": student.stopped,
+        "memory_bytes": student.memory_bytes,
     }
 
 
@@ -160,7 +160,7 @@ def _cell(given: Any, cell: dict, limits: Limits) -> dict[str, Any]:
         "points": 0.0 if error else points,
         "checks": [_check(check) for check in checks],
         "error": error,
-        "ask": _text(given.get("ask", ""), MAX_WORDS),
+        "left_to_person": _text(given.get("left_to_person", ""), MAX_WORDS),
     }
 
 
@@ -199,20 +199,16 @@ def _test_outputs(outputs: list[dict], points: float, error: str) -> list[dict[s
 
 def _table(given: Any) -> dict[str, Any]:
     _need(isinstance(given, dict), "a table of checks is not an object")
-    checks = given.get("checks")
+    checks, hidden_points = given.get("checks"), given.get("hidden_points")
     _need(isinstance(checks, list) and len(checks) <= MAX_CHECKS, "a table has no list of checks")
     return {
         "task": _text(given.get("task"), MAX_WORDS),
         "hidden": given.get("hidden") is True,
         "headline": _text(given.get("headline", ""), MAX_WORDS),
-        "hidden_points": _number_or_none(given.get("hidden_points")),
+        "hidden_points": None if hidden_points is None else _number(hidden_points),
         "cause": _cause(given.get("cause")),
         "checks": [_check(check) for check in checks],
     }
-
-
-def _number_or_none(value: Any) -> float | None:
-    return None if value is None else _number(value)
 
 
 def _cause(given: Any) -> dict[str, Any] | None:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-import socket
 import sys
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from utils.grading.judge import hidden_tests
+from utils.grading.judge import hidden_test_policy
 from utils.grading.judge.effects import Effects
 from utils.grading.judge.notes import Notes
 from utils.grading.judge.time_limits import MIN_OVERTIME, TimeLimits
@@ -25,7 +24,7 @@ from utils.grading.notebook.shell import error_output
 from utils.grading.remote.codec import CannotCross, CodecError
 from utils.grading.remote.connection import Ended, Late
 from utils.grading.remote.judge_connection import JudgeConnection
-from utils.grading.remote.proxy import StudentThing
+from utils.grading.remote.proxy import StudentProxy
 from utils.grading.remote.student_errors import (
     CallTimeout,
     Lost,
@@ -34,7 +33,7 @@ from utils.grading.remote.student_errors import (
     StudentError,
 )
 from utils.grading.sandbox.config import Limits
-from utils.grading.sandbox.messages import ProcessSupervisor, SupervisorClient
+from utils.grading.sandbox.messages import ProcessSupervisor
 
 # Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
@@ -44,27 +43,11 @@ JUDGE_MAX_STARTS = 60  # processes of one submission that the judge asks for
 
 
 @dataclass
-class Start:
-    """A process that has been started for a submission."""
-
-    link: socket.socket  # to the process
-    supervisor: ProcessSupervisor
-
-    @classmethod
-    def by(cls, supervised: SupervisorClient) -> Start:
-        """Have a process started by its supervisor; raise `ProcessEnded` if it cannot be."""
-        try:
-            return cls(supervised.start(), supervised)
-        except OSError as error:
-            raise ProcessEnded(f"its process could not be started: {error}") from None
-
-
-@dataclass
 class StudentClient(Notes):
     """The judge's way to the student process, or to the next one if that has ended.
 
     Attributes:
-        start: starts a process.
+        supervisor: starts processes, watches and ends them.
         limits: what the submission may use.
         cpu_seconds: of all its processes so far.
         memory_bytes: largest resident set of one of them.
@@ -79,7 +62,7 @@ class StudentClient(Notes):
         effects: what the tests change besides values.
     """
 
-    start: Callable[[], Start]
+    supervisor: ProcessSupervisor
     limits: Limits
     cpu_seconds: float = 0.0
     memory_bytes: int = 0
@@ -95,7 +78,6 @@ class StudentClient(Notes):
     def __post_init__(self) -> None:
         self.time = TimeLimits(self.limits)
         self.link: JudgeConnection | None = None
-        self.supervisor: ProcessSupervisor | None = None
         self.cells: list[list[str]] = []  # run so far: how ("run", "define", "skip"), label, source
         self.starts = 0
         self.why_ended = ""
@@ -113,9 +95,11 @@ class StudentClient(Notes):
         if self.starts >= JUDGE_MAX_STARTS:
             raise ProcessEnded(f"its process has ended {self.starts} times; no other is started")
         self.starts += 1
-        started = self.start()
-        self.supervisor = started.supervisor
-        self.link = JudgeConnection(started.link, self)
+        try:
+            sock = self.supervisor.start()
+        except OSError as error:
+            raise ProcessEnded(f"its process could not be started: {error}") from None
+        self.link = JudgeConnection(sock, self)
         if self.cells:
             self._run_again()
         return self.link
@@ -139,7 +123,7 @@ class StudentClient(Notes):
                     if how == "skip":
                         continue
                     try:
-                        self._ask(self.limits.cell_seconds, how, label, source)
+                        self._ask_in_time(self.limits.cell_seconds, how, label, source)
                     except (CallTimeout, ProcessEnded):
                         cell[0] = "define" if how == "run" else "skip"
                         self.ready()
@@ -151,7 +135,7 @@ class StudentClient(Notes):
         finally:
             self.muted = muted
 
-    def _ask(self, seconds: float, verb: str, *args: Any) -> Any:
+    def _ask_in_time(self, seconds: float, verb: str, *args: Any) -> Any:
         """Ask the process, and end it if it takes too long or answers what it must not."""
         link = self.link
         assert link is not None
@@ -162,8 +146,7 @@ class StudentClient(Notes):
                 if error.type_name == OVERDUE:  # whoever catches this goes no further
                     link.deadline = time.monotonic()
                 raise
-        assert self.supervisor is not None
-        self.time.start(link, self.supervisor, seconds, verb)
+        self.time.start_question(link, self.supervisor, seconds, verb)
         try:
             answer = link.ask(verb, *args)
         except Late:
@@ -201,7 +184,6 @@ class StudentClient(Notes):
         if self.link:
             self.link.close()
             self.link = None
-            assert self.supervisor is not None
             report = self.supervisor.end(why)
             self.cpu_seconds += report.get("cpu", 0.0)
             self.memory_bytes = max(self.memory_bytes, report.get("memory", 0))
@@ -211,16 +193,16 @@ class StudentClient(Notes):
 
     # Questions ------------------------------------------------------------------------------------
 
-    def ask(self, verb: str, thing: StudentThing, *args: Any) -> Any:
-        """Ask about a thing of the submission's.
+    def ask_object(self, verb: str, proxy: StudentProxy, *args: Any) -> Any:
+        """Ask about the object that a proxy stands for.
 
         Raises:
             StudentError: its answer, or why there is none.
             CannotCross: an argument cannot be handed over.
         """
-        about = thing._thing_origin
+        about = proxy._proxy_origin
         if not about and not self.hidden:  # else the student's choice of words might tell
-            about = thing._thing_about[2] or thing._thing_about[1]
+            about = proxy._proxy_about.name or proxy._proxy_about.type_name
         about = f"`{about}`" if about else "a call"
         try:
             self.time.count_call(about)
@@ -228,65 +210,57 @@ class StudentClient(Notes):
             self.broken_off = True
             raise
         with self.effects.judging():
-            return self._ask_about(about, verb, thing, *args)
-
-    def _ask_about(self, about: str, verb: str, thing: StudentThing, *args: Any) -> Any:
-        """Ask about a thing, given what to call it."""
-        self.revive(thing)
-        patience = self.time.call_seconds(about)
-        try:
-            if changes := self.effects.changes(self.link):
-                self._ask(patience, "change", *changes)
-                self.revive(thing)
-            self.time.share_call(about)
+            self.revive(proxy)
+            patience = self.time.call_seconds(about)
             try:
-                return self._ask(patience, verb, thing, *args)
-            finally:
-                if self.link:
-                    self._follow(patience)
-        except CannotCross as error:
-            self.limit(str(error))
-            raise
-        except (CallTimeout, ProcessEnded, OutOfTime) as error:
-            self.broken_off = True
-            if isinstance(error, CallTimeout):
-                self.time.count_timeout(about)
-            self.stop(self.as_note(f"{about}: {error}{self.time.setting_met(error)}"))
-            raise
+                if changes := self.effects.changes(self.link):
+                    self._ask_in_time(patience, "change", *changes)
+                    self.revive(proxy)
+                self.time.share_call(about)
+                try:
+                    return self._ask_in_time(patience, verb, proxy, *args)
+                finally:
+                    if self.link:
+                        self._follow(patience)
+            except CannotCross as error:
+                self.note_judge_limit(str(error))
+                raise
+            except (CallTimeout, ProcessEnded, OutOfTime) as error:
+                self.broken_off = True
+                if isinstance(error, CallTimeout):
+                    self.time.count_timeout(about)
+                self.stop(self.as_note(f"{about}: {error}{self.time.setting_met(error)}"))
+                raise
 
     def _follow(self, patience: float) -> None:
         """Let the test see what a call has done besides its answer."""
         if self.effects.seeded:
-            self.effects.drawn(self._ask(patience, "drawn"))
+            self.effects.drawn(self._ask_in_time(patience, "drawn"))
         names = self.effects.values()
         if unbound := self.effects.unbound():
             names += tuple(unbound & self.names())
         if names:
-            self.effects.renew(self._pairs(self._ask(patience, "get", names), names))
+            self.effects.renew(self._pairs(self._ask_in_time(patience, "get", names), names))
 
     def ask_process(self, verb: str, *args: Any) -> Any:
         """Ask the student process something that is about no object of its own."""
         with self.effects.judging():
             self.ready()
             try:
-                return self._ask(self.limits.call_seconds, verb, None, *args)
+                return self._ask_in_time(self.limits.call_seconds, verb, None, *args)
             except CannotCross as error:
-                self.limit(str(error))
+                self.note_judge_limit(str(error))
                 raise
 
     def processor_seconds(self, since: float) -> float:
         """Return the processor time of the process since a `time.monotonic`; 0.0 if none tells."""
-        return self.supervisor.cpu_seconds(since) if self.link and self.supervisor else 0.0
+        return self.supervisor.cpu_seconds(since) if self.link else 0.0
 
     def undo_changes(self) -> None:
         """Let the student's own cells find everything as it was before the last test."""
         if self.effects.forget() and self.link:
             with contextlib.suppress(StudentError):
-                self._ask(self.limits.call_seconds, "change", (), ())
-
-    def in_test(self) -> contextlib.AbstractContextManager[None]:
-        """Return a context in which the test's own code runs, within an answer."""
-        return self.effects.testing()
+                self._ask_in_time(self.limits.call_seconds, "change", (), ())
 
     def own_class(self, name: str) -> type | None:
         """Return the class of this name that a locked cell defines."""
@@ -299,25 +273,27 @@ class StudentClient(Notes):
             return None
         return kind if kind.__module__ == "__main__" else None
 
-    def revive(self, thing: StudentThing) -> None:
+    def revive(self, proxy: StudentProxy) -> None:
         """Make a proxy stand for its successor if its process has ended."""
-        if thing._thing_link is self.link:
+        if proxy._proxy_link is self.link:
             return
         link = self.ready()
-        name = thing._thing_origin
-        new = self._get((name,)).get(name) if name else None
-        if not isinstance(new, StudentThing):
-            if self.why_ended == hidden_tests.ENDED:
-                self.limit(f"{thing!r} is used here, and was made by a test cell before this one")
-            raise Lost(f"{thing!r} was lost when the student process ended: {self.why_ended}")
-        for slot in ("_thing_link", "_thing_number", "_thing_about"):
-            object.__setattr__(thing, slot, getattr(new, slot))
-        link.shared.adopt(new._thing_number, thing)  # and `new` may go
+        name = proxy._proxy_origin
+        new = self.get({name}).get(name) if name else None
+        if not isinstance(new, StudentProxy):
+            if self.why_ended == hidden_test_policy.ENDED:
+                self.note_judge_limit(
+                    f"{proxy!r} is used here, and was made by a test cell before this one"
+                )
+            raise Lost(f"{proxy!r} was lost when the student process ended: {self.why_ended}")
+        for slot in ("_proxy_link", "_proxy_number", "_proxy_about"):
+            object.__setattr__(proxy, slot, getattr(new, slot))
+        link.shared.adopt(new._proxy_number, proxy)  # and `new` may go
 
-    def _ask_or_stop(self, about: str, verb: str, *args: Any) -> Any:
+    def _ask_for_names(self, about: str, verb: str, *args: Any) -> Any:
         """Ask the process; note that it was stopped if it does not answer."""
         try:
-            return self._ask(self.limits.call_seconds, verb, *args)
+            return self._ask_in_time(self.limits.call_seconds, verb, *args)
         except (CallTimeout, ProcessEnded, OutOfTime) as error:
             self.stop(self.as_note(f"{about}: {error}{self.time.setting_met(error)}"))
             raise
@@ -325,7 +301,7 @@ class StudentClient(Notes):
     def names(self) -> set[str]:
         """Return the names that the student's cells have defined."""
         self.ready()
-        found = self._ask_or_stop("names of the cells", "names")
+        found = self._ask_for_names("names of the cells", "names")
         return {name for name in found if type(name) is str} if type(found) is tuple else set()
 
     def get(self, names: set[str]) -> dict[str, Any]:
@@ -336,10 +312,8 @@ class StudentClient(Notes):
         if not names:
             return {}
         self.ready()
-        return self._get(tuple(sorted(names)))
-
-    def _get(self, names: tuple[str, ...]) -> dict[str, Any]:
-        return self._pairs(self._ask_or_stop(", ".join(names)[:200], "get", names), names)
+        wanted = tuple(sorted(names))
+        return self._pairs(self._ask_for_names(", ".join(wanted)[:200], "get", wanted), wanted)
 
     def _pairs(self, pairs: Any, names: tuple[str, ...]) -> dict[str, Any]:
         """Return what came in answer to "get", without modules."""
@@ -348,15 +322,15 @@ class StudentClient(Notes):
             match pair:
                 case (str(name), value) if name in names:
                     values[name] = value
-                    if not isinstance(value, StudentThing):
+                    if not isinstance(value, StudentProxy):
                         continue
-                    if value._thing_about[0] == "module":
+                    if value._proxy_about.what == "module":
                         del values[name]
-                    elif not value._thing_origin:
-                        object.__setattr__(value, "_thing_origin", name)
+                    elif not value._proxy_origin:
+                        object.__setattr__(value, "_proxy_origin", name)
         return values
 
-    def run(self, label: str, source: str, only_define: bool = False) -> Ran:
+    def run_cell(self, label: str, source: str, only_define: bool = False) -> Ran:
         """Run one of the student's cells.
 
         Args:
@@ -370,7 +344,7 @@ class StudentClient(Notes):
             self.time.share_cell(source)
             if not only_define:
                 seconds = min(seconds, max(self.time.seconds_for_cells, MIN_OVERTIME))
-            answer = self._ask(seconds, how, label, source)
+            answer = self._ask_in_time(seconds, how, label, source)
         except (CallTimeout, ProcessEnded) as error:
             self.cells.append(["define", label, source])
             self.time.count_stuck_cell()
@@ -387,7 +361,7 @@ class StudentClient(Notes):
                 return Ran(clean_outputs(outputs, self.limits.output_bytes), ended[:200])
         return Ran([])
 
-    def show(self, shown: str) -> None:
+    def show_outputs(self, shown: str) -> None:
         """Show a call's prints and displays as if they were the test cell's own."""
         if self.muted or self.hidden or not shown:
             return

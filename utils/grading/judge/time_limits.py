@@ -5,7 +5,7 @@ processors. Wall time ends what only waits. Other submissions that keep the proc
 nobody points: time in which this one wanted a processor and had none does not count, up to a limit.
 
 `student_client` asks the questions and ends the process, `remote.connection` waits for the answers,
-`StudentConnection.overdue` of `student_process` stops the student's code at its line, and
+`StudentConnection.overdue` of `remote` stops the student's code at its line, and
 `sandbox.supervisor` ends whatever is left.
 """
 
@@ -52,8 +52,8 @@ class TimeLimits:
         self.ends = time.monotonic() + limits.submission_seconds
         self.alarmed = self.setting = self.cpu_setting = ""
         self.spare = limits.submission_seconds * SPARE
-        self.timeouts: dict[str, int] = {}  # how often each thing has taken too long
-        self.calls: dict[str, int] = {}  # how often each thing was called
+        self.timeouts: dict[str, int] = {}  # how often each object has taken too long
+        self.calls: dict[str, int] = {}  # how often each object was called
         self.stuck = 0  # cells that took too much processor time
         self.share = 1.0  # of its processor time that the next question gets
 
@@ -87,7 +87,7 @@ class TimeLimits:
 
     # One question ---------------------------------------------------------------------------------
 
-    def start(
+    def start_question(
         self, link: JudgeConnection, supervisor: ProcessSupervisor, seconds: float, verb: str
     ) -> None:
         """Set the time limits of the next question.

@@ -19,9 +19,10 @@ from typing import Any, NoReturn
 
 from utils.grading.judge import results, student_process
 from utils.grading.judge.judge import Judge
-from utils.grading.judge.student_client import Start, StudentClient
+from utils.grading.judge.student_client import StudentClient
 from utils.grading.notebook.shell import close_shell, make_shell
 from utils.grading.sandbox.config import SandboxConfig
+from utils.grading.sandbox.messages import ProcessSupervisor
 from utils.system import FIGURES, ROOT
 
 SECONDS = 60  # in which a process has to connect
@@ -34,85 +35,82 @@ _START = (
 def judge(
     cells: list[dict],
     config: SandboxConfig,
-    release: dict[str, Any] | None = None,
+    course_names: dict[str, Any] | None = None,
     plots: bool = False,
 ) -> dict[str, Any]:
     """Judge a submission as `ForkServer.judge` does.
 
     Args:
-        cells, release: as `Judge` takes them.
+        cells, course_names: as `Judge` takes them.
         config: what its process is to be like; it has no sandbox, whatever this says.
         plots: whether it will want Matplotlib.
     """
     shell = make_shell(plots)
     shell.outputs.limit = config.limits.output_bytes
-    submission = StudentClient(lambda: start_process(config, plots), config.limits)
+    student = StudentClient(UnsandboxedProcess(config, plots), config.limits)
     try:
-        found = Judge(shell, submission, cells, release).run()
+        found = Judge(shell, student, cells, course_names).run_cells()
     finally:
-        submission.end("the grading is over")
+        student.end("the grading is over")
         close_shell()
-    return results.answer_of(found, submission)
+    return results.answer_of(found, student)
 
 
-def start_process(config: SandboxConfig, plots: bool) -> Start:
-    """Start a student process, with copies of its files in its working folder."""
-    folder = tempfile.mkdtemp(prefix="submission-")
-    work = os.path.join(folder, "work")
-    shutil.copytree(config.folder, work) if config.folder else os.mkdir(work)
-    course = str(ROOT)
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        server.listen()
-        server.settimeout(SECONDS)
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _START, course],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=work,
-            env=os.environ
-            | {
-                "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-                FIGURES: config.figures,
-            },
-            start_new_session=True,
-        )
-        supervisor = _Supervisor(process, folder)
-        try:
-            token = os.urandom(16).hex()
-            terms = f"{server.getsockname()[1]} {token} {config.limits.output_bytes} {plots:d}\n"
-            assert process.stdin is not None
-            process.stdin.write(terms.encode())
-            process.stdin.flush()
-            while True:
-                sock, _ = server.accept()
-                sock.settimeout(SECONDS)
-                with contextlib.suppress(OSError):  # some other program of this machine
-                    if sock.recv(32, socket.MSG_WAITALL) == token.encode():
-                        return Start(sock, supervisor)
-                sock.close()
-        except BaseException:
-            supervisor.end("it did not start")
-            raise
+class UnsandboxedProcess(ProcessSupervisor):
+    """Starts a student process, and ends it and all that it started, as far as that can be told.
 
+    Nothing tells here how long it has run or waited for a processor: wall time alone decides.
 
-class _Supervisor:
-    """Ends a process and all that it started, as far as the system can tell what that is."""
+    Args:
+        config: what the process is to be like; its files are copied into its working folder.
+        plots: as for `judge`.
+    """
 
-    def __init__(self, process: subprocess.Popen, folder: str) -> None:
-        self.process, self.folder = process, folder
+    process: subprocess.Popen
+    folder: str
 
-    def waiting_seconds(self, since: float) -> float:
-        """Nothing tells here how long the process has waited for a processor."""
-        return 0.0
+    def __init__(self, config: SandboxConfig, plots: bool) -> None:
+        self.config, self.plots = config, plots
 
-    def cpu_seconds(self, since: float) -> float:
-        """Nothing tells here how long the process has run: wall time alone decides."""
-        return 0.0
+    def start(self) -> socket.socket:
+        folder = self.folder = tempfile.mkdtemp(prefix="submission-")
+        work = os.path.join(folder, "work")
+        shutil.copytree(self.config.folder, work) if self.config.folder else os.mkdir(work)
+        own = {
+            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+            FIGURES: self.config.figures,
+        }
+        with socket.socket() as server:
+            server.bind(("127.0.0.1", 0))
+            server.listen()
+            server.settimeout(SECONDS)
+            process = self.process = subprocess.Popen(
+                [sys.executable, "-I", "-c", _START, str(ROOT)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd=work,
+                env=os.environ | own,
+                start_new_session=True,
+            )
+            try:
+                token, limit = os.urandom(16).hex(), self.config.limits.output_bytes
+                told = f"{server.getsockname()[1]} {token} {limit} {self.plots:d}\n"
+                assert process.stdin is not None
+                process.stdin.write(told.encode())
+                process.stdin.flush()
+                while True:
+                    sock, _ = server.accept()
+                    sock.settimeout(SECONDS)
+                    with contextlib.suppress(OSError):  # some other program of this machine
+                        if sock.recv(32, socket.MSG_WAITALL) == token.encode():
+                            return sock
+                    sock.close()
+            except BaseException:
+                self.end("it did not start")
+                raise
 
     def alarm(self) -> None:
-        """Tell the process that its time is up."""
         if hasattr(signal, "SIGALRM"):
             self.process.send_signal(signal.SIGALRM)
 

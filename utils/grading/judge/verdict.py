@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from utils.checks_format import MIME, SAME_CAUSE
-from utils.grading.judge import hidden_tests
+from utils.grading.judge import hidden_test_policy
 from utils.grading.judge.student_client import StudentClient
 from utils.grading.notebook.outputs import Output
 from utils.grading.notebook.shell import error_output
@@ -38,7 +38,7 @@ class Verdict:
     checks: list[dict] = field(default_factory=list)
     error: str = ""
     missed_names: bool = False
-    ask: str = ""  # why a person has to look: the judge, and not the student, may be the reason
+    left_to_person: str = ""  # why: it may be the judge, and not the student, that lost points
 
 
 def verdict_of(
@@ -47,7 +47,7 @@ def verdict_of(
     error: BaseException | None,
     outputs: list[Output],
     count: int,
-    submission: StudentClient,
+    student: StudentClient,
 ) -> Verdict:
     """Return what became of a test cell; its points are written so that nbgrader reads the same.
 
@@ -55,11 +55,11 @@ def verdict_of(
         cell: the test cell.
         value, error, outputs: what it gave.
         count: its number, as nbgrader shows it.
-        submission: takes notes.
+        student: takes notes.
     """
     checks = [check for output in outputs for check in _checks(output.get("data", {}).get(MIME))]
     if cell["hidden"]:
-        outputs = hidden_tests.shown(outputs, error is not None)
+        outputs = hidden_test_policy.shown_outputs(outputs, error is not None)
     kept: list[Output] = []
     for output in outputs:
         if output["output_type"] == "stream":
@@ -72,9 +72,9 @@ def verdict_of(
         return Verdict(0.0, kept, checks, f"{kept[-1]['ename']}: {kept[-1]['evalue']}")
     if not _is_number(value) and makes_task(cell["source"]):
         kept.append(error_output(NoPoints(NO_POINTS), None))
-        submission.note(f"test cell {cell['label']}: {NO_POINTS}")
+        student.note(f"test cell {cell['label']}: {NO_POINTS}")
         return Verdict(0.0, kept, checks, f"{kept[-1]['ename']}: {NO_POINTS}")
-    points = points_of(cell, value, submission)
+    points = points_of(cell, value, student)
     kept.append(
         {
             "output_type": "execute_result",
@@ -86,14 +86,14 @@ def verdict_of(
     return Verdict(points, kept, checks)
 
 
-def points_of(cell: dict, value: Any, submission: StudentClient) -> float:
+def points_of(cell: dict, value: Any, student: StudentClient) -> float:
     """Return a test cell's points, given its last value."""
     max_points = float(cell["points"])
     if type(value) in (bool, np.bool_) and not value:
-        submission.note(f"test cell {cell['label']} gave False, which counts as 0 points")
+        student.note(f"test cell {cell['label']} gave False, which counts as 0 points")
         return 0.0
-    if not _is_number(value) and submission.broken_off:
-        submission.note(f"test cell {cell['label']}: a call gave no answer, and passes for none")
+    if not _is_number(value) and student.broken_off:
+        student.note(f"test cell {cell['label']}: a call gave no answer, and passes for none")
         return 0.0
     if not _is_number(value):
         return max_points  # a test cell of plain asserts, none of which failed
@@ -103,7 +103,7 @@ def points_of(cell: dict, value: Any, submission: StudentClient) -> float:
         points = math.inf if value > 0 else -math.inf
     if math.isfinite(points) and -1e-9 <= points <= max_points + 1e-9:
         return min(max(points, 0.0), max_points)
-    submission.note(
+    student.note(
         f"test cell {cell['label']} gave {points:g} of {max_points:g} points; "
         "please look at the test"
     )

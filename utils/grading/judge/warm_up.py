@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib
 import json
 import socket
@@ -11,12 +10,14 @@ import sys
 import threading
 from typing import Any
 
-from utils.grading.judge import results, student_process
+from utils.grading.judge import results
 from utils.grading.judge.judge import Judge
-from utils.grading.judge.student_client import Start, StudentClient
+from utils.grading.judge.student_client import StudentClient
 from utils.grading.notebook.shell import CellShell, make_shell
 from utils.grading.notebook.source import about
+from utils.grading.remote.student_connection import StudentConnection
 from utils.grading.sandbox.config import Limits
+from utils.grading.sandbox.messages import ProcessSupervisor
 
 # What most submissions import, apart from NumPy, Matplotlib and IPython.
 PRELOAD = (
@@ -113,10 +114,10 @@ def _warm_up_judge(shell: CellShell) -> None:
     sys.modules["__main__"] = main  # which the new shell has replaced
     for _ in range(6):
         ours, theirs = socket.socketpair()
-        there = threading.Thread(target=student_process.StudentConnection(theirs, other).serve)
+        there = threading.Thread(target=StudentConnection(theirs, other).serve)
         there.start()
-        submission = StudentClient(functools.partial(Start, ours, _NoSupervisor()), Limits())
-        found = Judge(shell, submission, cells).run()
+        student = StudentClient(_Started(ours), Limits())
+        found = Judge(shell, student, cells).run_cells()
         json.dumps(results.truncate({"cells": {i: vars(one) for i, one in found.items()}}))
         there.join()
         theirs.close()
@@ -124,17 +125,11 @@ def _warm_up_judge(shell: CellShell) -> None:
         other.reset(new_session=True)
 
 
-class _NoSupervisor:
-    """Stands in where a submission's side runs in this process."""
+class _Started(ProcessSupervisor):
+    """Stands in where a submission's side runs in this process: there is nothing to start."""
 
-    def waiting_seconds(self, since: float) -> float:
-        return 0.0
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
 
-    def cpu_seconds(self, since: float) -> float:
-        return 0.0
-
-    def alarm(self) -> None:
-        pass
-
-    def end(self, why: str) -> dict:
-        return {}
+    def start(self) -> socket.socket:
+        return self.sock

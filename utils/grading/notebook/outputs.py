@@ -49,11 +49,7 @@ class Outputs:
         self._clear_if_asked()
         room = self.limit // 2 - self.head_size
         if not self.tail and room > 0:
-            last = self.head[-1] if self.head else None
-            if last and last["output_type"] == "stream" and last["name"] == name:
-                last["text"] += text[:room]
-            else:
-                self.head.append({"output_type": "stream", "name": name, "text": text[:room]})
+            _append(self.head, {"output_type": "stream", "name": name, "text": text[:room]})
             self.head_size += min(len(text), room)
             text = text[room:]
         if text:
@@ -95,11 +91,7 @@ class Outputs:
             size = room
         if self.tail:
             before, last = self.tail[-1]
-            if (
-                last["output_type"] == output["output_type"] == "stream"
-                and last["name"] == output["name"]
-                and before < 4096
-            ):
+            if before < 4096 and _continues(last, output):
                 last["text"] += output["text"]
                 self.tail[-1] = (before + size, last)
                 output = {}
@@ -119,17 +111,23 @@ class Outputs:
         merged: list[Output] = []
         for output in (*self.head, *(output for _, output in self.tail)):
             output.pop("transient", None)
-            last = merged[-1] if merged else None
-            if (
-                last
-                and last["output_type"] == output["output_type"] == "stream"
-                and last["name"] == output["name"]
-            ):
-                last["text"] += output["text"]
-            else:
-                merged.append(output)
+            _append(merged, output)
         self.start()
         return merged
+
+
+def _continues(last: Output, output: Output) -> bool:
+    """Return whether both are text of the same stream."""
+    streams = last["output_type"] == output["output_type"] == "stream"
+    return streams and last["name"] == output["name"]
+
+
+def _append(outputs: list[Output], output: Output) -> None:
+    """Add an output; text is added to text of the same stream."""
+    if outputs and _continues(outputs[-1], output):
+        outputs[-1]["text"] += output["text"]
+    else:
+        outputs.append(output)
 
 
 class Stream(io.TextIOBase):

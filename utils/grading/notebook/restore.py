@@ -16,7 +16,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from utils.grading.notebook.answers import show_answers
+from utils.grading.notebook.misplaced_answers import show_answers
 from utils.grading.notebook.reading import (
     Cell,
     as_nodes,

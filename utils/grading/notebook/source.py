@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import base64
+import contextlib
 import functools
 import marshal
 import re
@@ -143,7 +144,7 @@ def _modules(tree: ast.Module, texts: list[str]) -> set[str]:
 
 def makes_task(source: str) -> bool:
     """Return whether a test cell's text makes a `checks.Task`, whose points it has to end in."""
-    return _calls(_parsed(source), "Task")
+    return _calls(parsed(source), "Task")
 
 
 def forgotten_points(source: str) -> str:
@@ -152,7 +153,7 @@ def forgotten_points(source: str) -> str:
     nbgrader takes a test cell without a result for full marks. Only what is certain is told: a cell
     may find its points in any way, and may also be plain asserts.
     """
-    tree = _parsed(source)
+    tree = parsed(source)
     if not tree or not tree.body:
         return ""
     functions = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
@@ -172,11 +173,16 @@ def forgotten_points(source: str) -> str:
     return ""
 
 
-def _parsed(source: str) -> ast.Module | None:
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None  # magics; or running it will tell
+def parsed(source: str) -> ast.Module | None:
+    """Return a cell's syntax tree, with `pass` for each magic; None where only running it tells.
+
+    A text that is too long is not parsed.
+    """
+    for text in dict.fromkeys((source, re.sub(r"(?m)^([^\S\n]*)[%!].*$", r"\1pass", source))):
+        if len(source) <= MAX_PARSED:
+            with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+                return ast.parse(text)
+    return None
 
 
 def _calls(tree: ast.Module | None, name: str) -> bool:
@@ -206,11 +212,7 @@ def _returned(statements: Iterable[ast.AST]) -> Iterator[ast.expr]:
 @functools.lru_cache(256)  # asked again for each task
 def bound_names(source: str) -> frozenset[str] | None:
     """Return the names that a cell binds at its top level, None if only running it could tell."""
-    if len(source) > MAX_PARSED:
-        return None
-    lines = source.splitlines()
-    plain = "\n".join("pass" if re.match(r"[%!]", line) else line for line in lines)
-    tree = _parsed(plain)
+    tree = parsed(source)
     if tree is None:
         return None
     names: set[str] = set()
@@ -234,9 +236,7 @@ def bound_names(source: str) -> frozenset[str] | None:
 @functools.lru_cache(256)  # asked once for every hidden test that fails
 def defined(source: str) -> frozenset[str] | None:
     """Return the names that a cell defines, or None if it may do more than define."""
-    if len(source) > MAX_PARSED:
-        return None
-    tree = _parsed(source)
+    tree = parsed(source)
     if tree is None:
         return None
     names: set[str] = set()

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import ast
 import builtins
-import contextlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from utils.grading.notebook.reading import (
     Cell,
-    Unreadable,
     as_nodes,
     new_cell,
-    read,
-    read_file,
     read_json,
     text_hash,
     text_of,
 )
-from utils.grading.notebook.source import bound_names
+from utils.grading.notebook.source import bound_names, parsed
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -253,7 +249,7 @@ def usual_delimiters(source: str, begin: str, end: str) -> str:
 def imported(code: str) -> list[str]:
     """Return "NAME MODULE [ATTRIBUTE]" for each import of a cell that runs as it stands."""
     found = []
-    for node in ast.walk(_parsed(code)):
+    for node in ast.walk(parsed(code) or ast.Module([], [])):
         if isinstance(node, ast.Import):
             for one in node.names:
                 top = one.name.partition(".")[0]
@@ -269,7 +265,7 @@ def defined_by(code: str) -> tuple[set[str], set[str]]:
     A name is changed if it is bound, or if an attribute of it is set: `Net.forward = forward`. An
     import at the top changes nothing: solutions often import once more what they need.
     """
-    tree = _parsed(code)
+    tree = parsed(code) or ast.Module([], [])
     classes = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
     rest = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
     changed = set(bound_names(ast.unparse(ast.Module(rest, []))) or ())
@@ -285,15 +281,8 @@ def defined_by(code: str) -> tuple[set[str], set[str]]:
 def _builtins(code: str) -> set[str]:
     """Return those of Python's own functions that a solution writes itself: `def sorted(a): ...`"""
     kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-    return {n.name for n in _parsed(code).body if isinstance(n, kinds)} & vars(builtins).keys()
-
-
-def _parsed(code: str) -> ast.Module:
-    lines = ("pass" if re.match(r"\s*[%!]", line) else line for line in code.splitlines())
-    try:
-        return ast.parse("\n".join(lines))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ast.Module([], [])
+    body = (parsed(code) or ast.Module([], [])).body
+    return {n.name for n in body if isinstance(n, kinds)} & vars(builtins).keys()
 
 
 def hashes_of(notebook: Mapping[str, Any]) -> set[str]:
@@ -304,28 +293,10 @@ def hashes_of(notebook: Mapping[str, Any]) -> set[str]:
     return {text_hash(text_of(cell)) for cell in notebook["cells"]}
 
 
-def released_texts(*notebooks: Path) -> frozenset[str] | None:
-    """Return the hashes of the texts of all cells of some notebooks of the course's.
-
-    Returns:
-        None if none of them can be read.
-    """
-    found: set[str] = set()
-    for path in notebooks:
-        with contextlib.suppress(Unreadable):
-            found |= hashes_of(read(read_file(path)))
-    return frozenset(found) or None
-
-
 def read_releases(path: Path, problem_set: str) -> list[dict[str, str]]:
     """Return the releases of a problem set that a file knows, the earliest first."""
     found = read_json(path).get(problem_set, [])
     return [release for release in found if isinstance(release, dict)]
-
-
-def cells_to_json(cells: Iterable[SourceCell]) -> list[dict]:
-    """Return the course's cells as JSON can hold them."""
-    return [asdict(cell) for cell in cells]
 
 
 def without_hidden_tests(source: str) -> str:

@@ -1,9 +1,14 @@
-"""What crosses between judge and student process, and the proxies that the judge has of objects.
+"""The connection between judge and student process: its format, both its ends, and the proxies.
 
-`codec` has the format of messages, and `connection` asks and answers with them. In the judge,
-`judge_connection` is its end; `proxy` and `special_methods` stand for the student's objects,
-`student_errors` for their exceptions; `judge_classes` says what these are instances of, and
-`judge_limits` what does not work there. `operators` lists the special methods for both sides.
+Both processes use `connection`, which asks and answers, `codec`, the format of messages,
+`operators`, which lists what one may ask of an object, `patches`, which names what a test changes,
+and `random_state`.
+
+The judge's end is `judge_connection`; there `proxy` and `special_methods` stand for the student's
+objects, `student_errors` for their exceptions, `judge_classes` says what these are instances of,
+and `judge_limits` what does not work. The student process's end is `student_connection`;
+`student_objects` has its proxies of the judge's objects, and says what the judge may know of its
+own. Who uses the ends is in the package `judge`.
 
 A test may patch builtins (`builtins.len = ...`), and what stands between it and the student's code
 must go on with the right ones. So each module whose functions run while a test's patches are in

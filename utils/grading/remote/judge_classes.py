@@ -51,17 +51,17 @@ def top(module: Any) -> str:
     return module.partition(".")[0] if isinstance(module, str) else ""
 
 
-def library_class(entry: str, submission: Any, below: type = object) -> type | None:
+def library_class(entry: str, student: Any, below: type = object) -> type | None:
     """Return the class that "MODULE:NAME" says, if the judge has it and a proxy may claim it."""
     module, _, name = entry.partition(":")
     first = top(module)
     never = _NEVER_RAISED if issubclass(below, Exception) else _NEVER
-    if submission and first in submission.modules:
+    if student and first in student.modules:
         never = frozenset()
     if not name:
         return None
     if first == "__main__":
-        found: Any = submission.own_class(name) if submission else None
+        found: Any = student.own_class(name) if student else None
     elif first in never or module in never or module not in sys.modules:
         return None
     else:
@@ -75,37 +75,37 @@ def library_class(entry: str, submission: Any, below: type = object) -> type | N
     return None if never and below is object and is_plain else found
 
 
-def class_named(entry: str, submission: Any) -> type | None:
+def class_named(entry: str, student: Any) -> type | None:
     """Return the judge's own class that "MODULE:NAME" says, if it has one."""
     module, _, name = entry.partition(":")
     if module == "__main__":
-        return library_class(entry, submission)
+        return library_class(entry, student)
     if module.startswith(_NEVER_BASES):
         return None
     found = getattr(sys.modules.get(module), "__dict__", {}).get(name)
     return found if issubclass(type(found), type) else None
 
 
-def claimed_class(thing: Any) -> type | None:
+def claimed_class(proxy: Any) -> type | None:
     """Return the class that a proxy's object is an instance of as far as the judge has it."""
-    what, _, _, _, lineage = thing._thing_about
+    what, _, _, _, lineage = proxy._proxy_about
     if what in ("function", "object"):
         if lineage and lineage[0] in _KINDS:
             return _KINDS[lineage[0]]
-        if found := claimed_base(thing):
-            if _PLAIN_NAMES.intersection(lineage) and not thing._thing_link.busy:
-                refuse(thing, "stays with the submission, and is no number, text or list here")
+        if found := claimed_base(proxy):
+            if _PLAIN_NAMES.intersection(lineage) and not proxy._proxy_link.busy:
+                refuse(proxy, "stays with the submission, and is no number, text or list here")
             return found
-    if may_be_honest(thing) and not thing._thing_link.busy:
-        refuse(thing, "stays with the submission, so nothing here is an instance of its class")
+    if may_be_honest(proxy) and not proxy._proxy_link.busy:
+        refuse(proxy, "stays with the submission, so nothing here is an instance of its class")
     return None
 
 
-def claimed_base(thing: Any) -> type | None:
+def claimed_base(proxy: Any) -> type | None:
     """Return the first class in a proxy's lineage that the judge has and a proxy may claim."""
-    submission, lineage = thing._thing_link.submission, thing._thing_about[4]
-    for entry in lineage if submission.modules else _claimable(lineage):
-        if found := library_class(entry, submission):
+    student, lineage = proxy._proxy_link.student, proxy._proxy_about.lineage
+    for entry in lineage if student.modules else _claimable(lineage):
+        if found := library_class(entry, student):
             return found
     return None
 
@@ -115,13 +115,13 @@ def _claimable(lineage: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(one for one in lineage if top(one.partition(":")[0]) not in _NEVER)
 
 
-def may_be_honest(thing: Any) -> bool:
+def may_be_honest(proxy: Any) -> bool:
     """Return whether an honest submission may well hand over such an object.
 
     It is of a library's class, of one derived from Python's own, too large to cross, or an array
     that is not plain.
     """
-    what, kind, _, _, lineage = thing._thing_about
+    what, kind, _, _, lineage = proxy._proxy_about
     return what == "array" or what == "object" and _may_be_honest(kind, lineage)
 
 

@@ -19,7 +19,7 @@ from utils.grading.remote.codec import CannotCross, CodecError, SharedObjects
 from utils.grading.remote.connection import Connection
 from utils.grading.remote.judge_classes import top
 from utils.grading.remote.judge_limits import NOT_THEIR_FAULT, refuse, short
-from utils.grading.remote.proxy import StudentThing
+from utils.grading.remote.proxy import About, StudentProxy
 from utils.grading.remote.special_methods import HANDED_ON, proxy_type
 from utils.grading.remote.student_errors import (
     NEVER_RAISED,
@@ -58,16 +58,16 @@ class JudgeObjects(SharedObjects):
 
         `stack.pop()` may give the stack itself, which would then be compared with a number.
         """
-        thing = super().proxy(number, description)
-        object.__setattr__(thing, "_thing_mentions", thing._thing_mentions + (description is None))
-        object.__setattr__(thing, "_thing_made", False)
-        return thing
+        found = super().proxy(number, description)
+        object.__setattr__(found, "_proxy_mentions", found._proxy_mentions + (description is None))
+        object.__setattr__(found, "_proxy_made", False)
+        return found
 
     def proxy_number(self, value: Any) -> int | None:
-        if not isinstance(value, StudentThing):
+        if not isinstance(value, StudentProxy):
             return None
-        self.link.submission.revive(value)
-        return value._thing_number
+        self.link.student.revive(value)
+        return value._proxy_number
 
     def name_of(self, value: Any) -> str | None:
         """Let a library's functions and classes cross by name: the student has them, too."""
@@ -97,12 +97,12 @@ class JudgeObjects(SharedObjects):
         return self.sent_names[name]
 
     def describe(self, value: Any) -> tuple:
-        name, special, _ = open_to_students(value, self.link.submission.modules)
+        name, special, _ = open_to_students(value, self.link.student.modules)
         kind = type(value)
-        own = kind.__module__ == "__main__" or top(kind.__module__) in self.link.submission.modules
+        own = kind.__module__ == "__main__" or top(kind.__module__) in self.link.student.modules
         return name, special, f"{kind.__module__}:{kind.__qualname__}" if own else ""
 
-    def checked(self, description: tuple) -> tuple:
+    def checked(self, description: tuple) -> About:
         match description:
             case (str(what), str(kind), str(name), tuple(special), tuple(lineage)) if (
                 what in _WHAT
@@ -114,16 +114,17 @@ class JudgeObjects(SharedObjects):
             case _:
                 raise CodecError("the description of an object has the wrong form")
         known = tuple(method for method in special if method in HANDED_ON)
-        return str(what), plain_name(kind), plain_name(name) if name else "", known, lineage
+        name = plain_name(name) if name else ""
+        return About(str(what), plain_name(kind), name, known, lineage)
 
-    def make(self, number: int, description: tuple) -> Any:
+    def make(self, number: int, description: Any) -> Any:
         what, kind, _, special, lineage = description
         patterns = [_PATTERNS[one] for one in lineage if what == "object" and one in _PATTERNS]
         made = proxy_type(kind, special, what == "class", next(iter(patterns), None))
-        thing = made(self.link, number, description)
+        proxy = made(self.link, number, description)
         if what == "module" or kind in _OF_LIBRARIES:
-            refuse(thing, "stays with the submission, and is not the one that is here")
-        return thing
+            refuse(proxy, "stays with the submission, and is not the one that is here")
+        return proxy
 
 
 def open_to_students(
@@ -180,15 +181,15 @@ class JudgeConnection(Connection):
 
     Args:
         sock: leads to the process.
-        submission: whose process it is, a `judge.student_client.StudentClient`.
+        student: whose process it is, a `judge.student_client.StudentClient`.
     """
 
     shared: JudgeObjects
 
-    def __init__(self, sock: socket.socket, submission: Any) -> None:
+    def __init__(self, sock: socket.socket, student: Any) -> None:
         super().__init__(sock, JudgeObjects())
         self.shared.link = self
-        self.submission = submission
+        self.student = student
         self.depth = 0
         self.tidy = True
         self.recent: deque[Any] = deque(maxlen=2)  # keeps `net.params` for the next `net.params`
@@ -214,9 +215,9 @@ class JudgeConnection(Connection):
     def opened(self, thing: Any) -> tuple[tuple[str, ...], bool]:
         """Return what may be asked of a thing: special methods, whether it has attributes."""
         number = self.shared.number(thing)
-        if number is None or self.shared.things[number].kind != codec.OBJECT:
+        if number is None or self.shared.objects[number].kind != codec.OBJECT:
             raise CodecError("a question about something that was not handed over")
-        _, special, attributes = open_to_students(thing, self.submission.modules)
+        _, special, attributes = open_to_students(thing, self.student.modules)
         return special, attributes
 
     def special(self, thing: Any, name: str, args: tuple, kwargs: tuple) -> Any:
@@ -224,7 +225,7 @@ class JudgeConnection(Connection):
         special, _ = self.opened(thing)
         if name not in special:
             raise CodecError("a question about something that was not handed over")
-        with self.submission.in_test():
+        with self.student.effects.testing():
             if name == "__call__":
                 return thing(*args, **dict(kwargs))
             if name == "__next__":
@@ -237,7 +238,7 @@ class JudgeConnection(Connection):
     def getattr(self, thing: Any, name: str) -> Any:
         """Read an attribute of an object of the test's own."""
         self._check_attribute(thing, name)
-        with self.submission.in_test():
+        with self.student.effects.testing():
             return getattr(thing, name)
 
     def setattr(self, thing: Any, name: str, value: Any) -> None:
@@ -245,7 +246,7 @@ class JudgeConnection(Connection):
         self._check_attribute(thing, name)
         if is_mock(thing):
             raise AttributeError(f"{name} is not for the submission to set")
-        with self.submission.in_test():
+        with self.student.effects.testing():
             setattr(thing, name, value)
 
     def _check_attribute(self, thing: Any, name: str) -> None:
@@ -278,20 +279,20 @@ class JudgeConnection(Connection):
         value, shown, warned = body
         if type(shown) is not str or type(warned) is not tuple:
             raise CodecError("an answer has the wrong form")
-        if not self.submission.muted:
-            self.submission.show(shown)
+        if not self.student.muted:
+            self.student.show_outputs(shown)
             repeat_warnings(warned)
         if good:
             if type(value) in (dict, list):
                 self.recent.append(value)
             return value
-        error, number = student_error(value, self.submission)
+        error, number = student_error(value, self.student)
         if error.type_name == "NameError":
-            self.submission.missed_names = True
-            error.raised_message += self.submission.name_missing(error.raised_message)
+            self.student.missed_names = True
+            error.raised_message += self.student.name_missing(error.raised_message)
         elif error.type_name == CannotCross.__name__ and "too many objects" not in str(error):
             said = " ".join(str(error)[:200].split())  # whatever the submission says
-            self.submission.limit(
+            self.student.note_judge_limit(
                 f"a call gave what cannot be handed over, as the student process says "
                 f"(`{said}`), if that is right {NOT_THEIR_FAULT}"
             )
@@ -300,7 +301,7 @@ class JudgeConnection(Connection):
         if error.type_name == "ExceptionGroup" or (
             error.type_name in NEVER_RAISED and _is_named_by_test(error.type_name)
         ):
-            self.submission.limit(
+            self.student.note_judge_limit(
                 f"a {error.type_name} of a submission cannot be caught by its class in the judge; "
                 f"{NOT_THEIR_FAULT}"
             )

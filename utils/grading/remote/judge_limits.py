@@ -24,21 +24,21 @@ class JudgeLimit(TypeError):
     """Something that works in one kernel and not in the judge; the message names it."""
 
 
-def refuse(thing: Any, what: str, instead: str = ASK_FOR_PLAIN) -> None:
+def refuse(proxy: Any, what: str, instead: str = ASK_FOR_PLAIN) -> None:
     """Note that a test wants what a proxy does not do.
 
     Args:
-        thing: the proxy.
+        proxy: the proxy.
         what: what it does not do, after its name.
         instead: how the test could be written.
     """
-    submission = thing._thing_link.submission
-    submission.limit(f"{name_of(thing)} {what}: {NOT_THEIR_FAULT}. {instead}")
+    student = proxy._proxy_link.student
+    student.note_judge_limit(f"{name_of(proxy)} {what}: {NOT_THEIR_FAULT}. {instead}")
 
 
-def name_of(thing: Any) -> str:
+def name_of(proxy: Any) -> str:
     """Return what a proxy is called in messages; nobody is asked."""
-    _, kind, given, *_ = thing._thing_about
+    _, kind, given, *_ = proxy._proxy_about
     return f"<{kind} `{given}` of the submission>" if given else f"<{kind} of the submission>"
 
 

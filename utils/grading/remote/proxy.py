@@ -34,7 +34,7 @@ import inspect
 import re
 import sys
 import typing
-from typing import Any
+from typing import Any, NamedTuple
 
 from utils.grading.remote import operators
 from utils.grading.remote.codec.format import TYPES
@@ -55,25 +55,43 @@ globals()["__builtins__"] = dict(vars(builtins))
 _ARRAY = ("__array", "__cuda_array", "__dlpack")
 
 
-class StudentThing:
-    """The proxy of something that lives in the student process."""
+class About(NamedTuple):
+    """What the judge knows of a student's object without asking.
+
+    Attributes:
+        what: "object", "array", "module", "class" or "function".
+        type_name: of its type.
+        name: its own, "" for none.
+        special: the special methods of its type.
+        lineage: "MODULE:NAME" of its class and of the bases of that; of a class, its own.
+    """
+
+    what: str
+    type_name: str
+    name: str
+    special: tuple[str, ...]
+    lineage: tuple[str, ...]
+
+
+class StudentProxy:
+    """The proxy of an object that lives in the student process."""
 
     __slots__ = (
-        "__weakref__", "_thing_about", "_thing_link", "_thing_made", "_thing_mentions",
-        "_thing_number", "_thing_origin",
+        "__weakref__", "_proxy_about", "_proxy_link", "_proxy_made", "_proxy_mentions",
+        "_proxy_number", "_proxy_origin",
     )  # fmt: skip
     __array_ufunc__ = None  # NumPy asks its elements nothing: the proxy's own operators do
 
-    def __init__(self, link: Any, number: int, about: tuple) -> None:
+    def __init__(self, link: Any, number: int, about: About) -> None:
         for slot, value in (
             ("link", link), ("number", number), ("about", about), ("origin", ""), ("made", False),
             ("mentions", 0),
         ):  # fmt: skip
-            object.__setattr__(self, f"_thing_{slot}", value)
+            object.__setattr__(self, f"_proxy_{slot}", value)
 
-    def _thing_bind(self, name: str, *value: Any) -> tuple:
+    def _proxy_bind(self, name: str, *value: Any) -> tuple:
         """Give a name in the student's notebook a value, or none; return what it had, or ()."""
-        return ask(self, "bind", name, *value)
+        return ask_student(self, "bind", name, *value)
 
     def __mro_entries__(self, bases: tuple) -> tuple:
         raise JudgeLimit(f"a class in a test cell cannot derive from {name_of(self)}")
@@ -89,7 +107,7 @@ class StudentThing:
         by_name = asker == "__main__" and "__class__" in frame.f_code.co_names
         if by_name and (found := class_in_notebook(self)) is not None:
             return found
-        if self._thing_about[0] == "array" and asker.startswith("utils."):
+        if self._proxy_about.what == "array" and asker.startswith("utils."):
             return type(self)  # `checks` says itself that it is not plain
         return claimed_class(self) or type(self)
 
@@ -100,27 +118,27 @@ class StudentThing:
         A class has no value that a test compares: who says that it is derived from `list` could as
         well derive it. Of what is said of an object no plain class is believed.
         """
-        if self._thing_about[0] != "class":
+        if self._proxy_about.what != "class":
             raise AttributeError("__bases__")
-        said = ask(self, "getattr", "__bases__")
+        said = ask_student(self, "getattr", "__bases__")
         if type(said) is not tuple:
             said = ()
-        submission = self._thing_link.submission
+        student = self._proxy_link.student
         bases = []
         for base in filter(is_class, said):
-            lineage = base._thing_about[4] if issubclass(type(base), StudentThing) else ()
-            found = lineage and class_named(lineage[0], submission)
-            if found or len(lineage) < len(self._thing_about[4]):  # else it has no end
+            lineage = base._proxy_about.lineage if issubclass(type(base), StudentProxy) else ()
+            found = lineage and class_named(lineage[0], student)
+            if found or len(lineage) < len(self._proxy_about.lineage):  # else it has no end
                 bases.append(found or base)
         return tuple(bases) or (claimed_base(self) or object,)
 
     @property
     def __doc__(self) -> str | None:  # type: ignore[override]
-        text = ask(self, "getattr", "__doc__")
+        text = ask_student(self, "getattr", "__doc__")
         return text if type(text) is str else None
 
     def __getattr__(self, name: str) -> Any:
-        what, _, given, *_ = self._thing_about
+        what, _, given, *_ = self._proxy_about
         if name.startswith("__") and name.endswith("__"):
             if name == "__name__" and given:
                 return given
@@ -138,93 +156,97 @@ class StudentThing:
             raise error_like(
                 TypeError, f"the submission handed over {name_of(self)}, which is not a plain value"
             )
-        return ask(self, "getattr", name)
+        return ask_student(self, "getattr", name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        ask(self, "setattr", name, value)
+        ask_student(self, "setattr", name, value)
 
     def __delattr__(self, name: str) -> None:
-        ask(self, "delattr", name)
+        ask_student(self, "delattr", name)
 
     def __eq__(self, other: object) -> Any:
         return self is other or _compare(self, "__eq__", other)
 
     def __ne__(self, other: object) -> Any:
-        if self is other and "__ne__" not in self._thing_about[3]:
+        if self is other and "__ne__" not in self._proxy_about.special:
             return not self == other
         answer = _compare(self, "__ne__", other)
-        if answer is NotImplemented and "__eq__" in self._thing_about[3]:
+        if answer is NotImplemented and "__eq__" in self._proxy_about.special:
             answer = _compare(self, "__eq__", other)
             return answer if answer is NotImplemented else not answer
         return answer
 
     def __hash__(self) -> int:
-        if "__hash__" in self._thing_about[3]:
-            if self._thing_link.busy:
+        if "__hash__" in self._proxy_about.special:
+            if self._proxy_link.busy:
                 refuse(self, "is in a set, or a key of a dict, which does not know its own hash")
                 return object.__hash__(self)
-            value = ask(self, "special", "__hash__", ())
+            value = ask_student(self, "special", "__hash__", ())
             if type(value) is int:
                 return hash(value)
-        elif "__eq__" in self._thing_about[3]:  # then its class has none, as any in Python
-            raise TypeError(f"unhashable type: {self._thing_about[1]!r}")
+        elif "__eq__" in self._proxy_about.special:  # then its class has none, as any in Python
+            raise TypeError(f"unhashable type: {self._proxy_about.type_name!r}")
         return object.__hash__(self)
 
     def __repr__(self) -> str:
         return name_of(self)
 
     def __dir__(self) -> list[str]:
-        names = ask(self, "dir")
+        names = ask_student(self, "dir")
         return [name for name in names if type(name) is str] if type(names) is list else []
 
     def __copy__(self) -> Any:
-        return ask(self, "copy")
+        return ask_student(self, "copy")
 
     def __deepcopy__(self, memo: dict) -> Any:
-        return ask(self, "deepcopy")
+        return ask_student(self, "deepcopy")
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         raise JudgeLimit(f"{name_of(self)} cannot be pickled")
 
     @property
     def __signature__(self) -> inspect.Signature:
-        text = ask(self, "signature") if self._thing_about[0] in ("function", "class") else ""
+        text = (
+            ask_student(self, "signature")
+            if self._proxy_about.what in ("function", "class")
+            else ""
+        )
         if type(text) is not str or not text:
             raise AttributeError("__signature__")
-        return _signature(text[:2000], self._thing_link.submission.effects.namespace)
+        return _signature(text[:2000], self._proxy_link.student.effects.namespace)
 
 
-def ask(thing: StudentThing, verb: str, *args: Any) -> Any:
+def ask_student(proxy: StudentProxy, verb: str, *args: Any) -> Any:
     """Return the student process's answer to a question about a proxy's object."""
-    return thing._thing_link.submission.ask(verb, thing, *args)
+    return proxy._proxy_link.student.ask_object(verb, proxy, *args)
 
 
 def is_class(value: Any) -> bool:
     """Return whether a value is a class, or the proxy of one."""
-    if issubclass(type(value), StudentThing):
-        return value._thing_about[0] == "class"
+    if issubclass(type(value), StudentProxy):
+        return value._proxy_about.what == "class"
     return issubclass(type(value), type)
 
 
-def class_in_notebook(thing: StudentThing) -> Any:
+def class_in_notebook(proxy: StudentProxy) -> Any:
     """Return an object's class if a cell defines it: the course's own, else a proxy; or None."""
-    what, *_, lineage = thing._thing_about
+    what, *_, lineage = proxy._proxy_about
     if what != "object" or not lineage or not lineage[0].startswith("__main__:"):
         return None
-    course = library_class(lineage[0], thing._thing_link.submission)
+    course = library_class(lineage[0], proxy._proxy_link.student)
     if course is not None:
         return course
-    found = ask(thing, "getattr", "__class__")
-    return found if issubclass(type(found), StudentThing) else None  # never one of the judge's
+    found = ask_student(proxy, "getattr", "__class__")
+    return found if issubclass(type(found), StudentProxy) else None  # never one of the judge's
 
 
-def may_see(thing: StudentThing, other: object) -> bool:
+def may_see(proxy: StudentProxy, other: object) -> bool:
     """Return whether an operator may show a value to the student's code."""
-    return thing._thing_made or issubclass(type(other), StudentThing)
+    return proxy._proxy_made or issubclass(type(other), StudentProxy)
 
 
-def _compare(self: StudentThing, name: str, other: object) -> Any:
-    if name not in self._thing_about[3] or self._thing_link.busy:
+def _compare(self: StudentProxy, name: str, other: object) -> Any:
+    if name not in self._proxy_about.special or self._proxy_link.busy:
         return NotImplemented
     if not may_see(self, other):
         refuse(
@@ -233,7 +255,7 @@ def _compare(self: StudentThing, name: str, other: object) -> Any:
             "Let the test compare plain values, such as an attribute of the object",
         )
         return NotImplemented
-    return ask(self, "special", name, (other,))
+    return ask_student(self, "special", name, (other,))
 
 
 def _is_a_library(names: dict[str, Any]) -> bool:
@@ -320,7 +342,7 @@ def _annotation(node: ast.expr | None, names: dict[str, Any]) -> Any:
     return found if is_class(found) else text
 
 
-def limit_behind(error: BaseException) -> str:
+def judge_limit_behind(error: BaseException) -> str:
     """Return why it may be the judge's doing that a test ended in this error; "" if it is not.
 
     Either a proxy says so; or code that is not the test's own was given one; or Python names the
@@ -336,13 +358,13 @@ def limit_behind(error: BaseException) -> str:
     code, names = trace.tb_frame.f_code, trace.tb_frame.f_globals | trace.tb_frame.f_locals
     module, text = str(names.get("__name__")), str(error)[:10_000]
     used = (names[name] for name in (*code.co_varnames, *code.co_names) if name in names)
-    given = [value for value in used if issubclass(type(value), StudentThing)]
-    given = [thing for thing in given if thing._thing_about[0] != "function"]
+    given = [value for value in used if issubclass(type(value), StudentProxy)]
+    given = [proxy for proxy in given if proxy._proxy_about.what != "function"]
     needs_own = module != "__main__" and not module.startswith("utils.checks")
     if given and (needs_own or "must be a" in text):
         return f"{name_of(given[0])} is no value that `{code.co_name}` of `{module}` can use"
     if isinstance(error, TypeError):
-        for kind in {kind.__name__ for kind in StudentThing.__subclasses__()} - _FUNCTIONS:
+        for kind in {kind.__name__ for kind in StudentProxy.__subclasses__()} - _FUNCTIONS:
             if f"'{kind}'" in text or f'"{kind}"' in text:
                 return f"a {kind} of the submission stays there, and is no value in a test"
     return ""

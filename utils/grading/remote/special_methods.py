@@ -15,7 +15,7 @@ import numpy as np
 from utils.grading.notebook.shell import text_of, type_name
 from utils.grading.remote import operators
 from utils.grading.remote.judge_limits import JudgeLimit, name_of, refuse, short
-from utils.grading.remote.proxy import StudentThing, ask, may_see
+from utils.grading.remote.proxy import StudentProxy, ask_student, may_see
 from utils.grading.remote.student_errors import error_like
 
 # Builtins of its own: see `utils.grading.remote`.
@@ -28,8 +28,8 @@ _ERRORS = np.geterr()
 
 
 def _special(name: str, check: Callable[[Any], bool] = lambda _: True) -> Any:
-    def method(self: StudentThing, *args: Any) -> Any:
-        value = ask(self, "special", name, args)
+    def method(self: StudentProxy, *args: Any) -> Any:
+        value = ask_student(self, "special", name, args)
         if not check(value):
             raise error_like(TypeError, f"{name} of {name_of(self)} gave {short(value)}")
         return value
@@ -43,7 +43,7 @@ def _of_type(*kinds: type) -> Callable[[Any], bool]:
 
 
 def _operator(name: str) -> Any:
-    def method(self: StudentThing, *others: Any) -> Any:
+    def method(self: StudentProxy, *others: Any) -> Any:
         for other in others:
             if not may_see(self, other):
                 refuse(
@@ -52,7 +52,7 @@ def _operator(name: str) -> Any:
                     "Let the test make the object by its class, or compare plain values",
                 )
                 return NotImplemented
-        return ask(self, "special", name, others)
+        return ask_student(self, "special", name, others)
 
     method.__name__ = name
     return method
@@ -61,8 +61,8 @@ def _operator(name: str) -> Any:
 def _numeric(name: str, *kinds: type) -> Any:
     handed_on = _special(name, _of_type(*kinds))
 
-    def method(self: StudentThing, *args: Any) -> Any:
-        if not self._thing_made:
+    def method(self: StudentProxy, *args: Any) -> Any:
+        if not self._proxy_made:
             refuse(
                 self,
                 f"is asked for {name}, as if it were a number",
@@ -78,11 +78,11 @@ def _numeric(name: str, *kinds: type) -> Any:
 _asked_contains = _special("__contains__", _of_type(bool))
 
 
-def _contains(self: StudentThing, value: Any) -> bool:
+def _contains(self: StudentProxy, value: Any) -> bool:
     """Search a student's object for a value; it is shown none that an operator may not show it."""
     if may_see(self, value):
         return _asked_contains(self, value)
-    all_seen = "__iter__" in self._thing_about[3]
+    all_seen = "__iter__" in self._proxy_about.special
     if all_seen:
         for number, one in enumerate(self):
             if one is value or one == value:
@@ -90,7 +90,11 @@ def _contains(self: StudentThing, value: Any) -> bool:
             if number >= MAX_SEARCHED:
                 all_seen = False
                 break
-    if all_seen and self._thing_about[4][:1] and self._thing_about[4][0].startswith("builtins:"):
+    if (
+        all_seen
+        and self._proxy_about.lineage[:1]
+        and self._proxy_about.lineage[0].startswith("builtins:")
+    ):
         return False
     refuse(
         self,
@@ -102,22 +106,22 @@ def _contains(self: StudentThing, value: Any) -> bool:
     raise JudgeLimit(f"{name_of(self)} is not searched")
 
 
-def _call(self: StudentThing, *args: Any, **kwargs: Any) -> Any:
+def _call(self: StudentProxy, *args: Any, **kwargs: Any) -> Any:
     errors = _np_geterr()
     told = "" if errors == _ERRORS else str(errors)
-    answer = ask(self, "call", args, tuple(kwargs.items()), told)
+    answer = ask_student(self, "call", args, tuple(kwargs.items()), told)
     if (
-        self._thing_about[0] == "class"
-        and issubclass(type(answer), StudentThing)
-        and answer._thing_mentions == 1
-        and self._thing_origin in self._thing_link.submission.classes
+        self._proxy_about.what == "class"
+        and issubclass(type(answer), StudentProxy)
+        and answer._proxy_mentions == 1
+        and self._proxy_origin in self._proxy_link.student.classes
     ):
-        object.__setattr__(answer, "_thing_made", True)
+        object.__setattr__(answer, "_proxy_made", True)
     return answer
 
 
-def _next(self: StudentThing) -> Any:
-    match ask(self, "special", "__next__", ()):
+def _next(self: StudentProxy) -> Any:
+    match ask_student(self, "special", "__next__", ()):
         case (value,):
             return value
         case ():
@@ -127,10 +131,10 @@ def _next(self: StudentThing) -> Any:
     raise error_like(TypeError, f"__next__ of {name_of(self)} gave neither a value nor its end")
 
 
-def _exit(self: StudentThing, *error: Any) -> bool:
+def _exit(self: StudentProxy, *error: Any) -> bool:
     """Leave a student's context; no exception of a test is ever kept from ending it."""
     described = (type_name(error[1]), text_of(error[1])) if error and error[1] is not None else ()
-    if ask(self, "special", "__exit__", described) is True and described:
+    if ask_student(self, "special", "__exit__", described) is True and described:
         refuse(
             self,
             f"would hide a test's {described[0]}, and with it what the test finds out",
@@ -140,10 +144,10 @@ def _exit(self: StudentThing, *error: Any) -> bool:
 
 
 def _is_kind(verb: str) -> Any:
-    def method(self: StudentThing, value: Any) -> bool:
-        if not issubclass(type(value), StudentThing):
+    def method(self: StudentProxy, value: Any) -> bool:
+        if not issubclass(type(value), StudentProxy):
             return False
-        return value._thing_link.submission.ask(verb, value, self) is True
+        return value._proxy_link.student.ask_object(verb, value, self) is True
 
     return method
 
@@ -154,14 +158,14 @@ _OF_CLASSES = frozenset(
 )
 
 
-def _class_attribute(self: StudentThing, name: str) -> Any:
+def _class_attribute(self: StudentProxy, name: str) -> Any:
     if name in _OF_CLASSES and sys._getframe(1).f_globals.get("__name__") in _ASKERS:
-        found = ask(self, "getattr", name)
-        is_proxy = issubclass(type(found), StudentThing)
-        is_objects = is_proxy and found._thing_about[1] == "wrapper_descriptor"
+        found = ask_student(self, "getattr", name)
+        is_proxy = issubclass(type(found), StudentProxy)
+        is_objects = is_proxy and found._proxy_about.type_name == "wrapper_descriptor"
         return getattr(object, name) if is_objects else found
     if name == "__class__" and sys._getframe(1).f_globals.get("__name__") == "__main__":
-        return _METACLASSES.get(self._thing_about[1]) or type(self)
+        return _METACLASSES.get(self._proxy_about.type_name) or type(self)
     return object.__getattribute__(self, name)
 
 
@@ -199,7 +203,7 @@ _SPECIAL = {
     "__enter__": _special("__enter__"),
     "__exit__": _exit,
 }
-HANDED_ON = frozenset((*_SPECIAL, "__eq__", "__ne__", "__hash__"))  # these in `StudentThing`
+HANDED_ON = frozenset((*_SPECIAL, "__eq__", "__ne__", "__hash__"))  # these in `StudentProxy`
 
 
 @functools.lru_cache(512)
@@ -219,6 +223,6 @@ def proxy_type(name: str, special: tuple[str, ...], is_class: bool, pattern: Any
         methods["__instancecheck__"] = _is_kind("isinstance")
         methods["__subclasscheck__"] = _is_kind("issubclass")
     own: dict[str, Any] = {"__slots__": (), "__module__": "__main__"}
-    own["__doc__"] = vars(StudentThing)["__doc__"]  # else it would be None
-    made = type(name, (StudentThing,), methods | own)
+    own["__doc__"] = vars(StudentProxy)["__doc__"]  # else it would be None
+    made = type(name, (StudentProxy,), methods | own)
     return pattern.register(made) if pattern else made

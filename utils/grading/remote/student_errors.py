@@ -163,14 +163,14 @@ def error_like(base: type, message: str) -> StudentError:
     return _error_type((base.__name__,), (StudentError, base))(message)
 
 
-def error_class(lineage: tuple, submission: Any = None, own: str = "") -> type[StudentError]:
+def error_class(lineage: tuple, student: Any = None, own: str = "") -> type[StudentError]:
     """Return the type of exceptions whose own type and bases have these names.
 
     It is derived from an exception of Python's, a library's or the course's, if theirs is.
 
     Args:
         lineage: "MODULE:NAME" of each, or the name alone of Python's own.
-        submission: whose they are; it knows the classes of the course.
+        student: whose they are; it knows the classes of the course.
         own: the type's own name, if it is not the first of these.
     """
     names: list[str] = []
@@ -180,7 +180,7 @@ def error_class(lineage: tuple, submission: Any = None, own: str = "") -> type[S
             continue
         name = one.rpartition(":")[2]
         base = _BASES.get(name) if ":" not in one or one.startswith("builtins:") else None
-        base = base or library_class(one, submission, Exception)
+        base = base or library_class(one, student, Exception)
         if base or name in ("Exception", "BaseException"):
             break
         names.append(plain_name(name.rpartition(".")[2]))
@@ -188,7 +188,7 @@ def error_class(lineage: tuple, submission: Any = None, own: str = "") -> type[S
     if not names:  # one of Python's own, or a library's
         name = own or (base.__name__ if base else "Exception")
         return _error_type((plain_name(name),), parents)
-    known = submission.exceptions if submission else {}
+    known = student.exceptions if student else {}
     if names[0] in known:
         return known[names[0]]
     if own:
@@ -201,7 +201,7 @@ def error_class(lineage: tuple, submission: Any = None, own: str = "") -> type[S
     return _error_type(tuple(names), parents) if names else parents[0]
 
 
-def student_error(body: Any, submission: Any = None) -> tuple[StudentError, int]:
+def student_error(body: Any, student: Any = None) -> tuple[StudentError, int]:
     """Return the exception that an answer describes, and the number of a test's own behind it."""
     match body:
         case (
@@ -212,7 +212,7 @@ def student_error(body: Any, submission: Any = None) -> tuple[StudentError, int]
                 raise CodecError("an exception has an impossible line number")
         case _:
             raise CodecError("an exception has the wrong form")
-    kind = error_class(bases or (name,), submission, name)
+    kind = error_class(bases or (name,), student, name)
     try:
         error = kind.__new__(kind)
     except TypeError:  # a library's exception that is not made without arguments

@@ -9,8 +9,9 @@ from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_solution
 
 from utils.checks import MIME
+from utils.checks.table import as_text
 from utils.grading.notebook.source_cells import without_hidden_tests
-from utils.grading.reports.checks_table import checks_table, checks_text
+from utils.grading.reports.checks_table import checks_table
 
 HIDDEN = "# Hidden checks ran here.\n"
 
@@ -49,7 +50,7 @@ def _without_secrets(output: NotebookNode) -> NotebookNode | None:
             if table.get("cause"):
                 table["cause"] = table["cause"] | {"what": "", "line": 0, "code": ""}
         # `Markup` says that it needs no cleaning, see `nbgrader_pages.SafePage`.
-        shown = {"text/html": checks_table(table), "text/plain": checks_text(table), MIME: table}
+        shown = {"text/html": checks_table(table), "text/plain": as_text(table), MIME: table}
         return NotebookNode(output_type="display_data", data=NotebookNode(shown), metadata={})
     if output.output_type == "execute_result" and _is_number(data.get("text/plain", "")):
         return output

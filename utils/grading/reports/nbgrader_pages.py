@@ -7,9 +7,7 @@ HTML, the formgrader too. `judge_settings` puts both into a configuration.
 from __future__ import annotations
 
 import html
-import os
 import re
-from pathlib import Path
 from typing import Any
 
 from jinja2 import DictLoader, pass_context
@@ -21,15 +19,12 @@ from traitlets.config import Config
 
 from utils.checks import MIME
 from utils.grading.course.settings import delimiters
-from utils.grading.notebook import reading
-from utils.grading.notebook.reading import Unreadable
+from utils.grading.notebook.extra_files import files_beside
 from utils.grading.notebook.source_cells import usual_delimiters
 from utils.grading.reports import cell_outputs
 from utils.grading.reports.checks_table import checks_table, valid_table
 from utils.grading.reports.hidden_tests import hide_hidden_tests
 from utils.grading.reports.rendering import Renderer
-
-MAX_PICTURES = 32 << 20  # bytes of all pictures beside a notebook
 
 
 def use_usual_delimiters(nb: NotebookNode, config: Config) -> None:
@@ -86,7 +81,7 @@ class SafePage(Preprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         self.renderer = Renderer(links=False)
-        self.files = _pictures_in(resources.get("metadata", {}).get("path", ""))
+        self.files = files_beside(resources.get("metadata", {}).get("path", ""))
         nb.metadata = NotebookNode()
         nb.cells = [self._cell(cell) for cell in nb.cells]
         for name in ("student", "first_name", "last_name", "notebook_path"):  # of the formgrader
@@ -139,20 +134,3 @@ class SafePage(Preprocessor):
         return self.renderer.markdown(
             source, cell_outputs.pictures(source, attachments, self.files)
         )
-
-
-def _pictures_in(folder: str) -> dict[str, bytes]:
-    """Return the pictures in a folder by name: plain files only, and not too much of them."""
-    found: dict[str, bytes] = {}
-    size = 0
-    for path in sorted(Path(folder).iterdir()) if folder and os.path.isdir(folder) else ():
-        if path.suffix[1:].lower() not in cell_outputs.ENDINGS or path.is_symlink():
-            continue
-        try:
-            size += path.stat().st_size
-            if size > MAX_PICTURES:
-                break
-            found[path.name] = reading.read_file(path)
-        except (OSError, Unreadable):
-            continue
-    return found

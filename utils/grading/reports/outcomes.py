@@ -79,33 +79,37 @@ class Unsettled:
         if row.status == "missing":
             self._explain(row, folder, arrival)
         elif problem:
-            _ask(row, problem, "time of submission")
+            _for_person(row, problem, "time of submission")
         if scores is not None and row.status == "graded":
             for name, cell in scores.cells.items():
                 worth = self.max_points.get(name, 0.0)
                 if cell.manual is not None and cell.manual > worth:
                     said = f"a person gave {cell.manual:g} points, but it is worth {worth:g} now"
-                    _ask(row, f"{name}: {said}", "points")
+                    _for_person(row, f"{name}: {said}", "points")
         if arrival is not None:
             for said in arrival.problems:
                 if (time is None or not said.startswith("the time")) and said not in row.notes:
-                    _ask(row, said, "collection")
+                    _for_person(row, said, "collection")
             if arrival.late and time is None:
-                _ask(row, "Canvas says that it is late, but not when it was handed in", "late")
+                _for_person(
+                    row, "Canvas says that it is late, but not when it was handed in", "late"
+                )
 
     def _explain(self, row: Row, folder: Path, arrival: Arrival | None) -> None:
         """Add to the notes why there is no grade."""
         found = self.chooser.look(folder)
         there = found.missing or (kinds(arrival.files) if arrival and arrival.files else "")
         if found.name:
-            _ask(row, f"not graded yet: run `grade {self.problem_set}`", "not graded yet")
+            _for_person(row, f"not graded yet: run `grade {self.problem_set}`", "not graded yet")
         elif there:
-            _ask(row, f"there is no notebook of {self.problem_set}, but {there}", "no notebook")
+            _for_person(
+                row, f"there is no notebook of {self.problem_set}, but {there}", "no notebook"
+            )
         elif arrival is None:
             row.notes.append("nothing was handed in")
 
 
-def _ask(row: Row, said: str, why: str) -> None:
+def _for_person(row: Row, said: str, why: str) -> None:
     row.notes.append(said)
     row.needs_person = True
     if why not in row.why:

@@ -72,7 +72,7 @@ class Renderer:
         else:
             _process.start()  # its start does not count against the page
             started = time.monotonic()
-            said = _process.ask(
+            said = _process.answer_to(
                 {"kind": kind, "text": text, "found": found, "links": self.links},
                 min(PIECE_SECONDS, self.left),
             )
@@ -102,7 +102,7 @@ class _Process:
         self.child: subprocess.Popen | None = None
         self.owner = 0
 
-    def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+    def answer_to(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
         """Return the answer to a request, {} if there is none in time."""
         if seconds <= 0:
             return {}

@@ -116,14 +116,6 @@ class Report:
                     found.setdefault(row.student, []).append(row.percent)
         return {student: statistics.fmean(percents) for student, percents in found.items()}
 
-    def measured(self) -> list[tuple[Row, float, int]]:
-        """Return the graded rows whose work was measured, with seconds and bytes of memory."""
-        return [
-            (row, row.seconds, row.memory_bytes)
-            for row in self.graded()
-            if row.seconds is not None and row.memory_bytes is not None
-        ]
-
 
 @dataclass
 class Figures:

@@ -31,7 +31,7 @@ def page(report: Report, course: Course) -> str:
         course: where the notebooks are, for links relative to the course's folder of reports.
     """
     scores = [row.score for row in report.graded() if row.score is not None]
-    hints, measured = common_hints(report), report.measured()
+    hints = common_hints(report)
     return render(
         "report.html.j2",
         title=f"{report.problem_set}: report",
@@ -54,8 +54,6 @@ def page(report: Report, course: Course) -> str:
         before=defaultdict(lambda: None, report.before()),
         fall=FALL,
         duration=duration,
-        measured=measured,
-        scatter=charts.scatter(measured) if measured else "",
         bar=charts.bar,
         links_of=lambda row: _links(row, report, course),
         number=number,

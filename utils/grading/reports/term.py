@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from utils.grading.course import lateness, roster
-from utils.grading.course.gradebook import Book
+from utils.grading.course.gradebook import CourseGradebook
 from utils.grading.course.settings import Course, CourseError
-from utils.grading.reports import report, term_file
+from utils.grading.reports import problem_set_report, term_file
 from utils.grading.reports.report_data import Figures, Report, Row, in_order, number
 from utils.grading.reports.term_file import TermRules
 from utils.grading.text_files import plain
@@ -141,7 +141,7 @@ class Term:
         return [one.percent for one in self.counted() if one.percent is not None]
 
 
-def read(course: Course, book: Book, now: datetime.datetime | None = None) -> Term:
+def read(course: Course, book: CourseGradebook, now: datetime.datetime | None = None) -> Term:
     """Return the term as the gradebook has it now.
 
     Args:
@@ -163,7 +163,7 @@ def read(course: Course, book: Book, now: datetime.datetime | None = None) -> Te
         name for name in course.problem_sets() if name not in known and _arrived(course, name)
     ]
     for name in sorted({*known, *waiting, *(rules.weights or ())}, key=in_order):
-        found = report.read_one(course, book, name) if name in known else None
+        found = problem_set_report.read_one(course, book, name) if name in known else None
         everything += [found] if found else []
         has_begun = found and any(_state(row, False) != "missing" for row in found.rows)
         reports[name] = found if has_begun else None
@@ -202,7 +202,7 @@ def _arrived(course: Course, problem_set: str) -> bool:
 class _Deadlines:
     """When each student has to hand in."""
 
-    def __init__(self, course: Course, book: Book) -> None:
+    def __init__(self, course: Course, book: CourseGradebook) -> None:
         policy = lateness.LatePolicy(config=course.config)
         self.own = lateness.deadlines(policy.read_lines(course.extensions))
         self.of_class = book.due_dates()

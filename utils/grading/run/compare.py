@@ -15,17 +15,15 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
-from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import Execute, SaveCells
+from nbgrader.preprocessors import Execute
 from nbgrader.utils import determine_grade, find_all_files, is_grade, is_solution, is_task
 from traitlets.config import Config
-from traitlets.utils.importstring import import_item
 
+from utils.grading.course.course_cells import released_notebooks
 from utils.grading.course.settings import CourseError, course_root, data_files, delimiters
 from utils.grading.judge.grade_notebook import grade_notebook
 from utils.grading.judge_settings import set_limits
@@ -130,7 +128,7 @@ def _compare(path: Path, config: Config, directory: CourseDirectory) -> Compared
     if language := other_kernel(source):
         return Compared(name, 0, [], f"its kernel is {language}'s, and the judge runs Python only")
     try:
-        full, released = _released(source, path, config)
+        full, released = released_notebooks(source, path, config)
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         return Compared(name, 0, [], f"nbgrader refuses it: {lines[-1]}")
@@ -172,27 +170,6 @@ def _compare(path: Path, config: Config, directory: CourseDirectory) -> Compared
                     Difference(name, work, cell, points, test.points, why, bool(test.ask))
                 )
     return result
-
-
-def _released(
-    source: NotebookNode, path: Path, config: Config
-) -> tuple[NotebookNode, NotebookNode]:
-    """Return the notebook as nbgrader records it, with hidden tests, and as it hands it out."""
-    converter = GenerateAssignment(
-        coursedir=CourseDirectory(config=config), config=copy.deepcopy(config)
-    )
-    converter.log = logging.Logger("nbgrader")
-    converter.log.addHandler(logging.NullHandler())
-    names = {"assignment": path.parent.name, "notebook": path.stem, "student": "."}
-    resources: dict[str, Any] = {"metadata": {"path": str(path.parent)}, "nbgrader": names}
-    notebook, full = copy.deepcopy(source), None
-    for step in converter.preprocessors:
-        kind = import_item(step) if isinstance(step, str) else step
-        if issubclass(kind, SaveCells):
-            full = copy.deepcopy(notebook)
-        elif kind.__module__.startswith("nbgrader."):
-            notebook, resources = kind(parent=converter).preprocess(notebook, resources)
-    return full if full is not None else notebook, notebook
 
 
 def _plain(

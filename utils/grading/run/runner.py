@@ -26,7 +26,8 @@ from typing import Any
 import nbformat
 
 from utils.grading.course import lateness, releases, roster
-from utils.grading.course.gradebook import Book, Entry
+from utils.grading.course.gradebook import CourseGradebook, Entry
+from utils.grading.course.gradebook_access import only_one
 from utils.grading.course.lateness import TIMESTAMP
 from utils.grading.course.notebook_choice import SECRET, Chooser, HandedIn
 from utils.grading.course.scores import Scores
@@ -34,15 +35,13 @@ from utils.grading.course.settings import Course, CourseError
 from utils.grading.notebook.reading import Unreadable, read_file
 from utils.grading.notebook.result import VERSION, GradingResult, read_result
 from utils.grading.notebook.source import forgotten_points
-from utils.grading.notebook.source_cells import SourceCell, cells_to_json
-from utils.grading.reports import feedback, report
+from utils.grading.notebook.source_cells import SourceCell
+from utils.grading.reports import feedback, problem_set_report
 from utils.grading.reports.report_data import Report
 from utils.grading.run import worker
 from utils.grading.run.cluster import LocalWorkers, workers_of
-from utils.grading.run.course_lock import only_one
 from utils.grading.run.limits import is_unsafe, limits_of
-from utils.grading.run.progress import Progress
-from utils.grading.run.worker import Failure, Graded, Job, RunConfig
+from utils.grading.run.worker import Failure, Graded, Job, Progress, RunConfig
 from utils.grading.text_files import nearest, plain
 from utils.system import atomic_write, processors
 
@@ -82,7 +81,7 @@ class Run:
     def __init__(
         self,
         course: Course,
-        book: Book,
+        book: CourseGradebook,
         problem_set: str,
         force: bool = False,
         unsafe: bool = False,
@@ -125,7 +124,7 @@ class Run:
             releases.texts(course.directory, problem_set),
             earlier,
         )
-        known = [VERSION, cells_to_json(self.cells), asdict(self.terms.limits), earlier]
+        known = [VERSION, [*map(asdict, self.cells)], asdict(self.terms.limits), earlier]
         self.common = hashlib.sha256(json.dumps(known).encode())
         for name, content in sorted(self.terms.files.items()):
             self.common.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
@@ -229,7 +228,7 @@ class Run:
 
     # Grading ----------------------------------------------------------------------------------
 
-    def grade(self, todo: list[SubmittedNotebook], client: Any) -> None:
+    def dispatch(self, todo: list[SubmittedNotebook], client: Any) -> None:
         """Grade submissions and write what becomes of them.
 
         Args:
@@ -240,7 +239,7 @@ class Run:
         results: list[Graded] = []
         written = time.monotonic()
         try:
-            for batch in worker.run(self.terms, self._jobs(todo), len(todo), client):
+            for batch in worker.results_from(self.terms, self._jobs(todo), len(todo), client):
                 self.progress.failures += [item for item in batch if isinstance(item, Failure)]
                 results += [item for item in batch if isinstance(item, Graded)]
                 if len(results) >= BATCH or time.monotonic() - written > SECONDS:
@@ -351,7 +350,7 @@ def _agrees(result: GradingResult, submission: SubmittedNotebook, scores: Scores
     return all(name in auto and cell.auto == auto[name] for name, cell in scores.cells.items())
 
 
-def grade(
+def grade_class(
     course: Course,
     problem_set: str,
     students: Collection[str] | None = None,
@@ -379,7 +378,7 @@ def grade(
         CourseError: something is not as it has to be; the message says what to do.
         lateness.ExtensionsError: the file of extensions cannot be understood.
     """
-    with only_one(course), Book(course) as book:
+    with only_one(course), CourseGradebook(course) as book:
         now = Run(course, book, problem_set, force, unsafe, watch)
         todo = now.plan(students)
         watch(now.progress)
@@ -390,8 +389,8 @@ def grade(
                 else:
                     count = min(count or processors(), len(todo))
                     client = (local or stack.enter_context(LocalWorkers(count))).client()
-                now.grade(todo, client)
+                now.dispatch(todo, client)
         now.refresh_pages()
-        found = report.read(course, book, problem_set)
-        report.write(course, found)
+        found = problem_set_report.read(course, book, problem_set)
+        problem_set_report.write(course, found)
     return now.progress, found

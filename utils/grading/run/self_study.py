@@ -105,7 +105,7 @@ def remember(path: Path, problem_set: str, tests: Sequence[Mapping[str, Any]]) -
     Args:
         path: the notebook that was checked.
         problem_set: whose cells it has.
-        tests: of `check.run`.
+        tests: of `check_process.check_notebook`.
     """
     visible = [test for test in tests if not test["hidden"]]
     earned = sum(test["points"] for test in visible)

@@ -115,10 +115,37 @@ class Failure:
     why: str
 
 
+@dataclass
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        total: submissions to grade in this run.
+        unchanged: submissions that were graded before and need nothing.
+        graded, unreadable, stopped, need_person: of this run, so far.
+        failures: submissions without an outcome.
+        notes: what else staff should know, one sentence each.
+    """
+
+    total: int = 0
+    unchanged: int = 0
+    graded: int = 0
+    unreadable: int = 0
+    stopped: int = 0
+    need_person: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def done(self) -> int:
+        """How many submissions of this run have come back."""
+        return self.graded + self.unreadable + len(self.failures)
+
+
 # In a worker ------------------------------------------------------------------------------------
 
 
-def work(terms: RunConfig, jobs: Sequence[Job]) -> list[Graded]:
+def grade_batch(terms: RunConfig, jobs: Sequence[Job]) -> list[Graded]:
     """Grade submissions, the first of them at least; writes nothing of the course's.
 
     Returns:
@@ -128,15 +155,15 @@ def work(terms: RunConfig, jobs: Sequence[Job]) -> list[Graded]:
         grade_notebook.NotSandboxed: this machine has no sandbox.
     """
     ends = time.monotonic() + SECONDS
-    results = [grade(terms, jobs[0])]
+    results = [grade_job(terms, jobs[0])]
     for job in jobs[1:]:
         if time.monotonic() > ends:
             break
-        results.append(grade(terms, job))
+        results.append(grade_job(terms, job))
     return results
 
 
-def grade(terms: RunConfig, job: Job) -> Graded:
+def grade_job(terms: RunConfig, job: Job) -> Graded:
     """Grade one submission.
 
     Raises:
@@ -191,7 +218,7 @@ def _look_at_answers(result: GradingResult, notebook: NotebookNode, terms: RunCo
 # In the main process ----------------------------------------------------------------------------
 
 
-def run(
+def results_from(
     terms: RunConfig, jobs: Iterable[Job], count: int, client: Any
 ) -> Iterator[list[Graded | Failure]]:
     """Yield what comes back from the workers, in the order in which it comes, in batches.
@@ -220,7 +247,7 @@ def run(
                 if not lot:
                     break
                 count -= len(lot)
-                future = client.submit(work, terms, lot, pure=False, retries=RETRIES)
+                future = client.submit(grade_batch, terms, lot, pure=False, retries=RETRIES)
                 waiting[future.key] = future, lot
                 future.add_done_callback(finished.put)
             if not waiting:

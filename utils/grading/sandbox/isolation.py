@@ -136,15 +136,11 @@ def _limit(config: SandboxConfig, kind: str, own_count: bool) -> None:
 MAX_OPEN_FILES = 64
 
 
-def address_space() -> int:
-    """Return how many bytes of addresses this process uses."""
-    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-
-
 def note_address_space() -> None:
-    """Remember how much this process uses, for the processes forked from it to have on top."""
+    """Remember how many bytes this process uses, for those forked from it to have on top."""
     global _address_space
-    _address_space = address_space()
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    _address_space = pages * resource.getpagesize()
 
 
 _address_space = 0

@@ -7,7 +7,7 @@ import json
 import socket
 import struct
 import time
-from typing import Any, Protocol
+from typing import Any
 
 READY = b"R"  # what the fork server says once it can be asked
 JUDGE, STUDENT = b"J", b"S"  # what it is asked for: a judge, or a student process alone
@@ -21,40 +21,52 @@ MAX_COMMAND = 1000
 TIME, TIMES = struct.Struct("<d"), struct.Struct("<dd")
 
 
-class ProcessSupervisor(Protocol):
-    """Watches a process and ends it; `SupervisorClient` speaks to one in another process."""
+class ProcessSupervisor:
+    """Starts a student process, watches it and ends it.
 
-    def waiting_seconds(self, since: float) -> float:
-        """Return for how long it wanted a processor and had none, from a `time.monotonic` on."""
-
-    def cpu_seconds(self, since: float) -> float:
-        """Return how much processor time it used, from a `time.monotonic` on."""
-
-    def alarm(self) -> None:
-        """Tell the process that its time is up, so that it says at which line it is."""
-
-    def end(self, why: str) -> dict:
-        """End the process, if it has not ended; return a report: `why`, `cpu`, `memory`."""
-
-
-class SupervisorClient:
-    """Speaks to a supervisor: as the judge, or as the grader itself.
-
-    Args:
-        commands: leads to the supervisor.
-        only_one: close this when the process that was started has ended.
+    What a kind of supervisor cannot tell is 0 here.
     """
 
-    def __init__(self, commands: socket.socket, only_one: bool = False) -> None:
-        self.commands, self.only_one = commands, only_one
-        commands.settimeout(60)
-
     def start(self) -> socket.socket:
-        """Have a student process started; return a socket that leads to it.
+        """Have a student process started, after the end of the one before; return a way to it.
 
         Raises:
             OSError: it cannot be started.
         """
+        raise NotImplementedError
+
+    def waiting_seconds(self, since: float) -> float:
+        """Return for how long it wanted a processor and had none, from a `time.monotonic` on."""
+        return 0.0
+
+    def cpu_seconds(self, since: float) -> float:
+        """Return how much processor time it used at least, from a `time.monotonic` on."""
+        return 0.0
+
+    def alarm(self) -> None:
+        """Tell the process that its time is up, so that it says at which line it is."""
+
+    def end(self, why: str) -> dict[str, Any]:
+        """End the process, if it has not ended; return a report: `why`, `cpu`, `memory`."""
+        return {}
+
+
+class SupervisorClient(ProcessSupervisor):
+    """Speaks to a supervisor in another process: as the judge, or as the grader itself.
+
+    Args:
+        commands: leads to the supervisor.
+        first: leads to a process that has been started already.
+    """
+
+    def __init__(self, commands: socket.socket, first: socket.socket | None = None) -> None:
+        self.commands, self.first = commands, first
+        commands.settimeout(60)
+
+    def start(self) -> socket.socket:
+        if self.first:
+            first, self.first = self.first, None
+            return first
         self.commands.send(START)
         said, fds, _, _ = socket.recv_fds(self.commands, MAX_COMMAND + 1, 1)
         if said != STARTED or not fds:
@@ -62,19 +74,9 @@ class SupervisorClient:
         return socket.socket(fileno=fds[0])
 
     def waiting_seconds(self, since: float) -> float:
-        """Return for how many seconds the process wanted a processor and had none.
-
-        Args:
-            since: on the clock of `time.monotonic`.
-        """
         return self._times(since)[0]
 
     def cpu_seconds(self, since: float) -> float:
-        """Return how much processor time the process used, at least.
-
-        Args:
-            since: on the clock of `time.monotonic`.
-        """
         return self._times(since)[1]
 
     def _times(self, since: float) -> tuple[float, float]:
@@ -86,21 +88,16 @@ class SupervisorClient:
         return waited, used
 
     def alarm(self) -> None:
-        """Tell the process that its time is up; what it is asked after this, it is asked later."""
         with contextlib.suppress(OSError):
             self.commands.send(ALARM)
             self.commands.recv(MAX_COMMAND)
 
     def end(self, why: str) -> dict[str, Any]:
-        """End the process, unless it has ended by itself; return the supervisor's report."""
         try:
             self.commands.send(END + why.encode(errors="replace")[: MAX_COMMAND - 1])
             return json.loads(self.commands.recv(1 << 16))
         except (OSError, ValueError):
             return {}
-        finally:
-            if self.only_one:
-                self.commands.close()
 
 
 _length = struct.Struct("<Q")

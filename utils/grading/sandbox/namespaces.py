@@ -132,9 +132,8 @@ def _make_root(root: str, kind: str) -> None:
 
 def leave_roots() -> None:
     """Unmount what `make_roots` has made."""
-    for root in _roots.values():
-        libc.umount2(os.path.dirname(root).encode(), MNT_DETACH)
-        return
+    for folder in {os.path.dirname(root) for root in _roots.values()}:
+        libc.umount2(folder.encode(), MNT_DETACH)
 
 
 def _show(path: str, folder: str) -> None:

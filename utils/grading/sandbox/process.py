@@ -59,7 +59,8 @@ class Process:
         self._faults, fault = os.pipe()
         self._proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         own = config.sandbox == "namespaces"
-        owner = namespaces.stranger() if own or self._may_become_another() else None
+        may_be_another = own or config.sandbox == "landlock" and landlock.readable_by_all()
+        owner = namespaces.stranger() if may_be_another else None
         if own:
             tree = namespaces.new_process_tree()
         else:
@@ -104,9 +105,6 @@ class Process:
             run()
         finally:
             os._exit(0)
-
-    def _may_become_another(self) -> bool:
-        return self.config.sandbox == "landlock" and landlock.readable_by_all()
 
     def _make_home(self, owner: int | None) -> None:
         """Make a folder for a process that has no file system of its own."""

@@ -70,7 +70,7 @@ class Supervisor:
         run: Callable[[socket.socket], None],
         job: socket.socket | None = None,
     ) -> None:
-        self.config, self.commands, self.run, self.job = config, commands, run, job
+        self.config, self.commands, self.run_student, self.job = config, commands, run, job
         self.process: Process | None = None
         self.judge: Process | None = None
         self.begun = self._looked = time.monotonic()
@@ -98,7 +98,7 @@ class Supervisor:
         ours, theirs = socket.socketpair()
         with theirs:
             self._enter_network()
-            run = functools.partial(self.run, theirs)
+            run = functools.partial(self.run_student, theirs)
             self.process = Process(self.config, [theirs], run, group=self.group)
         return ours
 
@@ -197,7 +197,7 @@ class Supervisor:
         try:
             command = self.commands.recv(MAX_COMMAND)
             if command == START:
-                self._start()
+                self._obey_start()
             elif command[:1] == END:
                 report = self.end(command[1:].decode(errors="replace"))
                 self.commands.send(json.dumps(report).encode())
@@ -215,7 +215,7 @@ class Supervisor:
             return False
         return True
 
-    def _start(self) -> None:
+    def _obey_start(self) -> None:
         try:
             sock = self.start()
         except OSError as error:

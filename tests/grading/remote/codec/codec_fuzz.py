@@ -2,7 +2,7 @@
 
     python codec_fuzz.py PART EXAMPLES [random]
 
-PART is "bytes" (messages built field by field, in sequences that share a heap), "mutated" (honest
+PART is "bytes" (messages built field by field, in sequences that share a side), "mutated" (honest
 messages with changed bytes) or "judge" (a fake submission answers a real judge with changed
 messages while checks run). The examples are the same each time unless "random" is given. It prints
 how many messages were read, refused and answered. A message that takes very long, a crash, any
@@ -28,15 +28,16 @@ from numpy.lib.array_utils import byte_bounds
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[4]))
 
-from tests.grading.remote.codec.messages import SharedObjects, some_heap, spoil
+from tests.grading.remote.codec.messages import SharedObjects, spoil, two_sides
 from utils import checks
-from utils.grading.judge.student_client import Start, StudentClient
+from utils.grading.judge.student_client import StudentClient
 from utils.grading.remote import codec
 from utils.grading.remote.codec import CannotCross, CodecError, encoder
 from utils.grading.remote.codec import format as fmt
 from utils.grading.remote.judge_limits import short
 from utils.grading.remote.student_errors import StudentError
 from utils.grading.sandbox.config import Limits
+from utils.grading.sandbox.messages import ProcessSupervisor
 
 HANGS = 120  # seconds after which a message counts as one that never ends: far beyond any that does
 STALE = b"\xa5"  # what freed memory is filled with
@@ -68,9 +69,9 @@ class Writer:
 
     def __init__(self, draw, first):
         self.draw = draw
-        heap, _, _ = some_heap(first)
-        self.known = {number: thing.kind for number, thing in heap.things.items()}
-        self.next = heap.highest + 2
+        side, _, _ = two_sides(first)
+        self.known = {number: thing.kind for number, thing in side.objects.items()}
+        self.next = side.highest + 2
         self.used: set[int] = set()  # numbers of records in this message
 
     def one_of(self, choices):
@@ -278,11 +279,11 @@ def look_at(value):
             str(part)
 
 
-def is_consistent(heap):
-    """Return whether a heap's books are right, and every array in it lies in memory of its own."""
-    things = heap.things
+def is_consistent(side):
+    """Return whether a side's books are right, and every array in it lies in memory of its own."""
+    things = side.objects
     for number, thing in things.items():
-        if thing.kind == fmt.ARRAY and (number % 2 == 0) != heap.is_judge:
+        if thing.kind == fmt.ARRAY and (number % 2 == 0) != side.is_judge:
             array, owner = (
                 thing.value,
                 thing.value if thing.value.base is None else thing.value.base,
@@ -293,20 +294,20 @@ def is_consistent(heap):
                 return False
     numbered = {number: id(thing.value) for number, thing in things.items()}
     return (
-        heap.cost == sum(thing.cost for thing in things.values()) <= fmt.MAX_SHARED_BYTES
-        and {id: number for number, id in numbered.items()} == heap._numbers
+        side.cost == sum(thing.cost for thing in things.values()) <= fmt.MAX_SHARED_BYTES
+        and {id: number for number, id in numbered.items()} == side._numbers
     )
 
 
 EVENTS: set[str] = set()  # what has happened in this process
 
 
-def read(data, heap):
+def read(data, side):
     """Read a message of any origin, and send back what came of it."""
     faulthandler.dump_traceback_later(HANGS, exit=True)
     EVENTS.clear()
     try:
-        value = codec.unpack(data, heap)
+        value = codec.unpack(data, side)
     except CodecError:
         SEEN["refused"] += 1
         return False
@@ -316,9 +317,9 @@ def read(data, heap):
     SEEN["read"] += 1
     with contextlib.suppress(RecursionError):
         look_at(value)
-    assert is_consistent(heap), "the heap's books are wrong"
+    assert is_consistent(side), "the side's books are wrong"
     with contextlib.suppress(CannotCross):
-        sent = b"".join(codec.pack(value, heap, heap.unused()))
+        sent = b"".join(codec.pack(value, side, side.unused()))
         assert STALE * 2 not in sent, "memory that was never written was sent"
         SEEN["answered"] += 1
     return True
@@ -337,10 +338,10 @@ def fuzz_bytes(examples):
     @given(messages())
     def run(sent):
         first, datas = sent
-        heap, _, _ = some_heap(first)
+        side, _, _ = two_sides(first)
         fill_free_memory()
         for data in datas:
-            if not read(data.replace(STALE * 2, b""), heap):
+            if not read(data.replace(STALE * 2, b""), side):
                 break  # as a connection does
 
     run()
@@ -367,15 +368,15 @@ def fuzz_mutated(examples):
         st.sampled_from([0, 1]),
     )  # fmt: skip
     def run(chosen, spoilings, first):
-        heap, peer, _ = some_heap(first)
-        for thing in peer.things.values():
+        side, peer, _ = two_sides(first)
+        for thing in peer.objects.values():
             thing.digest = None  # so that there are updates in the message
         data = b"".join(codec.pack([pool[i] for i in chosen], peer))
         fill_free_memory()
-        if read(data, heap):
+        if read(data, side):
             for change in spoilings:
                 data = spoil(data, change).replace(STALE * 2, b"")
-                if not read(data, heap):
+                if not read(data, side):
                     break
 
     run()
@@ -384,30 +385,28 @@ def fuzz_mutated(examples):
 # A judge with a hostile submission --------------------------------------------------------------
 
 
-class FakeHeap(SharedObjects):
+class FakeObjects(SharedObjects):
     def describe(self, value):
         return ("function", "function", "softmax", ("__call__",), ("builtins:function",))
 
 
-class Watch:
-    """Ends nothing: the fake submission is a thread."""
+class FakeSubmission(ProcessSupervisor):
+    """Starts threads that answer with some bytes spoiled."""
 
-    def cpu_seconds(self, since):
-        return 0.0
+    def __init__(self, spoilings):
+        self.spoilings, self.threads = spoilings, []
 
-    def waiting_seconds(self, since):
-        return 0.0
-
-    def alarm(self):
-        pass
-
-    def end(self, why):
-        return {}
+    def start(self):
+        ours, theirs = socket.socketpair()
+        args = theirs, self.spoilings
+        self.threads.append(threading.Thread(target=answer_all, args=args, daemon=True))
+        self.threads[-1].start()
+        return ours
 
 
 def answer_all(sock, spoilings):
     """Answer a judge's questions: honestly but wrongly, with changed bytes in some answers."""
-    heap, question = FakeHeap(False), 0
+    side, question = FakeObjects(False), 0
 
     def softmax():
         """What the submission defines."""
@@ -416,13 +415,13 @@ def answer_all(sock, spoilings):
         while True:
             head = sock.recv(8, socket.MSG_WAITALL)
             size = struct.unpack("<Q", head)[0]
-            message = codec.unpack(sock.recv(size, socket.MSG_WAITALL), heap)
+            message = codec.unpack(sock.recv(size, socket.MSG_WAITALL), side)
             verb, token, args = message
             value = {"names": ("softmax",), "get": (("softmax", softmax),)}.get(verb)
             if verb == "call":
                 args[1][0][...] = 0
                 value = np.zeros(2)
-            data = b"".join(codec.pack(("done", token, (value, "", ())), heap))
+            data = b"".join(codec.pack(("done", token, (value, "", ())), side))
             change = spoilings.get(question, [])
             data = spoil(data, [(how, where, what) for how, where, what in change])
             sock.sendall(struct.pack("<Q", len(data)) + data)
@@ -433,17 +432,8 @@ def fuzz_judge(examples):
     @explore(examples)
     @given(st.dictionaries(st.integers(0, 9), steps, min_size=1, max_size=4))
     def run(spoilings):
-        threads = []
-
-        def start():
-            ours, theirs = socket.socketpair()
-            thread = threading.Thread(target=answer_all, args=(theirs, spoilings), daemon=True)
-            thread.start()
-            threads.append(thread)
-            return Start(ours, Watch())
-
-        limits = Limits(call_seconds=0.2, submission_seconds=2.0)
-        submission = StudentClient(start, limits)
+        supervisor = FakeSubmission(spoilings)
+        submission = StudentClient(supervisor, Limits(call_seconds=0.2, submission_seconds=2.0))
         task = checks.Task("softmax")
         expected = np.array([0.25, 0.75])
         faulthandler.dump_traceback_later(HANGS, exit=True)
@@ -459,7 +449,7 @@ def fuzz_judge(examples):
                 checks.equal(found["softmax"](x.copy()), expected)
         submission.end("the test is over")
         faulthandler.cancel_dump_traceback_later()
-        for thread in threads:
+        for thread in supervisor.threads:
             thread.join(10)
         assert task.earned == 0, "a wrong answer got points"
         assert x.tolist() == [1.5, 2.5]

@@ -33,15 +33,15 @@ def cross(value, sender, reader):
     return codec.unpack(b"".join(codec.pack(value, sender)), reader)
 
 
-def some_heap(first):
-    """A heap that has something in common with its peer, so that updates find a goal."""
-    heap, peer = SharedObjects(first == 0), SharedObjects(first == 1)
+def two_sides(first):
+    """A side that has something in common with its peer, so that updates find a goal."""
+    side, peer = SharedObjects(first == 0), SharedObjects(first == 1)
     shared = [np.arange(6.0).reshape(2, 3), [1, 2], {"a": 1}, {1}, bytearray(b"ab"), print]
-    cross(shared, heap, peer)
+    cross(shared, side, peer)
     if first == 0:
-        cross([np.random.default_rng(1)], heap, peer)
-    cross([np.ones(4, bool), {"b": [2]}, len], peer, heap)
-    return heap, peer, shared
+        cross([np.random.default_rng(1)], side, peer)
+    cross([np.ones(4, bool), {"b": [2]}, len], peer, side)
+    return side, peer, shared
 
 
 def message(value=b"N", *parts, forget=()):

@@ -48,12 +48,12 @@ def test_the_padding_of_extended_floats_is_never_sent(dtype):
 
 
 def test_what_an_array_is_not_told_is_zero():
-    heap = SharedObjects(True)
+    side = SharedObjects(True)
     for size in range(1, 200):
         del (stale := [np.full(size, 0xA5, np.uint8) for _ in range(8)])[:]
     for flags in range(8):
         data = message(MENTION, record(101 + 2 * flags, "a", array("|i1", (50,), bytes(50)), flags))
-        value = unpack(data.replace(MENTION, b"x" + struct.pack("<Q", 101 + 2 * flags)), heap)
+        value = unpack(data.replace(MENTION, b"x" + struct.pack("<Q", 101 + 2 * flags)), side)
         owner = value if value.base is None else value.base
         assert owner.tobytes().strip(b"\0") == b""
     assert stale == []

@@ -13,7 +13,7 @@ from tests.grading.remote.codec.messages import (
     cross,
     message,
     record,
-    some_heap,
+    two_sides,
 )
 from utils.grading.remote.codec import CodecError, pack, unpack
 from utils.grading.remote.codec import format as fmt
@@ -123,10 +123,10 @@ BAD = {
 
 @pytest.mark.parametrize("what", BAD)
 def test_what_no_honest_sender_writes_is_refused(what):
-    heap, _, shared = some_heap(0)
+    side, _, shared = two_sides(0)
     before = [np.copy(x) if isinstance(x, np.ndarray) else repr(x) for x in shared]
     with pytest.raises(CodecError):
-        unpack(BAD[what], heap)
+        unpack(BAD[what], side)
     for old, new in zip(before, shared, strict=True):
         assert np.array_equal(old, new) if isinstance(new, np.ndarray) else old == repr(new)
 
@@ -246,41 +246,41 @@ def doubling(first, last, start):
 
 def test_a_list_that_grows_counts_in_all_that_hold_it():
     """Only the innermost of many lists changes: it holds none itself."""
-    heap = SharedObjects(True)
-    unpack(message(b"N", record(101, "l", lists()), *doubling(103, 141, 101)), heap)
+    side = SharedObjects(True)
+    unpack(message(b"N", record(101, "l", lists()), *doubling(103, 141, 101)), side)
     with pytest.raises(CodecError, match="endless"):
-        unpack(message(b"N", record(101, "l", struct.pack("<I", 9999) + b"N" * 9999)), heap)
+        unpack(message(b"N", record(101, "l", struct.pack("<I", 9999) + b"N" * 9999)), side)
 
 
 def test_the_judges_own_lists_count_in_those_that_hold_them():
-    heap = SharedObjects(True)
+    side = SharedObjects(True)
     mine = [0.5] * 9999
-    pack(mine, heap)
+    pack(mine, side)
     with pytest.raises(CodecError, match="endless"):
-        unpack(message(b"N", *doubling(101, 139, heap.number(mine))), heap)
-    mine, heap = [], SharedObjects(True)
-    pack(mine, heap)
-    unpack(message(b"N", *doubling(101, 139, heap.number(mine))), heap)
+        unpack(message(b"N", *doubling(101, 139, side.number(mine))), side)
+    mine, side = [], SharedObjects(True)
+    pack(mine, side)
+    unpack(message(b"N", *doubling(101, 139, side.number(mine))), side)
     mine += range(9999)
-    pack(None, heap)
+    pack(None, side)
     with pytest.raises(CodecError, match="endless"):
-        unpack(message(b"N"), heap)
+        unpack(message(b"N"), side)
 
 
 def test_nothing_changes_before_the_whole_message_has_been_read():
     for bad in (b"?", b"NN", b"", b"x" + struct.pack("<Q", 77)):
-        heap, _, shared = some_heap(0)
+        side, _, shared = two_sides(0)
         changes = [
-            record(heap.number(shared[0]), "a", array("<f8", (2, 3), b"\x01" * 48)),
-            record(heap.number(shared[1]), "l", lists()),
-            record(heap.number(shared[4]), "B", b"xyz"),
+            record(side.number(shared[0]), "a", array("<f8", (2, 3), b"\x01" * 48)),
+            record(side.number(shared[1]), "l", lists()),
+            record(side.number(shared[4]), "B", b"xyz"),
         ]
         with pytest.raises(CodecError):
-            unpack(message(bad, *changes), heap)
+            unpack(message(bad, *changes), side)
         assert shared[0].tolist() == [[0, 1, 2], [3, 4, 5]]
         assert (shared[1], shared[4]) == ([1, 2], bytearray(b"ab"))
-    heap, _, shared = some_heap(0)
-    own = heap.number(shared[1])
+    side, _, shared = two_sides(0)
+    own = side.number(shared[1])
     with pytest.raises(CodecError, match="endless"):
-        unpack(message(b"N", record(own, "l", lists(own, own))), heap)
+        unpack(message(b"N", record(own, "l", lists(own, own))), side)
     assert shared[1] == [1, 2]

@@ -1,6 +1,7 @@
 """What the encoder writes: what goes in comes out, once, and no more than may cross."""
 
 import struct
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -48,6 +49,8 @@ dtypes = st.one_of(
     hnp.byte_string_dtypes(endianness="?", max_len=4),
 )
 arrays = hnp.arrays(dtypes, hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4))
+arrays |= arrays.map(np.asfortranarray) | arrays.map(lambda a: a[..., ::-2] if a.ndim else a)
+arrays |= arrays.map(np.transpose) | arrays.map(lambda a: np.broadcast_to(a, (2, *a.shape)))
 keys = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(), st.binary(),
     st.tuples(st.integers(), st.text()), st.frozensets(st.integers()),
@@ -56,7 +59,9 @@ leaves = st.one_of(
     keys, st.floats(), st.complex_numbers(), arrays, st.builds(range, st.integers(-9, 9)),
     st.builds(slice, st.integers(), st.none() | st.integers()), st.just(...),
     st.binary().map(bytearray), st.sets(keys, max_size=4), st.sampled_from([np.float32, int,
-    np.dtype(">i4"), np.float64(2.5), np.int8(-1), np.bool_(True)]),
+    np.dtype(">i4"), np.float64(2.5), np.int8(-1), np.bool_(True), np.complex64(1 + 2j), np.ndarray,
+    np.str_("x"), np.bytes_(b"x"), np.datetime64("2024-01-02"), np.timedelta64(5, "s"), 2**63,
+    -(2**63), NotImplemented, OrderedDict(a=1, b=[2])]),
 )  # fmt: skip
 values = st.recursive(
     leaves,
@@ -154,7 +159,7 @@ def test_too_many_elements_are_refused_on_both_sides():
     with pytest.raises(CannotCross, match="more than 1,000,000 elements"):
         pack((many, many.copy()), SharedObjects(False))
     with pytest.raises(CannotCross, match="more than 1,000,000 elements"):
-        pack(tuple(many), heap := SharedObjects(False)), pack(tuple(many + many), heap)
+        pack(tuple(many), side := SharedObjects(False)), pack(tuple(many + many), side)
     data = message(b"N", *(record(n, "l", U32(600_000) + b"N" * 600_000) for n in (101, 103)))
     with pytest.raises(CodecError, match="too many elements"):
         unpack(data, SharedObjects(True))
@@ -162,11 +167,11 @@ def test_too_many_elements_are_refused_on_both_sides():
 
 
 def test_a_failed_message_leaves_nothing_behind():
-    heap, peer = SharedObjects(True), SharedObjects(False)
+    side, peer = SharedObjects(True), SharedObjects(False)
     tuples = ()
     for _ in range(100):
         tuples = (tuples,)
-    with pytest.raises(CannotCross):
-        pack([[1], np.ones(2), tuples], heap)
-    assert heap.things == {}
-    assert cross([[1]], heap, peer) == [[1]]
+    with pytest.raises(CannotCross, match="nested more than"):
+        pack([[1], np.ones(2), tuples], side)
+    assert side.objects == {}
+    assert cross([[1]], side, peer) == [[1]]

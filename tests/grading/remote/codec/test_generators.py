@@ -17,15 +17,15 @@ def generator_message(bits, changes):
         bits: the kind of generator.
         changes: new values of the numbers of its state, by their place.
     """
-    heap, peer = SharedObjects(True), SharedObjects(False)
+    side, peer = SharedObjects(True), SharedObjects(False)
     rng = np.random.Generator(getattr(np.random, bits)(1))
-    cross(rng, heap, peer)
+    cross(rng, side, peer)
     numbers = generator_state(rng)[1:]
     for place, number in changes.items():
         numbers[place:place] = [None]
         numbers[place : place + 2] = number if type(number) is list else [number]
     content = encoder.Encoder(SharedObjects(False)).values([bits, *numbers], 1)
-    return heap, rng, message(b"N", record(2, "g", content))
+    return side, rng, message(b"N", record(2, "g", content))
 
 
 @pytest.mark.parametrize(
@@ -43,28 +43,28 @@ def test_impossible_states_of_random_generators_are_refused(bits, changes):
     if -1 in changes:
         last = len(HIGHEST[bits]) - 1
         changes = {last: changes[-1]}
-    heap, rng, data = generator_message(bits, changes)
+    side, rng, data = generator_message(bits, changes)
     before = generator_state(rng)[1:]
     with pytest.raises(CodecError):
-        unpack(data, heap)
+        unpack(data, side)
     assert generator_state(rng)[1:] == before
 
 
 @pytest.mark.parametrize("bits", BITS)
 def test_the_largest_numbers_of_a_state_are_possible(bits):
     highest = HIGHEST[bits]
-    heap, rng, data = generator_message(bits, dict(enumerate(highest)))
-    unpack(data, heap)
+    side, rng, data = generator_message(bits, dict(enumerate(highest)))
+    unpack(data, side)
     assert generator_state(rng)[1:] == highest
     rng.standard_normal(1000), rng.integers(9, size=1000, dtype=np.int32), rng.permutation(99)
 
 
 @pytest.mark.parametrize("bits", BITS)
 def test_a_generator_that_was_handed_over_draws_on_both_sides(bits):
-    heap, peer, make = SharedObjects(True), SharedObjects(False), getattr(np.random, bits)
+    side, peer, make = SharedObjects(True), SharedObjects(False), getattr(np.random, bits)
     rng, same_seed = (np.random.Generator(make(1)) for _ in range(2))
-    there = cross(rng, heap, peer)
+    there = cross(rng, side, peer)
     assert there.integers(9, dtype=np.int32) == same_seed.integers(9, dtype=np.int32)
-    cross(None, peer, heap)
+    cross(None, peer, side)
     assert rng.integers(9, dtype=np.int32) == same_seed.integers(9, dtype=np.int32)
     assert rng.random() == same_seed.random()

@@ -13,7 +13,7 @@ from utils.grading.remote.codec import format as fmt
 from utils.grading.remote.codec.arrays import array_size, check_numbers, dtype_of, new_array
 from utils.grading.remote.codec.format import CodecError
 from utils.grading.remote.codec.generators import check_state, new_generator, set_state
-from utils.grading.remote.codec.shared_objects import SharedObjects, Thing
+from utils.grading.remote.codec.shared_objects import SharedObject, SharedObjects
 
 # Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
@@ -43,14 +43,14 @@ class Decoder:
         self.items = fmt.MAX_ITEMS  # that may still come
         self.probes = fmt.MAX_HASHED**2  # that hashing may still take, if all keys collide
         self.same_hash = fmt.MAX_SAME_HASH  # keys of frozensets that may still have another's hash
-        self.start(memoryview(b""))
+        self.read_from(memoryview(b""))
 
     # Bytes ------------------------------------------------------------------------------------
 
-    def start(self, data: memoryview) -> None:
+    def read_from(self, data: memoryview) -> None:
         """Go on with other bytes."""
         self.data, self.at = data, 0
-        self.parts: list[Thing] = []  # containers that they mention
+        self.parts: list[SharedObject] = []  # containers that they mention
 
     def take(self, size: int) -> memoryview:
         start, end = self.at, self.at + size
@@ -77,7 +77,7 @@ class Decoder:
 
     def whole(self, data: memoryview, read: Callable[[], Any]) -> Any:
         """Return what `read` finds in these bytes, of which it has to take every one."""
-        self.start(data)
+        self.read_from(data)
         found = read()
         if self.at != len(data):
             raise CodecError("bytes are left over")
@@ -86,21 +86,21 @@ class Decoder:
     # Messages and records ---------------------------------------------------------------------
 
     def message(self, data: memoryview) -> Any:
-        shared, things, cost = self.shared, self.shared.things, self.shared.cost
+        shared, objects, cost = self.shared, self.shared.objects, self.shared.cost
         if len(data) > fmt.MAX_BYTES:
             raise CodecError("a message is too long")
-        self.start(data)
+        self.read_from(data)
         forgotten = [self.number(fmt.U64) for _ in range(self.count())]
         if shared.is_judge:
             for number in forgotten:
-                if number in things and things[number].kind != fmt.OBJECT:
+                if number in objects and objects[number].kind != fmt.OBJECT:
                     raise CodecError("a submission drops what is not its own")
         records: dict[int, tuple[int, int, memoryview]] = {}
         for _ in range(self.count()):
             number, kind, flags, size = fmt.HEAD.unpack(self.take(fmt.HEAD.size))
             if number in records:
                 raise CodecError("a record comes twice")
-            if number not in things and (
+            if number not in objects and (
                 (number % 2 == 0) == shared.is_judge
                 or not shared.highest < number <= shared.highest + fmt.NUMBERS_AHEAD
             ):
@@ -108,24 +108,24 @@ class Decoder:
             records[number] = kind, flags, self.take(size)
         rest = data[self.at :]
 
-        # New things come into being first, so that every content can refer to them.
+        # New ones come into being first, so that every content can refer to them.
         unread = []
         for number, (kind, flags, content) in records.items():
-            if number not in things:
+            if number not in objects:
                 self.new(number, kind, flags, content)
                 if kind in (fmt.ARRAY, fmt.OBJECT):  # nothing is left to read
                     continue
-            elif things[number].kind != kind or kind == fmt.OBJECT:
+            elif objects[number].kind != kind or kind == fmt.OBJECT:
                 raise CodecError("a record changed its kind")
-            unread.append((things[number], content))
+            unread.append((objects[number], content))
 
-        ready = [(thing, self.content(thing, content)) for thing, content in unread]
+        ready = [(entry, self.content(entry, content)) for entry, content in unread]
         value = self.whole(rest, lambda: self.value(0))
         if cost < shared.cost > fmt.MAX_SHARED_BYTES:
             raise CodecError(f"more than {fmt.MAX_SHARED_BYTES >> 20} MiB are shared")
         self.check_written_out()
-        for thing, content in ready:
-            update(thing, content)
+        for entry, content in ready:
+            update(entry, content)
         for number in forgotten:
             shared.drop(number)
         return value
@@ -133,7 +133,7 @@ class Decoder:
     def new(self, number: int, kind: int, flags: int, content: memoryview) -> None:
         """Take in a new record; an array is complete, a container still empty."""
         shared = self.shared
-        if len(shared.things) >= fmt.MAX_RECORDS:
+        if len(shared.objects) >= fmt.MAX_RECORDS:
             raise CodecError("there are too many records")
         shared.highest = max(shared.highest, number)
         if kind == fmt.OBJECT:
@@ -143,7 +143,7 @@ class Decoder:
             shared.proxy(number, description)
         elif kind == fmt.ARRAY:
             shared.add(new_array(self.whole(content, self.array), flags), kind, number)
-            shared.note(shared.things[number], content, 0, [])
+            shared.note(shared.objects[number], content, 0, [])
         elif kind == fmt.GENERATOR and not shared.is_judge:  # only the judge hands one over
             shared.add(new_generator(self.whole(content, lambda: self.values(1))[0]), kind, number)
         elif kind in fmt.EMPTY:
@@ -151,13 +151,13 @@ class Decoder:
         else:
             raise CodecError("a record of a kind that does not cross")
 
-    def content(self, thing: Thing, data: memoryview) -> Any:
+    def content(self, entry: SharedObject, data: memoryview) -> Any:
         """Return what a copy is to hold; `update` puts it there."""
-        kind, left = thing.kind, self.items
+        kind, left = entry.kind, self.items
         content: Any
         if kind == fmt.ARRAY:
             content = self.whole(data, self.array)
-            if content.dtype != thing.value.dtype or content.shape != thing.value.shape:
+            if content.dtype != entry.value.dtype or content.shape != entry.value.shape:
                 raise CodecError("an array changed its dtype or shape in place")
         elif kind == fmt.BYTEARRAY:
             content = self.whole(data, lambda: self.take(len(data)))
@@ -165,7 +165,7 @@ class Decoder:
             content = self.whole(data, lambda: self.values(1))
             if kind == fmt.GENERATOR:
                 del content[0]
-                check_state(thing.value, content)
+                check_state(entry.value, content)
             elif kind in (fmt.STRINGS, fmt.BINARY):
                 text, place = content
                 if type(text) is not (str if kind == fmt.STRINGS else bytes):
@@ -180,7 +180,7 @@ class Decoder:
                     raise CodecError("a defaultdict cannot make what is missing")
                 self.check_hashes(content[::2])
                 content = maker, list(zip(content[::2], content[1::2], strict=True))
-        self.shared.note(thing, data, left - self.items, self.parts)
+        self.shared.note(entry, data, left - self.items, self.parts)
         return content
 
     # Values -----------------------------------------------------------------------------------
@@ -214,12 +214,12 @@ class Decoder:
             return self.number(fmt.F64)
         if tag == fmt.SHARED:
             number = self.number(fmt.U64)
-            if number not in self.shared.things:
+            if number not in self.shared.objects:
                 return self.shared.proxy(number, None)
-            thing = self.shared.things[number]
-            if thing.kind in fmt.EMPTY:
-                self.parts.append(thing)
-            return thing.value
+            entry = self.shared.objects[number]
+            if entry.kind in fmt.EMPTY:
+                self.parts.append(entry)
+            return entry.value
         if tag == fmt.SCALAR:
             return self.numbers(self.dtype(), ())[()]
         if tag == fmt.BIG_INT:
@@ -288,30 +288,30 @@ class Decoder:
         sweep, a container grows by what its parts have grown. There are as many sweeps as tuples
         may nest.
         """
-        nested = [thing for thing in reversed(self.shared.things.values()) if thing.parts]
+        nested = [entry for entry in reversed(self.shared.objects.values()) if entry.parts]
         steps = fmt.MAX_STEPS
-        for thing in nested:
-            thing.written_out = thing.items
+        for entry in nested:
+            entry.written_out = entry.items
         for _ in range(fmt.MAX_DEPTH):
             grown = False
-            for thing in nested:
-                steps -= len(thing.parts)
+            for entry in nested:
+                steps -= len(entry.parts)
                 if steps < 0:
                     raise CodecError("containers are nested in too many ways")
-                size = thing.items + sum(part.written_out for part in thing.parts)
+                size = entry.items + sum(part.written_out for part in entry.parts)
                 if size > fmt.MAX_WRITTEN_OUT:
                     raise CodecError("a container would be endless when written out")
-                grown |= size != thing.written_out
-                thing.written_out = size
+                grown |= size != entry.written_out
+                entry.written_out = size
             if not grown:
                 break
         if sum(part.written_out for part in self.parts) > fmt.MAX_WRITTEN_OUT:
             raise CodecError("a value would be endless when written out")
 
 
-def update(thing: Thing, content: Any) -> None:
+def update(entry: SharedObject, content: Any) -> None:
     """Bring this side's copy up to date, in place."""
-    value, kind = thing.value, thing.kind
+    value, kind = entry.value, entry.kind
     if kind == fmt.ARRAY:
         if value.flags.writeable:
             value[...] = content

@@ -15,7 +15,12 @@ from utils.grading.remote.codec import format as fmt
 from utils.grading.remote.codec.arrays import DTYPE_TEXT, array_content, dtype_text, numbers_of
 from utils.grading.remote.codec.format import CannotCross
 from utils.grading.remote.codec.generators import generator_name, generator_state
-from utils.grading.remote.codec.shared_objects import SharedObjects, Thing, cost_of, digest_of
+from utils.grading.remote.codec.shared_objects import (
+    SharedObject,
+    SharedObjects,
+    cost_of,
+    digest_of,
+)
 
 # Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
@@ -51,26 +56,26 @@ class Encoder:
         self.shared = shared
         self.fresh: list[int] = []  # numbers of what is mentioned for the first time
         self.records: list[fmt.Buffer] = []
-        self.written: list[tuple[Thing, bytes, int, list[Thing]]] = []
-        self.start()
+        self.written: list[tuple[SharedObject, bytes, int, list[SharedObject]]] = []
+        self.start_content()
 
-    def start(self) -> None:
+    def start_content(self) -> None:
         """Count the elements of the next content, and the containers that it mentions."""
-        self.items, self.parts = 0, list[Thing]()
+        self.items, self.parts = 0, list[SharedObject]()
 
     def message(self, value: Any, forget: list[int], tidy: bool) -> list[fmt.Buffer]:
         shared = self.shared
         try:
             unused = self.changes(tidy)
-            self.start()
+            self.start_content()
             body = self.value(value, 0)
             items = self.items
             for number in self.fresh:  # which grows meanwhile
-                self.record(number, shared.things[number])
+                self.record(number, shared.objects[number])
             grown = 0
-            for thing, content, count, _ in self.written:
+            for entry, content, count, _ in self.written:
                 items += count
-                grown += cost_of(content, count) - thing.cost
+                grown += cost_of(content, count) - entry.cost
             if items > fmt.MAX_ITEMS:
                 raise CannotCross(
                     f"more than {fmt.MAX_ITEMS:,} elements cannot be handed over at once"
@@ -98,28 +103,28 @@ class Encoder:
     def changes(self, tidy: bool) -> list[int]:
         """Write the records of what has changed; return what is no longer used."""
         unused = []
-        for number, thing in list(self.shared.things.items()):
-            if thing.kind == fmt.OBJECT or self.record(number, thing):
+        for number, entry in list(self.shared.objects.items()):
+            if entry.kind == fmt.OBJECT or self.record(number, entry):
                 continue
-            if tidy and sys.getrefcount(thing.value) <= 2:
+            if tidy and sys.getrefcount(entry.value) <= 2:
                 unused.append(number)
         return unused
 
-    def record(self, number: int, thing: Thing) -> bool:
+    def record(self, number: int, entry: SharedObject) -> bool:
         """Write a record unless the peer has the same content; return whether it was written."""
-        if thing.digest is not None and thing.kind == fmt.ARRAY and not thing.value.flags.writeable:
+        if entry.digest is not None and entry.kind == fmt.ARRAY and not entry.value.flags.writeable:
             return False
-        self.start()
-        flags, content = self.content(thing)
-        if thing.digest == digest_of(content):
+        self.start_content()
+        flags, content = self.content(entry)
+        if entry.digest == digest_of(content):
             return False
-        self.records += [fmt.HEAD.pack(number, thing.kind, flags, len(content)), content]
-        self.written.append((thing, content, self.items, self.parts))
+        self.records += [fmt.HEAD.pack(number, entry.kind, flags, len(content)), content]
+        self.written.append((entry, content, self.items, self.parts))
         return True
 
-    def content(self, thing: Thing) -> tuple[int, bytes]:
+    def content(self, entry: SharedObject) -> tuple[int, bytes]:
         """Return flags and content of a record."""
-        value, kind = thing.value, thing.kind
+        value, kind = entry.value, entry.kind
         if kind == fmt.ARRAY:
             return array_content(value)
         if kind == fmt.OBJECT:
@@ -214,14 +219,14 @@ class Encoder:
         shared = self.shared
         number = shared.number(value)
         if number is None:
-            if len(shared.things) >= fmt.MAX_RECORDS:
+            if len(shared.objects) >= fmt.MAX_RECORDS:
                 raise CannotCross("too many objects have been handed over")
             if kind == fmt.OBJECT:
                 shared.describe(value)  # may refuse
             number = shared.add(value, kind)
             self.fresh.append(number)
         if kind in fmt.EMPTY:
-            self.parts.append(shared.things[number])
+            self.parts.append(shared.objects[number])
         return struct.pack("<BQ", fmt.SHARED, number)
 
     def stays(self, value: Any, what: str) -> bytes:

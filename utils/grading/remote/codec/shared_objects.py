@@ -19,7 +19,7 @@ COST_OF_ITEM = 64  # bytes that an element of a container takes, roughly
 
 
 @dataclass(slots=True, eq=False)
-class Thing:
+class SharedObject:
     """Something that both sides know by its number: a copy, or an object that stays here."""
 
     value: Any
@@ -27,7 +27,7 @@ class Thing:
     digest: bytes | None = None  # of its content in the last message
     cost: int = 0  # bytes that the copy takes, roughly
     items: int = 0  # elements, those of tuples in it included
-    parts: Sequence[Thing] = ()  # containers that it mentions, as often as it does
+    parts: Sequence[SharedObject] = ()  # containers that it mentions, as often as it does
     written_out: int = 0  # its elements and those of all its parts
 
 
@@ -42,8 +42,8 @@ class SharedObjects:
 
     def __init__(self, is_judge: bool) -> None:
         self.is_judge = is_judge
-        self.things: dict[int, Thing] = {}
-        self.cost = 0  # of all things
+        self.objects: dict[int, SharedObject] = {}
+        self.cost = 0  # of all objects
         self.next = 2 if is_judge else 3  # number of what this side shares next
         self.highest = 1  # number of the peer's so far
         self._numbers: dict[int, int] = {}  # id() of a value -> its number
@@ -61,23 +61,25 @@ class SharedObjects:
         """Take in a value, under a number of this side's unless one is given."""
         if number is None:
             number, self.next = self.next, self.next + 2
-        self.things[number] = Thing(value, kind)
+        self.objects[number] = SharedObject(value, kind)
         self._numbers[id(value)] = number
         return number
 
     def drop(self, number: int) -> None:
         """Forget a value."""
-        if thing := self.things.pop(number, None):
-            self._numbers.pop(id(thing.value), None)
-            self.cost -= thing.cost
+        if entry := self.objects.pop(number, None):
+            self._numbers.pop(id(entry.value), None)
+            self.cost -= entry.cost
 
-    def note(self, thing: Thing, content: Buffer, items: int, parts: list[Thing]) -> None:
-        """Note what was sent or read of a thing."""
+    def note(
+        self, entry: SharedObject, content: Buffer, items: int, parts: list[SharedObject]
+    ) -> None:
+        """Note what was sent or read of an object."""
         cost = cost_of(content, items)
-        self.cost += cost - thing.cost
-        thing.digest, thing.cost = digest_of(content), cost
-        thing.items = thing.written_out = items
-        thing.parts = parts
+        self.cost += cost - entry.cost
+        entry.digest, entry.cost = digest_of(content), cost
+        entry.items = entry.written_out = items
+        entry.parts = parts
 
     # Proxies --------------------------------------------------------------------------------------
 

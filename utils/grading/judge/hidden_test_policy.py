@@ -8,7 +8,7 @@ finds the names as they were at its place in the notebook.
 While one runs (`Notes.hidden`), what the student's code prints, warns of and displays is dropped.
 Notes, limits and errors are then the same sentences whatever happens: the student's code could
 otherwise choose its words by what the test asks, and so tell it. Of an error only that it happened
-is kept, see `shown`. `reports.hidden_tests` hides source and values on pages.
+is kept, see `shown_outputs`. `reports.hidden_tests` hides source and values on pages.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from utils.grading.notebook.source import defined
 
 ENDED = "it was ended after a hidden test"
 NOTE = "the student process ended in a hidden test"  # how and where is not told
-LIMIT = "a hidden test met a limit of the grader, which is no fault of the submission"
+JUDGE_LIMIT = "a hidden test met a limit of the grader, which is no fault of the submission"
 
 
-def shown(outputs: list[Output], failed: bool) -> list[Output]:
+def shown_outputs(outputs: list[Output], failed: bool) -> list[Output]:
     """Return what is kept of a hidden test's outputs: no warning and no error, which may be theirs.
 
     Args:

@@ -48,7 +48,7 @@ def main() -> None:
     """Read from stdin what to check, and write to stdout what came out, both as JSON."""
     asked = json.load(sys.stdin)
     try:
-        answer = check(Path(asked["file"]), asked["sandbox"], asked["limits"], asked["hidden"])
+        answer = check_file(Path(asked["file"]), asked["sandbox"], asked["limits"], asked["hidden"])
     except Unreadable as error:
         answer = {"refused": f"is not a notebook that can be read: {error}"}
     except NothingToCheck as error:
@@ -56,7 +56,7 @@ def main() -> None:
     json.dump(answer, sys.stdout)
 
 
-def check(
+def check_file(
     path: Path, sandboxed: bool, limits: dict[str, float] | None = None, hidden: bool = False
 ) -> dict[str, Any]:
     """Run a notebook with the visible tests of its problem set.
@@ -68,7 +68,7 @@ def check(
         hidden: run the hidden tests, too, if the problem set's solution is here.
 
     Returns:
-        See `run`.
+        See `check_notebook`.
 
     Raises:
         Unreadable: the file is not a notebook.
@@ -85,10 +85,10 @@ def check(
             stack.callback(server.close)
             return server.sandbox() or "none", server.judge
 
-        return run(data, path.stem, files, start, limits, hidden)
+        return check_notebook(data, path.stem, files, start, limits, hidden)
 
 
-def run(
+def check_notebook(
     data: bytes,
     stem: str,
     files: dict[str, bytes],
@@ -104,7 +104,7 @@ def run(
         files: what lies beside it.
         start: told whether there are figures, it returns the kind of sandbox and what judges.
         limits: instead of the course's own.
-        hidden: see `check`.
+        hidden: see `check_file`.
 
     Returns:
         `problem_set`, `sandbox` (its kind, "none" for none), `notes`; `stopped`: the student's

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from nbgrader.utils import compute_checksum, determine_grade
 
-from utils.grading.notebook import answers
+from utils.grading.notebook.misplaced_answers import BESIDE, ELSEWHERE
 from utils.grading.notebook.reading import as_nodes, grade_id, new_cell, new_notebook, read
 from utils.grading.notebook.restore import put_in_order
 from utils.grading.notebook.source_cells import SourceCell, hashes_of
@@ -57,7 +57,7 @@ def by_hand(cell):
 )
 def test_an_answer_that_stands_elsewhere_is_shown_in_its_place(cells):
     found, notes = in_order(*cells)
-    assert answers.ELSEWHERE in found["answer"]["source"]
+    assert ELSEWHERE in found["answer"]["source"]
     assert ANSWER in found["answer"]["source"]
     assert by_hand(found["answer"]) is None
     assert "cell `answer` holds no answer; text in further cells is shown there to the grader" in (
@@ -68,7 +68,7 @@ def test_an_answer_that_stands_elsewhere_is_shown_in_its_place(cells):
 def test_an_answer_in_several_cells_is_shown_with_its_pictures():
     further = [("markdown", ANSWER, "", PICTURE), ("raw", "b. is right, too.")]
     found, _ = in_order(QUESTION, EMPTY, *further)
-    text = f"{PLACE}\n\n{answers.ELSEWHERE}\n\n{ANSWER}\n\nb. is right, too."
+    text = f"{PLACE}\n\n{ELSEWHERE}\n\n{ANSWER}\n\nb. is right, too."
     assert found["answer"]["source"] == text
     assert found["answer"]["attachments"] == PICTURE
 
@@ -103,9 +103,7 @@ def test_code_and_what_was_handed_out_is_no_answer(cell):
 
 def test_files_beside_the_notebook_are_named_unless_a_text_shows_them():
     found, notes = in_order(QUESTION, EMPTY, documents=("a/scan.pdf", "b`.png"))
-    assert (
-        found["answer"]["source"] == f"{PLACE}\n\n{answers.BESIDE}\n\n- `a/scan.pdf`\n- `b.png`\n"
-    )
+    assert found["answer"]["source"] == f"{PLACE}\n\n{BESIDE}\n\n- `a/scan.pdf`\n- `b.png`\n"
     assert notes == [
         "cell `answer` holds no answer; it may be in a file beside the notebook: a/scan.pdf, b`.png"
     ]

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from utils.grading.judge.patches import found_at
 from utils.grading.notebook.shell import in_cell, text_of, type_name
 from utils.grading.remote import operators
 from utils.grading.remote.codec import SharedObjects
+from utils.grading.remote.patches import found_at
 
 # Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
@@ -28,7 +28,7 @@ _KEPT_BY_PYTHON = ("errno", "strerror", "filename", "filename2", "name", "encodi
 MAX_ATTRIBUTES = 20
 
 
-class Remote:
+class JudgeProxy:
     """Stands for something that stays with the judge: a test's function or one of its objects."""
 
     __slots__ = ("__weakref__", "_link", "_number")
@@ -50,7 +50,7 @@ class Remote:
 
 
 def _special(name: str) -> Any:
-    def method(self: Remote, *args: Any, **kwargs: Any) -> Any:
+    def method(self: JudgeProxy, *args: Any, **kwargs: Any) -> Any:
         answer = self._link.ask_judge("special", self, name, args, tuple(kwargs.items()))
         if name == "__next__":
             if not answer:
@@ -77,7 +77,7 @@ class StudentObjects(SharedObjects):
         self._named: dict[int, tuple[Any, str]] = {}
 
     def proxy_number(self, value: Any) -> int | None:
-        return value._number if Remote in type(value).__mro__ else None
+        return value._number if JudgeProxy in type(value).__mro__ else None
 
     def name_of(self, value: Any) -> str | None:
         known = self._named.get(id(value))
@@ -100,7 +100,7 @@ class StudentObjects(SharedObjects):
             methods["__module__"] = "__main__"
         if own := self.own_class(entry):
             methods["__class__"] = property(lambda _: own)  # for `isinstance`
-        return type(name, (Remote,), methods)(self.link, number)
+        return type(name, (JudgeProxy,), methods)(self.link, number)
 
     def own_class(self, entry: str) -> type | None:
         """Return this side's class for "MODULE:NAME" of the judge's, None if there is none."""

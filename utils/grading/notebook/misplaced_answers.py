@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from utils.grading.notebook.reading import MAX_SOURCE, Cell, grade_id, text_hash
-from utils.grading.notebook.source import MAX_PARSED
+from utils.grading.notebook.source import MAX_PARSED, parsed
 from utils.grading.notebook.source_cells import SourceCell
 
 MAX_ANSWERS = 20  # further cells that are shown as a written answer
@@ -102,16 +102,14 @@ def _is_text(cell: Cell) -> bool:
         return True
     if len(source) > MAX_PARSED:
         return False
-    try:
-        body = ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    if (tree := parsed(source)) is None:
         # neither a magic nor a function with a fault in it
         return not re.search(
             r"^[^\S\n]*([%!@]|def |class |import |from |return |for |while |if )|[=(]",
             source,
             re.MULTILINE,
         )
-    return all(map(_only_says, body)) and (bool(body) or "YOUR CODE HERE" not in source)
+    return all(map(_only_says, tree.body)) and (bool(tree.body) or "YOUR CODE HERE" not in source)
 
 
 def _only_says(statement: ast.stmt) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 from utils.checks import MIME
 from utils.grading.course import roster
 from utils.grading.course.collect import read_arrivals
-from utils.grading.course.gradebook import Book
+from utils.grading.course.gradebook import CourseGradebook
 from utils.grading.course.notebook_choice import Chooser
 from utils.grading.course.scores import Scores
 from utils.grading.course.settings import Course
@@ -39,7 +39,7 @@ def write(course: Course, report: Report) -> tuple[Path, Path]:
     return files[0], files[1]
 
 
-def read(course: Course, book: Book, problem_set: str) -> Report:
+def read(course: Course, book: CourseGradebook, problem_set: str) -> Report:
     """Return a problem set's report, with those on the earlier ones that somebody handed in.
 
     Args:
@@ -55,7 +55,7 @@ def read(course: Course, book: Book, problem_set: str) -> Report:
     return report
 
 
-def read_one(course: Course, book: Book, problem_set: str) -> Report:
+def read_one(course: Course, book: CourseGradebook, problem_set: str) -> Report:
     """Return a problem set's report without the earlier ones; see `read`."""
     cells = book.cells(problem_set)
     people, scores = book.students(), book.scores(problem_set)

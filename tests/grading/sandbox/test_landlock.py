@@ -24,13 +24,15 @@ def test_few_files_can_be_opened(tmp_path, kind, home, solutions):
     secret, folder = tmp_path / "secret", tmp_path / "home"
     secret.touch()
     folder.mkdir()
+    (folder / "old").touch()
 
     def restricted(answer):
         system_calls.prctl(system_calls.PR_SET_NO_NEW_PRIVS, 1)
         landlock.restrict_files(str(folder), kind)
         return [
             attempt(secret.read_bytes),
-            attempt((folder / "mine").write_text, "x"),
+            attempt((folder / "new").write_text, "x"),
+            attempt(os.open, folder / "old", os.O_WRONLY),
             attempt((ROOT / "utils" / "functions.py").read_bytes),
             attempt((ROOT / "utils" / "system.py").read_bytes),
             attempt(Path(json.__file__).read_bytes),
@@ -38,7 +40,7 @@ def test_few_files_can_be_opened(tmp_path, kind, home, solutions):
         ]
 
     found = in_a_child(restricted)
-    assert found == ["PermissionError", home, solutions, "", "", "PermissionError"]
+    assert found == ["PermissionError", home, home, solutions, "", "", "PermissionError"]
 
 
 def test_without_landlock_nothing_is_said_to_be_restricted(tmp_path, monkeypatch):

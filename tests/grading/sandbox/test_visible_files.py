@@ -73,6 +73,6 @@ def test_a_process_moves_to_its_working_folder_and_environment(tmp_path):
 )  # fmt: skip
 def test_notebooks_links_and_hidden_files_are_no_data(tmp_path, name, kind, taken):
     path = Path(tmp_path, name)
-    {"file": path.touch, "folder": path.mkdir, "link": lambda: path.symlink_to("x")}[kind]()
+    {"file": path.touch, "folder": path.mkdir, "link": lambda: path.symlink_to(__file__)}[kind]()
     (entry,) = os.scandir(tmp_path)
     assert visible_files.is_data(entry) == taken

@@ -190,13 +190,12 @@ def throughput(folder: Path, size: Size) -> Iterator[str]:
     """Compare `grade` with `nbgrader autograde` and `otter run`."""
     count = size.of(CLASS, least=2)
     ours = make_course(folder / "ours", count)
-    theirs = make_course(folder / "plain", count, plain=True)
+    theirs = make_course(folder / "plain", count, plain=True)  # compiles bytecode, too
     calls = {OURS: lambda: grade(ours), NBGRADER: lambda: autograde(theirs)}
     notes = ["Times are those of one submission, memory is that of all processes together."]
     if otter := peers.OTTER.program("otter"):
         write_autograder(folder, otter)
         calls[OTTER] = lambda: otter_run(folder, otter, ours)
-    grade(make_course(folder / "one", 1))  # compiles bytecode
     took = in_turn(calls, size.rounds or 3, warm_up=False)
     if took[OURS] and took[NBGRADER]:
         assert scores(ours) == scores(theirs), (scores(ours), scores(theirs))

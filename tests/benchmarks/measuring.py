@@ -131,12 +131,13 @@ def in_turn(
     """Call contenders in turn, every other round in reverse order; return what they returned.
 
     A contender that raises `CommandFailed` is left out from then on. A warm-up round does not
-    count. Before each turn the processor is kept busy for `rest` seconds: idle, it slows down.
+    count; a single round has none before it. Before each turn the processor is kept busy for `rest`
+    seconds: idle, it slows down.
     """
     took: Took[T] = Took((name, []) for name in contenders)
     took.notes = []
     left = list(contenders)
-    for number in range(0 if warm_up else 1, rounds + 1):
+    for number in range(0 if warm_up and rounds > 1 else 1, rounds + 1):
         for name in left[:: -1 if number % 2 else 1]:
             say(f"round {number} of {rounds}: {name}")
             end = time.perf_counter() + rest

@@ -141,6 +141,7 @@ def test_the_courses_solutions_cannot_be_imported(tmp_path):
     assert "utils.functions is not there when work is graded" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sandboxed", [True, False])
 @pytest.mark.parametrize(
     ("cell", "source", "lines", "points"),  # in a loop, Python 3.14 is stopped at its last line
@@ -176,6 +177,7 @@ def test_a_cell_that_waits_for_a_signal_in_vain_is_ended_all_the_same(tmp_path):
     assert [test["points"] for test in found["tests"]] == [0, 5]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answers", [RIGHT, RIGHT | {"softmax": BATCH}, {}], ids=len)
 def test_without_a_sandbox_the_verdict_is_the_same(tmp_path, capsys, answers):
     path = write(tmp_path / f"{PS1}.ipynb", answers)
@@ -213,6 +215,7 @@ def test_a_file_of_someone_elses_meets_a_sandbox(tmp_path, monkeypatch):
     assert secret.exists()
 
 
+@pytest.mark.slow
 def test_modules_and_data_beside_the_notebook_are_found(tmp_path):
     files = {
         "my_functions.py": "def half(a):\n    return a / 2\n",

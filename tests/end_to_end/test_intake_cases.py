@@ -220,6 +220,7 @@ def test_a_time_that_is_not_understood_is_told_and_a_person_is_asked(timed, stud
     assert ("could be two dates" in row["notes"]) == (student in ("german", "slashes"))
 
 
+@pytest.mark.slow
 def test_nbgraders_own_autograde_reads_the_same_times(timed):
     room = Classroom(timed.root)
     for student in ("utf16", "german"):
@@ -342,6 +343,7 @@ def by_hand(room: Classroom) -> tuple[float, str]:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("released", [False, True])
 def test_a_word_of_a_visible_test_is_changed_and_no_student_is_blamed(changing, workers, released):
     room = changing
@@ -446,6 +448,7 @@ def test_what_a_person_gave_points_for_is_not_taken_out(changing, workers):
     assert room.rows()["akiko"]["score"] == "18"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("released", [False, True])
 def test_points_lowered_below_a_score_by_hand_are_told(changing, workers, released):
     room = changing
@@ -475,6 +478,7 @@ def test_an_earlier_release_is_remembered_by_its_hashes(changing):
     assert read_releases(file, PS1) == []
 
 
+@pytest.mark.slow
 def test_nbgraders_own_autograde_chooses_the_same_notebook(lost):
     room = Classroom(lost.root)
     rows = lost.rows()

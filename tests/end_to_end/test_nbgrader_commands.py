@@ -159,7 +159,7 @@ def test_every_honest_submission_has_the_same_score_by_our_own_path(course):
         cells = source_cells.cells_of_gradebook(gradebook, PS1, PS1)
     limits = Limits(call_seconds=1, submission_seconds=12)
     compared = 0
-    for name in sorted(found.keys() - UNREADABLE.keys()):
+    for name in [*(student.name for student in PS1_OUTPUT_LAYER if not student.cut), *DAMAGED]:
         path = course / "grading" / "submitted" / name / PS1 / f"{PS1}.ipynb"
         _, outcome = grade_notebook.grade_notebook(path.read_bytes(), cells, limits)
         ours = {test: verdict.points for test, verdict in outcome.tests.items()}

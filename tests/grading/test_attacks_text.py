@@ -15,7 +15,7 @@ from tests.grading.judge import fixture_course as fixture
 from tests.problem_sets.grading import check_states, execute, submission
 from utils import checks
 from utils.checks import student_code
-from utils.grading.notebook import answers, restore, source, source_cells
+from utils.grading.notebook import misplaced_answers, restore, source, source_cells
 from utils.grading.notebook.reading import read
 
 # Text that takes long to search -------------------------------------------------------------------
@@ -25,7 +25,9 @@ EMPTY_LINES = "\n" * 500_000
 
 
 def test_empty_lines_are_not_looked_through_once_for_each():
-    assert answers._is_text({"source": "§ a b" + EMPTY_LINES[:99_000] + "c", "cell_type": "code"})
+    assert misplaced_answers._is_text(
+        {"source": "§ a b" + EMPTY_LINES[:99_000] + "c", "cell_type": "code"}
+    )
     hidden = "# BEGIN HIDDEN TESTS\n" * 50_000
     cells = [source_cells.SourceCell("t", "code", "assert 1", True, False, True, points=1.0)]
     notebook = {
@@ -56,7 +58,7 @@ def test_text_that_takes_long_to_parse_is_not_parsed(monkeypatch):
     monkeypatch.setattr("ast.parse", refuse)
     assert source.bound_names(long) is None
     assert source.defined(long) is None
-    assert not answers._is_text({"source": long, "cell_type": "code"})
+    assert not misplaced_answers._is_text({"source": long, "cell_type": "code"})
     cells = {"f": long, "g": "x" * 90_000, "h": "y" * 20_000}
     with mock.patch.dict(checks.student_cells, cells, clear=True):
         assert student_code.student_sources() == ["x" * 90_000]
@@ -153,6 +155,7 @@ def test_a_layer_cannot_change_what_its_slopes_are_compared_with():
 # As submissions -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_submission_of_all_these_is_graded(sandbox):
     answer = (
         "import numpy as np\n# BEGIN HIDDEN TESTS\n"

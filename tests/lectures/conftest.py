@@ -1,9 +1,9 @@
-"""Lectures in a real browser: one JupyterLab for all tests.
+"""Lectures in a real browser: one JupyterLab, in one page, for all tests.
 
 A test gets a `Lecture`: an open notebook whose cells have all been run, and after them the worked
-solutions of its exercises. The course's own files are never touched, for JupyterLab works on a copy
-of `lectures/` in a temporary folder. Screenshots go to `$SCREENSHOTS`, or to pytest's temporary
-folder.
+solutions of its exercises; before these the claims of a lecture that does without MNIST, as it is
+run nowhere else. The course's own files are never touched, for JupyterLab works on a copy of
+`lectures/` in a temporary folder. Screenshots are taken if `$SCREENSHOTS` names a folder.
 """
 
 from __future__ import annotations
@@ -26,33 +26,22 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from tests.lectures.notebooks import LECTURES, STRICT, committed, solutions, write_copy
+from tests.lectures.notebooks import LECTURES, STRICT, claims, committed, solutions, write_copy
 from tests.servers import free_port, wait_for
-from utils.lecture_outputs import STAND_IN, environment
-from utils.system import ONE_THREAD
+from utils.lecture_outputs import STAND_IN, environment, uses_mnist
 
 PATIENCE = 60_000  # milliseconds until a page counts as broken, on a busy machine
 SECONDS_TO_RUN = 400  # of a whole lecture, with every other test running beside it
 
 
 @pytest.fixture(scope="session")
-def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder for screenshots."""
-    folder = os.environ.get("SCREENSHOTS")
-    path = Path(folder).resolve() if folder else tmp_path_factory.mktemp("screenshots")
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-@pytest.fixture(scope="session")
-def lab(
-    browser, root: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[str], str]]:
-    """JupyterLab as `python3 -m utils lab` starts it: a function from a lecture to its address."""
+def lab(browser, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a JupyterLab that is started as `python3 -m utils lab` does it."""
     folder = tmp_path_factory.mktemp("course")
     (folder / "lectures").mkdir()
     for path in LECTURES:
-        write_copy(path, folder / "lectures", solutions(path))
+        more = [] if uses_mnist(committed(path)) else claims(path)
+        write_copy(path, folder / "lectures", [*more, *solutions(path)])
     _write_setting(folder / "settings", "notification", {"fetchNews": "false"})  # it asks, once
     port, token = free_port(), secrets.token_hex()
     arguments = [
@@ -69,8 +58,6 @@ def lab(
     )
     env = environment(root, folder) | STRICT
     env["MNIST_DIR"] = env["MNIST_DIR"] or STAND_IN  # no download: it would not be a test of ours
-    for name in ONE_THREAD:
-        env.pop(name)  # as a student has it: NumPy may use all processors
     env["JUPYTER_CONFIG_DIR"] = str(folder / "config")
     for what in ("settings", "workspaces"):
         env[f"JUPYTERLAB_{what.upper()}_DIR"] = str(folder / what)
@@ -80,8 +67,7 @@ def lab(
         )
         try:
             wait_for(server, f"http://127.0.0.1:{port}/api?token={token}", 60, folder / "lab.log")
-            page = f"http://127.0.0.1:{port}/lab/workspaces/{{0}}/tree/lectures/{{0}}.ipynb"
-            yield lambda name: f"{page.format(name)}?token={token}"
+            yield f"http://127.0.0.1:{port}/lab?token={token}"
         finally:
             _end(server, f"http://127.0.0.1:{port}/api/shutdown?token={token}")
 
@@ -110,7 +96,6 @@ class Lecture:
     name: str
     page: object  # of playwright
     notebook: NotebookNode  # as it is in the repository
-    screenshots: Path
     ran: NotebookNode  # as JupyterLab has it after the run, with the solutions below
 
     def cell(self, cell_id: str):
@@ -121,9 +106,9 @@ class Lecture:
         return cell
 
     def screenshot(self, what: str, of=None) -> None:
-        """Keep a picture of a part of the page, or of the page."""
-        path = self.screenshots / f"{self.name}_{what}.png"
-        (self.page if of is None else of).screenshot(path=path)
+        """Keep a picture of a part of the page, or of the page, if somebody wants to see it."""
+        if folder := os.environ.get("SCREENSHOTS"):
+            (self.page if of is None else of).screenshot(path=f"{folder}/{self.name}_{what}.png")
 
     def live_figures(self) -> dict[str, object]:
         """Return every figure with controls, by its name."""
@@ -187,19 +172,20 @@ class Lecture:
 
 
 @pytest.fixture(scope="session")
-def open_lecture(browser, lab: Callable, screenshots: Path) -> Callable[[Path], Lecture]:
+def open_lecture(browser, lab: str) -> Callable[[Path], Lecture]:
     """A function that opens a lecture, runs all its cells and returns it; one is open at a time."""
+    page = browser.new_page(viewport={"width": 1300, "height": 900})
+    page.set_default_timeout(PATIENCE)
+    page.goto(lab)
+    page.locator("#jp-left-stack").wait_for()
     now: list[Lecture] = []
 
     def open_(path: Path) -> Lecture:
         if not now or now[0].name != path.stem:
-            if now:
-                now[0].page.evaluate(END_KERNEL)
-                now.pop().page.close()
-            page = browser.new_page(viewport={"width": 1300, "height": 900})
-            page.set_default_timeout(PATIENCE)
-            page.goto(lab(path.stem))
-            now.append(Lecture(path.stem, page, committed(path), screenshots, _run_all(page)))
+            now.clear()
+            page.evaluate(OPEN, f"lectures/{path.name}")
+            page.wait_for_function(IS_OPEN, arg=f"lectures/{path.name}")
+            now.append(Lecture(path.stem, page, committed(path), _run_all(page)))
         return now[0]
 
     return open_
@@ -225,7 +211,15 @@ def _lecture_of(item: pytest.Item) -> str:
     return parameters["path"].stem if "path" in parameters else ""
 
 
-END_KERNEL = "() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()"
+# End the kernel of the lecture that is open, open another, and close what was open, unsaved.
+OPEN = """async path => {
+    const { commands, shell } = window.jupyterapp;
+    const before = Array.from(shell.widgets("main"));
+    await Promise.all(before.map(widget => widget.sessionContext?.shutdown()));
+    await commands.execute("docmanager:open", { path });
+    before.forEach(widget => widget.dispose());
+}"""
+IS_OPEN = "path => window.jupyterapp.shell.currentWidget?.context?.path === path"
 
 # Edit > Clear Outputs of All Cells, then Run > Run All Cells, as soon as there is a kernel.
 RUN_ALL = """async () => {

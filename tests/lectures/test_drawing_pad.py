@@ -67,7 +67,7 @@ def draw(lecture, pad, strokes) -> None:
         mouse.move(*points[0])
         mouse.down()
         for point in points[1:]:
-            mouse.move(*point, steps=3)
+            mouse.move(*point)
         mouse.up()
 
 

@@ -8,11 +8,8 @@ import pytest
 
 from tests.lectures.notebooks import LECTURES, about, answers
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    about(*LECTURES),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+EVERY = about(*LECTURES)
 
 # The value of each control of a figure: what a slider reads, which button is down, and so on.
 VALUES = """figure => [
@@ -28,12 +25,14 @@ TOO_WIDE = {"03_mnist", "04_inference_and_batches"}
 PICTURE = "figure => figure.querySelector('img').src"
 
 
+@EVERY
 def test_run_all_leaves_no_error_and_no_warning(lecture):
     outputs = [output for cell in lecture.ran.cells for output in cell.get("outputs", [])]
     assert [output.text for output in outputs if output.get("name") == "stderr"] == []
     assert [output.evalue for output in outputs if output.output_type == "error"] == []
 
 
+@EVERY
 def test_each_control_moves_its_figure_and_reset_sets_it_back(lecture):
     for name, figure in lecture.live_figures().items():
         figure.scroll_into_view_if_needed()
@@ -79,6 +78,7 @@ def small_screen(lecture):
     lecture.page.set_viewport_size(before)
 
 
+@EVERY
 def test_figures_and_widgets_fit_a_small_screen(small_screen):
     shown = 0
     for cell in small_screen.notebook.cells:
@@ -98,6 +98,7 @@ def test_figures_and_widgets_fit_a_small_screen(small_screen):
     assert shown >= 4
 
 
+@EVERY
 def test_each_quick_check_is_answered_wrong_and_right(lecture):
     checks = answers(lecture.notebook)
     assert checks
@@ -113,6 +114,7 @@ def test_each_quick_check_is_answered_wrong_and_right(lecture):
     lecture.page.get_by_text(done).wait_for()
 
 
+@EVERY
 def test_each_prediction_is_answered_beside_the_guess(lecture):
     for cell in lecture.notebook.cells:
         if not cell.source.startswith("quiz.predict("):
@@ -144,6 +146,7 @@ LOOK = """figure => {
 }"""
 
 
+@about(LECTURES[0])  # every figure comes from the same function
 def test_figures_have_a_white_card_and_a_readable_caption_on_a_dark_page(lecture):
     first = next(cell for cell in lecture.notebook.cells if re.search("(?m)^show\\(", cell.source))
     figure = lecture.cell(first.id).locator("figure")

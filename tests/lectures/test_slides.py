@@ -17,12 +17,11 @@ from utils.lecture_minutes import NOTES
 from utils.saved_widgets import NO_KERNEL
 
 # Of every slide that can be shown: where it is, what it says, and what reaches over its edge.
-SHOWN = """async () => {
+SHOWN = """() => {
     const found = [];
     for (const section of Reveal.getSlides()) {
         const { h, v } = Reveal.getIndices(section);
         Reveal.slide(h, v ?? 0);
-        await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
         const parts = [...section.querySelectorAll(".content, .content *")];
         const boxes = parts.map(part => part.getBoundingClientRect());
         found.push({
@@ -33,7 +32,8 @@ SHOWN = """async () => {
             over: boxes.filter(b => b.right > 1281 || b.bottom > 721 || b.left < -1 || b.top < -1)
                 .length,
             shown: Reveal.getCurrentSlide() === section,
-            pictures: [...section.querySelectorAll("img")].filter(i => i.naturalWidth > 0).length,
+            pictures: [...section.querySelectorAll("img")].filter(i => i.naturalWidth > 0 && i.alt)
+                .length,
             formulas: section.querySelectorAll("math").length,
         });
     }

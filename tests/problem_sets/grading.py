@@ -9,6 +9,7 @@ import ast
 import contextlib
 import io
 import linecache
+import re
 import shutil
 import traceback
 import warnings
@@ -175,6 +176,16 @@ def check_states(notebook: NotebookNode, grade_id: str) -> dict[str, str]:
             found = output.data[checks.MIME]["checks"]
             return {check["name"]: check["state"] for check in found}
     return {}
+
+
+def tells_no_number(cell: NotebookNode) -> None:
+    """Assert that the table of a hidden test cell holds no number in what it says of the work."""
+    for output in cell.outputs:
+        if checks.MIME in output.get("data", {}):
+            table = output.data[checks.MIME]
+            cause = [table["cause"]] if table["cause"] else []
+            for said in [*table["checks"], *cause]:
+                assert not re.search(r"\d", said["what"]), said
 
 
 def worth(notebook: NotebookNode, grade_id: str) -> float:

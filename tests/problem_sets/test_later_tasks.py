@@ -38,7 +38,13 @@ def numerical_gradient(f, x):
         except Exception:
             pass
     return np.zeros(x.shape)
+
+
+_own = numerical_gradient
 """
+
+# One that kept itself would call itself until its time is up.
+KEEP = "_found.extend({numerical_gradient} - {_own})"
 
 
 def _descent(call: str = CALLS["as the text says"], first: str = "") -> str:
@@ -100,14 +106,14 @@ def test_nor_does_it_through_the_judge(gradient, descent, order):
 
 
 def test_a_right_gradient_cannot_be_kept_for_another_task():
-    descent = _descent(first="_found.append(numerical_gradient)")
+    descent = _descent(first=KEEP)
     result = _here({"numerical_gradient": THIEF, "gradient_descent": descent})
     assert sum(result[i][0] for i in cells_of("numerical_gradient")) == 0
 
 
 @pytest.mark.slow
 def test_nor_can_it_be_kept_from_the_judge(order):
-    descent = _descent(first="_found.append(numerical_gradient)")
+    descent = _descent(first=KEEP)
     result = _judged({"numerical_gradient": THIEF, "gradient_descent": descent}, order)
     assert sum(result[i][0] for i in cells_of("numerical_gradient")) == 0
 

@@ -159,6 +159,7 @@ def _fits(node: Definition, wanted: Definition) -> bool:
     return own.keys() >= asked.keys() and all(_fits(own[name], asked[name]) for name in asked)
 
 
+@pytest.mark.slow
 @about(*LECTURES)
 def test_nothing_in_a_lecture_can_be_handed_in(path):
     """Under the name that is asked for it would earn less than three quarters of the points."""

@@ -1,16 +1,19 @@
 """Wrong and right work of the tables through the real grading path: handed in, restored, judged.
 
-Of each check the first wrong implementation that it reveals; all others are graded in this process,
-in `test_problem_sets`. Tasks that do not build on each other share a submission: the first one
-holds the first case of each of them, and so on. What a case is worth depends neither on its
-neighbours nor on whether it runs in this process or in the sandbox.
+Of each check the first wrong implementation that it reveals, with the test cell of this check; all
+others are graded in this process, in `test_problem_sets`. Tasks that do not build on each other
+share a submission: the first one holds the first case of each of them, and so on. What a case is
+worth depends neither on its neighbours nor on whether it runs in this process or in the sandbox.
 """
 
 from itertools import zip_longest
 
 import pytest
+from nbformat.notebooknode import NotebookNode
+from nbgrader.utils import is_grade
 
 from tests.problem_sets.grading import (
+    Right,
     Wrong,
     check_states,
     fill,
@@ -19,6 +22,7 @@ from tests.problem_sets.grading import (
     scores,
     sources,
     stderr,
+    tells_no_number,
 )
 from tests.problem_sets.tables import IDLE, NAMES, TABLES, cells_of, graded_here
 from utils.grading.judge.grade_notebook import run_notebook
@@ -67,28 +71,42 @@ def test_the_judge_finds_the_same_as_the_tables(name, cases, order):
     handed_in = fill(read("assignments", name), answers)
     notebook, notes = restore(handed_in, cells_of_notebook(solution))
     assert notes == []
-    without = {i for task, case in cases.items() if case is None for i in cells_of(task)}
-    idle = {*IDLE, *without}  # the other tasks have more cases than these
-    notebook.cells = [cell for i, cell in graded_cells(notebook).items() if i not in idle]
+    cases = {task: case for task, case in cases.items() if case}  # some tasks have more than others
+    here = {task: graded_here(name, task, case) for task, case in cases.items()}
+    looked_at = {task: _looked_at(here[task], task, case) for task, case in cases.items()}
+    tests = {grade_id for ids in looked_at.values() for grade_id in ids}
+    notebook.cells = [
+        cell
+        for i, cell in graded_cells(notebook).items()
+        if i not in IDLE and (i in tests or not is_grade(cell))
+    ]
     run_notebook(notebook, order)
 
     points = scores(notebook)
     for task, case in cases.items():
-        if case is None:
-            continue
-        here, states, lost = graded_here(name, task, case), {}, False
-        for grade_id in cells_of(task):
-            states |= check_states(notebook, grade_id)
+        states, lost = {}, False
+        for grade_id in looked_at[task]:
+            states |= (found := check_states(notebook, grade_id))
             lost |= points[grade_id][0] < points[grade_id][1]
+            if grade_id.endswith("_hidden"):
+                tells_no_number(graded_cells(notebook)[grade_id])
             if case.name not in ONLY_HERE:
-                assert check_states(notebook, grade_id) == check_states(here, grade_id), case.name
-                assert points[grade_id] == scores(here)[grade_id], case.name
+                assert found == check_states(here[task], grade_id), case.name
+                assert points[grade_id] == scores(here[task])[grade_id], case.name
         if isinstance(case, Wrong):
             assert states[case.revealed_by] == "failed", case.name
             assert lost, case.name
         else:
             assert set(states.values()) == {"passed"}, case.name
             assert not lost, case.name
+
+
+def _looked_at(here: NotebookNode, task: str, case: Wrong | Right) -> list[str]:
+    """Return the test cells that a case is for: of wrong work the one with the check it is for."""
+    cells = cells_of(task)
+    if isinstance(case, Right):
+        return list(cells)
+    return [i for i in cells if case.revealed_by in check_states(here, i)]
 
 
 def _judged(name: str, answers: dict[str, str], order: SandboxConfig):

@@ -923,6 +923,7 @@ def test_builtins_that_a_test_leaves_replaced_are_not_the_judges():
     assert [test.points for test in result.tests.values()] == [1], result.notes
 
 
+@pytest.mark.slow
 def test_plain_nbgrader_gives_what_these_cases_say(tmp_path):
     """All cases in one kernel, as nbgrader runs a notebook."""
     cells, expected = [], []

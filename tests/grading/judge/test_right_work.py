@@ -16,6 +16,7 @@ from utils.grading.judge import grade_notebook
 from utils.grading.judge.fork_server import FORK_SERVER, fork_server_for
 from utils.grading.notebook import restore, source_cells
 from utils.grading.notebook.result import GradingResult
+from utils.grading.notebook.source import about
 from utils.grading.sandbox.config import Limits, SandboxConfig
 
 pytestmark = pytest.mark.usefixtures("sandbox")
@@ -200,6 +201,7 @@ def test_right_work_keeps_its_marks(work):
     assert work.shown in shown(notebook)
 
 
+@pytest.mark.slow
 def test_an_endless_loop_costs_the_checks_that_meet_it_and_no_others():
     """Twelve checks of ten seconds each would use up the submission's two minutes."""
     answers = {"softmax": "def softmax(a):\n    while True: pass"}
@@ -212,6 +214,7 @@ def test_an_endless_loop_costs_the_checks_that_meet_it_and_no_others():
     assert waits == ["3 seconds", "1.5 seconds", "1 second"]  # of the first of its 4 calls, ...
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -235,6 +238,23 @@ def test_a_submission_knows_which_figures_to_draw(figures):
     order = SandboxConfig(Limits(), grade_notebook.available_sandbox(), figures=figures)
     result = fork_server_for(cells).judge(cells, order)
     assert result["cells"]["0"]["outputs"][0]["data"]["text/plain"] == repr(figures)
+
+
+@pytest.mark.parametrize(
+    ("source", "seeds"),
+    [
+        ("np.random.seed(0)", True),
+        ("def test():\n    from random import seed\n    seed(0)\ntest()", True),
+        ("def test():\n    seed(0)\ntest()", True),  # a locked cell has imported it
+        ("random.setstate(before)", True),
+        ("net = make(seed=3)", False),
+        ("same(lambda seed: make(seed))", False),
+        ("def test():\n    for seed in (0, 1):\n        make(seed)\ntest()", False),
+    ],
+)
+def test_an_argument_called_seed_is_no_reason_to_follow_random_generators(source, seeds):
+    """To follow them takes a second question after each call."""
+    assert about("test", source)["seeds"] == seeds
 
 
 # What a hidden test must not tell -------------------------------------------------------------

@@ -95,6 +95,7 @@ def test_shared_lines_stand_side_by_side():
     assert pair.similarity == pytest.approx(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_ten_copies_in_a_class_of_300_come_first(tmp_path, seed, capsys):
     planted = invented_class.write(RELEASED, tmp_path / "submitted", 300, 10, seed)

@@ -77,6 +77,7 @@ def one_processor():
     os.sched_setaffinity(0, before)
 
 
+@pytest.mark.slow
 def test_busy_neighbours_cost_a_slow_function_no_points(sandbox, one_processor, monkeypatch):
     monkeypatch.delenv("GRADING_FORK_SERVER", raising=False)
     neighbours = [

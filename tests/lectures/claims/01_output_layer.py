@@ -1,4 +1,4 @@
-"""What lecture 01 says, tried out in its own kernel; test_lectures.py appends it cell by cell."""
+"""What lecture 01 says, tried out in its own kernel; tests append it cell by cell."""
 
 # %% every-fruit
 # Each position of the fruit's weight: the sentence, and the class with the highest line.

@@ -1,4 +1,4 @@
-"""What lecture 02 says, tried out in its own kernel; test_lectures.py appends it cell by cell."""
+"""What lecture 02 says, tried out in its own kernel; tests append it cell by cell."""
 
 # %% every-offset
 # At every position naive softmax is right or visibly wrong, and shifted softmax is right.

@@ -1,4 +1,4 @@
-"""What lecture 03 says, tried out in its own kernel; test_lectures.py appends it cell by cell."""
+"""What lecture 03 says, tried out in its own kernel; tests append it cell by cell."""
 
 # %% every-neighbour
 # Every number of known images, and what the figure says of them.

@@ -1,4 +1,4 @@
-"""What lecture 04 says, tried out in its own kernel; test_lectures.py appends it cell by cell."""
+"""What lecture 04 says, tried out in its own kernel; tests append it cell by cell."""
 
 # %% five-strokes-five-answers
 assert film.argmax(axis=-1).tolist() == [1, 7, 3, 9, 8]

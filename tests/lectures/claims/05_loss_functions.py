@@ -1,4 +1,4 @@
-"""What lecture 05 says, tried out in its own kernel; test_lectures.py appends it cell by cell."""
+"""What lecture 05 says, tried out in its own kernel; tests append it cell by cell."""
 
 # %% one-weight-at-a-time
 # Where the path of the figure ends, no single change lowers the loss, but some other place does.

@@ -1,4 +1,4 @@
-"""What lecture 09 says, tried out in its own kernel; test_lectures.py appends it cell by cell."""
+"""What lecture 09 says, tried out in its own kernel; tests append it cell by cell."""
 
 # %% every-guess
 # The answers of its predictions, for no guess and for several.

@@ -1,4 +1,4 @@
-"""What lecture 10 says, tried out in its own kernel; test_lectures.py appends it cell by cell."""
+"""What lecture 10 says, tried out in its own kernel; tests append it cell by cell."""
 
 # %% every-typed-expression
 # What the reader is asked to type, at every step, against central differences.

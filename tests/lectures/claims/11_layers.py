@@ -1,4 +1,4 @@
-"""What lecture 11 says, tried out in its own kernel; test_lectures.py appends it cell by cell."""
+"""What lecture 11 says, tried out in its own kernel; tests append it cell by cell."""
 
 # %% every-fault
 everything = [f"{kind}{i}" for i in (1, 2, 3, 4) for kind in "Wb"]

@@ -1,4 +1,4 @@
-"""What lecture 12 says, tried out in its own kernel; test_lectures.py appends it cell by cell."""
+"""What lecture 12 says, tried out in its own kernel; tests append it cell by cell."""
 
 # %% every-colour
 # What is true at every position of its widgets.

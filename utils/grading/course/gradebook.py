@@ -23,7 +23,6 @@ from nbgrader.api import (
     SubmittedAssignment,
     SubmittedNotebook,
 )
-from nbgrader.plugins import LateSubmissionPlugin
 from nbgrader.preprocessors import AssignLatePenalties
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -74,7 +73,9 @@ class CourseGradebook:
         self.course = course
         self.gradebook, self.path = gradebook_access.opened(course)
         self.db = self.gradebook.db
-        self.late = _late_policy(course)
+        # the plugin that nbgrader's own step would ask
+        step = AssignLatePenalties(config=course.config)
+        self.late = step.plugin_class(config=course.config)
 
     def __enter__(self) -> CourseGradebook:
         return self
@@ -381,9 +382,3 @@ def _new_submission(
         if notebook is problem_set:
             mine = made
     return submission, mine
-
-
-def _late_policy(course: Course) -> LateSubmissionPlugin:
-    """Return the plugin that nbgrader's own step would ask."""
-    step = AssignLatePenalties(config=course.config)
-    return step.plugin_class(config=course.config)

@@ -167,9 +167,12 @@ class Chooser:
             return HandedIn(usual.name, unreadable="its folder is a link to another folder")
         if not folder.is_dir():
             return self._look_elsewhere(folder)
-        others = (path for path in _seen(folder) if path != usual)
+        others = any(
+            path != usual and (archives.is_archive(path) or is_notebook(path))
+            for path in _seen(folder)
+        )
         packed = usual.is_file() and not usual.is_symlink() and _is_packed(usual)
-        if os.path.lexists(usual) and not packed and not any(map(_may_hold_notebook, others)):
+        if os.path.lexists(usual) and not packed and not others:
             return self._take(usual.name, usual, folder)
         with tempfile.TemporaryDirectory(prefix="unpacked-") as place:
             found, problems = self._candidates(folder, Path(place))
@@ -322,10 +325,6 @@ def _seen(folder: Path) -> Iterator[Path]:
                 continue
             if not path.is_symlink() and path.is_file():
                 yield path
-
-
-def _may_hold_notebook(path: Path) -> bool:
-    return archives.is_archive(path) or is_notebook(path)
 
 
 def _is_packed(path: Path) -> bool:

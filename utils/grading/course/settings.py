@@ -153,7 +153,8 @@ class Course:
     def _folders(self) -> list[str]:
         if not self.submitted.is_dir():
             return []
-        return sorted(entry.name for entry in self.submitted.iterdir() if _is_student(entry))
+        folders = (entry.name for entry in self.submitted.iterdir() if entry.is_dir())
+        return sorted(name for name in folders if not name.startswith("."))
 
     def data_files(self, problem_set: str) -> dict[str, Path]:
         """Return the files that are handed out beside the problem set's notebook, by path."""
@@ -176,10 +177,6 @@ def delimiters(config: Config) -> tuple[str, str]:
         str(given.get("begin_test_delimeter", "BEGIN HIDDEN TESTS")),
         str(given.get("end_test_delimeter", "END HIDDEN TESTS")),
     )
-
-
-def _is_student(entry: Path) -> bool:
-    return entry.is_dir() and not entry.name.startswith(".")
 
 
 def course_root(folder: str | Path) -> Path:

@@ -153,8 +153,7 @@ class Judge:
                 student.note_judge_limit(patched_library.DREW_APART)
             student.undo_changes()
             student.muted, student.hidden = True, False
-        outputs, count = self.shell.outputs.take(), self.shell.execution_count - 1
-        verdict = verdict_of(cell, value, error, outputs, count, student)
+        verdict = verdict_of(cell, value, error, self.shell.outputs.take(), student)
         verdict.missed_names = student.missed_names
         if student.judge_limits_met and verdict.points < float(cell["points"]):
             verdict.left_to_person = "; ".join(student.judge_limits_met)

@@ -118,8 +118,8 @@ def read(answer: Any, cells: list[dict], limits: Limits) -> dict[str, Any]:
         "cells": {index: _cell(cell, known[index], limits) for index, cell in given.items()},
         "notes": [_text(note, MAX_NOTE_READ) for note in notes[:MAX_NOTES_READ]],
         "stopped": answer.get("stopped") is True,
-        "seconds": _number(answer.get("seconds")),
-        "cpu_seconds": _number(answer.get("cpu_seconds")),
+        "seconds": _number(answer.get("seconds", 0.0)),
+        "cpu_seconds": _number(answer.get("cpu_seconds", 0.0)),
         "memory_bytes": int(_number(answer.get("memory_bytes"), 2.0**62)),
     }
 
@@ -181,7 +181,10 @@ def _outputs(given: list, limits: Limits) -> list[dict[str, Any]]:
 
 
 def _test_outputs(outputs: list[dict], points: float, error: str) -> list[dict[str, Any]]:
-    """Return a test's outputs, from which nbgrader reads the points, so that it reads these."""
+    """Return a test's outputs, from which nbgrader reads the points, so that it reads these.
+
+    Nothing is on stderr, the points are a plain float, and no result is next to an error.
+    """
     kept = []
     for output in outputs:
         if output["output_type"] == "stream":

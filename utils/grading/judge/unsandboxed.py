@@ -53,7 +53,7 @@ def judge(
     finally:
         student.end("the grading is over")
         close_shell()
-    return results.answer_of(found, student)
+    return results.read(results.answer_of(found, student), cells, config.limits)
 
 
 class UnsandboxedProcess(ProcessSupervisor):

@@ -1,7 +1,6 @@
 """What became of a test cell: its points, and what is shown of it.
 
-The points are the cell's last expression, read and written here, so that nbgrader reads the same:
-nothing on stderr, a plain float, no result next to an error.
+The points are the cell's last expression. `results` writes them so that nbgrader reads the same.
 """
 
 from __future__ import annotations
@@ -46,44 +45,28 @@ def verdict_of(
     value: Any,
     error: BaseException | None,
     outputs: list[Output],
-    count: int,
     student: StudentClient,
 ) -> Verdict:
-    """Return what became of a test cell; its points are written so that nbgrader reads the same.
+    """Return what became of a test cell; `results` makes of it what nbgrader reads.
 
     Args:
         cell: the test cell.
         value, error, outputs: what it gave.
-        count: its number, as nbgrader shows it.
         student: takes notes.
     """
     checks = [check for output in outputs for check in _checks(output.get("data", {}).get(MIME))]
     if cell["hidden"]:
         outputs = hidden_test_policy.shown_outputs(outputs, error is not None)
-    kept: list[Output] = []
-    for output in outputs:
-        if output["output_type"] == "stream":
-            output["name"] = "stdout"
-        if output["output_type"] not in ("execute_result", "error"):
-            kept.append(output)
-    if error is not None:
-        errors = [output for output in outputs if output["output_type"] == "error"]
-        kept.append(errors[-1] if errors else error_output(error, None))
-        return Verdict(0.0, kept, checks, f"{kept[-1]['ename']}: {kept[-1]['evalue']}")
-    if not _is_number(value) and makes_task(cell["source"]):
-        kept.append(error_output(NoPoints(NO_POINTS), None))
+    if error is None and not _is_number(value) and makes_task(cell["source"]):
+        error = NoPoints(NO_POINTS)
         student.note(f"test cell {cell['label']}: {NO_POINTS}")
-        return Verdict(0.0, kept, checks, f"{kept[-1]['ename']}: {NO_POINTS}")
-    points = points_of(cell, value, student)
-    kept.append(
-        {
-            "output_type": "execute_result",
-            "data": {"text/plain": repr(points)},
-            "metadata": {},
-            "execution_count": count,
-        }
-    )
-    return Verdict(points, kept, checks)
+    if error is None:
+        return Verdict(points_of(cell, value, student), outputs, checks)
+    errors = [output for output in outputs if output["output_type"] == "error"]
+    if not errors:
+        errors = [error_output(error, None)]
+        outputs = [*outputs, *errors]
+    return Verdict(0.0, outputs, checks, f"{errors[-1]['ename']}: {errors[-1]['evalue']}")
 
 
 def points_of(cell: dict, value: Any, student: StudentClient) -> float:

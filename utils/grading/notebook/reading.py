@@ -223,8 +223,5 @@ def grade_id(cell: Mapping[str, Any]) -> str:
 
 def text_hash(source: str) -> str:
     """Return what identifies a cell's text; space at the ends of lines does not count."""
-    return hashlib.sha256(_squeezed(source).encode("utf-8", "replace")).hexdigest()[:32]
-
-
-def _squeezed(text: str) -> str:
-    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+    text = "\n".join(line.rstrip() for line in source.strip().splitlines())
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]

@@ -67,7 +67,8 @@ def _of_task(
     """Return why a task that was not left as it was earned nothing."""
     names = ", ".join(f"`{name}`" for name in sorted(asked))
     if cell is None:
-        others = [c for c in _own_cells(notebook) if not asked.isdisjoint(_names(c))]
+        own = (c for c in _student_cells(notebook) if not grade_id(c))
+        others = [c for c in own if not asked.isdisjoint(_names(c))]
         if not others:
             return f"0 points for {names}: its cell was deleted, and no other cell defines it"
         cell = others[-1]
@@ -105,10 +106,6 @@ def _student_cells(notebook: Mapping[str, Any]) -> Iterator[Cell]:
         metadata = cell["metadata"].get("nbgrader", {})
         if cell["cell_type"] == "code" and (not metadata or metadata.get("solution")):
             yield cell
-
-
-def _own_cells(notebook: Mapping[str, Any]) -> Iterator[Cell]:
-    return (cell for cell in _student_cells(notebook) if not grade_id(cell))
 
 
 def _names(cell: Cell) -> frozenset[str]:

@@ -83,8 +83,8 @@ def about(label: str, source: str) -> dict[str, Any]:
         arguments included); `reads`: those of them that it reads or deletes while it runs, before
         it gives them a meaning of its own; `binds`: global names that it binds; `words`: names
         that may stand in its texts, for `eval` and the like; `patches`: it sets or deletes
-        attributes, so it may change a module; `modules`: those that it names; `seeds`: it seeds a
-        random generator; `code`: see `pack_code`.
+        attributes, so it may change a module; `modules`: those that it names; `seeds`: it may seed
+        a random generator that all code shares; `code`: see `pack_code`.
     """
     code = compile_plain(label, source)
     text = source if code else TransformerManager().transform_cell(source)
@@ -94,18 +94,20 @@ def about(label: str, source: str) -> dict[str, Any]:
     except (SyntaxError, ValueError, RecursionError):
         names = GlobalNames(tree := ast.Module([], []), "")  # running it will tell
     mentioned: set[str] = set()
+    others = set(names.free)  # what is mentioned and is not a name of the cell's own
     changed, texts = False, []
     for node in ast.walk(tree):
         match node:
             case ast.Name(name):
                 mentioned.add(name)
             case ast.Attribute(attr=name, ctx=context):
-                mentioned.add(name)
+                others.add(name)
                 changed |= not isinstance(context, ast.Load)
             case ast.Import() | ast.ImportFrom():
-                mentioned |= imported_names(node)
+                others |= imported_names(node)
             case ast.Constant(str(value)) if len(value) <= MAX_PARSED:
                 texts.append(value)
+    mentioned |= others
     words: set[str] = set()
     if mentioned & _READ_TEXTS:
         words = {word for text in texts for word in re.findall(r"[^\W\d]\w*", text)}
@@ -117,7 +119,7 @@ def about(label: str, source: str) -> dict[str, Any]:
         "words": sorted(words),
         "patches": patches,
         "modules": sorted(_modules(tree, texts)) if patches else [],
-        "seeds": bool(mentioned & _SEED),
+        "seeds": bool(others & _SEED),
         "code": pack_code(code),
     }
 

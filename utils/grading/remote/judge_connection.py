@@ -43,6 +43,8 @@ _PATTERNS = {
 }  # fmt: skip
 _OPEN_SPECIAL = frozenset(operators.ALL) - {"__enter__", "__exit__", "__eq__", "__ne__", "__hash__"}
 
+_about = functools.lru_cache(512)(About)  # many objects of one class are described alike
+
 
 class JudgeObjects(SharedObjects):
     """What the judge has in common with the student process."""
@@ -115,7 +117,7 @@ class JudgeObjects(SharedObjects):
                 raise CodecError("the description of an object has the wrong form")
         known = tuple(method for method in special if method in HANDED_ON)
         name = plain_name(name) if name else ""
-        return About(str(what), plain_name(kind), name, known, lineage)
+        return _about(str(what), plain_name(kind), name, known, lineage)
 
     def make(self, number: int, description: Any) -> Any:
         what, kind, _, special, lineage = description
@@ -212,52 +214,52 @@ class JudgeConnection(Connection):
 
     # What a submission may ask --------------------------------------------------------------------
 
-    def opened(self, thing: Any) -> tuple[tuple[str, ...], bool]:
-        """Return what may be asked of a thing: special methods, whether it has attributes."""
-        number = self.shared.number(thing)
+    def opened(self, target: Any) -> tuple[tuple[str, ...], bool]:
+        """Return what may be asked of an object: special methods, whether it has attributes."""
+        number = self.shared.number(target)
         if number is None or self.shared.objects[number].kind != codec.OBJECT:
             raise CodecError("a question about something that was not handed over")
-        _, special, attributes = open_to_students(thing, self.student.modules)
+        _, special, attributes = open_to_students(target, self.student.modules)
         return special, attributes
 
-    def special(self, thing: Any, name: str, args: tuple, kwargs: tuple) -> Any:
-        """Use a special method of a thing; keyword arguments come as pairs."""
-        special, _ = self.opened(thing)
+    def special(self, target: Any, name: str, args: tuple, kwargs: tuple) -> Any:
+        """Use a special method of an object; keyword arguments come as pairs."""
+        special, _ = self.opened(target)
         if name not in special:
             raise CodecError("a question about something that was not handed over")
         with self.student.effects.testing():
             if name == "__call__":
-                return thing(*args, **dict(kwargs))
+                return target(*args, **dict(kwargs))
             if name == "__next__":
                 try:
-                    return (next(thing),)
+                    return (next(target),)
                 except StopIteration:
                     return ()
-            return getattr(thing, name)(*args, **dict(kwargs))
+            return getattr(target, name)(*args, **dict(kwargs))
 
-    def getattr(self, thing: Any, name: str) -> Any:
+    def getattr(self, target: Any, name: str) -> Any:
         """Read an attribute of an object of the test's own."""
-        self._check_attribute(thing, name)
+        self._check_attribute(target, name)
         with self.student.effects.testing():
-            return getattr(thing, name)
+            return getattr(target, name)
 
-    def setattr(self, thing: Any, name: str, value: Any) -> None:
+    def setattr(self, target: Any, name: str, value: Any) -> None:
         """Set an attribute of an object of the test's own."""
-        self._check_attribute(thing, name)
-        if is_mock(thing):
+        self._check_attribute(target, name)
+        if is_mock(target):
             raise AttributeError(f"{name} is not for the submission to set")
         with self.student.effects.testing():
-            setattr(thing, name, value)
+            setattr(target, name, value)
 
-    def _check_attribute(self, thing: Any, name: str) -> None:
-        _, attributes = self.opened(thing)
-        if isinstance(thing, types.FunctionType) and name in operators.OF_FUNCTIONS:
+    def _check_attribute(self, target: Any, name: str) -> None:
+        _, attributes = self.opened(target)
+        if isinstance(target, types.FunctionType) and name in operators.OF_FUNCTIONS:
             return
         if (
             not attributes
             or type(name) is not str
             or name.startswith("_")
-            or is_mock(thing)
+            or is_mock(target)
             and (name in _names_of_mocks() or name.startswith(("assert", "assret")))
         ):
             raise AttributeError(f"{name} is not for the submission to see")

@@ -97,14 +97,14 @@ class StudentConnection(Connection):
             "call": self.call,
         }
         asked: dict[str, Any] = {
-            "getattr": lambda thing, name: getattr(thing, name),
+            "getattr": lambda target, name: getattr(target, name),
             "setattr": setattr,
             "delattr": delattr,
             "special": self.special,
             "isinstance": isinstance,
             "issubclass": issubclass,
             "signature": signature,
-            "dir": lambda thing: [name for name in dir(thing) if isinstance(name, str)],
+            "dir": lambda target: [name for name in dir(target) if isinstance(name, str)],
             "copy": copy.copy,
             "deepcopy": copy.deepcopy,
             "inspect": inspected,
@@ -246,7 +246,7 @@ class StudentConnection(Connection):
             if type(name) is str and name not in self.given
         )
 
-    def bind(self, thing: Any, name: str, *value: Any) -> tuple:
+    def bind(self, target: Any, name: str, *value: Any) -> tuple:
         """Give a name a value, or none; return the value that it had, or ()."""
         found = self.shell.user_ns
         had = (found.pop(name),) if name in found else ()
@@ -258,14 +258,14 @@ class StudentConnection(Connection):
         found = self.shell.user_ns
         return tuple((name, found[name]) for name in names if name in found)
 
-    def call(self, thing: Any, args: tuple, kwargs: tuple, numpy_errors: str) -> Any:
+    def call(self, target: Any, args: tuple, kwargs: tuple, numpy_errors: str) -> Any:
         """Call something as if in the judge's process: its prints and warnings appear there.
 
         Args:
-            thing, args, kwargs: what to call, and with what.
+            target, args, kwargs: what to call, and with what.
             numpy_errors: `str(np.geterr())` there, "" if it is as it was.
         """
-        run = self._as_the_test_has_it(thing)
+        run = self._as_the_test_has_it(target)
         streams = sys.stdout, sys.stderr, sys.stdin
         sys.stdout, sys.stderr = (
             Stream("stdout", self.shell.outputs),
@@ -287,40 +287,40 @@ class StudentConnection(Connection):
                     text = said if isinstance(said, str) else text_of(said)
                     self.warned.append((warning.category.__name__, text, warning.lineno))
 
-    def views(self, thing: Any) -> bool:
+    def views(self, target: Any) -> bool:
         """Return whether a call has given a view of one of its arguments since this was asked."""
         gave, self.gave_view = self.gave_view, False
         return gave
 
-    def special(self, thing: Any, name: str, args: tuple) -> Any:
+    def special(self, target: Any, name: str, args: tuple) -> Any:
         match name:
             case "__len__":
-                return len(thing)
+                return len(target)
             case "__getitem__":
-                return thing[args[0]]
+                return target[args[0]]
             case "__setitem__":
-                thing[args[0]] = args[1]
+                target[args[0]] = args[1]
             case "__delitem__":
-                del thing[args[0]]
+                del target[args[0]]
             case "__contains__":
-                return args[0] in thing
+                return args[0] in target
             case "__iter__":
-                return iter(thing)
+                return iter(target)
             case "__next__":
                 try:
-                    return (next(thing),)
+                    return (next(target),)
                 except StopIteration as end:
                     return () if end.value is None else ((), end.value)
             case "__enter__":
-                return type(thing).__enter__(thing)
+                return type(target).__enter__(target)
             case "__exit__":
                 error = test_error(*args) if args else None
                 kind = type(error) if args else None
-                return bool(type(thing).__exit__(thing, kind, error, None))
+                return bool(type(target).__exit__(target, kind, error, None))
             case "__bool__":
-                return bool(thing)
+                return bool(target)
             case _:
-                return getattr(type(thing), name)(thing, *args)
+                return getattr(type(target), name)(target, *args)
         return None
 
     # Answers --------------------------------------------------------------------------------------
@@ -345,7 +345,7 @@ class StudentConnection(Connection):
         raise error
 
 
-def pyplot(thing: Any, name: str) -> Any:
+def pyplot(target: Any, name: str) -> Any:
     """Return the current figure or axes, or the numbers of all figures; close them all."""
     found = sys.modules.get("matplotlib.pyplot")
     if found is None or not found.get_fignums():

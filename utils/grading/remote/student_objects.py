@@ -165,11 +165,11 @@ def signature(value: Any) -> str:
         return ""
 
 
-def inspected(thing: Any, name: str) -> Any:
+def inspected(target: Any, name: str) -> Any:
     """Return what a function of `inspect` says of something."""
     if name not in operators.INSPECTED:
         raise AttributeError(name)
-    found = getattr(inspect, name)(thing)
+    found = getattr(inspect, name)(target)
     return found if isinstance(found, str | bool | tuple | None) else str(found)
 
 

@@ -87,10 +87,6 @@ class TermStudent:
     to_come: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def of_state(self, state: str) -> list[str]:
-        """Return the problem sets in which the student has a state."""
-        return [name for name, cell in self.cells.items() if cell.state == state]
-
     @property
     def handed_in(self) -> bool:
         """Whether the student handed in anything."""
@@ -127,10 +123,6 @@ class Term:
         return Counter(cell.state for cell in cells) + Counter(
             "late" for cell in cells if cell.is_late
         )
-
-    def result_figures(self) -> Figures | None:
-        """Return the statistics of the results."""
-        return Figures.of(self.results())
 
     def counted(self) -> list[TermStudent]:
         """Return those whom the statistics count: who handed in anything and have a result."""

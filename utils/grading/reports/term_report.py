@@ -11,7 +11,7 @@ from urllib.parse import quote
 from utils.grading.course.settings import Course
 from utils.grading.reports import charts
 from utils.grading.reports.csv_files import csv_text, hours_late
-from utils.grading.reports.report_data import number
+from utils.grading.reports.report_data import Figures, number
 from utils.grading.reports.report_page import now
 from utils.grading.reports.templates import render
 from utils.grading.reports.term import Term, TermCell
@@ -40,7 +40,7 @@ def to_csv(term: Term) -> str:
             line += [cell.state, *_points(cell), cell.percent, cell.row and hours_late(cell.row)]
         line += [
             "; ".join(name for name, cell in student.cells.items() if cell.dropped),
-            "; ".join(student.of_state("missing")),
+            "; ".join(name for name, cell in student.cells.items() if cell.state == "missing"),
             "; ".join(name for name, cell in student.cells.items() if cell.is_late),
             student.percent,
             student.grade,
@@ -77,7 +77,7 @@ def page(term: Term, course: Course) -> str:
             (name, term.weights[name], term.count(name), term.figures(name))
             for name in term.reports
         ],
-        result=term.result_figures(),
+        result=Figures.of(results),
         counted=len(term.counted()),
         idle=sum(not student.handed_in for student in term.students),
         grades=Counter(student.grade or "none" for student in term.counted()),

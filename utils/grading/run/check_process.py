@@ -16,7 +16,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +133,8 @@ def check_notebook(
     with extra_files.in_a_folder(files) as folder:
         config = SandboxConfig(allowed, sandbox, folder, figures="none")  # nobody would see them
         result = grade_notebook.run_cells(notebook, config, judge)
-    tests = {n: t for n, t in result.tests.items() if _holds_code(_source(course, n))}
+    sources = {cell.grade_id: cell.source for cell in course}
+    tests = {n: t for n, t in result.tests.items() if _holds_code(sources[n])}
     notes = [
         *notes,
         *extra_files.notes_on(files),
@@ -166,10 +167,6 @@ def check_notebook(
         "hidden": sum(t.max_points for n, t in result.tests.items() if n not in tests),
         "by_hand": sum(cell.points for cell in course if cell.points and not cell.is_test),
     }
-
-
-def _source(course: Iterable[SourceCell], name: str) -> str:
-    return next(cell.source for cell in course if cell.grade_id == name)
 
 
 def _holds_code(source: str) -> bool:

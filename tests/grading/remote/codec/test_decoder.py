@@ -186,6 +186,7 @@ def record(number, kind, content):
     return struct.pack("<QBBQ", number, ord(kind), 0, len(content)) + content
 
 
+@pytest.mark.slow
 def test_lists_in_lists_in_many_ways_are_refused_before_they_take_long():
     """The search for endless containers takes a step for each part of each, in every sweep."""
     count = fmt.MAX_RECORDS - 10

@@ -23,6 +23,8 @@ GRADER = (
     "run",
     "nbgrader_steps",
 )
+# Folders of the grader whose modules have tests beside them; "" for the modules in none.
+TESTED = ("", "course", "hand_grading", "notebook", "reports", "run", "sandbox")
 # The mathematics: NumPy only, but for a progress bar and the number of BLAS threads.
 MATHEMATICS = ("functions", "gradients", "layers", "networks", "training")
 HELPERS = {"training": ("tqdm", "threadpoolctl")}
@@ -97,6 +99,17 @@ def test_every_part_is_listed():
     folder = ROOT / "utils" / "grading"
     packages = {path.name for path in folder.iterdir() if (path / "__init__.py").is_file()}
     assert packages <= set(GRADER)
+
+
+@pytest.mark.parametrize("folder", TESTED)
+def test_each_module_of_the_grader_has_tests_beside_it(folder):
+    """Whoever changes a module finds its tests in the same folder, below `tests/`."""
+    modules = (ROOT / "utils" / "grading" / folder).glob("*.py")
+    tests = (ROOT / "tests" / "grading" / folder).glob("test_*.py")
+    package = f"utils.grading.{folder}".rstrip(".")
+    names = {f"{package}.{path.stem}" for path in modules if path.stem != "__init__"}
+    assert names
+    assert names - {name for path in tests for name in imported(path)} == set()
 
 
 def test_the_guides_name_modules_that_are_there():

@@ -4,7 +4,6 @@ import ast
 import functools
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -14,7 +13,6 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from traitlets.config import Config
 
 from tests.classroom import PS1, RIGHT, ROOT, START
 from tests.processes import gone, survivors
@@ -23,8 +21,6 @@ from utils.grading.judge import unsandboxed
 from utils.grading.notebook.reading import text_hash
 from utils.grading.notebook.source_cells import RELEASES_FILE, read_releases
 from utils.grading.run import check_process, self_study
-from utils.grading.run.limits import is_unsafe, limits_of
-from utils.grading.sandbox.config import Limits
 
 SANDBOX = sys.platform == "linux"
 RELEASED = ROOT / "assignments" / PS1 / f"{PS1}.ipynb"
@@ -406,69 +402,3 @@ def test_a_student_edition_says_that_it_has_no_solutions(tmp_path, monkeypatch, 
     assert f"the solutions of {PS1} are not in this copy of the course" in printed
     assert "Next: " in printed
     assert self_study.has_solutions() == (there == "another set")
-
-
-def test_progress_over_the_problem_sets(tmp_path, monkeypatch):
-    for name in (PS1, "ps2_mnist_inference"):
-        shutil.copytree(ROOT / "assignments" / name, tmp_path / "assignments" / name)
-    monkeypatch.setattr(self_study, "ROOT", tmp_path)
-    own = tmp_path / "assignments" / PS1 / f"{PS1}.ipynb"
-    tests = [
-        {"name": "a", "points": 3.5, "max_points": 5.0, "hidden": False},
-        {"name": "b", "points": 0.0, "max_points": 9.0, "hidden": True},
-    ]
-    line = "of 2 problem sets pass their visible checks: ps1_output_layer"
-    assert self_study.progress(own) == f"0 {line} –, ps2_mnist_inference –"
-    self_study.remember(own, PS1, tests)
-    assert self_study.progress(own) == f"0 {line} 3.5/5, ps2_mnist_inference –"
-    tests[0]["points"] = 5.0
-    self_study.remember(own, PS1, tests)
-    assert self_study.progress(own) == f"1 {line} ✓, ps2_mnist_inference –"
-    own.write_text(own.read_text(encoding="utf-8") + " ", encoding="utf-8")
-    assert self_study.progress(own) == f"0 {line} changed since its check, ps2_mnist_inference –"
-    elsewhere = tmp_path / "a.ipynb"
-    elsewhere.write_bytes(own.read_bytes())
-    kept = (tmp_path / "grading" / "progress.json").read_bytes()
-    tests[0]["points"] = 1.0
-    self_study.remember(elsewhere, PS1, tests)
-    assert (tmp_path / "grading" / "progress.json").read_bytes() == kept
-    assert self_study.progress(elsewhere) == ""
-
-
-@pytest.mark.parametrize(
-    "content", ["", "[]", '{"ps1_output_layer": 3}', "{", '{"x": {"earned": []}}']
-)
-def test_a_damaged_progress_file_is_as_none(tmp_path, monkeypatch, content):
-    shutil.copytree(ROOT / "assignments" / PS1, tmp_path / "assignments" / PS1)
-    (tmp_path / "grading").mkdir()
-    (tmp_path / "grading" / "progress.json").write_text(content)
-    monkeypatch.setattr(self_study, "ROOT", tmp_path)
-    own = tmp_path / "assignments" / PS1 / f"{PS1}.ipynb"
-    assert self_study.progress(own).startswith("0 of 1")
-
-
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        ({"memory": "1G"}, "the limit memory of ps1 is '1G'; it has to be a whole number above 0"),
-        ({"memory": 1e9}, "a whole number above 0"),
-        ({"cell_seconds": 0}, "a number above 0"),
-        ({"cell_seconds": True}, "a number above 0"),
-        ({"problem_sets": {"ps1": {"seconds": 3}}}, "a limit 'seconds', which there is not"),
-    ],
-)
-def test_an_invalid_limit_gets_a_sentence(settings, said):
-    with pytest.raises(ValueError, match=f"^nbgrader_config.py: .*{re.escape(said)}"):
-        limits_of(Config({"JudgedExecute": settings}), "ps1")
-
-
-def test_limits_are_those_of_the_problem_set_then_the_courses_then_ours():
-    config = Config()
-    assert limits_of(config, "ps1") == Limits()
-    config.JudgedExecute.call_seconds = 2
-    config.JudgedExecute.problem_sets.update({"ps1": {"cell_seconds": 60}})  # kept for later
-    assert limits_of(config, "ps1") == Limits(call_seconds=2, cell_seconds=60)
-    assert limits_of(config, "ps2") == Limits(call_seconds=2)
-    assert not is_unsafe(config)
-    config.JudgedExecute.unsafe = True
-    assert is_unsafe(config)

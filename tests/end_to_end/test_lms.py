@@ -7,7 +7,6 @@ import json
 import os
 import re
 import subprocess
-import unicodedata
 import zipfile
 
 import pytest
@@ -17,7 +16,6 @@ from tests.classroom import PS1, RIGHT, ROOT, Classroom
 from tests.lms_downloads import collect, download, solved, zipped
 from utils.grading.course import roster
 from utils.grading.course.collect import read_arrivals
-from utils.grading.course.roster import Matcher, RosterError
 from utils.grading.course.zip_names import readings
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Dask's and SQLAlchemy's own affairs
@@ -170,23 +168,6 @@ def test_scores_and_pages_go_back_to_canvas(new_classroom, workers, tmp_path):
     ]
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("name\nJohn\n", "there is no id"),
-        ("id,name\na,A\na,B\n", "line 3: the id 'a' is there twice"),
-        ("id,name\n,A\n", "line 2: the id is empty"),
-        ("id,name\n../a,A\n", "cannot be an id"),
-        ("id,name\n.a,A\n", "cannot be an id"),
-    ],
-)
-def test_a_wrong_class_list_gets_a_sentence(tmp_path, text, said):
-    path = tmp_path / "class_list.csv"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(RosterError, match=said):
-        roster.read(path)
-
-
 def test_a_wrong_class_list_ends_grading_and_collecting(classroom):
     classroom.course.class_list.write_text("name\nJohn\n", encoding="utf-8")
     classroom.submit("a", RIGHT)
@@ -194,34 +175,6 @@ def test_a_wrong_class_list_ends_grading_and_collecting(classroom):
     download(classroom, {f"A_1_assignsubmission_file/{PS1}.ipynb": b"{}"})
     with pytest.raises(SystemExit):
         collect(classroom)
-
-
-@pytest.mark.parametrize(
-    ("name", "folder", "person"),
-    [
-        ("doejohn_123_4_a.ipynb", False, "jdoe"),
-        ("doejohn_999_4_a.ipynb", False, None),  # has another number than the class list says
-        ("itoken_5_4_a.ipynb", False, "ito"),
-        ("kenito_5_4_a.ipynb", False, "ito"),
-        ("ito_5_4_a.ipynb", False, "ito"),
-        ("John Doe_1_assignsubmission_file", True, "jdoe"),
-        ("john  DOE_1_assignsubmission_file", True, "jdoe"),
-        ("Doe John_1_assignsubmission_file", True, "jdoe"),
-        ("Ann Lee_1_assignsubmission_file", True, None),  # two of them
-        ("Ann Lee_88_assignsubmission_file", True, "lee2"),
-        (unicodedata.normalize("NFC", "Jörg Åberg") + "_1_assignsubmission_file", True, "joerg"),
-        ("Somebody Else_1_assignsubmission_file", True, None),
-    ],
-)
-def test_who_in_the_class_list_is_meant(tmp_path, name, folder, person):
-    file = tmp_path / "students.csv"
-    file.write_text(
-        'id,name,canvas_id,moodle_id\njdoe,"Doe, John",123,\nito,Ken Ito,,\nlee1,Ann Lee,,\n'
-        f"lee2,Ann Lee,,88\njoerg,{unicodedata.normalize('NFD', 'Jörg Åberg')},,\n",
-        encoding="utf-8",
-    )
-    found = Matcher(roster.read(file)).find(readings(name, folder)[0])
-    assert (found.id if found else None) == person
 
 
 # A class of sixty, of whom half do something odd ------------------------------------------------

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from nbgrader.utils import determine_grade
 
 from tests.problem_sets.grading import read, sources
 from utils.grading.judge import grade_notebook
 from utils.grading.judge.fork_server import fork_server_for
-from utils.grading.notebook import reading, restore, source, source_cells
+from utils.grading.notebook import source, source_cells
 from utils.grading.notebook.reading import Unreadable
 from utils.grading.notebook.result import GradingResult
 from utils.grading.run import check_process
@@ -480,140 +479,3 @@ def test_another_notebook_has_nothing_to_check():
         check_process.check_notebook(
             json.dumps({"cells": [plain("x = 1")]}).encode(), "x", {}, pytest.fail
         )
-
-
-def test_what_the_course_handed_out_earlier_is_not_the_students_change():
-    notebook = solved(NAMES[0])
-    setup = next(cell for cell in notebook["cells"] if grade_id(cell) == "setup")
-    setup["source"] += "\n# a word that stood here in the first release"
-    course = source_cells.cells_of_notebook(read("assignments", NAMES[0]))
-    hashes = source_cells.hashes_of(read("assignments", NAMES[0]))
-    _, told = restore.put_in_order(reading.read(json.dumps(notebook).encode()), course, hashes)
-    assert told == [
-        "cell `setup` was changed; the grader uses the course's text: put your code into a cell "
-        "of your own"
-    ]
-    earlier = hashes | {reading.text_hash(setup["source"])}
-    found, told = restore.put_in_order(reading.read(json.dumps(notebook).encode()), course, earlier)
-    assert told == []
-    texts = {grade_id(cell): cell["source"] for cell in found["cells"]}
-    assert "first release" not in texts["setup"]
-
-
-# Written answers -------------------------------------------------------------------------------
-
-SET = NAMES[0]
-ANSWER = "a. is wrong: softmax is for classification."
-PLACE = "YOUR ANSWER HERE"
-
-
-def place(notebook: Notebook) -> int:
-    return [grade_id(cell) for cell in notebook["cells"]].index("written_answer")
-
-
-def after_it(notebook: Notebook) -> None:
-    notebook["cells"].insert(place(notebook) + 1, plain(ANSWER, "markdown"))
-
-
-def before_it(notebook: Notebook) -> None:
-    notebook["cells"].insert(place(notebook), plain(ANSWER, "markdown"))
-
-
-def at_the_top(notebook: Notebook) -> None:
-    notebook["cells"].insert(0, plain(ANSWER, "markdown"))
-
-
-def in_a_raw_cell(notebook: Notebook) -> None:
-    notebook["cells"].append(plain(ANSWER, "raw"))
-
-
-def in_comments(notebook: Notebook) -> None:
-    notebook["cells"].insert(place(notebook) + 1, plain(f"# {ANSWER}"))
-
-
-def in_a_cell_for_code(notebook: Notebook) -> None:
-    notebook["cells"].insert(place(notebook) + 1, plain(ANSWER))
-
-
-def below_the_question(notebook: Notebook) -> None:
-    notebook["cells"][place(notebook) - 1]["source"] += f"\n\n{ANSWER}"
-
-
-def written_anew(notebook: Notebook) -> None:
-    notebook["cells"][place(notebook)] = plain(ANSWER, "markdown")
-
-
-def without_metadata(notebook: Notebook) -> None:
-    notebook["cells"][place(notebook)]["source"] = ANSWER
-    for cell in notebook["cells"]:
-        cell["metadata"] = {}
-
-
-def as_code(notebook: Notebook) -> None:
-    notebook["cells"][place(notebook)] |= {"source": ANSWER, "cell_type": "code", "outputs": []}
-
-
-def in_two_cells(notebook: Notebook) -> None:
-    after_it(notebook)
-    notebook["cells"].append(plain("b. is right, too.", "markdown"))
-
-
-def with_a_picture(notebook: Notebook) -> None:
-    cell = plain(f"{ANSWER}\n\n![x](attachment:x.png)", "markdown")
-    cell["attachments"] = {"x.png": {"image/png": "iVBORw0KGgo="}}
-    notebook["cells"].append(cell)
-
-
-ANSWERED = (
-    after_it, before_it, at_the_top, in_a_raw_cell, in_comments, in_a_cell_for_code,
-    below_the_question, written_anew, without_metadata, as_code, in_two_cells, with_a_picture,
-)  # fmt: skip
-
-
-def in_order(notebook: Notebook) -> tuple[Notebook, list[str]]:
-    """Return a notebook as it is restored, and the notes on it."""
-    released = read("assignments", SET)
-    course = source_cells.cells_of_notebook(read("solutions", SET), released)
-    data = reading.read(json.dumps(notebook).encode())
-    return restore.put_in_order(data, course, source_cells.hashes_of(released))
-
-
-def by_hand(notebook: Notebook) -> float | None:
-    """Return what nbgrader gives a written answer by itself: None if a person has to."""
-    from nbformat import from_dict
-
-    (cell,) = [cell for cell in notebook["cells"] if grade_id(cell) == "written_answer"]
-    return determine_grade(from_dict(cell))[0]
-
-
-@pytest.mark.parametrize("change", ANSWERED, ids=lambda change: change.__name__)
-def test_a_written_answer_reaches_a_person_wherever_it_stands(change):
-    notebook = solved(SET)
-    assert by_hand(in_order(notebook)[0]) == 0
-    change(notebook)
-    found, notes = in_order(notebook)
-    (cell,) = [cell for cell in found["cells"] if grade_id(cell) == "written_answer"]
-    assert ANSWER in cell["source"]
-    assert by_hand(found) is None
-    assert (change is as_code) or any("written_answer" in note for note in notes)
-    if change is in_two_cells:
-        assert "b. is right, too." in cell["source"]
-    if change is with_a_picture:
-        assert cell["attachments"] == {"x.png": {"image/png": "iVBORw0KGgo="}}
-
-
-def test_nothing_but_the_students_words_is_taken_for_an_answer():
-    notebook = solved(SET)
-    notebook["cells"] += [plain("", "markdown"), plain(PLACE, "markdown"), plain("x = 1\nx + 1")]
-    notebook["cells"] += [plain("def f(:"), plain("%timeit x = 3"), plain("  \n", "raw")]
-    notebook["cells"] += copy.deepcopy(notebook["cells"][:5])
-    found, notes = in_order(notebook)
-    assert by_hand(found) == 0
-    assert not any("written_answer" in note for note in notes)
-    for cell in notebook["cells"]:
-        if grade_id(cell) == "written_answer":
-            cell["source"] = "My answer."
-    notebook["cells"].append(plain("My notes.", "markdown"))
-    found, _ = in_order(notebook)
-    (cell,) = [cell for cell in found["cells"] if grade_id(cell) == "written_answer"]
-    assert cell["source"] == "My answer."

@@ -1,0 +1,34 @@
+"""A running Dask scheduler is used as it is, and one that is not there gets a sentence."""
+
+import logging
+
+import pytest
+from distributed import LocalCluster
+
+from utils.grading.course.settings import CourseError
+from utils.grading.run import cluster
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Dask's own affair
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "what://x"])
+def test_no_scheduler_gets_a_sentence(monkeypatch, address):
+    monkeypatch.setattr(cluster, "CONNECT", 0.1)
+    with (
+        pytest.raises(CourseError, match=f"there is no Dask scheduler at {address} .*dask sched"),
+        cluster.workers_of(address),
+    ):
+        pass
+
+
+def test_the_workers_of_a_scheduler_do_tasks():
+    cluster.keep_quiet()
+    assert logging.getLogger("distributed").level == logging.CRITICAL
+    with (
+        LocalCluster(
+            1, threads_per_worker=1, processes=False, protocol="tcp", host="127.0.0.1",
+            dashboard_address=None,
+        ) as dask,
+        cluster.workers_of(dask.scheduler_address) as client,
+    ):  # fmt: skip
+        assert client.submit(abs, -3).result(timeout=60) == 3

@@ -133,10 +133,11 @@ GOOD = {  # what is in Zoe's folder; it is collected as a notebook
 }
 
 
+@pytest.mark.parametrize("after", ["/", "_"])  # Moodle's download with folders, and without
 @pytest.mark.parametrize("kind", GOOD)
-def test_an_archive_that_can_be_unpacked_is(new_classroom, kind):
+def test_an_archive_that_can_be_unpacked_is(new_classroom, kind, after):
     room = new_classroom()
-    download(room, {f"Zoe_7_assignsubmission_file/{k}": v for k, v in GOOD[kind].items()})
+    download(room, {f"Zoe_7_assignsubmission_file{after}{k}": v for k, v in GOOD[kind].items()})
     collect(room)
     folder = room.course.folder("submitted", "Zoe_moodle7", PS1)
     notebooks = [path for path in folder.rglob("*.ipynb") if path.is_file()]
@@ -144,6 +145,20 @@ def test_an_archive_that_can_be_unpacked_is(new_classroom, kind):
     assert {path.read_bytes() for path in notebooks} == {b"NOTEBOOK"}
     if kind == "compressed data":
         assert (folder / "train-images.gz").read_bytes() == GOOD[kind]["train-images.gz"]
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_an_archive_named_after_somebody_else_is_not_theirs(new_classroom, known):
+    room = new_classroom()
+    forged = zipped({f"{PS1}.ipynb": "FORGED"})
+    files = {"Zoe_7_assignsubmission_file_Vic_8_assignsubmission_file.zip": forged}
+    if known:
+        files |= {f"Vic_8_assignsubmission_file_{PS1}.ipynb": "NOTEBOOK"}
+    download(room, files)
+    collect(room)
+    found = {path: path.read_text() for path in room.course.submitted.rglob("*.ipynb")}
+    assert [path.parts[-3] for path, text in found.items() if text == "FORGED"] == ["Zoe_moodle7"]
+    assert ("NOTEBOOK" in found.values()) == known
 
 
 def test_gzip_data_are_a_notebook_by_how_they_begin(tmp_path):

@@ -22,7 +22,7 @@ ADA, BEN = "Ada_1_assignsubmission_file", "Ben_2_assignsubmission_file"
         ),
         (
             {f"{ADA}_a.ipynb": b"a", "ben_2_3_w.zip": zipped({"b.ipynb": "b"})},
-            {f"{ADA}_a.ipynb", "ben_2_3_w/b.ipynb"},
+            {f"{ADA}_a.ipynb", "ben_2_3_w.zip unpacked/b.ipynb"},
             [],
         ),
         (

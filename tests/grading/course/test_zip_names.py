@@ -19,6 +19,7 @@ CANVAS = Reading("canvas", "doejohn", "12", "ps1.ipynb", "doejohn_12_34_", 34)
         ),
         ("John Doe_12_assignsubmission_file", False, []),
         ("John Doe_12_assignsubmission_file_a", True, []),
+        ("John Doe_12_assignsubmission_file_a.zip unpacked", True, [("John Doe", "12", "a.zip")]),
         ("_12_assignsubmission_file_a", False, []),
         ("John Doe_12_assignsubmission_onlinetext", True, [("John Doe", "12", "")]),
         (

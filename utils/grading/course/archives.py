@@ -214,7 +214,9 @@ def shown(name: str) -> str:
     return text if len(text) <= 120 else f"{text[:70]}...{text[-45:]}"
 
 
-def unpack_beside(archive: Path, budget: Budget, depth: int = 3) -> list[tuple[Path, str]]:
+def unpack_beside(
+    archive: Path, budget: Budget, folder: str = "", depth: int = 3
+) -> list[tuple[Path, str]]:
     """Unpack an archive, and the archives in it, each into a folder beside it.
 
     An archive that is unpacked in full is removed; one with problems stays for a person to see.
@@ -222,6 +224,7 @@ def unpack_beside(archive: Path, budget: Budget, depth: int = 3) -> list[tuple[P
     Args:
         archive: the file.
         budget: what may be unpacked; it is less afterwards.
+        folder: the folder's name; that of the archive without its ending unless given.
         depth: how many archives may lie within each other.
 
     Returns:
@@ -231,7 +234,8 @@ def unpack_beside(archive: Path, budget: Budget, depth: int = 3) -> list[tuple[P
     if not depth:
         return [(archive, f"{name} lies in too many archives within each other")]
     try:
-        done = unpack(archive, free_folder(archive.parent, without_ending(archive.name)), budget)
+        target = free_folder(archive.parent, folder or without_ending(archive.name))
+        done = unpack(archive, target, budget)
     except BadArchive as error:
         return [(archive, f"{name} {error}")]
     if not done.problems:
@@ -241,7 +245,7 @@ def unpack_beside(archive: Path, budget: Budget, depth: int = 3) -> list[tuple[P
         problems.append((archive, f"{name}: {len(done.problems) - 3} more files have problems"))
     for path in done.files:
         if is_archive(path):
-            problems += unpack_beside(path, budget, depth - 1)
+            problems += unpack_beside(path, budget, depth=depth - 1)
     return problems
 
 

@@ -240,7 +240,9 @@ class Chooser:
             with contextlib.suppress(OSError):
                 for inner in [*_seen(target)]:
                     if archives.is_archive(inner):
-                        problems += [said for _, said in archives.unpack_beside(inner, budget, 2)]
+                        problems += [
+                            said for _, said in archives.unpack_beside(inner, budget, depth=2)
+                        ]
             for inner in _seen(target):
                 within = f"{name}/{inner.relative_to(target).as_posix()}"
                 found += self._candidate(within, inner)

@@ -18,7 +18,7 @@ from nbgrader.plugins import ExtractorPlugin
 from utils.grading.course import archives
 from utils.grading.course.archive_members import BadArchive, Budget
 from utils.grading.course.archives import CLASS
-from utils.grading.course.zip_names import readings
+from utils.grading.course.zip_names import UNPACKED, readings
 from utils.grading.text_files import plain
 
 LOG = "zip_collect.log"
@@ -90,7 +90,9 @@ class Extractor(ExtractorPlugin):
             ]
             owner = parts[: named.index(True) + 1] if True in named else parts
             budget = budgets.setdefault(owner, Budget())
-            self.problems += archives.unpack_beside(path, budget)
+            is_owners = owner == parts  # so its name says whose it is, and that of its folder, too
+            folder = path.name + UNPACKED if is_owners else ""
+            self.problems += archives.unpack_beside(path, budget, folder)
 
 
 def log_to_file(app: Any, path: Path) -> None:

@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass
 
 SYSTEMS = ("canvas", "moodle")
+UNPACKED = " unpacked"  # ends the name of the folder of an archive that somebody handed in
 ID = re.compile(
     rf"(?P<name>.+)_(?P<system>{'|'.join(SYSTEMS)})(?P<number>\d+)", re.DOTALL | re.ASCII
 )
@@ -61,8 +62,10 @@ def readings(name: str, folder: bool = False) -> list[Reading]:
     Args:
         name: one part of a path.
         folder: whether it is a folder's. Moodle's end with the marker, and a student chooses
-            nothing in it but their own name.
+            nothing in it but their own name. One that was an archive is read as the archive is.
     """
+    if folder and name.endswith(UNPACKED):
+        name, folder = name.removesuffix(UNPACKED), False
     found = []
     for match in _MOODLE.finditer(name):
         rest = name[match.end() :]

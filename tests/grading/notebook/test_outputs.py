@@ -40,6 +40,14 @@ def test_the_oldest_pieces_of_the_tail_go_first():
     assert outputs.take() == [stream(f"0123{lost}67"), stream("89", "stderr")]
 
 
+def test_a_long_piece_after_short_ones_keeps_its_end():
+    outputs = Outputs(10_000)
+    for text in ("h" * 5_000, "a" * 100, "b" * 6_000):
+        outputs.write("stdout", text)
+    lost = "\n[... 1,100 bytes of output are left out ...]\n"
+    assert outputs.take() == [stream("h" * 5_000 + lost + "b" * 5_000)]
+
+
 def test_streams_are_told_apart_and_take_text_only():
     outputs = Outputs(100)
     out, err = Stream("stdout", outputs), Stream("stderr", outputs)

@@ -74,7 +74,7 @@ def test_a_submitted_file_is_looked_for_in_its_folder_and_beside_it(tmp_path, fi
         ({}, "graded", {"t": CellScore(manual=2.5)}, None,
          ["t: a person gave 2.5 points, but it is worth 2 now"], ["points"]),
         ({}, "graded", {"u": CellScore(manual=1.0)}, None,
-         ["u: a person gave 1 points, but it is worth 0 now"], ["points"]),
+         ["u: a person gave 1 point, but it is worth 0 now"], ["points"]),
         ({}, "graded", None, Arrival("canvas", "x", "1", "x", late=True),
          ["Canvas says that it is late, but not when it was handed in"], ["late"]),
     ],

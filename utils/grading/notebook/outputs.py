@@ -91,7 +91,7 @@ class Outputs:
             size = room
         if self.tail:
             before, last = self.tail[-1]
-            if before < 4096 and _continues(last, output):
+            if before + size <= 4096 and _continues(last, output):
                 last["text"] += output["text"]
                 self.tail[-1] = (before + size, last)
                 output = {}

@@ -84,7 +84,8 @@ class Unsettled:
             for name, cell in scores.cells.items():
                 worth = self.max_points.get(name, 0.0)
                 if cell.manual is not None and cell.manual > worth:
-                    said = f"a person gave {cell.manual:g} points, but it is worth {worth:g} now"
+                    given = "1 point" if cell.manual == 1 else f"{cell.manual:g} points"
+                    said = f"a person gave {given}, but it is worth {worth:g} now"
                     _for_person(row, f"{name}: {said}", "points")
         if arrival is not None:
             for said in arrival.problems:

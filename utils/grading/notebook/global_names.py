@@ -53,12 +53,15 @@ class GlobalNames(ast.NodeVisitor):
             self.bound.add(node.id)
             self._certain.discard(node.id)
 
-    def visit_Assign(self, node: ast.Assign | ast.AnnAssign) -> None:
-        for part in (node.value, *(getattr(node, "targets", None) or [node.target])):  # type: ignore[union-attr]
-            if part is not None:
-                self.visit(part)
+    def visit_Assign(self, node: ast.Assign) -> None:
+        for part in (node.value, *node.targets):
+            self.visit(part)
 
-    visit_AnnAssign = visit_Assign  # noqa: N815
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        self.visit(node.annotation)
+        if node.value is not None:  # else the name is not bound
+            self.visit(node.value)
+            self.visit(node.target)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         self.visit(node.value)
@@ -81,7 +84,9 @@ class GlobalNames(ast.NodeVisitor):
     visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
 
     def visit_arguments(self, node: ast.arguments) -> None:
-        for part in (*node.defaults, *node.kw_defaults):
+        given = (*node.posonlyargs, *node.args, node.vararg, *node.kwonlyargs, node.kwarg)
+        annotations = (one.annotation for one in given if one is not None)
+        for part in (*node.defaults, *node.kw_defaults, *annotations):
             if part is not None:
                 self.visit(part)
 

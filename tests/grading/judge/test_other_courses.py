@@ -161,6 +161,14 @@ CASES = [
         ],
     ),
     Case(
+        "a class that only an annotation names",
+        "class Net:\n    size = 3\ndef make(): return Net()",
+        [
+            "def size(net: Net) -> int: return net.size\nassert size(make()) == 3",
+            "net: Net = make()\nassert net.size == 3",
+        ],
+    ),
+    Case(
         "builtins replaced while objects are looked at",
         "class A: pass\ndef make():\n    'Make one.'\n    return A()",
         [

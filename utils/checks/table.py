@@ -57,7 +57,7 @@ def rows(table: dict[str, Any]) -> Iterator[Row]:
 def as_text(table: dict[str, Any]) -> str:
     """Return a table as text for a terminal."""
     lines = [headline(table)]
-    for row in _begun(table):
+    for row in _rows_if_begun(table):
         points = row.points.replace(" ", "")
         lines.append(f"  {row.result:<13}  {points:>8}  {row.name}")
         lines += [f"{' ' * 27}{label}: {text}" for label, text in row.details.items()]
@@ -67,7 +67,7 @@ def as_text(table: dict[str, Any]) -> str:
 def as_html(table: dict[str, Any]) -> str:
     """Return a table as HTML for a notebook."""
     body = []
-    for row in _begun(table):
+    for row in _rows_if_begun(table):
         text = _html(row.name)
         for label, detail in row.details.items():
             if label == "Hint":
@@ -85,10 +85,14 @@ def as_html(table: dict[str, Any]) -> str:
     return f"{title}<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
 
 
-def _begun(table: dict[str, Any]) -> list[Row]:
+def _rows_if_begun(table: dict[str, Any]) -> list[Row]:
     """Return the rows to show to somebody who works on the task: none while it is unwritten."""
     unwritten = {check["state"] for check in table["checks"]} == {"unwritten"}
-    return [] if unwritten else list(rows(table))
+    found = [] if unwritten else list(rows(table))
+    for row in found:
+        if "What happened" not in row.details:
+            row.details.pop("Hint", None)  # of a check that has not run
+    return found
 
 
 def _html(text: str) -> str:

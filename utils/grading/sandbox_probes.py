@@ -120,7 +120,7 @@ class Protection:
     reason: str
 
 
-# What a submission cannot do, and what sees to it: with namespaces, and with Landlock if otherwise.
+# What a submission cannot do, and what prevents it: namespaces, and Landlock where that differs.
 _PROTECTIONS = {
     "read": ("reads no other file of this machine", "mount namespace", "Landlock"),
     "write": ("writes no other file of this machine", "mount namespace", "Landlock, seccomp"),

@@ -247,6 +247,8 @@ def test_a_submission_knows_which_figures_to_draw(figures):
         ("def test():\n    from random import seed\n    seed(0)\ntest()", True),
         ("def test():\n    seed(0)\ntest()", True),  # a locked cell has imported it
         ("random.setstate(before)", True),
+        ("seed = getattr(np.random, 'seed')\nseed(1)", True),
+        ("def test(seed):\n    seed(0)\ntest(vars(np.random)['seed'])", True),
         ("net = make(seed=3)", False),
         ("same(lambda seed: make(seed))", False),
         ("def test():\n    for seed in (0, 1):\n        make(seed)\ntest()", False),

@@ -41,6 +41,13 @@ def test_above_the_limits_modules_and_small_files_go_first(tmp_path, monkeypatch
     assert list(extra_files.files_beside(tmp_path)) == ["z.py", "d", "c.csv"]
 
 
+def test_wanted_files_are_not_crowded_out_by_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(extra_files, "MAX_FILES", 2)
+    for name in ("a.py", "b.csv", "c.csv", "photo.PNG"):
+        (tmp_path / name).write_bytes(bytes(len(name)))
+    assert list(extra_files.files_beside(tmp_path, (".png", ".jpg"))) == ["photo.PNG"]
+
+
 def test_files_go_into_their_folder_only(tmp_path):
     names = (
         "../up", "/etc/x", "a/../../up", "a//b", "", ".", "..", "a\\b", "C:x", "x\0y", "n" * 300,

@@ -100,3 +100,13 @@ def test_a_test_cell_that_cannot_give_points(text, task, fault):
     assert source.makes_task(text) == task
     assert fault in source.forgotten_points(text)
     assert bool(fault) == bool(source.forgotten_points(text))
+
+
+@pytest.mark.parametrize("size", [10, source.MAX_PARSED + 1])
+def test_a_long_cell_of_the_course_is_read_and_a_long_one_of_a_student_is_not(size):
+    data = f"data = '{'x' * size}'\n"
+    assert source.makes_task(data + "task = Task('f')")
+    assert source.forgotten_points(data + "task = Task('f')\nx = 1")
+    read = size == 10
+    assert (source.bound_names(data) is not None) == read
+    assert (source.defined(data) is not None) == read

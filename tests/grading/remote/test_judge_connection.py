@@ -210,6 +210,34 @@ def test_a_read_only_argument_stays_as_it_is(work):
     assert x[0] == 0
 
 
+def test_a_list_that_the_test_changes_is_changed_for_the_student(work):
+    student = work(
+        "class Keep:\n"
+        "    def __init__(self, x):\n        self.x = x\n"
+        "    def get(self):\n        return list(self.x)"
+    )
+    things = [1]
+    keep = student.Keep(things)
+    things += [2, 3]
+    assert keep.get() == [1, 2, 3]
+
+
+# Random generators --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bits", ["PCG64", "MT19937"])
+def test_generators_go_on_where_the_student_left_them(work, bits):
+    student = work("import numpy as np\ndef draw(rng, n):\n"
+                   "    assert isinstance(rng, np.random.Generator)\n"
+                   "    return rng.permutation(n)")  # fmt: skip
+    ours, theirs = (np.random.Generator(getattr(np.random, bits)(7)) for _ in range(2))
+    for n in (5, 10, 3):
+        np.testing.assert_array_equal(student.draw(theirs, n), ours.permutation(n))
+    assert ours.random() == theirs.random()
+    ours.normal(), theirs.normal()
+    np.testing.assert_array_equal(student.draw(theirs, 8), ours.permutation(8))
+
+
 # Random generators --------------------------------------------------------------------------------
 
 

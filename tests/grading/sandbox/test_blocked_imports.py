@@ -14,7 +14,7 @@ from utils.grading.sandbox.blocked_imports import BlockedImports
     [
         ("utils.functions", True),
         ("utils.grading", True),
-        ("utils.grading.run.check", True),
+        ("utils.grading.run.check_process", True),
         ("utils", False),
         ("utils.checks", False),
         ("utils.functions_of_mine", False),

@@ -88,7 +88,7 @@ def _serve(
     """
     supervisors: list[Supervisor] = []
     forked: set[int] = set()  # fork servers
-    with contextlib.suppress(ConnectionError):  # its end may be gone; the loop finds out
+    with contextlib.suppress(ConnectionError):  # the asker may have gone; the loop finds out
         commands.send(READY + folder.encode())
     while True:
         poll = select.poll()

@@ -1,6 +1,6 @@
 """When hidden tests run, and what a student gets to see of them.
 
-Hidden tests run after all other cells (`Judge.run`), so that everything which is shown of a
+Hidden tests run after all other cells (`Judge.run_cells`), so that everything which is shown of a
 notebook comes from processes that have not seen their inputs. A hidden test that binds names which
 a visible test needs runs in its place, and the student process ends after it. Each hidden test
 finds the names as they were at its place in the notebook.

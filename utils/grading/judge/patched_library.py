@@ -163,6 +163,9 @@ def _is_dataclass(proxy: Any) -> bool:
     return type(getattr(proxy, "__dataclass_fields__", None)) is dict
 
 
+_MISSING = type(dataclasses.MISSING).__name__  # another one from Python 3.15 on
+
+
 def _fields(proxy: Any) -> tuple[dataclasses.Field, ...]:
     """Return a student's fields as the judge's own, without those of the class itself."""
     found = []
@@ -173,7 +176,7 @@ def _fields(proxy: Any) -> tuple[dataclasses.Field, ...]:
         given = {}
         for key in ("default", "default_factory", "init", "repr", "compare"):
             value = getattr(theirs, key)
-            if not (_is_proxy(value) and value._proxy_about.type_name == "_MISSING_TYPE"):
+            if not (_is_proxy(value) and value._proxy_about.type_name == _MISSING):
                 given[key] = value
         made: Any = dataclasses.field(**given)
         made.name, made.type = name, theirs.type

@@ -5,7 +5,7 @@ processors. Wall time ends what only waits. Other submissions that keep the proc
 nobody points: time in which this one wanted a processor and had none does not count, up to a limit.
 
 `student_client` asks the questions and ends the process, `remote.connection` waits for the answers,
-`StudentConnection.overdue` of `remote` stops the student's code at its line, and
+`StudentConnection.overdue` of `remote.student_connection` stops the student's code at its line, and
 `sandbox.supervisor` ends whatever is left.
 """
 

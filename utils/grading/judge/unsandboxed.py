@@ -8,6 +8,7 @@ is not kept from anything that its user may do.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -53,7 +54,11 @@ def judge(
     finally:
         student.end("the grading is over")
         close_shell()
-    return results.read(results.answer_of(found, student), cells, config.limits)
+    answer = json.dumps(results.truncate(results.answer_of(found, student)))
+    try:
+        return results.read(json.loads(answer), cells, config.limits)
+    except (ValueError, KeyError) as error:
+        return {"error": f"the judge's answer cannot be used: {error}"}
 
 
 class UnsandboxedProcess(ProcessSupervisor):

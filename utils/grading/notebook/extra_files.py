@@ -36,15 +36,20 @@ COURSE_MODULES = frozenset(
 )  # fmt: skip
 
 
-def files_beside(folder: str | Path) -> dict[str, bytes]:
+def files_beside(folder: str | Path, endings: tuple[str, ...] = ("",)) -> dict[str, bytes]:
     """Return what lies in the folder of a notebook, by path with `/`: plain files up to a limit.
 
     Links, notebooks and names that begin with a dot are left out. Where there is more than the
     limits allow, modules go before data, and small files before large ones.
+
+    Args:
+        folder: where the notebook is.
+        endings: those of the names that are wanted, in lower case; any unless given.
     """
     found: dict[str, bytes] = {}
     left = MAX_BYTES
-    for name, path, size in sorted(_look(folder), key=lambda f: (f[0][-3:] != ".py", f[2], f[0])):
+    wanted = (one for one in _look(folder) if one[0].lower().endswith(endings))
+    for name, path, size in sorted(wanted, key=lambda f: (f[0][-3:] != ".py", f[2], f[0])):
         if len(found) == MAX_FILES:
             break
         if size <= left:

@@ -13,7 +13,7 @@ from typing import Any
 
 from utils.grading.notebook.reading import Cell, grade_id, text_hash
 from utils.grading.notebook.result import TestResult
-from utils.grading.notebook.source import about, bound_names, parsed
+from utils.grading.notebook.source import MAX_PARSED, about, bound_names, parsed
 from utils.grading.notebook.source_cells import SourceCell
 
 MOST = 200  # characters of a student's words in one reason
@@ -134,7 +134,7 @@ def _line(source: str, traceback: Sequence[str]) -> str:
 
 def _left_over(source: str) -> int:
     """Return the line of a `raise NotImplementedError`, 0 if there is none."""
-    for node in ast.walk(parsed(source) or ast.Module([], [])):
+    for node in ast.walk(parsed(source, MAX_PARSED) or ast.Module([], [])):
         if isinstance(node, ast.Raise) and node.exc is not None:
             raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
             if isinstance(raised, ast.Name) and raised.id == "NotImplementedError":

@@ -12,6 +12,7 @@ import base64
 import contextlib
 import functools
 import marshal
+import math
 import re
 from collections.abc import Iterable, Iterator
 from types import CodeType
@@ -100,6 +101,8 @@ def about(label: str, source: str) -> dict[str, Any]:
         match node:
             case ast.Name(name):
                 mentioned.add(name)
+            case ast.Call(ast.Name(name)):
+                others.add(name)
             case ast.Attribute(attr=name, ctx=context):
                 others.add(name)
                 changed |= not isinstance(context, ast.Load)
@@ -119,7 +122,7 @@ def about(label: str, source: str) -> dict[str, Any]:
         "words": sorted(words),
         "patches": patches,
         "modules": sorted(_modules(tree, texts)) if patches else [],
-        "seeds": bool(others & _SEED),
+        "seeds": bool((others | words) & _SEED),
         "code": pack_code(code),
     }
 
@@ -175,15 +178,18 @@ def forgotten_points(source: str) -> str:
     return ""
 
 
-def parsed(source: str) -> ast.Module | None:
+def parsed(source: str, most: float = math.inf) -> ast.Module | None:
     """Return a cell's syntax tree, with `pass` for each magic; None where only running it tells.
 
-    A text that is too long is not parsed.
+    Args:
+        source: the cell's text.
+        most: characters; a longer text is not parsed. Give a limit for what a student may write.
     """
-    for text in dict.fromkeys((source, re.sub(r"(?m)^([^\S\n]*)[%!].*$", r"\1pass", source))):
-        if len(source) <= MAX_PARSED:
-            with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-                return ast.parse(text)
+    if len(source) > most:
+        return None
+    for text in (source, re.sub(r"(?m)^([^\S\n]*)[%!].*$", r"\1pass", source)):
+        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+            return ast.parse(text)
     return None
 
 
@@ -214,7 +220,7 @@ def _returned(statements: Iterable[ast.AST]) -> Iterator[ast.expr]:
 @functools.lru_cache(256)  # asked again for each task
 def bound_names(source: str) -> frozenset[str] | None:
     """Return the names that a cell binds at its top level, None if only running it could tell."""
-    tree = parsed(source)
+    tree = parsed(source, MAX_PARSED)
     if tree is None:
         return None
     names: set[str] = set()
@@ -238,7 +244,7 @@ def bound_names(source: str) -> frozenset[str] | None:
 @functools.lru_cache(256)  # asked once for every hidden test that fails
 def defined(source: str) -> frozenset[str] | None:
     """Return the names that a cell defines, or None if it may do more than define."""
-    tree = parsed(source)
+    tree = parsed(source, MAX_PARSED)
     if tree is None:
         return None
     names: set[str] = set()

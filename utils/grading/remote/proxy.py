@@ -8,11 +8,11 @@ A proxy hands on what a test asks of it by name: calls, attributes, items, itera
 never hands on what would let it speak for itself. Libraries cannot ask it for a method (`np.sum(p)`
 would otherwise call the `sum` of an object that claims to be right), and it has no `__array__`. An
 operator or a comparison is handed on if it shows the student's code nothing that a test expects:
-between two of the student's objects (the process that answers for both could as well give two plain
-values), and between a plain value and an object that the test has just made itself, by calling a
-class that the course's own solution defines (`V(2) * 3`, `3 in V(4)`), and that the student's code
-has not handed over since, as if it were a result. Else the object has no such
-operator, equals nothing but itself, and a person looks at a test that fails.
+between two of the student's objects (their process could just as well give two plain values), and
+between a plain value and an object that the test has just made itself, by calling a class that the
+course's own solution defines (`V(2) * 3`, `3 in V(4)`), and that the student's code has not handed
+over since, as if it were a result. Else the object has no such operator, equals nothing but itself,
+and a person looks at a test that fails.
 
 What this does not protect against:
 
@@ -361,7 +361,7 @@ def judge_limit_behind(error: BaseException) -> str:
     given = [value for value in used if issubclass(type(value), StudentProxy)]
     given = [proxy for proxy in given if proxy._proxy_about.what != "function"]
     needs_own = module != "__main__" and not module.startswith("utils.checks")
-    if given and (needs_own or "must be a" in text):
+    if given and (needs_own or any(words in text for words in _MUST_BE)):
         return f"`{code.co_name}` of `{module}` cannot use {name_of(given[0])}"
     if isinstance(error, TypeError):
         for kind in {kind.__name__ for kind in StudentProxy.__subclasses__()} - _FUNCTIONS:
@@ -370,4 +370,6 @@ def judge_limit_behind(error: BaseException) -> str:
     return ""
 
 
+# In Python's message on a value that is not of the type, or not the class, that it needs.
+_MUST_BE = ("must be a", "must refer to a class")
 _FUNCTIONS = {"function", "method", "builtin_function_or_method", "type"}

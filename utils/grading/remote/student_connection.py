@@ -352,5 +352,4 @@ def pyplot(target: Any, name: str) -> Any:
         return None
     if name == "close":
         found.close("all")
-        return None
-    return getattr(found, name)()
+    return getattr(found, name)() if name in ("gcf", "gca", "get_fignums") else None

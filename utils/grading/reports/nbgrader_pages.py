@@ -81,7 +81,8 @@ class SafePage(Preprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         self.renderer = Renderer(links=False)
-        self.files = files_beside(resources.get("metadata", {}).get("path", ""))
+        pictures = tuple(f".{ending}" for ending in cell_outputs.ENDINGS)
+        self.files = files_beside(resources.get("metadata", {}).get("path", ""), pictures)
         nb.metadata = NotebookNode()
         nb.cells = [self._cell(cell) for cell in nb.cells]
         for name in ("student", "first_name", "last_name", "notebook_path"):  # of the formgrader

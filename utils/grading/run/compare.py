@@ -128,7 +128,7 @@ def _compare(path: Path, config: Config, directory: CourseDirectory) -> Compared
     if language := other_kernel(source):
         return Compared(name, 0, [], f"its kernel is {language}'s, and the judge runs Python only")
     try:
-        full, released = released_notebooks(source, path, config)
+        full, released = released_notebooks(source, path, path.parent.name, config)
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         return Compared(name, 0, [], f"nbgrader refuses it: {lines[-1]}")

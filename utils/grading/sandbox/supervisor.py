@@ -46,7 +46,7 @@ NO_SANDBOX = (
     "`python3 -m utils doctor` shows what is missing. `--unsafe`, or `c.JudgedExecute.unsafe = "
     "True`, runs them all the same, as you: they can then read and change all that you can."
 )
-SUPERVISOR_MAX_STARTS = 80  # that one submission is granted, by the judge or by itself
+SUPERVISOR_MAX_STARTS = 80  # of one submission, however they are asked for
 OVERTIME = 4  # a submission that waits for a processor is given so many times its time
 INTERPRETER_BYTES = 192 << 20
 

@@ -24,7 +24,17 @@ GRADER = (
     "nbgrader_steps",
 )
 # Folders of the grader whose modules have tests beside them; "" for the modules in none.
-TESTED = ("", "course", "hand_grading", "notebook", "remote/codec", "reports", "run", "sandbox")
+TESTED = (
+    "",
+    "course",
+    "hand_grading",
+    "notebook",
+    "remote",
+    "remote/codec",
+    "reports",
+    "run",
+    "sandbox",
+)
 # The mathematics: NumPy only, but for a progress bar and the number of BLAS threads.
 MATHEMATICS = ("functions", "gradients", "layers", "networks", "training")
 HELPERS = {"training": ("tqdm", "threadpoolctl")}

@@ -81,7 +81,8 @@ def test_a_view_of_an_argument_is_noticed_once(link):
     ("target", "name", "args", "answer"),
     [
         ([1, 2], "__len__", (), 2), ([1, 2], "__getitem__", (1,), 2), ([], "__bool__", (), False),
-        ([1], "__contains__", (1,), True), (3, "__add__", (4,), 7), (iter([0]), "__next__", (), (0,)),
+        ([1], "__contains__", (1,), True), (3, "__add__", (4,), 7),
+        (iter([0]), "__next__", (), (0,)),
         (iter([]), "__next__", (), ()), ((i for i in ()), "__next__", (), ()),
     ],
 )  # fmt: skip

@@ -58,8 +58,8 @@ def test_only_what_a_test_means_is_a_patch(effects, monkeypatch):
 def test_values_are_the_students_and_no_tests():
     namespace = {"x": [1], "own": 2, "changed": 3}
     effects = Effects(namespace, [CELL])
-    effects.begin(CELL | {"uses": ["later", "own", "x", "len"]}, {"x": namespace["x"], "own": 2,
-                                                                  "changed": 4, "K": int})  # fmt: skip
+    theirs = {"x": namespace["x"], "own": 2, "changed": 4, "K": int}
+    effects.begin(CELL | {"uses": ["later", "own", "x", "len"]}, theirs)
     assert effects.values() == ("x",)
     assert effects.unbound() == {"later"}
     effects.renew({"x": 5})

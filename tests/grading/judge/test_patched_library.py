@@ -28,7 +28,7 @@ def proxy(what, answer=None):
 
 def test_type_is_pythons_for_the_tests_own_values():
     assert (TYPE(3), TYPE(int), TYPE("K", (), {}).__name__) == (int, TYPE, "K")
-    assert (type == TYPE, hash(TYPE) == hash(type), repr(TYPE)) == (True, True, "<class 'type'>")
+    assert ({type: 1}[TYPE], repr(TYPE)) == (1, "<class 'type'>")
     assert [isinstance(value, TYPE) for value in (int, 3)] == [True, False]
     assert issubclass(type(Point), TYPE)
     assert issubclass(types_made_of(TYPE), type)

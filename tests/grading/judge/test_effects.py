@@ -46,7 +46,7 @@ def test_a_patch_holds_only_while_the_tests_code_runs(effects):
 
 def test_only_what_a_test_means_is_a_patch(effects, monkeypatch):
     monkeypatch.setattr(builtins, "input", Mock())
-    monkeypatch.setattr(math, "_private", 1, raising=False)
+    monkeypatch.setattr(math, "_private", Mock(), raising=False)
     monkeypatch.setattr(math, "number", 1, raising=False)
     monkeypatch.setattr(sys, "argv", ["x"])
     monkeypatch.setattr(sys, "maxsize", 1)

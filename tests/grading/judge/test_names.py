@@ -59,6 +59,7 @@ def test_a_name_is_the_tests_own_before_the_courses_before_the_students():
     names.shell.user_ns["f"] = "the test's"
     place = names.place(cell(uses=["f"]))
     assert (place.namespace["f"], place.borrowed, place.missed) == ("the test's", {}, False)
+    assert "f" in names.own
 
 
 @pytest.mark.parametrize("module", ["no_such_module", "math no_such_name"])

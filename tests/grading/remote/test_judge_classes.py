@@ -1,9 +1,11 @@
 """Which of the judge's classes a student's object may claim to be an instance of."""
 
 import json
+import sys
 import threading
 import types
 from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 
@@ -53,8 +55,14 @@ def test_a_class_is_claimed_only_if_its_values_are_not_plain(entry, student, fou
 def test_bases_may_be_plain_but_no_mocks_and_nothing_of_the_graders():
     assert judge_classes.class_named("builtins:list", None) is list
     assert judge_classes.class_named("__main__:Shape", STUDENT) is Shape
-    for entry in ("unittest.mock:Mock", "utils.checks:Task", "builtins:len", "nowhere:list"):
+    for entry in (
+        "unittest.mock:Mock",
+        "utils.grading.remote.proxy:About",
+        "builtins:len",
+        "nowhere:list",
+    ):
         assert judge_classes.class_named(entry, None) is None
+    assert mock.__name__ in sys.modules  # it is there, and refused all the same
 
 
 @pytest.mark.parametrize(

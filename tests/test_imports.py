@@ -24,7 +24,17 @@ GRADER = (
     "nbgrader_steps",
 )
 # Folders of the grader whose modules have tests beside them; "" for the modules in none.
-TESTED = ("", "course", "hand_grading", "notebook", "reports", "run", "sandbox")
+TESTED = (
+    "",
+    "course",
+    "hand_grading",
+    "notebook",
+    "remote",
+    "remote/codec",
+    "reports",
+    "run",
+    "sandbox",
+)
 # The mathematics: NumPy only, but for a progress bar and the number of BLAS threads.
 MATHEMATICS = ("functions", "gradients", "layers", "networks", "training")
 HELPERS = {"training": ("tqdm", "threadpoolctl")}
@@ -106,7 +116,7 @@ def test_each_module_of_the_grader_has_tests_beside_it(folder):
     """Whoever changes a module finds its tests in the same folder, below `tests/`."""
     modules = (ROOT / "utils" / "grading" / folder).glob("*.py")
     tests = (ROOT / "tests" / "grading" / folder).glob("test_*.py")
-    package = f"utils.grading.{folder}".rstrip(".")
+    package = f"utils.grading.{folder}".rstrip(".").replace("/", ".")
     names = {f"{package}.{path.stem}" for path in modules if path.stem != "__init__"}
     assert names
     assert names - {name for path in tests for name in imported(path)} == set()

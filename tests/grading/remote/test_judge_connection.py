@@ -1,9 +1,14 @@
 """What crosses between a test cell and a student's code: values, identity, changes."""
 
+import io
+import os
+from unittest.mock import Mock
+
 import numpy as np
 import pytest
 
-from utils.grading.remote.codec import CannotCross
+from utils.grading.remote import judge_connection
+from utils.grading.remote.codec import CannotCross, CodecError
 
 
 @pytest.fixture(scope="module")
@@ -275,3 +280,61 @@ def test_modules_are_not_handed_over(start):
     assert set(names) == {"f"}
     with pytest.raises(TypeError, match="not a plain value"):
         names["f"]().testing  # noqa: B018
+
+
+# What of the judge's a submission may use ---------------------------------------------------------
+
+
+class Own:
+    def __call__(self): ...
+
+    def __enter__(self): ...
+
+
+@pytest.mark.parametrize(
+    ("value", "modules", "opened"),
+    [
+        (len, (), ("function", ("__call__",), False)),
+        (Own, (), ("function", ("__call__",), False)),
+        (iter([]), (), ("list_iterator", ("__iter__", "__next__"), False)),
+        (Own(), ("tests",), ("Own", ("__call__",), True)),
+        (Mock(), (), ("Mock", ("__call__",), True)),
+        (Own(), (), None),
+        (io.StringIO(), (), None),
+        (os, (), None),
+    ],
+)
+def test_what_is_open_to_students(value, modules, opened):
+    if opened:
+        assert judge_connection.open_to_students(value, modules) == opened
+    else:
+        with pytest.raises(CannotCross, match="cannot be handed to the submission"):
+            judge_connection.open_to_students(value, modules)
+    assert judge_connection.is_mock(value) == isinstance(value, Mock)
+
+
+def test_names_come_back_only_if_the_judge_has_sent_them():
+    shared = judge_connection.JudgeObjects()
+    assert shared.name_of(np.add) == "numpy:add"
+    assert shared.by_name("numpy:add") is np.add
+    for value in (Own(), 3, lambda: 0, judge_connection.is_mock):
+        assert shared.name_of(value) is None
+    with pytest.raises(CodecError, match="did not send"):
+        shared.by_name("os:system")
+
+
+@pytest.mark.parametrize(
+    "description",
+    [(), ("object",), ("spell", "Own", "", (), ()), ("object", 3, "", (), ()),
+     ("object", "Own", "", (3,), ()), ("object", "Own", "", (), ("x",) * 21),
+     ("object", "Own", "", ("x" * 201,), ())],
+)  # fmt: skip
+def test_a_description_of_the_wrong_form_is_refused(description):
+    with pytest.raises(CodecError, match="wrong form"):
+        judge_connection.JudgeObjects().checked(description)
+
+
+def test_a_description_keeps_only_special_methods_that_proxies_hand_on():
+    special = ("__len__", "__array__", "__del__")
+    found = judge_connection.JudgeObjects().checked(("object", "Own", "", special, ("a:Own",)))
+    assert found == ("object", "Own", "", ("__len__",), ("a:Own",))

@@ -10,6 +10,8 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
+from utils.grading.remote import proxy
+
 
 def test_keyword_arguments_defaults_and_stars(work):
     student = work("def f(a, b=2, *args, c=3, **kwargs):\n    return a, b, args, c, kwargs")
@@ -246,3 +248,39 @@ def test_subclasses_of_arrays_are_called_what_they_are(work):
     assert type(student.objects()).__name__ == "ndarray of object"
     with pytest.raises(TypeError, match="not a plain value"):
         student.array().sum()
+
+
+# Without a process --------------------------------------------------------------------------------
+
+
+def alone(what="object", special=(), busy=False):
+    """A proxy whose object no process has, and the notes that it leaves."""
+    notes = []
+    student = types.SimpleNamespace(modules=(), note_judge_limit=notes.append)
+    link = types.SimpleNamespace(student=student, busy=busy)
+    return proxy.StudentProxy(link, 3, proxy.About(what, "Own", "", special, ())), notes
+
+
+def test_an_operator_shows_a_value_only_to_what_the_test_has_made():
+    it, notes = alone(special=("__eq__",))
+    other, _ = alone("class")
+    assert [proxy.may_see(it, value) for value in (1, it, other)] == [False, True, True]
+    assert it != 1  # nobody was asked
+    assert len(notes) == 1
+    object.__setattr__(it, "_proxy_made", True)
+    assert proxy.may_see(it, 1)
+    assert [proxy.is_class(value) for value in (it, other, int, 3)] == [False, True, True, False]
+
+
+def test_an_error_over_a_proxy_may_be_the_judges_doing():
+    def behind(code, **names):
+        try:
+            exec(code, {"__name__": "library", **names})
+        except Exception as error:
+            return proxy.judge_limit_behind(error)
+
+    it, _ = alone()
+    assert behind("x + 1", x=it) == "`<module>` of `library` cannot use <Own of the submission>"
+    assert behind("x + 1", x="") == ""
+    assert proxy.judge_limit_behind(proxy.JudgeLimit("why")) == "why"
+    assert proxy.judge_limit_behind(ValueError("never raised")) == ""

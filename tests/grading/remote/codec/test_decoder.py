@@ -15,8 +15,9 @@ from tests.grading.remote.codec.messages import (
     record,
     two_sides,
 )
-from utils.grading.remote.codec import CodecError, pack, unpack
+from utils.grading.remote.codec import CodecError, pack
 from utils.grading.remote.codec import format as fmt
+from utils.grading.remote.codec.decoder import unpack
 
 BAD = {
     "nothing": b"",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.grading.remote.codec.messages import SharedObjects, cross, message, record, two_sides
-from utils.grading.remote.codec import CannotCross, CodecError, pack, unpack
+from utils.grading.remote.codec import CannotCross, CodecError, pack, shared_objects, unpack
 from utils.grading.remote.codec import format as fmt
 
 
@@ -74,3 +74,34 @@ def test_a_submission_drops_no_copy_of_the_judges():
     number = peer.number(peer.objects[4].value)
     unpack(message(forget=[number]), peer)
     assert number not in peer.objects
+
+
+def test_a_proxy_lives_as_long_as_somebody_holds_it():
+    side = SharedObjects(True)
+    first = side.proxy(3, ("int", ()))
+    assert side.proxy(3, None) is first
+    assert side.unused() == []
+    del first
+    assert side.unused() == [3]
+    assert side.unused() == []
+    with pytest.raises(CodecError, match="unknown object"):  # its description has gone, too
+        side.proxy(3, None)
+
+
+@pytest.mark.parametrize(("size", "kept"), [(0, 0), (65_535, 65_535), (65_536, 16)])
+def test_what_tells_contents_apart_is_small(size, kept):
+    assert len(shared_objects.digest_of(bytes(size))) == kept
+    assert shared_objects.cost_of(bytes(size), 2) == size + 192
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda side: side.proxy(3, ("int",)),
+        lambda side: side.describe(object()),
+        lambda side: side.by_name("os:system"),
+    ],
+)
+def test_a_side_of_its_own_takes_no_objects_and_no_names(use):
+    with pytest.raises((CodecError, CannotCross)):
+        use(shared_objects.SharedObjects(is_judge=True))

@@ -25,6 +25,7 @@ def interpreter(monkeypatch):
     signal.signal(signal.SIGALRM, alarm)
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="this system has no such signal")
 @pytest.mark.usefixtures("interpreter")
 @pytest.mark.parametrize(("modules", "of_course"), [((), False), (("utils",), True)])
 def test_staff_modules_are_gone_before_a_cell_runs(modules, of_course):

@@ -30,7 +30,7 @@ def stream(text, name="stdout"):
         ("%pwd\n3", 3, ["3"]),
         ("!rm -r /", None, [stream("[not run here: !rm -r /]\n", "stderr")]),
         ("a = !ls\na", [], [stream("[not run here: !ls]\n", "stderr"), "[]"]),
-        ("f(", None, ["SyntaxError"]),
+        ("f(]", None, ["SyntaxError"]),
         ("print(1)\nget_ipython().display_pub.clear_output()\nprint(2)", None, [stream("2\n")]),
     ],
 )  # fmt: skip

@@ -113,7 +113,7 @@ def test_every_part_is_listed():
 
 @pytest.mark.parametrize("folder", TESTED)
 def test_each_module_of_the_grader_has_tests_beside_it(folder):
-    """Whoever changes a module finds its tests in the same folder, below `tests/`."""
+    """A developer who changes a module finds its tests in the same folder, below `tests/`."""
     modules = (ROOT / "utils" / "grading" / folder).glob("*.py")
     tests = (ROOT / "tests" / "grading" / folder).glob("test_*.py")
     package = f"utils.grading.{folder}".rstrip(".").replace("/", ".")

@@ -312,7 +312,7 @@ def generate(room: Classroom, status: int = 0) -> None:
 
 
 def new_test(cells, source) -> None:
-    """Add a graded cell behind the last test."""
+    """Add a graded cell after the last test."""
     cell = nbformat.from_dict(cells["test_identity_function_visible"])
     added = nbformat.v4.new_code_cell(cell.source, metadata=json.loads(json.dumps(cell.metadata)))
     added.metadata.nbgrader.grade_id = "test_identity_function_again"

@@ -141,7 +141,7 @@ def test_cells_have_names(path):
     names = [cell.id for cell in committed(path).cells]
     assert len(set(names)) == len(names)
     for name in names:
-        assert re.fullmatch(r"[a-z]+(-[a-z0-9]+)*", name), f"{name!r} is no readable cell id"
+        assert re.fullmatch(r"[a-z]+(-[a-z0-9]+)*", name), f"{name!r} is not a readable cell id"
 
 
 class Images(HTMLParser):

@@ -89,7 +89,7 @@ LOOPS = [
     Case("a matrix power in C", DOUBLE, stopped=True, limits=HANG, note="softmax",
          answers=softmax("m = np.ones((1500, 1500), np.int64)\n"
                          "return np.linalg.matrix_power(m, 10**9)")),
-    Case("a regular expression that takes for ever", DOUBLE, stopped=True, limits=HANG,
+    Case("a regular expression that takes forever", DOUBLE, stopped=True, limits=HANG,
          note="softmax",
          answers=softmax("import re\nre.match('(a*)*b', 'a' * 60)")),
     Case("a loop in __del__", 3.0 + 3.0, stopped=True, limits=HANG, note="ended in a hidden test",
@@ -104,7 +104,7 @@ LOOPS = [
                          "__eq__\nreturn A()")),
     Case("an endless generator instead of an array", DOUBLE,
          answers=softmax("while True: yield 1")),
-    Case("sleeping for ever", DOUBLE, answers=softmax("import time; time.sleep(1e6)"),
+    Case("sleeping forever", DOUBLE, answers=softmax("import time; time.sleep(1e6)"),
          stopped=True, limits=HANG, note="softmax"),
     Case("endless recursion", DOUBLE, answers=softmax("return softmax(a)")),
     # It crashes, or it is stopped in time: some versions of Python watch the stack of C as well.
@@ -1275,7 +1275,7 @@ DAMAGE = [
          damage=text(b"\x89PNG\r\n\x00\xff")),
     Case("a list", NONE, status="unreadable", note="no notebook", damage=text(b"[1, 2]")),
     Case("no cells", NONE, status="unreadable", note="no cells", damage=text(b'{"nbformat": 4}')),
-    Case("cells that are no list", NONE, status="unreadable", note="no cells",
+    Case("cells that are not a list", NONE, status="unreadable", note="no cells",
          damage=text(b'{"cells": {"a": 1}}')),
     Case("JSON nested 100,000 deep", NONE, status="unreadable", note="not valid JSON",
          damage=text(b"[" * 100_000)),

@@ -54,7 +54,7 @@ BAD = {
     "a record longer than the message": message(
         b"N", struct.pack("<QBBQ", 101, ord("l"), 0, 1 << 40)
     ),
-    "a description that is no tuple": message(b"N", record(101, "o", b"N")),
+    "a description that is not a tuple": message(b"N", record(101, "o", b"N")),
     "a random generator": message(b"N", record(101, "g", b"t\x02\0\0\0u\x05\0\0\0PCG64N")),
     "an array of objects": message(b"N", record(101, "a", array("|O", (1,), bytes(8)))),
     "an array longer than its bytes": message(b"N", record(101, "a", array("<f8", (2,), bytes(8)))),

@@ -29,7 +29,9 @@ SETTINGS = {
 class LocalWorkers:
     """Worker processes on this machine, as a context; they start while the caller goes on.
 
-    Dask cannot be stopped in the middle of its start, so this is waited for at the end, too.
+    Dask cannot be stopped in the middle of its start, nor can the start of its client: Ctrl-C in it
+    would leave one that waits for a minute as this process ends. So a thread starts both, and both
+    are waited for at the end, too.
 
     Args:
         count: of processes.
@@ -39,9 +41,8 @@ class LocalWorkers:
     def __init__(self, count: int, environment: dict[str, str] | None = None) -> None:
         keep_quiet()
         self._settings = dask.config.set(SETTINGS)
-        self._client: Client | None = None
         thread = ThreadPoolExecutor(1)
-        self._cluster = thread.submit(_start, count, environment or {})
+        self._started = thread.submit(_start, count, environment or {})
         thread.shutdown(wait=False)
 
     def __enter__(self) -> LocalWorkers:
@@ -49,21 +50,19 @@ class LocalWorkers:
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(Exception):  # its workers may just be killed, too
-            if self._client is not None:
-                self._client.close()
-        with contextlib.suppress(Exception):
-            self._cluster.result().close()
+            cluster, client = self._started.result()
+            with contextlib.suppress(Exception):
+                client.close()
+            cluster.close()
         self._settings.__exit__(None, None, None)
 
     def client(self) -> Client:
         """Return Dask's client, as soon as the workers are there."""
-        if self._client is None:
-            self._client = Client(self._cluster.result(), set_as_default=False)
-        return self._client
+        return self._started.result()[1]
 
 
-def _start(count: int, environment: dict[str, str]) -> LocalCluster:
-    return LocalCluster(
+def _start(count: int, environment: dict[str, str]) -> tuple[LocalCluster, Client]:
+    cluster = LocalCluster(
         n_workers=count,
         threads_per_worker=1,
         processes=True,
@@ -76,6 +75,11 @@ def _start(count: int, environment: dict[str, str]) -> LocalCluster:
         # On a machine with other users, nobody else may hand tasks to our workers.
         security=Security.temporary(),
     )
+    try:
+        return cluster, Client(cluster, set_as_default=False)
+    except BaseException:
+        cluster.close()
+        raise
 
 
 @contextlib.contextmanager

@@ -187,10 +187,14 @@ def parsed(source: str, most: float = math.inf) -> ast.Module | None:
     """
     if len(source) > most:
         return None
-    for text in (source, re.sub(r"(?m)^([^\S\n]*)[%!].*$", r"\1pass", source)):
-        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-            return ast.parse(text)
+    with contextlib.suppress(*_UNPARSED):
+        return ast.parse(source)
+    with contextlib.suppress(*_UNPARSED):
+        return ast.parse(re.sub(r"(?m)^([^\S\n]*)[%!].*$", r"\1pass", source))
     return None
+
+
+_UNPARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
 def _calls(tree: ast.Module | None, name: str) -> bool:

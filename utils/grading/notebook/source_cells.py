@@ -249,7 +249,7 @@ def usual_delimiters(source: str, begin: str, end: str) -> str:
 def imported(code: str) -> list[str]:
     """Return "NAME MODULE [ATTRIBUTE]" for each import of a cell that runs as it stands."""
     found = []
-    for node in ast.walk(parsed(code) or ast.Module([], [])):
+    for node in ast.walk(_tree(code)):
         if isinstance(node, ast.Import):
             for one in node.names:
                 top = one.name.partition(".")[0]
@@ -265,7 +265,7 @@ def defined_by(code: str) -> tuple[set[str], set[str]]:
     A name is changed if it is bound, or if an attribute of it is set: `Net.forward = forward`. An
     import at the top changes nothing: solutions often import once more what they need.
     """
-    tree = parsed(code) or ast.Module([], [])
+    tree = _tree(code)
     classes = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
     rest = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
     changed = set(bound_names(ast.unparse(ast.Module(rest, []))) or ())
@@ -281,8 +281,12 @@ def defined_by(code: str) -> tuple[set[str], set[str]]:
 def _builtins(code: str) -> set[str]:
     """Return those of Python's own functions that a solution writes itself: `def sorted(a): ...`"""
     kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-    body = (parsed(code) or ast.Module([], [])).body
-    return {n.name for n in body if isinstance(n, kinds)} & vars(builtins).keys()
+    return {n.name for n in _tree(code).body if isinstance(n, kinds)} & vars(builtins).keys()
+
+
+def _tree(code: str) -> ast.Module:
+    """Return a cell's syntax tree, an empty one where only running it tells."""
+    return parsed(code) or ast.Module([], [])
 
 
 def hashes_of(notebook: Mapping[str, Any]) -> set[str]:

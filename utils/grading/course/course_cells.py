@@ -82,7 +82,7 @@ def prepared_cells(course: Course, problem_set: str) -> list[SourceCell]:
             f"{path} is a notebook for {language}: the judge runs Python only; grade it by nbgrader"
         )
     try:
-        recorded, _ = released_notebooks(notebook, path, problem_set, course.config, release=False)
+        recorded = next(released_notebooks(notebook, path, problem_set, course.config))
         return cells_of_notebook(recorded, recorded)
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
@@ -93,16 +93,15 @@ def prepared_cells(course: Course, problem_set: str) -> list[SourceCell]:
 
 
 def released_notebooks(
-    source: NotebookNode, path: Path, problem_set: str, config: Config, release: bool = True
-) -> tuple[NotebookNode, NotebookNode]:
-    """Return a notebook as nbgrader records it, with hidden tests, and as it hands it out.
+    source: NotebookNode, path: Path, problem_set: str, config: Config
+) -> Iterator[NotebookNode]:
+    """Yield a notebook as nbgrader records it, with hidden tests, and then as it hands it out.
 
     Args:
         source: nbgrader's source notebook; it is left alone.
         path: where it is.
         problem_set: the assignment's name.
         config: nbgrader's settings.
-        release: without, no step is run after those that come before recording.
     """
     converter = GenerateAssignment(
         coursedir=CourseDirectory(config=config), config=copy.deepcopy(config)
@@ -111,16 +110,18 @@ def released_notebooks(
     converter.log.addHandler(logging.NullHandler())
     names = {"assignment": problem_set, "notebook": path.stem, "student": "."}
     resources: dict[str, Any] = {"metadata": {"path": str(path.parent)}, "nbgrader": names}
-    notebook, full = copy.deepcopy(source), None
+    notebook, recorded = copy.deepcopy(source), False
     for step in converter.preprocessors:
         kind = import_item(step) if isinstance(step, str) else step
         if issubclass(kind, SaveCells):
-            full = copy.deepcopy(notebook)
-            if not release:
-                break
-        elif full is None or kind.__module__.startswith("nbgrader."):  # a course's own may write
+            if not recorded:
+                yield copy.deepcopy(notebook)
+            recorded = True
+        elif not recorded or kind.__module__.startswith("nbgrader."):  # a course's own may write
             notebook, resources = kind(parent=converter).preprocess(notebook, resources)
-    return full if full is not None else notebook, notebook
+    if not recorded:
+        yield copy.deepcopy(notebook)
+    yield notebook
 
 
 def _other_notebooks(path: Path) -> list[str]:

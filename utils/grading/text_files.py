@@ -119,7 +119,11 @@ def some(names: Collection[str], most: int = 5) -> str:
     return ", ".join(shown) + (f" and {rest} more" if rest else "")
 
 
+def counted(number: float, unit: str) -> str:
+    """Return a number with its unit, such as "1 point" or "2.5 points"."""
+    return f"{number:g} {unit}{'' if number == 1 else 's'}"
+
+
 def seconds_in_words(number: float) -> str:
     """Return a number of seconds in words."""
-    number = round(number, 1) or number
-    return f"{number:g} second{'' if number == 1 else 's'}"
+    return counted(round(number, 1) or number, "second")

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from utils.grading.reports.item_analysis import CheckFigures
 from utils.grading.reports.report_data import number
+from utils.grading.text_files import counted
 
 BLUE, ORANGE = "#0072b2", "#d55e00"  # told apart by the colour-blind, too
 
@@ -32,7 +33,7 @@ def histogram(scores: Sequence[float], max_points: float, unit: str = "points") 
     low, high = fullest * width, min(max_points, (fullest + 1) * width)
     median = statistics.median(scores)
     of = f" of {number(max_points)}" if unit == "points" else ""
-    students = "1 student" if len(scores) == 1 else f"{len(scores)} students"
+    students = counted(len(scores), "student")
     alt = (
         f"Scores of {students}: the median is {median:.1f}{of} {unit}, "
         f"and the highest bar, {number(low)} to {number(high)} {unit}, has {highest}."

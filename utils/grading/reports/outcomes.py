@@ -18,7 +18,7 @@ from utils.grading.course.roster import Person
 from utils.grading.course.scores import Scores
 from utils.grading.course.settings import Course
 from utils.grading.reports.report_data import Row
-from utils.grading.text_files import plain, writable
+from utils.grading.text_files import counted, plain, writable
 
 
 def add_people(people: dict[str, dict[str, str]], listed: Iterable[Person]) -> None:
@@ -84,7 +84,7 @@ class Unsettled:
             for name, cell in scores.cells.items():
                 worth = self.max_points.get(name, 0.0)
                 if cell.manual is not None and cell.manual > worth:
-                    given = "1 point" if cell.manual == 1 else f"{cell.manual:g} points"
+                    given = counted(cell.manual, "point")
                     said = f"a person gave {given}, but it is worth {worth:g} now"
                     _for_person(row, f"{name}: {said}", "points")
         if arrival is not None:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from utils.grading.text_files import counted
+
 NUMBER = r"\d+(?:\.\d+)?"
 HEADING = re.compile(rf"^(## Task (\d+):.*?)(?: \({NUMBER} points?\))?$", re.MULTILINE)
 FIRST_LINE = re.compile(rf"^(# (?:Visible|Hidden) checks: ){NUMBER} of the {NUMBER} points?")
@@ -70,14 +72,14 @@ def _fill_test(cell: dict[str, Any], name: str, worth: Mapping[str, float]) -> N
     stem = name.removesuffix("_visible").removesuffix("_hidden")
     hidden = worth.get(f"{stem}_hidden", 0)
     both = worth.get(f"{stem}_visible", 0) + hidden
-    first = rf"\g<1>{worth[name]:g} of the {_points(both)}"
+    first = rf"\g<1>{worth[name]:g} of the {counted(both, 'point')}"
     cell["source"] = FIRST_LINE.sub(first, cell["source"])
     cell["source"] = HIDDEN_POINTS.sub(f"hidden_points={hidden:g}", cell["source"])
 
 
 def _heading(found: re.Match[str], shares: Mapping[str, Share]) -> str:
     share = shares.get(found[2])
-    return f"{found[1]} ({_points(share.points)})" if share else found[0]
+    return f"{found[1]} ({counted(share.points, 'point')})" if share else found[0]
 
 
 def _table(text: str, shares: Mapping[str, Share]) -> str:
@@ -104,10 +106,6 @@ def _table(text: str, shares: Mapping[str, Share]) -> str:
         row[titles.index("points")] = f"**{points}**" if share is total else points
         lines[place] = "".join(f"| {part} " if part else "| " for part in row) + "|"
     return "\n".join(lines)
-
-
-def _points(number: float) -> str:
-    return f"{number:g} point{'' if number == 1 else 's'}"
 
 
 def _whole(number: float) -> float:

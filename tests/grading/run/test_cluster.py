@@ -1,6 +1,9 @@
 """A running Dask scheduler is used as it is, and one that is not there gets a sentence."""
 
 import logging
+import socket
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -8,6 +11,7 @@ from distributed import Client, LocalCluster
 
 from utils.grading.course.settings import CourseError
 from utils.grading.run import cluster
+from utils.system import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Dask's own affair
 
@@ -20,6 +24,38 @@ def test_no_scheduler_gets_a_sentence(monkeypatch, address):
         cluster.workers_of(address),
     ):
         pass
+
+
+def test_another_kind_of_server_gets_a_sentence():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with (
+            pytest.raises(CourseError, match=r"no Dask scheduler at .*\(another program answers"),
+            cluster.workers_of(address),
+        ):
+            pass
+
+
+def test_ctrl_c_ends_the_search_for_a_scheduler_at_once():
+    code = """
+import os, signal, threading
+from utils.grading.run import cluster
+
+threading.Timer(1, os.kill, [os.getpid(), signal.SIGINT]).start()
+with cluster.workers_of("tcp://127.0.0.1:9"):
+    pass
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert ended.stderr.endswith("KeyboardInterrupt\n")
 
 
 def test_the_workers_of_a_scheduler_do_tasks():

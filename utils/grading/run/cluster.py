@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Thread
 
 import dask
 from distributed import Client, LocalCluster, Security
@@ -92,11 +93,23 @@ def workers_of(scheduler: str) -> Iterator[Client]:
     Raises:
         CourseError: there is no scheduler at that address, or it has no workers.
     """
+    started: Future[Client] = Future()
+
+    def start() -> None:
+        try:
+            started.set_result(Client(scheduler, timeout=CONNECT, set_as_default=False))
+        except Exception as error:
+            started.set_exception(error)
+
+    # In a thread that the end of this process does not wait for; see LocalWorkers.
+    Thread(target=start, daemon=True).start()
     try:
-        client = Client(scheduler, timeout=CONNECT, set_as_default=False)
-    except (OSError, TimeoutError, ValueError) as error:
+        client = started.result()
+    except Exception as error:
+        known = isinstance(error, OSError | TimeoutError | ValueError)
+        reason = error if known else "another program answers there"
         raise CourseError(
-            f"there is no Dask scheduler at {scheduler} ({error}); "
+            f"there is no Dask scheduler at {scheduler} ({reason}); "
             "start one with `dask scheduler` and give its address, such as tcp://host:8786"
         ) from None
     with client:

@@ -116,7 +116,7 @@ def _averaging(old: int, new: int) -> NDArray[np.float64]:
 
 def _start(mass: NDArray[np.float64]) -> int:
     """Return where to put a strip of grey so that its centre of mass is at pixel 14 of 28."""
-    centre = mass @ np.arange(len(mass)) / mass.sum()
+    centre = float(mass @ np.arange(len(mass)) / mass.sum())
     return int(np.clip(round(14 - centre), 0, 28 - len(mass)))
 
 

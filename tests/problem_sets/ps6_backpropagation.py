@@ -1,7 +1,8 @@
 """Right and wrong ways to write the tasks of `ps6_backpropagation`."""
 
-from tests.problem_sets.grading import Mistake
-from tests.problem_sets.grading import changed as _but
+import functools
+
+from tests.problem_sets.grading import Mistake, changed
 
 
 def _body(*lines: str) -> str:
@@ -38,6 +39,7 @@ class Affine:
         self.db = np.sum(dout, axis=0)
         return dx
 """
+_affine = functools.partial(changed, AFFINE)
 OUT = "return np.dot(x, self.W) + self.b"
 DX = "dx = np.dot(dout, self.W.T)"
 DW = "self.dW = np.dot(self.x.T, dout)"
@@ -61,6 +63,7 @@ class SoftmaxWithLoss:
             dx = dx / n
         return dx * dout
 """
+_last = functools.partial(changed, LAST)
 CROSS = "self.loss = cross_entropy_error(self.y, self.t)"
 
 NET = """
@@ -106,6 +109,7 @@ class MultiLayerNet:
             grads["b" + str(i)] = affine.db
         return grads
 """
+_net = functools.partial(changed, NET)
 WALK = "for layer in self.layers:\n            x = layer.forward(x)"
 WITH_LOSS = "return self.last.forward(y, t)"
 
@@ -126,6 +130,7 @@ def backpropagate(x, t, params):
     grads = {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
     return {"y": y, "da2": da2, "dz1": dz1, "da1": da1} | grads
 """
+_hunt = functools.partial(changed, HUNT)
 RETURN = 'return {"y": y, "da2": da2, "dz1": dz1, "da1": da1} | grads'
 RELU_BACK = "da1 = np.where(a1 > 0, dz1, 0)"
 CUT_PAGE = """
@@ -244,27 +249,23 @@ WRONG = {
     def backward(self, dout):
         self.dW, self.db = self.x.T @ dout, dout.sum(axis=0)
         return dout @ self.before.T""",
-            "copies of W and b": _but(
-                AFFINE,
+            "copies of W and b": _affine(
                 "self.W = W\n        self.b = b",
                 "self.W = W.copy()\n        self.b = b.copy()",
             ),
-            "a turned copy for the way back": _but(
-                AFFINE,
+            "a turned copy for the way back": _affine(
                 "self.W = W\n",
                 "self.W = W\n        self.WT = W.T.copy()\n",
                 "self.W.T)",
                 "self.WT)",
             ),
-            "W under another name": _but(
-                AFFINE,
+            "W under another name": _affine(
                 "self.W = W\n",
                 "self.W = self._W = W\n",
                 OUT,
                 "return np.dot(x, self._W) + self.b",
             ),
-            "the bias of the beginning": _but(
-                AFFINE,
+            "the bias of the beginning": _affine(
                 "self.b = b\n",
                 "self.b = b\n        self.first = b\n",
                 OUT,
@@ -272,172 +273,155 @@ WRONG = {
             ),
         },
         "one colour: 54.1": {
-            "no bias": _but(AFFINE, OUT, "return np.dot(x, self.W)"),
-            "bias subtracted": _but(AFFINE, OUT, "return np.dot(x, self.W) - self.b"),
-            "squeezed": _but(AFFINE, OUT, OUT.replace("return ", "return np.squeeze(") + ")"),
-            "rounded": _but(AFFINE, OUT, OUT.replace("return ", "return np.round(") + ")"),
+            "no bias": _affine(OUT, "return np.dot(x, self.W)"),
+            "bias subtracted": _affine(OUT, "return np.dot(x, self.W) - self.b"),
+            "squeezed": _affine(OUT, OUT.replace("return ", "return np.squeeze(") + ")"),
+            "rounded": _affine(OUT, OUT.replace("return ", "return np.round(") + ")"),
         },
         "forward in the example": {
-            "W x instead of x W": _but(AFFINE, OUT, "return np.dot(self.W, x) + self.b"),
-            "element by element": _but(AFFINE, OUT, "return x * self.W + self.b"),
-            "an activation too many": _but(
-                AFFINE, OUT, OUT.replace("return ", "return np.maximum(0, ") + ")"
+            "W x instead of x W": _affine(OUT, "return np.dot(self.W, x) + self.b"),
+            "element by element": _affine(OUT, "return x * self.W + self.b"),
+            "an activation too many": _affine(
+                OUT, OUT.replace("return ", "return np.maximum(0, ") + ")"
             ),
         },
         "forward for all sizes": {
-            "W turned where it is square": _but(
-                AFFINE,
+            "W turned where it is square": _affine(
                 OUT,
                 "W = self.W.T if self.W.shape[0] == self.W.shape[1] else self.W\n"
                 "        return np.dot(x, W) + self.b",
             ),
         },
         "backward in the example": {
-            "dx.T.dot(dout)": _but(AFFINE, DW, "self.dW = dx.T.dot(dout)"),
-            "dW transposed": _but(AFFINE, DW, "self.dW = np.dot(dout.T, self.x)"),
-            "dx from x": _but(AFFINE, DX, "dx = np.dot(self.x @ self.W, self.W.T)"),
-            "dx ignores dout": _but(AFFINE, DX, "dx = np.ones_like(dout) @ self.W.T"),
-            "dW ignores dout": _but(AFFINE, DW, "self.dW = self.x.T @ np.ones_like(dout)"),
-            "mean in db": _but(AFFINE, DB, "self.db = np.mean(dout, axis=0)"),
-            "mean in dW": _but(AFFINE, DW, DW + " / len(dout)"),
-            "db along the other axis": _but(AFFINE, DB, "self.db = np.sum(dout, axis=1)"),
-            "db of everything": _but(AFFINE, DB, "self.db = np.sum(dout)"),
-            "db with two axes": _but(AFFINE, DB, "self.db = np.sum(dout, axis=0, keepdims=True)"),
-            "db is dout": _but(AFFINE, DB, "self.db = dout"),
-            "db of one": _but(AFFINE, DB, "self.db = np.ones_like(self.b)"),
-            "no dx": _but(AFFINE, "return dx", "return self.dW"),
-            "returns all three": _but(AFFINE, "return dx", "return dx, self.dW, self.db"),
-            "other names": _but(AFFINE, "self.dW", "self.grad_W"),
+            "dx.T.dot(dout)": _affine(DW, "self.dW = dx.T.dot(dout)"),
+            "dW transposed": _affine(DW, "self.dW = np.dot(dout.T, self.x)"),
+            "dx from x": _affine(DX, "dx = np.dot(self.x @ self.W, self.W.T)"),
+            "dx ignores dout": _affine(DX, "dx = np.ones_like(dout) @ self.W.T"),
+            "dW ignores dout": _affine(DW, "self.dW = self.x.T @ np.ones_like(dout)"),
+            "mean in db": _affine(DB, "self.db = np.mean(dout, axis=0)"),
+            "mean in dW": _affine(DW, DW + " / len(dout)"),
+            "db along the other axis": _affine(DB, "self.db = np.sum(dout, axis=1)"),
+            "db of everything": _affine(DB, "self.db = np.sum(dout)"),
+            "db with two axes": _affine(DB, "self.db = np.sum(dout, axis=0, keepdims=True)"),
+            "db is dout": _affine(DB, "self.db = dout"),
+            "db of one": _affine(DB, "self.db = np.ones_like(self.b)"),
+            "no dx": _affine("return dx", "return self.dW"),
+            "returns all three": _affine("return dx", "return dx, self.dW, self.db"),
+            "other names": _affine("self.dW", "self.grad_W"),
         },
         "nothing else is changed": {
-            "slopes stored in W and b": _but(
-                AFFINE, DW, DW + "\n        self.W = self.dW", DB, DB + "\n        self.b = self.db"
+            "slopes stored in W and b": _affine(
+                DW, DW + "\n        self.W = self.dW", DB, DB + "\n        self.b = self.db"
             ),
-            "slopes in W and b only": _but(
-                AFFINE, "self.dW = np.dot", "self.W = np.dot", "self.db = np.sum", "self.b = np.sum"
+            "slopes in W and b only": _affine(
+                "self.dW = np.dot", "self.W = np.dot", "self.db = np.sum", "self.b = np.sum"
             ),
-            "learns by itself": _but(AFFINE, DB, DB + "\n        self.W -= 0.1 * self.dW"),
-            "updates first": _but(
-                AFFINE, DX, DW + "\n        self.W = self.W - 0.01 * self.dW\n        " + DX
+            "learns by itself": _affine(DB, DB + "\n        self.W -= 0.1 * self.dW"),
+            "updates first": _affine(
+                DX, DW + "\n        self.W = self.W - 0.01 * self.dW\n        " + DX
             ),
         },
         "backward for all sizes": {
-            "dW transposed where it is square": _but(
-                AFFINE,
+            "dW transposed where it is square": _affine(
                 DW,
                 DW + "\n        if self.dW.shape[0] == self.dW.shape[1]: self.dW = self.dW.T",
             ),
-            "x not transposed where square": _but(
-                AFFINE,
+            "x not transposed where square": _affine(
                 DW,
                 "x = self.x if len(self.x) == self.x.shape[1] > 2 else self.x.T\n"
                 "        self.dW = x @ dout",
             ),
-            "W not transposed where square": _but(
-                AFFINE, DX, "dx = dout @ (self.W if len(self.W) == self.W.shape[1] else self.W.T)"
+            "W not transposed where square": _affine(
+                DX, "dx = dout @ (self.W if len(self.W) == self.W.shape[1] else self.W.T)"
             ),
         },
         "gradients do not accumulate, layers share nothing": {
-            "slopes add up": _but(
-                AFFINE,
+            "slopes add up": _affine(
                 "self.dW = None\n        self.db = None",
                 "self.dW = np.zeros(W.shape)\n        self.db = np.zeros(b.shape)",
                 "self.dW = np.dot",
                 "self.dW += np.dot",
             ),
-            "x of all layers": _but(
-                AFFINE, "self.x = x\n", "Affine.x = x\n", "self.x.T", "Affine.x.T"
-            ),
-            "slopes of all layers": _but(
-                AFFINE, "        self.dW = None\n", "", "self.dW = np.dot", "Affine.dW = np.dot"
+            "x of all layers": _affine("self.x = x\n", "Affine.x = x\n", "self.x.T", "Affine.x.T"),
+            "slopes of all layers": _affine(
+                "        self.dW = None\n", "", "self.dW = np.dot", "Affine.dW = np.dot"
             ),
         },
         "the latest `forward` counts": {
-            "the first x forever": _but(
-                AFFINE, "self.x = x\n", "self.x = x if self.x is None else self.x\n"
+            "the first x forever": _affine(
+                "self.x = x\n", "self.x = x if self.x is None else self.x\n"
             ),
         },
         "nothing is changed": {
-            "changes x": _but(
-                AFFINE,
+            "changes x": _affine(
                 DX,
                 "self.x *= 2\n        self.x /= 2\n        dout *= 0.5\n"
                 "        dout += dout\n        dout += 1e-9\n        " + DX,
             ),
-            "adds the bias into W": _but(
-                AFFINE,
+            "adds the bias into W": _affine(
                 OUT,
                 "out = np.dot(x, self.W) + self.b\n        self.W += 1e-9\n        return out",
             ),
-            "clips x in place": _but(
-                AFFINE, "self.x = x\n", "np.clip(x, -1, 1, out=x)\n        self.x = x\n"
+            "clips x in place": _affine(
+                "self.x = x\n", "np.clip(x, -1, 1, out=x)\n        self.x = x\n"
             ),
         },
     },
     "SoftmaxWithLoss": {
         "the loss of the example": {
-            "the sum over the images": _but(LAST, CROSS, CROSS + " * len(x)"),
-            "the mean over images and classes": _but(LAST, CROSS, CROSS + " / x.shape[1]"),
-            "no minus": _but(LAST, CROSS, CROSS.replace("= c", "= -c")),
-            "base 2": _but(LAST, CROSS, CROSS + " / np.log(2)"),
-            "base 10": _but(LAST, CROSS, CROSS + " / np.log(10)"),
-            "a large constant in the logarithm": _but(
-                LAST,
+            "the sum over the images": _last(CROSS, CROSS + " * len(x)"),
+            "the mean over images and classes": _last(CROSS, CROSS + " / x.shape[1]"),
+            "no minus": _last(CROSS, CROSS.replace("= c", "= -c")),
+            "base 2": _last(CROSS, CROSS + " / np.log(2)"),
+            "base 10": _last(CROSS, CROSS + " / np.log(10)"),
+            "a large constant in the logarithm": _last(
                 CROSS,
                 "t1 = t if t.ndim == 1 else t.argmax(axis=1)\n"
                 "        self.loss = -np.mean(np.log(self.y[np.arange(len(t)), t1] + 0.01))",
             ),
-            "an array of one number": _but(
-                LAST, "return self.loss", "return np.array([self.loss])"
-            ),
-            "one loss per image": _but(
-                LAST, CROSS, "self.loss = -np.log(self.y[np.arange(len(x)), t])"
-            ),
-            "returns y": _but(LAST, "return self.loss", "return self.y"),
-            "takes x for probabilities": _but(LAST, "softmax(x)", "x"),
-            "softmax twice": _but(LAST, "softmax(x)", "softmax(softmax(x))"),
-            "sigmoid": _but(LAST, "softmax(x)", "1 / (1 + np.exp(-x))"),
-            "squared error": _but(
-                LAST,
+            "an array of one number": _last("return self.loss", "return np.array([self.loss])"),
+            "one loss per image": _last(CROSS, "self.loss = -np.log(self.y[np.arange(len(x)), t])"),
+            "returns y": _last("return self.loss", "return self.y"),
+            "takes x for probabilities": _last("softmax(x)", "x"),
+            "softmax twice": _last("softmax(x)", "softmax(softmax(x))"),
+            "sigmoid": _last("softmax(x)", "1 / (1 + np.exp(-x))"),
+            "squared error": _last(
                 CROSS,
                 "one = t if t.ndim == 2 else np.eye(x.shape[1])[t]\n"
                 "        self.loss = 0.5 * np.sum((self.y - one) ** 2) / len(x)",
             ),
-            "half the loss, half the slope": _but(
-                LAST, CROSS, CROSS + " / 2", "dx * dout", "dx * dout / 2"
+            "half the loss, half the slope": _last(
+                CROSS, CROSS + " / 2", "dx * dout", "dx * dout / 2"
             ),
-            "sum of the loss, sum of the slopes": _but(
-                LAST, CROSS, CROSS + " * len(x)", "dx * dout", "dx * dout * n"
+            "sum of the loss, sum of the slopes": _last(
+                CROSS, CROSS + " * len(x)", "dx * dout", "dx * dout * n"
             ),
-            "softmax over the batch": _but(
-                LAST, "softmax(x)", "np.exp(x - x.max()) / np.sum(np.exp(x - x.max()))"
+            "softmax over the batch": _last(
+                "softmax(x)", "np.exp(x - x.max()) / np.sum(np.exp(x - x.max()))"
             ),
-            "softmax along the images": _but(LAST, "softmax(x)", "softmax(x.T).T"),
-            "one-hot only": _but(LAST, CROSS, "self.loss = -np.sum(t * np.log(self.y)) / len(x)"),
+            "softmax along the images": _last("softmax(x)", "softmax(x.T).T"),
+            "one-hot only": _last(CROSS, "self.loss = -np.sum(t * np.log(self.y)) / len(x)"),
         },
         "large scores, rows of very different scale": {
-            "no maximum subtracted": _but(
-                LAST, "softmax(x)", "np.exp(x) / np.sum(np.exp(x), axis=1, keepdims=True)"
+            "no maximum subtracted": _last(
+                "softmax(x)", "np.exp(x) / np.sum(np.exp(x), axis=1, keepdims=True)"
             ),
-            "the maximum of the batch": _but(
-                LAST,
+            "the maximum of the batch": _last(
                 "softmax(x)",
                 "np.exp(x - x.max()) / np.sum(np.exp(x - x.max()), axis=1, keepdims=True)",
             ),
-            "nan swept under the carpet": _but(
-                LAST,
+            "nan swept under the carpet": _last(
                 "softmax(x)",
                 "np.nan_to_num(np.exp(x) / np.sum(np.exp(x), axis=1, keepdims=True))",
             ),
         },
         "the same with one-hot labels": {
-            "integers only": _but(
-                LAST, CROSS, "self.loss = -np.mean(np.log(self.y[np.arange(len(x)), t]))"
+            "integers only": _last(
+                CROSS, "self.loss = -np.mean(np.log(self.y[np.arange(len(x)), t]))"
             ),
         },
         "the loss for all sizes and labels": {
-            "one-hot is what holds floats": _but(
-                LAST,
+            "one-hot is what holds floats": _last(
                 "self.t = t\n",
                 "self.t = t.argmax(axis=1) if t.dtype == float else t\n",
                 CROSS,
@@ -445,122 +429,110 @@ WRONG = {
             ),
         },
         "backward in the example": {
-            "y - t, not divided by N": _but(LAST, "/ n", "/ 1"),
-            "integer labels not divided by N": _but(LAST, "dx = dx / n", "pass"),
-            "divided by K": _but(
-                LAST, "n = self.t.shape[0]", "n = len(self.y)", "/ n", "/ self.y.shape[1]"
+            "y - t, not divided by N": _last("/ n", "/ 1"),
+            "integer labels not divided by N": _last("dx = dx / n", "pass"),
+            "divided by K": _last(
+                "n = self.t.shape[0]", "n = len(self.y)", "/ n", "/ self.y.shape[1]"
             ),
-            "t - y": _but(LAST, "return dx * dout", "return -dx * dout"),
-            "y alone": _but(LAST, "-= 1", "-= 0"),
-            "the slope of softmax once more": _but(
-                LAST, "return dx * dout", "return dx * dout * self.y * (1 - self.y)"
+            "t - y": _last("return dx * dout", "return -dx * dout"),
+            "y alone": _last("-= 1", "-= 0"),
+            "the slope of softmax once more": _last(
+                "return dx * dout", "return dx * dout * self.y * (1 - self.y)"
             ),
-            "needs dout": _but(LAST, "dout=1", "dout"),
+            "needs dout": _last("dout=1", "dout"),
         },
         "the gradient for all sizes and labels": {
-            "one-hot labels not divided by N": _but(
-                LAST, "(self.y - self.t) / n", "self.y - self.t"
-            ),
-            "divided by the number of labels": _but(
-                LAST, "dx = (self.y - self.t) / n", "dx = (self.y - self.t) / self.t.size"
+            "one-hot labels not divided by N": _last("(self.y - self.t) / n", "self.y - self.t"),
+            "divided by the number of labels": _last(
+                "dx = (self.y - self.t) / n", "dx = (self.y - self.t) / self.t.size"
             ),
         },
         "times the upstream gradient": {
-            "ignores dout": _but(LAST, "return dx * dout", "return dx"),
-            "divides by dout": _but(LAST, "return dx * dout", "return dx / dout"),
-            "adds dout": _but(LAST, "return dx * dout", "return dx + dout - 1"),
+            "ignores dout": _last("return dx * dout", "return dx"),
+            "divides by dout": _last("return dx * dout", "return dx / dout"),
+            "adds dout": _last("return dx * dout", "return dx + dout - 1"),
         },
         "`dout`, and a second call": {
-            "another name for dout": _but(LAST, "dout", "d"),
-            "subtracts from y itself": _but(LAST, "self.y.copy()", "self.y"),
-            "one-hot subtracts from y itself": _but(
-                LAST,
+            "another name for dout": _last("dout", "d"),
+            "subtracts from y itself": _last("self.y.copy()", "self.y"),
+            "one-hot subtracts from y itself": _last(
                 "dx = (self.y - self.t) / n",
                 "dx = self.y\n            dx -= self.t\n            dx /= n",
             ),
         },
         "neither scores nor labels are changed": {
-            "subtracts from the one-hot labels": _but(
-                LAST,
+            "subtracts from the one-hot labels": _last(
                 "dx = (self.y - self.t) / n",
                 "self.t -= self.y.astype(self.t.dtype)\n            dx = -self.t / n",
             ),
-            "changes the scores": _but(
-                LAST,
+            "changes the scores": _last(
                 "self.y = softmax(x)",
                 "x -= x.max(axis=1, keepdims=True)\n        self.y = softmax(x)",
             ),
-            "softmax into the scores": _but(
-                LAST, "self.y = softmax(x)", "self.y = x\n        self.y[...] = softmax(x)"
+            "softmax into the scores": _last(
+                "self.y = softmax(x)", "self.y = x\n        self.y[...] = softmax(x)"
             ),
         },
         "the latest `forward`, and layers that share nothing": {
-            "the first labels forever": _but(
-                LAST,
+            "the first labels forever": _last(
                 "self.t = t\n",
                 "self.t = getattr(self, 't', t)\n",
                 CROSS,
                 "self.loss = cross_entropy_error(self.y, t)",
             ),
-            "y of all layers": _but(LAST, "self.y = softmax(x)", "SoftmaxWithLoss.y = softmax(x)"),
+            "y of all layers": _last("self.y = softmax(x)", "SoftmaxWithLoss.y = softmax(x)"),
         },
     },
     "MultiLayerNet": {
         "standard deviation of the weights, and seeds": {
-            "small random biases": _but(
-                NET, "np.zeros(shape[1])", "weight_init_std * rng.standard_normal(shape[1])"
+            "small random biases": _net(
+                "np.zeros(shape[1])", "weight_init_std * rng.standard_normal(shape[1])"
             ),
-            "uniform with the same spread": _but(
-                NET, "rng.standard_normal(shape)", "rng.uniform(-(3**0.5), 3**0.5, shape)"
+            "uniform with the same spread": _net(
+                "rng.standard_normal(shape)", "rng.uniform(-(3**0.5), 3**0.5, shape)"
             ),
-            "all networks share params": _but(
-                NET,
+            "all networks share params": _net(
                 "    def __init__",
                 "    params = {}\n\n    def __init__",
                 "        self.params = {}\n",
                 "",
             ),
-            "the seed ignored": _but(NET, "default_rng(seed)", "default_rng()"),
-            "one seed for all": _but(NET, "default_rng(seed)", "default_rng(7)"),
-            "seed 0 is no seed": _but(NET, "default_rng(seed)", "default_rng(seed or None)"),
-            "the deviation ignored": _but(NET, "weight_init_std * rng", "0.2 * rng"),
-            "another default": _but(NET, "weight_init_std=0.2", "weight_init_std=1.2"),
-            "He as a default": _but(
-                NET,
+            "the seed ignored": _net("default_rng(seed)", "default_rng()"),
+            "one seed for all": _net("default_rng(seed)", "default_rng(7)"),
+            "seed 0 is no seed": _net("default_rng(seed)", "default_rng(seed or None)"),
+            "the deviation ignored": _net("weight_init_std * rng", "0.2 * rng"),
+            "another default": _net("weight_init_std=0.2", "weight_init_std=1.2"),
+            "He as a default": _net(
                 "weight_init_std=0.2",
                 "weight_init_std='he'",
                 "weight_init_std * rng",
                 "(np.sqrt(2 / shape[0]) if weight_init_std == 'he' else weight_init_std) * rng",
             ),
-            "He on top": _but(
-                NET, "weight_init_std * rng", "weight_init_std * (2 / shape[0]) ** 0.5 * rng"
+            "He on top": _net(
+                "weight_init_std * rng", "weight_init_std * (2 / shape[0]) ** 0.5 * rng"
             ),
-            "weights from 0 to 1": _but(NET, "rng.standard_normal(", "rng.random("),
-            "all weights equal": _but(NET, "rng.standard_normal(", "np.ones("),
-            "biases of one": _but(NET, "np.zeros(shape[1])", "np.ones(shape[1])"),
+            "weights from 0 to 1": _net("rng.standard_normal(", "rng.random("),
+            "all weights equal": _net("rng.standard_normal(", "np.ones("),
+            "biases of one": _net("np.zeros(shape[1])", "np.ones(shape[1])"),
         },
         "names and shapes of the parameters": {
-            "one layer too few": _but(
-                NET, "self.depth = len(layer_sizes) - 1", "self.depth = len(layer_sizes) - 2"
+            "one layer too few": _net(
+                "self.depth = len(layer_sizes) - 1", "self.depth = len(layer_sizes) - 2"
             ),
-            "counted from 0": _but(NET, '"W" + str(i)', '"W" + str(i - 1)'),
-            "two layers at most": _but(
-                NET,
+            "counted from 0": _net('"W" + str(i)', '"W" + str(i - 1)'),
+            "two layers at most": _net(
                 "self.depth = len(layer_sizes) - 1",
                 "self.depth = min(2, len(layer_sizes) - 1)",
             ),
-            "transposed weights": _but(
-                NET, "standard_normal(shape)", "standard_normal(shape[::-1])"
-            ),
-            "biases with two axes": _but(NET, "np.zeros(shape[1])", "np.zeros((1, shape[1]))"),
-            "no params": _but(NET, "self.params", "self.weights"),
+            "transposed weights": _net("standard_normal(shape)", "standard_normal(shape[::-1])"),
+            "biases with two axes": _net("np.zeros(shape[1])", "np.zeros((1, shape[1]))"),
+            "no params": _net("self.params", "self.weights"),
         },
         "scores and loss of the example": {
-            "always four layers": _but(NET, "self.depth = len(layer_sizes) - 1", "self.depth = 4"),
-            "a ReLU at the end": _but(NET, "if i < self.depth:", "if True:"),
-            "no ReLU": _but(NET, "if i < self.depth:", "if False:", "2 * i - 2", "i - 1"),
-            "sigmoid": _but(
-                NET,
+            "always four layers": _net("self.depth = len(layer_sizes) - 1", "self.depth = 4"),
+            "a ReLU at the end": _net("if i < self.depth:", "if True:"),
+            "no ReLU": _net("if i < self.depth:", "if False:", "2 * i - 2", "i - 1"),
+            "sigmoid": _net(
                 "ReLU()",
                 "_Sigmoid()",
                 "class MultiLayerNet:",
@@ -569,40 +541,36 @@ WRONG = {
                 "    def backward(self, dout):\n"
                 "        return dout * self.y * (1 - self.y)\n\n\nclass MultiLayerNet:",
             ),
-            "probabilities": _but(
-                NET,
+            "probabilities": _net(
                 WALK + "\n        return x",
                 WALK + "\n        return softmax(x)",
                 "y = self.predict(x)\n        " + WITH_LOSS,
                 WALK + "\n        return self.last.forward(x, t)",
             ),
-            "softmax before softmax with loss": _but(
-                NET, WITH_LOSS, "return self.last.forward(softmax(y), t)"
+            "softmax before softmax with loss": _net(
+                WITH_LOSS, "return self.last.forward(softmax(y), t)"
             ),
-            "the sum as loss": _but(NET, WITH_LOSS, WITH_LOSS + " * len(x)"),
-            "twice the loss, twice the slopes": _but(
-                NET, WITH_LOSS, "return 2 * self.last.forward(y, t)", "backward(1)", "backward(2)"
+            "the sum as loss": _net(WITH_LOSS, WITH_LOSS + " * len(x)"),
+            "twice the loss, twice the slopes": _net(
+                WITH_LOSS, "return 2 * self.last.forward(y, t)", "backward(1)", "backward(2)"
             ),
-            "weight decay in loss and slopes": _but(
-                NET,
+            "weight decay in loss and slopes": _net(
                 WITH_LOSS,
                 "extra = sum(np.sum(value**2) for value in self.params.values())\n"
                 "        return self.last.forward(y, t) + 0.05 * extra",
                 "= affine.dW",
                 "= affine.dW + 0.1 * affine.W",
             ),
-            "layers hold copies": _but(
-                NET,
+            "layers hold copies": _net(
                 'Affine(self.params["W" + str(i)], self.params["b" + str(i)])',
                 'Affine(self.params["W" + str(i)].copy(), self.params["b" + str(i)].copy())',
             ),
-            "layers hold copies of the biases": _but(
-                NET, 'self.params["b" + str(i)]))', 'self.params["b" + str(i)].copy()))'
+            "layers hold copies of the biases": _net(
+                'self.params["b" + str(i)]))', 'self.params["b" + str(i)].copy()))'
             ),
         },
         "scores for all sizes and depths": {
-            "one ReLU only": _but(
-                NET,
+            "one ReLU only": _net(
                 "if i < self.depth:\n                self.layers.append(ReLU())",
                 "self.layers.append(ReLU() if i == 1 < self.depth else _Same())",
                 "class MultiLayerNet:",
@@ -611,8 +579,7 @@ WRONG = {
             ),
         },
         "`gradient` for all sizes, depths and labels": {
-            "a single ReLU for all places": _but(
-                NET,
+            "a single ReLU for all places": _net(
                 "self.layers = []",
                 "self.layers = []\n        relu = ReLU()",
                 "self.layers.append(ReLU())",
@@ -620,43 +587,38 @@ WRONG = {
             ),
         },
         "loss and accuracy for both kinds of labels": {
-            "per cent": _but(NET, "np.sum(y == t)", "100 * np.sum(y == t)"),
-            "accuracy for integers only": _but(NET, "if t.ndim != 1:", "if False:"),
-            "accuracy for one-hot only": _but(NET, "if t.ndim != 1:", "if True:"),
-            "the best input of each class": _but(
-                NET, "np.argmax(self.predict(x), axis=1)", "np.argmax(self.predict(x), axis=0)"
+            "per cent": _net("np.sum(y == t)", "100 * np.sum(y == t)"),
+            "accuracy for integers only": _net("if t.ndim != 1:", "if False:"),
+            "accuracy for one-hot only": _net("if t.ndim != 1:", "if True:"),
+            "the best input of each class": _net(
+                "np.argmax(self.predict(x), axis=1)", "np.argmax(self.predict(x), axis=0)"
             ),
         },
         "`gradient` of the example": {
-            "forward order on the way back": _but(NET, "self.layers[::-1]", "self.layers"),
-            "dout not handed on": _but(
-                NET, "            dout = layer.backward(dout)", "            layer.backward(dout)"
+            "forward order on the way back": _net("self.layers[::-1]", "self.layers"),
+            "dout not handed on": _net(
+                "            dout = layer.backward(dout)", "            layer.backward(dout)"
             ),
-            "starts from 1": _but(
-                NET, "dout = self.last.backward(1)", "dout = np.ones_like(self.predict(x))"
+            "starts from 1": _net(
+                "dout = self.last.backward(1)", "dout = np.ones_like(self.predict(x))"
             ),
-            "starts from the loss": _but(
-                NET,
+            "starts from the loss": _net(
                 "self.loss(x, t)\n        dout = self.last.backward(1)",
                 "dout = self.last.backward(self.loss(x, t))",
             ),
-            "slopes in the wrong order": _but(
-                NET, "self.layers[2 * i - 2]", "self.layers[2 * (self.depth - i)]"
+            "slopes in the wrong order": _net(
+                "self.layers[2 * i - 2]", "self.layers[2 * (self.depth - i)]"
             ),
-            "weights only": _but(NET, '            grads["b" + str(i)] = affine.db\n', ""),
-            "weights instead of slopes": _but(NET, "= affine.dW", "= affine.W"),
-            "names with a d": _but(NET, 'grads["W"', 'grads["dW"'),
-            "a list": _but(NET, "return grads", "return list(grads.values())"),
-            "no forward in gradient": _but(
-                NET, "        self.loss(x, t)\n        dout", "        dout"
-            ),
-            "shifted labels": _but(
-                NET,
+            "weights only": _net('            grads["b" + str(i)] = affine.db\n', ""),
+            "weights instead of slopes": _net("= affine.dW", "= affine.W"),
+            "names with a d": _net('grads["W"', 'grads["dW"'),
+            "a list": _net("return grads", "return list(grads.values())"),
+            "no forward in gradient": _net("        self.loss(x, t)\n        dout", "        dout"),
+            "shifted labels": _net(
                 "self.loss(x, t)\n        dout",
                 "self.loss(x, np.roll(t, 1, axis=0))\n        dout",
             ),
-            "all networks share layers": _but(
-                NET,
+            "all networks share layers": _net(
                 "    def __init__",
                 "    layers = []\n\n    def __init__",
                 "        self.layers = []\n",
@@ -664,29 +626,24 @@ WRONG = {
             ),
         },
         "nothing changed, no batch kept, nothing shared": {
-            "forward only once": _but(
-                NET,
+            "forward only once": _net(
                 "        self.loss(x, t)\n        dout",
                 "        if not hasattr(self.last, 'y'): self.loss(x, t)\n        dout",
             ),
-            "learns by itself": _but(
-                NET,
+            "learns by itself": _net(
                 "        return grads",
                 "        for key in grads:\n"
                 "            self.params[key] -= 0.1 * grads[key]\n        return grads",
             ),
-            "slopes put into params": _but(
-                NET,
+            "slopes put into params": _net(
                 "        return grads",
                 "        self.params.update(grads)\n        return grads",
             ),
-            "scales x in place": _but(
-                NET,
+            "scales x in place": _net(
                 "    def predict(self, x):\n",
                 "    def predict(self, x):\n        x *= 1 + 1e-12\n",
             ),
-            "sorts the labels": _but(
-                NET,
+            "sorts the labels": _net(
                 "    def accuracy(self, x, t):\n",
                 "    def accuracy(self, x, t):\n        t.sort(axis=0)\n",
             ),
@@ -697,46 +654,43 @@ WRONG = {
             "the page's own code": CUT_PAGE.replace(
                 "{key: value.copy() for key, value in params.items()}", "params"
             ),
-            "slopes written into params": _but(
-                HUNT, "    return", "    params.update(grads)\n    return"
+            "slopes written into params": _hunt(
+                "    return", "    params.update(grads)\n    return"
             ),
-            "slopes written into the arrays": _but(
-                HUNT, "    return", "    params['W2'][...] = dW2\n    return"
+            "slopes written into the arrays": _hunt(
+                "    return", "    params['W2'][...] = dW2\n    return"
             ),
-            "an update inside": _but(
-                HUNT,
+            "an update inside": _hunt(
                 "    return",
                 "    for k in grads:\n        params[k] = params[k] - 0.1 * grads[k]\n    return",
             ),
-            "subtracts from the labels": _but(
-                HUNT, "da2 = (y - t) / len(x)", "t -= y\n    da2 = -t / len(x)"
+            "subtracts from the labels": _hunt(
+                "da2 = (y - t) / len(x)", "t -= y\n    da2 = -t / len(x)"
             ),
         },
         "`y` holds probabilities": {
             "the page with copies of params": CUT_PAGE,
-            "softmax over the batch": _but(
-                HUNT, "softmax(a2)", "np.exp(a2 - a2.max()) / np.sum(np.exp(a2 - a2.max()))"
+            "softmax over the batch": _hunt(
+                "softmax(a2)", "np.exp(a2 - a2.max()) / np.sum(np.exp(a2 - a2.max()))"
             ),
-            "softmax along the images": _but(HUNT, "softmax(a2)", "softmax(a2.T).T"),
-            "the slopes alone": _but(HUNT, RETURN, "return grads"),
-            "a tuple": _but(HUNT, RETURN, "return y, da2, dz1, da1, grads"),
+            "softmax along the images": _hunt("softmax(a2)", "softmax(a2.T).T"),
+            "the slopes alone": _hunt(RETURN, "return grads"),
+            "a tuple": _hunt(RETURN, "return y, da2, dz1, da1, grads"),
         },
         "large scores, rows of very different scale": {
-            "no maximum": _but(
-                HUNT, "softmax(a2)", "np.exp(a2) / np.sum(np.exp(a2), axis=1, keepdims=True)"
+            "no maximum": _hunt(
+                "softmax(a2)", "np.exp(a2) / np.sum(np.exp(a2), axis=1, keepdims=True)"
             ),
-            "the maximum of the batch": _but(
-                HUNT,
+            "the maximum of the batch": _hunt(
                 "softmax(a2)",
                 "np.exp(a2 - a2.max()) / np.sum(np.exp(a2 - a2.max()), axis=1, keepdims=True)",
             ),
         },
         "`da2` follows from `y` and `t`": {
-            "not divided by N": _but(HUNT, "(y - t) / len(x)", "y - t"),
-            "divided by K": _but(HUNT, "/ len(x)", "/ t.shape[1]"),
-            "t - y": _but(HUNT, "(y - t)", "(t - y)"),
-            "divided by N at the end": _but(
-                HUNT,
+            "not divided by N": _hunt("(y - t) / len(x)", "y - t"),
+            "divided by K": _hunt("/ len(x)", "/ t.shape[1]"),
+            "t - y": _hunt("(y - t)", "(t - y)"),
+            "divided by N at the end": _hunt(
                 "(y - t) / len(x)",
                 "y - t",
                 "| grads",
@@ -744,33 +698,32 @@ WRONG = {
             ),
         },
         "`W2` follows from `da2`": {
-            "dz1.T for W2": _but(HUNT, "z1.T.dot(da2)", "dz1.T.dot(da2)"),
-            "a1 for W2": _but(HUNT, "z1.T.dot(da2)", "a1.T.dot(da2)"),
-            "parameters instead of slopes": _but(HUNT, "| grads", "| params"),
-            "no ReLU": _but(HUNT, "np.maximum(a1, 0)", "a1"),
+            "dz1.T for W2": _hunt("z1.T.dot(da2)", "dz1.T.dot(da2)"),
+            "a1 for W2": _hunt("z1.T.dot(da2)", "a1.T.dot(da2)"),
+            "parameters instead of slopes": _hunt("| grads", "| params"),
+            "no ReLU": _hunt("np.maximum(a1, 0)", "a1"),
         },
         "`W1` follows from `da1`": {
-            "dx.T for W1": _but(HUNT, "x.T.dot(da1)", "dx.T.dot(da1)"),
-            "dz1 for W1": _but(HUNT, "x.T.dot(da1)", "x.T.dot(dz1)"),
+            "dx.T for W1": _hunt("x.T.dot(da1)", "dx.T.dot(da1)"),
+            "dz1 for W1": _hunt("x.T.dot(da1)", "x.T.dot(dz1)"),
         },
         "`da1` follows from `dz1`": {
-            "the sign flipped": _but(HUNT, RELU_BACK, "da1 = np.where(a1 > 0, dz1, -dz1)"),
-            "a1 >= 0": _but(HUNT, RELU_BACK, "da1 = np.where(a1 >= 0, dz1, 0)"),
-            "the mask of dz1": _but(HUNT, RELU_BACK, "da1 = np.maximum(dz1, 0)"),
-            "no ReLU on the way back": _but(HUNT, RELU_BACK, "da1 = dz1"),
+            "the sign flipped": _hunt(RELU_BACK, "da1 = np.where(a1 > 0, dz1, -dz1)"),
+            "a1 >= 0": _hunt(RELU_BACK, "da1 = np.where(a1 >= 0, dz1, 0)"),
+            "the mask of dz1": _hunt(RELU_BACK, "da1 = np.maximum(dz1, 0)"),
+            "no ReLU on the way back": _hunt(RELU_BACK, "da1 = dz1"),
         },
         "`dz1`, `b1` and `b2`": {
-            "W2 overwritten before it is used": _but(
-                HUNT,
+            "W2 overwritten before it is used": _hunt(
                 '    dz1 = da2.dot(params["W2"].T)\n    dW2 = z1.T.dot(da2)',
                 '    params = params | {"W2": z1.T.dot(da2)}\n    dW2 = params["W2"]\n'
                 '    dz1 = da2.dot(params["W2"].T)',
             ),
-            "mean in b2": _but(HUNT, "db2 = np.sum", "db2 = np.mean"),
-            "mean in b1": _but(HUNT, "db1 = np.sum", "db1 = np.mean"),
+            "mean in b2": _hunt("db2 = np.sum", "db2 = np.mean"),
+            "mean in b1": _hunt("db1 = np.sum", "db1 = np.mean"),
         },
         "everything together, nothing changed": {
-            "no bias": _but(HUNT, ' + params["b1"]', ""),
+            "no bias": _hunt(' + params["b1"]', ""),
         },
     },
 }
@@ -975,8 +928,7 @@ RIGHT = {
         self.dW, self.db = self.x.T @ dout, dout.sum(axis=0)
         return dout @ self.W.T""",
         "as in the book": AFFINE,
-        "einsum": _but(
-            AFFINE,
+        "einsum": _affine(
             OUT,
             "return np.einsum('nd,dh->nh', x, self.W) + self.b",
             DX,
@@ -986,8 +938,7 @@ RIGHT = {
             DB,
             "self.db = np.einsum('nh->h', dout)",
         ),
-        "columns": _but(
-            AFFINE,
+        "columns": _affine(
             OUT,
             "return (self.W.T @ x.T + self.b.reshape(-1, 1)).T",
             DX,
@@ -997,8 +948,7 @@ RIGHT = {
             DB,
             "self.db = dout.T @ np.ones(len(dout))",
         ),
-        "loops over the images": _but(
-            AFFINE,
+        "loops over the images": _affine(
             OUT,
             "return np.array([row @ self.W + self.b for row in x])",
             DW,
@@ -1006,8 +956,7 @@ RIGHT = {
             DB,
             "self.db = sum(dout)",
         ),
-        "loops over single numbers": _but(
-            AFFINE,
+        "loops over single numbers": _affine(
             OUT,
             "out = np.zeros((len(x), len(self.b)))\n"
             "        for n in range(len(x)):\n            for h in range(len(self.b)):\n"
@@ -1015,8 +964,7 @@ RIGHT = {
             "                out[n, h] = total + self.b[h]\n"
             "        return out",
         ),
-        "the bias as a further weight": _but(
-            AFFINE,
+        "the bias as a further weight": _affine(
             OUT,
             "return np.hstack([x, np.ones((len(x), 1))]) @ np.vstack([self.W, self.b])",
             DW,
@@ -1025,24 +973,20 @@ RIGHT = {
             DB,
             "self.db = both[-1]",
         ),
-        "a copy of x": _but(AFFINE, "self.x = x\n", "self.x = np.array(x, dtype=float)\n"),
-        "float32 results": _but(
-            AFFINE,
+        "a copy of x": _affine("self.x = x\n", "self.x = np.array(x, dtype=float)\n"),
+        "float32 results": _affine(
             OUT,
             "return (x @ self.W + self.b).astype(np.float32)",
             "return dx",
             "self.dW = self.dW.astype('float32')\n        return dx.astype('float32')",
         ),
-        "W and b as properties": _but(
-            AFFINE, "self.W = W\n        self.b = b", "self._params = [W, b]"
-        )
+        "W and b as properties": _affine("self.W = W\n        self.b = b", "self._params = [W, b]")
         + "\n"
         "    W = property(lambda s: s._params[0], lambda s, W: s._params.__setitem__(0, W))\n"
         "    b = property(lambda s: s._params[1], lambda s, b: s._params.__setitem__(1, b))\n",
-        "asarray": _but(AFFINE, "self.W = W\n", "self.W = np.asarray(W, dtype=float)\n"),
-        "names of its own": _but(AFFINE, "self.x", "self.inputs"),
-        "tensordot and add.reduce": _but(
-            AFFINE,
+        "asarray": _affine("self.W = W\n", "self.W = np.asarray(W, dtype=float)\n"),
+        "names of its own": _affine("self.x", "self.inputs"),
+        "tensordot and add.reduce": _affine(
             DX,
             "dx = np.tensordot(dout, self.W, axes=(1, 1))",
             DW,
@@ -1050,8 +994,7 @@ RIGHT = {
             DB,
             "self.db = np.add.reduce(dout)",
         ),
-        "slopes into arrays that are there": _but(
-            AFFINE,
+        "slopes into arrays that are there": _affine(
             DW,
             "self.dW = np.empty_like(self.W)\n        np.matmul(self.x.T, dout, out=self.dW)",
         ),
@@ -1064,8 +1007,7 @@ RIGHT = {
         self.backward = lambda dout=1: dout * (y - h) / len(y)
         return cross_entropy_error(y, t)""",
         "as in the book, with dout": LAST,
-        "log-sum-exp": _but(
-            LAST,
+        "log-sum-exp": _last(
             "self.y = softmax(x)",
             "self.log_y = x - np.logaddexp.reduce(x, axis=1, keepdims=True)\n"
             "        self.y = np.exp(self.log_y)",
@@ -1073,14 +1015,12 @@ RIGHT = {
             "one = t if t.ndim == 2 else np.eye(x.shape[1])[t]\n"
             "        self.loss = -np.sum(one * np.maximum(self.log_y, -1e300)) / len(x)",
         ),
-        "1e-7 added in the logarithm": _but(
-            LAST,
+        "1e-7 added in the logarithm": _last(
             CROSS,
             "k = t if t.ndim == 1 else t.argmax(axis=1)\n"
             "        self.loss = -np.sum(np.log(self.y[np.arange(len(x)), k] + 1e-7)) / len(x)",
         ),
-        "the logarithm alone": _but(
-            LAST,
+        "the logarithm alone": _last(
             CROSS,
             "k = t if t.ndim == 1 else t.argmax(axis=1)\n"
             "        self.loss = np.mean([-np.log(self.y[n, k[n]]) for n in range(len(x))])",
@@ -1118,23 +1058,20 @@ class SoftmaxWithLoss:
     def backward(self, dout=1):
         return np.array([[dout * v / len(self.rows) for v in row] for row in self.rows])
 """,
-        "einsum": _but(
-            LAST,
+        "einsum": _last(
             "dx = (self.y - self.t) / n",
             "dx = np.einsum('nk,->nk', self.y - self.t, 1 / n)",
         ),
-        "float32": _but(LAST, "softmax(x)", "softmax(x.astype(np.float64)).astype(np.float32)"),
-        "columns": _but(
-            LAST,
+        "float32": _last("softmax(x)", "softmax(x.astype(np.float64)).astype(np.float32)"),
+        "columns": _last(
             "softmax(x)",
             "(np.exp(x.T - x.max(axis=1)) / np.exp(x.T - x.max(axis=1)).sum(axis=0)).T",
         ),
-        "an array without axes": _but(LAST, "return self.loss", "return np.array(self.loss)"),
-        "a wider dout": _but(
-            LAST, "return dx * dout", "return np.multiply(dx, np.asarray(dout, dtype=float))"
+        "an array without axes": _last("return self.loss", "return np.array(self.loss)"),
+        "a wider dout": _last(
+            "return dx * dout", "return np.multiply(dx, np.asarray(dout, dtype=float))"
         ),
-        "labels compared": _but(
-            LAST,
+        "labels compared": _last(
             "self.t = t\n",
             "self.t = t\n"
             "        if t.ndim == 1:\n"
@@ -1146,27 +1083,23 @@ class SoftmaxWithLoss:
         "layers made anew, RandomState, another order of names": FUNCTIONAL_NET,
         "params is a property, global random numbers": PROPERTY_NET,
         "an ordered dict": "from collections import OrderedDict\n\n"
-        + _but(
-            NET,
+        + _net(
             "self.params = {}",
             "self.params = OrderedDict()",
             "grads = {}",
             "grads = OrderedDict()",
         ),
-        "float32 weights": _but(
-            NET,
+        "float32 weights": _net(
             "weight_init_std * rng.standard_normal(shape)",
             "(weight_init_std * rng.standard_normal(shape)).astype(np.float32)",
         ),
-        "weights handed over anew": _but(
-            NET,
+        "weights handed over anew": _net(
             WALK,
             "for i, affine in enumerate(self.layers[::2], start=1):\n"
             "            affine.W, affine.b = self.params[f'W{i}'], self.params[f'b{i}']\n"
             "        " + WALK,
         ),
-        "softmax with loss in the list": _but(
-            NET,
+        "softmax with loss in the list": _net(
             "self.last = SoftmaxWithLoss()",
             "self.layers.append(SoftmaxWithLoss())",
             "for layer in self.layers:",
@@ -1178,8 +1111,7 @@ class SoftmaxWithLoss:
             "self.layers[::-1]",
             "self.layers[-2::-1]",
         ),
-        "recursion": _but(
-            NET,
+        "recursion": _net(
             WALK + "\n        return x",
             "def go(x, layers):\n"
             "            return go(layers[0].forward(x), layers[1:]) if layers else x\n\n"
@@ -1253,8 +1185,7 @@ class MultiLayerNet:
         "the page repaired": HUNT,
         "from layers": LAYERS,
         "loops": HUNT_LOOPS,
-        "einsum": _but(
-            HUNT,
+        "einsum": _hunt(
             "z1.T.dot(da2)",
             "np.einsum('nh,nk->hk', z1, da2)",
             "x.T.dot(da1)",
@@ -1262,13 +1193,13 @@ class MultiLayerNet:
             'da2.dot(params["W2"].T)',
             "np.einsum('nk,hk->nh', da2, params['W2'])",
         ),
-        "log-sum-exp": _but(
-            HUNT, "softmax(a2)", "np.exp(a2 - np.logaddexp.reduce(a2, axis=1, keepdims=True))"
+        "log-sum-exp": _hunt(
+            "softmax(a2)", "np.exp(a2 - np.logaddexp.reduce(a2, axis=1, keepdims=True))"
         ),
-        "a mask": _but(HUNT, RELU_BACK, "da1 = dz1 * (z1 > 0)"),
-        "float32": _but(HUNT, "| grads", "| {k: g.astype('float32') for k, g in grads.items()}"),
-        "further entries": _but(HUNT, "| grads", "| grads | {'dx': dx, 'a1': a1, 'loss': None}"),
-        "columns": _but(HUNT, "z1.T.dot(da2)", "(da2.T @ z1).T", "x.T.dot(da1)", "(da1.T @ x).T"),
+        "a mask": _hunt(RELU_BACK, "da1 = dz1 * (z1 > 0)"),
+        "float32": _hunt("| grads", "| {k: g.astype('float32') for k, g in grads.items()}"),
+        "further entries": _hunt("| grads", "| grads | {'dx': dx, 'a1': a1, 'loss': None}"),
+        "columns": _hunt("z1.T.dot(da2)", "(da2.T @ z1).T", "x.T.dot(da1)", "(da1.T @ x).T"),
         "a copy of params that is overwritten": "def backpropagate(x, t, params):\n"
         "    params = {key: value.copy() for key, value in params.items()}\n"
         "    a1 = x @ params['W1'] + params['b1']\n"
@@ -1284,9 +1215,7 @@ class MultiLayerNet:
     },
 }
 
-COPIES = _but(
-    AFFINE, "self.W = W\n        self.b = b", "self.W = W.copy()\n        self.b = b.copy()"
-)
+COPIES = _affine("self.W = W\n        self.b = b", "self.W = W.copy()\n        self.b = b.copy()")
 MISTAKES = {
     "ReLU": [
         Mistake(
@@ -1312,35 +1241,35 @@ MISTAKES = {
     "Affine": [
         Mistake(
             "dW from dx",
-            _but(AFFINE, DW, "self.dW = np.dot(dx.T, dout)"),
+            _affine(DW, "self.dW = np.dot(dx.T, dout)"),
             says=("What happened: `dW`: wrong values", "a product of the layer's input and `dout`"),
             lacks=("`dx`: wrong", "`db`: wrong", "axis=0"),
             points=1.75,
         ),
         Mistake(
             "db over the wrong axis",
-            _but(AFFINE, DB, "self.db = np.sum(dout, axis=1)"),
+            _affine(DB, "self.db = np.sum(dout, axis=1)"),
             says=("What happened: `db`: wrong shape", "the sum over the images"),
             lacks=("`dW`: wrong",),
             points=1.75,
         ),
         Mistake(
             "the weights not transposed",
-            _but(AFFINE, DX, "dx = np.dot(dout, self.W)"),
+            _affine(DX, "dx = np.dot(dout, self.W)"),
             "not aligned",
             ("Print the shapes",),
             points=1.0,
         ),
         Mistake(
             "another name for dW",
-            _but(AFFINE, "self.dW", "self.grad_W"),
+            _affine("self.dW", "self.grad_W"),
             "`Affine` has no attribute `dW`",
             ("Compare the names",),
             points=1.25,
         ),
         Mistake(
             "one underscore",
-            _but(AFFINE, "__init__", "_init_"),
+            _affine("__init__", "_init_"),
             "`Affine` has no `__init__`",
             ("two underscores on each side",),
             ("takes no arguments",),
@@ -1353,9 +1282,7 @@ MISTAKES = {
         ),
         Mistake(
             "gradients add up",
-            _but(
-                AFFINE, DW, "self.dW = np.dot(self.x.T, dout) + (0 if self.dW is None else self.dW)"
-            ),
+            _affine(DW, "self.dW = np.dot(self.x.T, dout) + (0 if self.dW is None else self.dW)"),
             says=("`dW`: wrong values", "it does not add to those of an earlier call"),
             points=2.25,
         ),
@@ -1363,31 +1290,31 @@ MISTAKES = {
     "SoftmaxWithLoss": [
         Mistake(
             "not divided by N",
-            _but(LAST, "(self.y - self.t) / n", "(self.y - self.t)", "dx = dx / n", "pass"),
+            _last("(self.y - self.t) / n", "(self.y - self.t)", "dx = dx / n", "pass"),
             says=("every number is 2 times what it should be", "the loss is a mean"),
             points=1.5,
         ),
         Mistake(
             "the other way",
-            _but(LAST, "return dx * dout", "return -dx * dout"),
+            _last("return dx * dout", "return -dx * dout"),
             says=("every number is -1 times what it should be", "in which the loss grows"),
             points=1.5,
         ),
         Mistake(
             "y in place",
-            _but(LAST, "dx = self.y.copy()", "dx = self.y"),
+            _last("dx = self.y.copy()", "dx = self.y"),
             says=("must not change what `forward` kept",),
             points=1.5,
         ),
         Mistake(
             "dout ignored",
-            _but(LAST, "return dx * dout", "return dx"),
+            _last("return dx * dout", "return dx"),
             says=("multiply by `dout`",),
             points=1.75,
         ),
         Mistake(
             "integer labels only",
-            _but(LAST, CROSS, "self.loss = -np.mean(np.log(self.y[np.arange(len(t)), t]))"),
+            _last(CROSS, "self.loss = -np.mean(np.log(self.y[np.arange(len(t)), t]))"),
             cause="arrays used as indices must be of integer",
             says=("how many axes does `t` have?",),
             points=1.5,
@@ -1396,8 +1323,7 @@ MISTAKES = {
     "MultiLayerNet": [
         Mistake(
             "layers with copies",
-            _but(
-                NET,
+            _net(
                 'Affine(self.params["W" + str(i)], self.params["b" + str(i)])',
                 'Affine(self.params["W" + str(i)].copy(), self.params["b" + str(i)].copy())',
             ),
@@ -1408,8 +1334,7 @@ MISTAKES = {
         ),
         Mistake(
             "one ReLU shared",
-            _but(
-                NET,
+            _net(
                 "self.layers.append(ReLU())",
                 "self.layers.append(self.relu)",
                 "self.layers = []",
@@ -1421,27 +1346,26 @@ MISTAKES = {
         ),
         Mistake(
             "a ReLU at the end",
-            _but(NET, "if i < self.depth:", "if True:"),
+            _net("if i < self.depth:", "if True:"),
             says=("What comes after the last Affine layer?",),
             points=1.5,
         ),
         Mistake(
             "all weights zero",
-            _but(NET, "rng.standard_normal(shape)", "np.zeros(shape)"),
+            _net("rng.standard_normal(shape)", "np.zeros(shape)"),
             says=("all units are equal", "draw random weights"),
             lacks=("central differences",),
             points=1.5,
         ),
         Mistake(
             "another default",
-            _but(NET, "weight_init_std=0.2", "weight_init_std=1.2"),
+            _net("weight_init_std=0.2", "weight_init_std=1.2"),
             says=("the standard deviation is wrong", "0.2 by default"),
             points=1.75,
         ),
         Mistake(
             "class-level params",
-            _but(
-                NET,
+            _net(
                 "class MultiLayerNet:",
                 "class MultiLayerNet:\n    params = {}\n    layers = []\n",
                 "        self.params = {}\n        self.layers = []\n",
@@ -1453,8 +1377,7 @@ MISTAKES = {
         ),
         Mistake(
             "an update inside `gradient`",
-            _but(
-                NET,
+            _net(
                 "        return grads",
                 "        for key in grads:\n            self.params[key] -= 0.01 * grads[key]\n"
                 "        return grads",
@@ -1464,7 +1387,7 @@ MISTAKES = {
         ),
         Mistake(
             "a tuple of gradients",
-            _but(NET, "        return grads", "        return tuple(grads.values())"),
+            _net("        return grads", "        return tuple(grads.values())"),
             "`gradient` returned a tuple, not a dict",
             lacks=("ambiguous", "truth value"),
             points=1.25,
@@ -1479,7 +1402,7 @@ MISTAKES = {
         ),
         Mistake(
             "the page, one bug mended",
-            _but(HUNT, "da2 = (y - t) / len(x)", "da2 = y - t"),
+            _hunt("da2 = (y - t) / len(x)", "da2 = y - t"),
             says=("by how much does the loss of the whole batch change?",),
             lacks=("/ N", "len(x)"),
             points=1.5,

@@ -65,7 +65,6 @@ class Mistake(NamedTuple):
     """A typical mistake and what the table says of it.
 
     Attributes:
-        name: what is wrong.
         source: the answer.
         cause: part of the row of the common cause; "" if there is none.
         says: parts of the table.
@@ -73,7 +72,6 @@ class Mistake(NamedTuple):
         points: what the visible cell gives.
     """
 
-    name: str
     source: str
     cause: str = ""
     says: tuple[str, ...] = ()

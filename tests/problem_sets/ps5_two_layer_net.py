@@ -772,9 +772,8 @@ class TwoLayerNet:
 }
 
 MISTAKES = {
-    "relative_error": [
-        Mistake(
-            "rows of a matrix",
+    "relative_error": {
+        "rows of a matrix": Mistake(
             _error(
                 "size = np.linalg.norm(a, axis=-1) + np.linalg.norm(b, axis=-1)",
                 "return np.linalg.norm(a - b, axis=-1) / np.maximum(size, 1e-300)",
@@ -785,37 +784,32 @@ MISTAKES = {
             ),
             points=0.75,
         ),
-        Mistake(
-            "0 / 0",
+        "0 / 0": Mistake(
             _error(SIZE, RATIO),
             says=("the result contains nan", "if both norms are 0"),
             points=0.75,
         ),
-    ],
-    "TwoLayerNet": [
-        Mistake(
-            "no slope of the sigmoid",
+    },
+    "TwoLayerNet": {
+        "no slope of the sigmoid": Mistake(
             _but("da1 = z1 * (1 - z1) * dz1", "da1 = dz1"),
             says=("`W2` and `b2` are right, `W1` and `b1` not", "the derivative of the sigmoid"),
             lacks=("delta 2", "Divide"),
             points=3.75,
         ),
-        Mistake(
-            "not divided by N",
+        "not divided by N": Mistake(
             _but(DY, "dy = y - t"),
             says=("all arrays are wrong", "All four depend on delta 2"),
             lacks=("the derivative of the sigmoid",),
             points=3.75,
         ),
-        Mistake(
-            "`gradient` calls the slow one",
+        "`gradient` calls the slow one": Mistake(
             _with("gradient", "return self.numerical_gradient(x, t)"),
             says=("about as slow as 20 calls of `predict`", "does it call `numerical_gradient`?"),
             lacks=("Compare the two gradients",),
             points=4.5,
         ),
-        Mistake(
-            "gradient as a tuple",
+        "gradient as a tuple": Mistake(
             _but(
                 'grads["b1"] = np.sum(da1, axis=0)\n        return grads',
                 'return np.dot(x.T, da1), np.sum(da1, axis=0), grads["W2"], grads["b2"]',
@@ -824,27 +818,23 @@ MISTAKES = {
             lacks=("truth value", "ambiguous"),
             points=3.25,
         ),
-        Mistake(
-            "one underscore",
+        "one underscore": Mistake(
             _but("__init__", "_init_"),
             "`TwoLayerNet` has no `__init__`",
             ("two underscores on each side",),
             ("Hint:", "takes no arguments"),
         ),
-        Mistake(
-            "a method indented too far",
+        "a method indented too far": Mistake(
             _but("    def __init__", "    def init"),
             "`TwoLayerNet` has no `__init__`",
         ),
-        Mistake(
-            "all weights zero",
+        "all weights zero": Mistake(
             _but("rng.standard_normal(", "np.zeros("),
             says=("all hidden units are equal", "draw random weights"),
             lacks=("Compare the two gradients",),
             points=4.0,
         ),
-        Mistake(
-            "an update inside `gradient`",
+        "an update inside `gradient`": Mistake(
             _but(
                 'grads["b1"] = np.sum(da1, axis=0)\n',
                 'grads["b1"] = np.sum(da1, axis=0)\n'
@@ -853,8 +843,7 @@ MISTAKES = {
             says=("`gradient` has changed `params`", "No method updates `params`"),
             points=4.5,
         ),
-        Mistake(
-            "one dict for all networks",
+        "one dict for all networks": Mistake(
             _but(
                 "class TwoLayerNet:",
                 "class TwoLayerNet:\n    params = {}\n",
@@ -864,8 +853,7 @@ MISTAKES = {
             says=("a change in one network has affected another", "Make `params` in `__init__`"),
             points=4.5,
         ),
-        Mistake(
-            "the seed ignored",
+        "the seed ignored": Mistake(
             _but("default_rng(seed)", "default_rng()"),
             says=(
                 "the same seed gave different weights",
@@ -873,27 +861,23 @@ MISTAKES = {
             ),
             points=4.75,
         ),
-        Mistake(
-            "the standard deviation ignored",
+        "the standard deviation ignored": Mistake(
             _but("weight_init_std *", "0.01 *"),
             says=("the standard deviation is wrong", "multiply them by `weight_init_std`"),
             points=4.25,
         ),
-        Mistake(
-            "a missing name",
+        "a missing name": Mistake(
             _but('params["W1"]', 'params["w1"]', '("W1", "b1"', '("w1", "b1"'),
             'a name is missing in `params`: there is no "W1"',
             ("Compare the names",),
         ),
-        Mistake(
-            "weights transposed",
+        "weights transposed": Mistake(
             _but("(input_size, hidden_size)", "(hidden_size, input_size)"),
             "`W1`: wrong shape",
             ("a row for each input",),
             points=0.75,
         ),
-        Mistake(
-            "`f` ignores its argument",
+        "`f` ignores its argument": Mistake(
             _with(
                 "numerical_gradient",
                 "f = lambda W: self.loss(x, t)",
@@ -902,27 +886,23 @@ MISTAKES = {
             says=("all numbers of the gradient are 0", "Does the loss use the argument of `f`?"),
             points=4.5,
         ),
-        Mistake(
-            "integer labels only",
+        "integer labels only": Mistake(
             _but("if t.ndim != 1:", "if False:"),
             says=("how many axes does `t` have?",),
             points=4.75,
         ),
-        Mistake(
-            "no sum over the images",
+        "no sum over the images": Mistake(
             _but("np.sum(da1, axis=0)", "da1[0]"),
             says=("`W1`, `W2` and `b2` are right, `b1` not", "the sum over the images"),
             points=4.25,
         ),
-        Mistake(
-            "`self` forgotten",
+        "`self` forgotten": Mistake(
             _but("def predict(self, x):", "def predict(x):"),
             "`predict` takes 0 arguments besides `self`",
             ("Is `self` its first parameter?",),
             points=1.75,
         ),
-        Mistake(
-            "a `raise` that was left in",
+        "a `raise` that was left in": Mistake(
             _but(
                 "y = self.predict(x)\n        return cross",
                 "y = self.predict(x)\n        raise NotImplementedError()\n        return cross",
@@ -930,5 +910,5 @@ MISTAKES = {
             "Your code is there, but `raise NotImplementedError()` still stands in line 20",
             points=3.5,
         ),
-    ],
+    },
 }

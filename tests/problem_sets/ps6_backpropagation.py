@@ -1217,112 +1217,96 @@ class MultiLayerNet:
 
 COPIES = _affine("self.W = W\n        self.b = b", "self.W = W.copy()\n        self.b = b.copy()")
 MISTAKES = {
-    "ReLU": [
-        Mistake(
-            "flips the sign",
+    "ReLU": {
+        "flips the sign": Mistake(
             _relu(MASK, "return np.where(self.mask, dout, -dout)"),
             says=("Does the sign of `x` or `dout` decide?",),
             lacks=("Keep it on `self`",),
             points=1.25,
         ),
-        Mistake(
-            "writes into dout",
+        "writes into dout": Mistake(
             _relu(MASK, _body("dout[~self.mask] = 0", "return dout")),
             says=("an argument was changed", "make a new array"),
             points=1.25,
         ),
-        Mistake(
-            "one mask for all layers",
+        "one mask for all layers": Mistake(
             _relu(_body("ReLU.mask = x > 0", "return np.maximum(x, 0)"), PASS),
             says=("two layers share nothing", "Keep it on `self`"),
             points=1.25,
         ),
-    ],
-    "Affine": [
-        Mistake(
-            "dW from dx",
+    },
+    "Affine": {
+        "dW from dx": Mistake(
             _affine(DW, "self.dW = np.dot(dx.T, dout)"),
             says=("What happened: `dW`: wrong values", "a product of the layer's input and `dout`"),
             lacks=("`dx`: wrong", "`db`: wrong", "axis=0"),
             points=1.75,
         ),
-        Mistake(
-            "db over the wrong axis",
+        "db over the wrong axis": Mistake(
             _affine(DB, "self.db = np.sum(dout, axis=1)"),
             says=("What happened: `db`: wrong shape", "the sum over the images"),
             lacks=("`dW`: wrong",),
             points=1.75,
         ),
-        Mistake(
-            "the weights not transposed",
+        "the weights not transposed": Mistake(
             _affine(DX, "dx = np.dot(dout, self.W)"),
             "not aligned",
             ("Print the shapes",),
             points=1.0,
         ),
-        Mistake(
-            "another name for dW",
+        "another name for dW": Mistake(
             _affine("self.dW", "self.grad_W"),
             "`Affine` has no attribute `dW`",
             ("Compare the names",),
             points=1.25,
         ),
-        Mistake(
-            "one underscore",
+        "one underscore": Mistake(
             _affine("__init__", "_init_"),
             "`Affine` has no `__init__`",
             ("two underscores on each side",),
             ("takes no arguments",),
         ),
-        Mistake(
-            "copies of W and b",
+        "copies of W and b": Mistake(
             COPIES,
             says=("later changes to W and b reach the layer", "no copies"),
             points=2.25,
         ),
-        Mistake(
-            "gradients add up",
+        "gradients add up": Mistake(
             _affine(DW, "self.dW = np.dot(self.x.T, dout) + (0 if self.dW is None else self.dW)"),
             says=("`dW`: wrong values", "it does not add to those of an earlier call"),
             points=2.25,
         ),
-    ],
-    "SoftmaxWithLoss": [
-        Mistake(
-            "not divided by N",
+    },
+    "SoftmaxWithLoss": {
+        "not divided by N": Mistake(
             _last("(self.y - self.t) / n", "(self.y - self.t)", "dx = dx / n", "pass"),
             says=("every number is 2 times what it should be", "the loss is a mean"),
             points=1.5,
         ),
-        Mistake(
-            "the other way",
+        "the other way": Mistake(
             _last("return dx * dout", "return -dx * dout"),
             says=("every number is -1 times what it should be", "in which the loss grows"),
             points=1.5,
         ),
-        Mistake(
-            "y in place",
+        "y in place": Mistake(
             _last("dx = self.y.copy()", "dx = self.y"),
             says=("must not change what `forward` kept",),
             points=1.5,
         ),
-        Mistake(
-            "dout ignored",
+        "dout ignored": Mistake(
             _last("return dx * dout", "return dx"),
             says=("multiply by `dout`",),
             points=1.75,
         ),
-        Mistake(
-            "integer labels only",
+        "integer labels only": Mistake(
             _last(CROSS, "self.loss = -np.mean(np.log(self.y[np.arange(len(t)), t]))"),
             cause="arrays used as indices must be of integer",
             says=("how many axes does `t` have?",),
             points=1.5,
         ),
-    ],
-    "MultiLayerNet": [
-        Mistake(
-            "layers with copies",
+    },
+    "MultiLayerNet": {
+        "layers with copies": Mistake(
             _net(
                 'Affine(self.params["W" + str(i)], self.params["b" + str(i)])',
                 'Affine(self.params["W" + str(i)].copy(), self.params["b" + str(i)].copy())',
@@ -1332,8 +1316,7 @@ MISTAKES = {
             ("Hint:",),
             points=0.5,
         ),
-        Mistake(
-            "one ReLU shared",
+        "one ReLU shared": Mistake(
             _net(
                 "self.layers.append(ReLU())",
                 "self.layers.append(self.relu)",
@@ -1344,27 +1327,23 @@ MISTAKES = {
             lacks=("central differences",),
             points=1.5,
         ),
-        Mistake(
-            "a ReLU at the end",
+        "a ReLU at the end": Mistake(
             _net("if i < self.depth:", "if True:"),
             says=("What comes after the last Affine layer?",),
             points=1.5,
         ),
-        Mistake(
-            "all weights zero",
+        "all weights zero": Mistake(
             _net("rng.standard_normal(shape)", "np.zeros(shape)"),
             says=("all units are equal", "draw random weights"),
             lacks=("central differences",),
             points=1.5,
         ),
-        Mistake(
-            "another default",
+        "another default": Mistake(
             _net("weight_init_std=0.2", "weight_init_std=1.2"),
             says=("the standard deviation is wrong", "0.2 by default"),
             points=1.75,
         ),
-        Mistake(
-            "class-level params",
+        "class-level params": Mistake(
             _net(
                 "class MultiLayerNet:",
                 "class MultiLayerNet:\n    params = {}\n    layers = []\n",
@@ -1375,8 +1354,7 @@ MISTAKES = {
             ("different seeds gave the same weights",),
             points=0.25,
         ),
-        Mistake(
-            "an update inside `gradient`",
+        "an update inside `gradient`": Mistake(
             _net(
                 "        return grads",
                 "        for key in grads:\n            self.params[key] -= 0.01 * grads[key]\n"
@@ -1385,27 +1363,24 @@ MISTAKES = {
             says=("`gradient` has changed `params`", "leave updates to the training loop"),
             points=1.75,
         ),
-        Mistake(
-            "a tuple of gradients",
+        "a tuple of gradients": Mistake(
             _net("        return grads", "        return tuple(grads.values())"),
             "`gradient` returned a tuple, not a dict",
             lacks=("ambiguous", "truth value"),
             points=1.25,
         ),
-    ],
-    "bug_hunt": [
-        Mistake(
-            "the page as it is",
+    },
+    "bug_hunt": {
+        "the page as it is": Mistake(
             "def backpropagate(x, t, params):\n    return page_backpropagate(x, t, params)",
             says=("a sum is not 1", "Print `params` before and after a call"),
             lacks=("axis=1", "keepdims", "/ 4", "z1.T", "np.max"),
         ),
-        Mistake(
-            "the page, one bug mended",
+        "the page, one bug mended": Mistake(
             _hunt("da2 = (y - t) / len(x)", "da2 = y - t"),
             says=("by how much does the loss of the whole batch change?",),
             lacks=("/ N", "len(x)"),
             points=1.5,
         ),
-    ],
+    },
 }

@@ -27,7 +27,7 @@ class Table(NamedTuple):
 
     wrong: dict[str, list[Wrong]]
     right: dict[str, list[Right]]
-    mistakes: dict[str, list[Mistake]]
+    mistakes: dict[str, dict[str, Mistake]]  # in each task by what is wrong
 
 
 def _table(name: str) -> Table:

@@ -69,141 +69,119 @@ _entropy = function("cross_entropy_error(y, t)")
 _batches = function("minibatch_indices(n, batch_size, rng)")
 
 MISTAKES = {
-    "softmax": [
-        Mistake(
-            "another name",
+    "softmax": {
+        "another name": Mistake(
             f"def stable_softmax(a):\n    {SHIFT}\n    return {Y}",
             "This cell defines `stable_softmax`; the checks call `softmax`.",
             lacks=("Hint:", "run its cell"),
         ),
-        Mistake(
-            "a `raise` that was left in",
+        "a `raise` that was left in": Mistake(
             _softmax(SHIFT, f"y = {Y}", "", "", "raise NotImplementedError()", "return y"),
             "Your code is there, but `raise NotImplementedError()` still stands in line 6: "
             "delete it.",
             lacks=("not written yet", "Hint:"),
         ),
-        Mistake(
-            "a list",
+        "a list": Mistake(
             _softmax("a = np.asarray(a, dtype=float)", SHIFT, f"return ({Y}).tolist()"),
             says=("`softmax` returned a list, not an array", "`np.array(...)`"),
             points=4.75,
         ),
-        Mistake(
-            "print instead of return",
+        "print instead of return": Mistake(
             _softmax(SHIFT, f"print({Y})"),
             "`softmax` returned nothing (None)",
             ("`return ...`",),
             ("Hint:", "exp(a)"),
         ),
-        Mistake(
-            "a name of a deleted cell",
+        "a name of a deleted cell": Mistake(
             _softmax(SHIFT.replace("(a -", "(scale * a -"), f"return {Y}"),
             "`scale` is not defined in this notebook (line 2:",
             ("was its cell deleted", "Restart the kernel and run all cells"),
             ("Hint:",),
         ),
-        Mistake(
-            "np forgotten",
+        "np forgotten": Mistake(
             _softmax("e = exp(a)", f"return {Y}"),
             "`exp` is not defined in this notebook (line 2:",
             ("Write `np.exp`.",),
         ),
-        Mistake(
-            "an open bracket",
+        "an open bracket": Mistake(
             _softmax(SHIFT, f"return ({Y}"),
             "'(' was never closed (line 3:",
             lacks=("Hint:",),
         ),
-        Mistake(
-            "a full-width bracket",
+        "a full-width bracket": Mistake(
             _softmax(SHIFT, "return e / np.sum（e, axis=-1, keepdims=True）"),
             "(line 3:",
             ("full-width", "半角"),
             ("Hint:",),
         ),
-        Mistake(
-            "another library",
+        "another library": Mistake(
             f"import torch\n\n\n{_softmax(SHIFT, f'return {Y}')}",
             "This course uses NumPy only: there is no `torch` (line 1: `import torch`)",
             lacks=("Hint:",),
         ),
-        Mistake(
-            "SciPy's function",
+        "SciPy's function": Mistake(
             "from scipy.special import softmax as theirs\n\n\n"
             + _softmax("return theirs(np.asarray(a, dtype=float), axis=-1)"),
             "This course uses NumPy only: `softmax` uses `scipy` (line 1: `from scipy",
             ("Delete the line that imports `scipy`",),
             ("Hint:",),
         ),
-        Mistake(
-            "another library inside",
+        "another library inside": Mistake(
             _softmax("import torch", SHIFT, f"return {Y}"),
             "This course uses NumPy only: there is no `torch` (line 2: `import torch`)",
             lacks=("Hint:",),
         ),
-        Mistake(
-            "calls itself",
+        "calls itself": Mistake(
             _softmax("return softmax(a)"),
             "`softmax` calls itself endlessly (line 2:",
         ),
-        Mistake(
-            "one parameter more",
+        "one parameter more": Mistake(
             f"def softmax(a, axis):\n    {SHIFT}\n    return {Y}",
             "`softmax` asks for `axis`, which the checks do not pass",
             lacks=("positional", "Hint:"),
         ),
-        Mistake(
-            "no parameter",
+        "no parameter": Mistake(
             "def softmax():\n    return np.ones(3) / 3",
             "`softmax` takes 0 arguments, and the checks call it with 1",
         ),
-        Mistake(
-            "a constant",
+        "a constant": Mistake(
             _softmax("return 0.0"),
             "`softmax` returned one number, not an array",
             ("never uses its argument `a`",),
         ),
-        Mistake(
-            "text",
+        "text": Mistake(
             _softmax("return 'y'"),
             "`softmax` did not return a plain array or number: it is a str",
         ),
-        Mistake(
-            "the sum, too",
+        "the sum, too": Mistake(
             _softmax(SHIFT, f"y = {Y}", "return y, y.sum()"),
             "`softmax` returned a tuple, not an array",
         ),
-        Mistake(
-            "no maximum",
+        "no maximum": Mistake(
             _softmax("e = np.exp(a)", f"return {Y}"),
             says=("the result contains nan", "shift the row before you take exponentials"),
             points=3.75,
         ),
-        Mistake(
-            "no keepdims",
+        "no keepdims": Mistake(
             _softmax("e = np.exp(a - np.max(a, axis=-1))", "return e / np.sum(e, axis=-1)"),
             "operands could not be broadcast together",
             ("(line 2: `e = np.exp(a - np.max(a, axis=-1))`)",),
             points=1.75,
         ),
-        Mistake(
-            "overwrites",
+        "overwrites": Mistake(
             _softmax("a -= np.max(a, axis=-1, keepdims=True)", "e = np.exp(a)", f"return {Y}"),
             says=("an argument was changed", "`a -= ...` changes the old one"),
             points=4.5,
         ),
-        Mistake(
-            "an array called",
+        "an array called": Mistake(
             _softmax("sum = np.sum(np.exp(a), -1, keepdims=True)", "return np.exp(a) / sum(a)"),
             "'numpy.ndarray' object is not callable (line 3",
             ("Does a variable have the name of a function",),
             ("Hint:",),
         ),
-    ],
-    "to_one_hot": [
-        Mistake(
-            "scikit-learn's encoder",
+    },
+    "to_one_hot": {
+        "scikit-learn's encoder": Mistake(
             _one_hot(
                 "from sklearn.preprocessing import label_binarize as encode",
                 "return encode(t, classes=range(num_classes))",
@@ -212,38 +190,33 @@ MISTAKES = {
             ("Delete the line that imports `sklearn`",),
             ("Hint:",),
         ),
-        Mistake(
-            "an eleventh column",
+        "an eleventh column": Mistake(
             _one_hot(
                 "y = np.zeros((len(t), num_classes + 1))", "y[np.arange(len(t)), t] = 1", "return y"
             ),
             says=("got (1, 11), expected (1, 10)", "the digits 0 to 9 are ten classes"),
         ),
-        Mistake(
-            "no default",
+        "no default": Mistake(
             "def to_one_hot(t, num_classes):\n    return np.eye(num_classes)[t]",
             "`to_one_hot` asks for `num_classes`, which the checks do not pass",
             ("as it was given",),
             ("positional", "Hint:"),
             points=1.5,
         ),
-        Mistake(
-            "rows as a list",
+        "rows as a list": Mistake(
             _one_hot(
                 "return [[1 if k == label else 0 for k in range(num_classes)] for label in t]"
             ),
             says=("`to_one_hot` returned a list, not an array", "`np.array(...)`"),
             points=1.5,
         ),
-        Mistake(
-            "labels off by one",
+        "labels off by one": Mistake(
             _one_hot("return np.eye(num_classes)[t - 1]"),
             says=("In which column is its 1?", "stopped with IndexError"),
         ),
-    ],
-    "gradient_descent": [
-        Mistake(
-            "x without the history",
+    },
+    "gradient_descent": {
+        "x without the history": Mistake(
             _descent(
                 "x = init_x.copy()",
                 "for _ in range(step_num):",
@@ -253,14 +226,12 @@ MISTAKES = {
             "`gradient_descent` returned one array, not `(x, history)`",
             lacks=("iterable", "Hint:", "<locals>"),
         ),
-        Mistake(
-            "only the float",
+        "only the float": Mistake(
             _descent("return float(np.sum(init_x))"),
             "`gradient_descent` returned one float, not `(x, history)`",
             lacks=("iterable", "<locals>"),
         ),
-        Mistake(
-            "one array many times",
+        "one array many times": Mistake(
             _descent(
                 "x = init_x.copy()",
                 "history = [x]",
@@ -273,14 +244,12 @@ MISTAKES = {
             ("holds one array many times",),
             points=1.25,
         ),
-        Mistake(
-            "names of the parameters changed",
+        "names of the parameters changed": Mistake(
             "def gradient_descent(f, init_x, rate=0.01, steps=100):\n    return init_x, [init_x]",
             "`gradient_descent` has no parameter `lr`",
             lacks=("unexpected keyword", "<locals>"),
         ),
-        Mistake(
-            "history first",
+        "history first": Mistake(
             _descent(
                 "history = [np.array(init_x)]",
                 "for _ in range(step_num):",
@@ -291,8 +260,7 @@ MISTAKES = {
             ("Compare the order",),
             ("Hint:",),
         ),
-        Mistake(
-            "the gradient of the start",
+        "the gradient of the start": Mistake(
             _descent(
                 "history = [np.array(init_x)]",
                 "for _ in range(step_num):",
@@ -303,10 +271,9 @@ MISTAKES = {
             lacks=("Keep the `def` line",),
             points=1.25,
         ),
-    ],
-    "numerical_gradient": [
-        Mistake(
-            "not put back",
+    },
+    "numerical_gradient": {
+        "not put back": Mistake(
             _gradient(
                 "h, g, y = 1e-4, np.zeros(x.shape), x.astype(float)",
                 "for i in np.ndindex(x.shape):",
@@ -323,46 +290,40 @@ MISTAKES = {
             says=("an argument was changed", "is different after the call"),
             points=2.5,
         ),
-    ],
-    "numerical_diff": [
-        Mistake(
-            "f with one argument too many",
+    },
+    "numerical_diff": {
+        "f with one argument too many": Mistake(
             "def numerical_diff(f, x):\n    return (f(x + 1e-4, 0) - f(x - 1e-4, 0)) / 2e-4",
             "`numerical_diff` called a function that the checks passed to it, which stopped "
             "with TypeError: the function takes 1 positional argument but 2 were given",
             ("Call it as the text of the task does",),
             ("<locals>", "test_", "<lambda>"),
         ),
-        Mistake(
-            "a quotient without brackets",
+        "a quotient without brackets": Mistake(
             "def numerical_diff(f, x):\n    return f(x + 1e-4) - f(x - 1e-4) / 2e-4",
             says=("what is divided by that?",),
             lacks=("Do not round",),
         ),
-    ],
-    "normalize_images": [
-        Mistake(
-            "whole numbers",
+    },
+    "normalize_images": {
+        "whole numbers": Mistake(
             _normalize("return images // 255"),
             "the result does not hold floats: its dtype is uint8",
             ("do not round down",),
             ("Hint:",),
         ),
-        Mistake(
-            "into the old array",
+        "into the old array": Mistake(
             _normalize("images[...] = images / 255", "return images"),
             "the result does not hold floats: its dtype is uint8",
             ("Make a new array of floats", "an argument was changed"),
         ),
-        Mistake(
-            "an array of bytes divided in place",
+        "an array of bytes divided in place": Mistake(
             _normalize("images /= 255", "return images"),
             "Cannot cast ufunc 'divide' output",
             ("(line 2: `images /= 255`)",),
             ("Hint:",),
         ),
-        Mistake(
-            "pixel by pixel",
+        "pixel by pixel": Mistake(
             _normalize(
                 "x = np.zeros(images.shape)",
                 "for i in np.ndindex(images.shape):",
@@ -372,31 +333,27 @@ MISTAKES = {
             says=("`normalize_images` is about as slow as a loop over single numbers",),
             points=1.25,
         ),
-        Mistake(
-            "divided in place",
+        "divided in place": Mistake(
             _normalize("images /= 255", "return images"),
             "Cannot cast ufunc 'divide'",
             ("keeps the dtype of its array",),
             ("Hint:",),
         ),
-    ],
-    "predict": [
-        Mistake(
-            "the weights of another cell",
+    },
+    "predict": {
+        "the weights of another cell": Mistake(
             _predict(*LAYERS, "return softmax(a)").replace("network[", "trained["),
             "(line 2: `z = sigmoid(x @ trained['W1'] + trained['b1'])`)",
             ("`predict` never uses its argument `network`: use it.",),
             ("Hint:",),
         ),
-        Mistake(
-            "no softmax",
+        "no softmax": Mistake(
             _predict(*LAYERS, "return a"),
             "the outputs for an image do not sum to 1",
             ("What does the last layer apply, and on which axis?",),
             ("Hint:", "expected"),
         ),
-        Mistake(
-            "a sum over the batch",
+        "a sum over the batch": Mistake(
             _predict(
                 *LAYERS, "e = np.exp(a - np.max(a, axis=-1, keepdims=True))", "return e / np.sum(e)"
             ),
@@ -405,14 +362,12 @@ MISTAKES = {
             ("Hint:", "expected"),
             points=1.25,
         ),
-        Mistake(
-            "an exponential that overflows",
+        "an exponential that overflows": Mistake(
             _predict(*LAYERS, "e = np.exp(a)", "return e / np.sum(e, axis=-1, keepdims=True)"),
             says=("the result contains nan", "do not overflow: use them"),
             points=1.75,
         ),
-        Mistake(
-            "three nested loops",
+        "three nested loops": Mistake(
             _predict(
                 "z = np.atleast_2d(x)",
                 "for layer in '123':",
@@ -428,8 +383,7 @@ MISTAKES = {
             says=("`predict` is about as slow as a loop over single numbers", "One matrix product"),
             points=1.75,
         ),
-        Mistake(
-            "the names of a dict",
+        "the names of a dict": Mistake(
             _predict(
                 "W1, b1, W2, b2, W3, b3 = network",
                 "z = sigmoid(sigmoid(x @ W1 + b1) @ W2 + b2)",
@@ -439,62 +393,54 @@ MISTAKES = {
             ("Text, such as a key of a dict, stands where an array is expected.",),
             ("Hint:",),
         ),
-    ],
-    "accuracy_in_batches": [
-        Mistake(
-            "predict with two arguments",
+    },
+    "accuracy_in_batches": {
+        "predict with two arguments": Mistake(
             _accuracy("predict(trained, x[i:i + batch_size])"),
             "`accuracy_in_batches` called a function that the checks passed to it, which stopped "
             "with TypeError: the function takes 1 positional argument but 2 were given",
             ("Call it as the text of the task does",),
             ("Hint:", "test_", "outputs()", "<lambda>"),
         ),
-        Mistake(
-            "predict with one image",
+        "predict with one image": Mistake(
             _accuracy("np.array([predict(image) for image in x[i:i + batch_size]])"),
             "`predict` takes a slice of `x`, an array of shape (n, D)",
             ("Call it as the text of the task does",),
             ("Hint:", "test_", "<lambda>"),
         ),
-        Mistake(
-            "the number of right answers",
+        "the number of right answers": Mistake(
             _accuracy(SLICE, "right"),
             "the result is above 1, so it is not a rate",
             ("Divide the number of right answers by the number of images.",),
             ("Hint:",),
         ),
-        Mistake(
-            "an empty slice",
+        "an empty slice": Mistake(
             _accuracy(SLICE, end="len(x) + 1"),
             says=("`predict` got an empty slice", "no slice begins at N"),
             points=2.0,
         ),
-        Mistake(
-            "image by image",
+        "image by image": Mistake(
             _accuracy("np.array([predict(row[None])[0] for row in x[i:i + batch_size]])"),
             says=("the number of calls to `predict` is wrong", "one call takes all 500 images"),
             points=1.75,
         ),
-    ],
-    "sum_squared_error": [
-        Mistake(
-            "no sum",
+    },
+    "sum_squared_error": {
+        "no sum": Mistake(
             _squared("return 0.5 * (y - t) ** 2"),
             "`sum_squared_error` returned an array, not one number",
             ("The result is one number: add up all squares.",),
             ("Hint:",),
         ),
-        Mistake(
-            "one number in a list",
+        "one number in a list": Mistake(
             _squared("return [0.5 * np.sum((y - t) ** 2)]"),
             "`sum_squared_error` returned a list, not one number",
             ("The result is one number: add up all squares.",),
             ("Hint:",),
         ),
-    ],
-    "cross_entropy_error": [
-        Mistake(
-            "a large number under the logarithm",
+    },
+    "cross_entropy_error": {
+        "a large number under the logarithm": Mistake(
             _entropy(
                 "t = np.argmax(t, axis=-1) if np.shape(t) == y.shape else t",
                 "y = np.atleast_2d(y)",
@@ -504,8 +450,7 @@ MISTAKES = {
             ("Use 1e-7", "is too low"),
             ("the row to use", "N is 1"),
         ),
-        Mistake(
-            "y in place",
+        "y in place": Mistake(
             _entropy(
                 "y += 1e-7",
                 "t = np.argmax(t, axis=-1) if np.shape(t) == y.shape else t",
@@ -515,8 +460,7 @@ MISTAKES = {
             says=("an argument was changed", "Do not modify `y` or `t` in place."),
             points=3.5,
         ),
-        Mistake(
-            "a loss for each image",
+        "a loss for each image": Mistake(
             _entropy(
                 "t = np.argmax(t, axis=-1) if np.shape(t) == y.shape else t",
                 "y = np.atleast_2d(y)",
@@ -525,8 +469,7 @@ MISTAKES = {
             "`cross_entropy_error` returned an array, not one number",
             ("The result is one number: the mean over the images.",),
         ),
-        Mistake(
-            "no tiny number",
+        "no tiny number": Mistake(
             _entropy(
                 "t = np.argmax(t, axis=-1) if np.shape(t) == y.shape else t",
                 "y = np.atleast_2d(y)",
@@ -535,8 +478,7 @@ MISTAKES = {
             says=("the result contains inf", "must stay slightly above 0"),
             points=3.0,
         ),
-        Mistake(
-            "batches only",
+        "batches only": Mistake(
             _entropy(
                 "t = np.argmax(t, axis=1) if t.size == y.size else t",
                 "return -np.mean(np.log(y[np.arange(len(y)), t] + 1e-7))",
@@ -544,17 +486,15 @@ MISTAKES = {
             says=("`(K,)`", "Can you turn it into a batch of one"),
             points=3.25,
         ),
-        Mistake(
-            "a loss that is negative",
+        "a loss that is negative": Mistake(
             _entropy("return np.mean(np.sum(t * np.log(y + 1e-7), axis=-1))"),
             "operands could not be broadcast together",
             ("the loss is negative", "The loss is never below 0."),
             ("tiny number too large",),
         ),
-    ],
-    "minibatch_indices": [
-        Mistake(
-            "an empty batch",
+    },
+    "minibatch_indices": {
+        "an empty batch": Mistake(
             _batches(
                 "order = rng.permutation(n)",
                 "return [order[i:i + batch_size] for i in range(0, n + 1, batch_size)]",
@@ -562,8 +502,7 @@ MISTAKES = {
             says=("a batch is empty", "None may begin at n"),
             points=1.0,
         ),
-        Mistake(
-            "a seed of its own",
+        "a seed of its own": Mistake(
             _batches(
                 "order = np.random.default_rng(0).permutation(n)",
                 "return [order[i:i + batch_size] for i in range(0, n, batch_size)]",
@@ -571,15 +510,13 @@ MISTAKES = {
             says=("the same batches", "use the `rng` that it gets"),
             points=1.0,
         ),
-        Mistake(
-            "nothing cut",
+        "nothing cut": Mistake(
             _batches("return rng.permutation(n)"),
             "a batch is not an array with one axis",
             ("not a single number", "never uses its argument `batch_size`"),
             ("Hint:",),
         ),
-        Mistake(
-            "indices that are floats",
+        "indices that are floats": Mistake(
             _batches(
                 "order = rng.permutation(n) / 1",
                 "return [order[i:i + batch_size] for i in range(0, n, batch_size)]",
@@ -588,8 +525,7 @@ MISTAKES = {
             ("Indices are integers",),
             ("Hint:",),
         ),
-        Mistake(
-            "batches that are lists",
+        "batches that are lists": Mistake(
             _batches(
                 "order = rng.permutation(n)",
                 "return [order[i:i + batch_size].tolist() for i in range(0, n, batch_size)]",
@@ -597,15 +533,13 @@ MISTAKES = {
             says=("an element of `batches` is a list, not an array", "each must be an array"),
             points=1.0,
         ),
-        Mistake(
-            "batches that are not returned",
+        "batches that are not returned": Mistake(
             _batches("batches = np.array_split(rng.permutation(n), n // batch_size)"),
             "`minibatch_indices` returned nothing (None)",
             ("`return ...`",),
             ("Hint:",),
         ),
-        Mistake(
-            "what shuffle returns",
+        "what shuffle returns": Mistake(
             _batches(
                 "order = rng.shuffle(np.arange(n))",
                 "return [order[i:i + batch_size] for i in range(0, n, batch_size)]",
@@ -614,10 +548,9 @@ MISTAKES = {
             ("Something in that line is None",),
             ("Hint:",),
         ),
-    ],
-    "Affine": [
-        Mistake(
-            "two gradients swapped",
+    },
+    "Affine": {
+        "two gradients swapped": Mistake(
             "class Affine:\n    def __init__(self, W, b):\n        self.W, self.b = W, b\n\n"
             "    def forward(self, x):\n        self.x = x\n        return x @ self.W + self.b\n\n"
             "    def backward(self, dout):\n        self.dW = dout.sum(axis=0)\n"
@@ -627,16 +560,16 @@ MISTAKES = {
             lacks=("wrong shape",),
             points=1.75,
         ),
-    ],
+    },
 }
 for table in TABLES.values():
     for task, mistakes in table.mistakes.items():
-        MISTAKES.setdefault(task, []).extend(mistakes)
+        MISTAKES.setdefault(task, {}).update(mistakes)
 PROBLEM_SETS = {task: name for name, table in TABLES.items() for task in table.wrong}
 CASES = [
-    pytest.param(task, mistake, id=f"{task}-{mistake.name}")
+    pytest.param(task, mistake, id=f"{task}-{name}")
     for task, mistakes in MISTAKES.items()
-    for mistake in mistakes
+    for name, mistake in mistakes.items()
 ]
 
 
@@ -722,7 +655,7 @@ def _in_a_kernel(name: str, answers: dict[str, str], keep: set[str]):
     ["another name", "a `raise` that was left in", "an open bracket", "another library", "a list"],
 )
 def test_a_mistake_is_named_in_the_students_kernel(name):
-    mistake = next(mistake for mistake in MISTAKES["softmax"] if mistake.name == name)
+    mistake = MISTAKES["softmax"][name]
     cells = {"setup", "softmax", cells_of("softmax")[0]}
     notebook = _in_a_kernel(PS1, {"softmax": mistake.source}, cells)
     here = mistake._replace(cause=mistake.cause.replace("This cell", "This notebook"))

@@ -1,12 +1,11 @@
 """The table that a student reads, as text, as HTML and as data."""
 
-from html.parser import HTMLParser
-
 import numpy as np
 import pytest
 from IPython.core.formatters import DisplayFormatter
 
 from tests.checks.outcomes import A, student
+from tests.pages import Reader
 from utils import checks
 
 
@@ -45,22 +44,6 @@ def test_html_escapes_what_students_write():
     assert page.count("<tr>") == 4
 
 
-class Page(HTMLParser):
-    """Collects what a page says, and what it is made of."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.text, self.tags, self.attributes = "", set(), set()
-        self.feed(page)
-
-    def handle_data(self, data):
-        self.text += f" {data} "
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.add(tag)
-        self.attributes |= {name for name, _ in attributes}
-
-
 @pytest.mark.parametrize("hidden", [False, True])
 def test_plain_text_and_html_say_the_same(hidden):
     def words(text):
@@ -69,14 +52,17 @@ def test_plain_text_and_html_say_the_same(hidden):
 
     task = table(hidden)
     head = ["result", "points", "check"]
-    assert words(Page(task._repr_html_()).text) == sorted(words(repr(task)) + head)
+    assert words(" ".join(Reader(task._repr_html_()).texts)) == sorted(words(repr(task)) + head)
 
 
 def test_the_html_needs_nothing_of_jupyters():
-    page = Page(table()._repr_html_())
+    elements = Reader(table()._repr_html_()).elements
     tags = {"p", "strong", "table", "thead", "tbody", "tr", "th", "td", "br", "code"}
-    assert page.tags <= tags | {"details", "summary"}
-    assert page.attributes <= {"scope", "style"}  # no class, no script, no address
+    assert {tag for tag, _ in elements} <= tags | {"details", "summary"}
+    assert {name for _, about in elements for name in about} <= {
+        "scope",
+        "style",
+    }  # no class, no script, no address
     assert "color" not in table()._repr_html_()  # so that dark themes choose it
 
 

@@ -13,6 +13,7 @@ import re
 import shutil
 import traceback
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -30,6 +31,19 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PLAIN = (
     '\nc.pop("Autograde", None)  # whatever the course puts in place of nbgrader\'s own Execute\n'
 )
+
+
+def function(head: str) -> Callable[..., str]:
+    """Return what makes the source of a function with this head from the lines of its body."""
+    return lambda *body: "\n    ".join([f"def {head}:", *body])
+
+
+def changed(source: str, *pairs: str) -> str:
+    """Return `source` with texts replaced: old, new, old, new, ..."""
+    for old, new in zip(pairs[::2], pairs[1::2], strict=True):
+        assert old in source, old
+        source = source.replace(old, new)
+    return source
 
 
 class Wrong(NamedTuple):
@@ -51,17 +65,13 @@ class Mistake(NamedTuple):
     """A typical mistake and what the table says of it.
 
     Attributes:
-        name: what is wrong.
-        problem_set, task, source: the answer.
+        source: the answer.
         cause: part of the row of the common cause; "" if there is none.
         says: parts of the table.
         lacks: what must not stand in the table.
         points: what the visible cell gives.
     """
 
-    name: str
-    problem_set: str
-    task: str
     source: str
     cause: str = ""
     says: tuple[str, ...] = ()

@@ -1,52 +1,10 @@
 """Right and wrong ways to write the functions of `ps4_gradients`."""
 
-from tests.problem_sets.grading import Right, Wrong
+from tests.problem_sets.grading import function
 
-EXAMPLE = "the worked example"
-
-BENDS = "a curved function"
-OTHER = "other functions, other points"
-BOTH = "the same step to both sides"
-STEP = "a step that is neither too large nor too small"
-INTEGER = "integer x, no state kept"
-
-MATRIX = "a matrix gives a matrix"
-FLOATS = "integers give floats"
-SAME = "x is not changed"
-AXES = "any number of axes"
-SQUARE = "a square matrix"
-TOGETHER = "elements that depend on each other"
-SHAPE = "f is called with arrays of x's shape"
-CENTRAL = "the central difference"
-DTYPES = "integers of any dtype and shape"
-BITS = "x stays the same, bit for bit"
-VIEWS = "views of an array, no state kept"
-
-ONE = "one step"
-HUNDRED = "a hundred steps"
-HISTORY = "history from the start to x"
-EACH = "each point on the way"
-START = "the start is not changed"
-VALLEY = "a long valley"
-ANEW = "a gradient that changes"
-DEFAULTS = "lr and step_num left out"
-AS_MATRIX = "a matrix as the start"
-LARGE = "a learning rate that is too large"
-SPOT = "zero steps, and steps of length zero"
-MEMORY = "arguments unchanged, no state kept"
-
-
-def _diff(*body: str) -> str:
-    return "\n    ".join(["def numerical_diff(f, x):", *body])
-
-
-def _gradient(*body: str) -> str:
-    return "\n    ".join(["def numerical_gradient(f, x):", *body])
-
-
-def _descent(*body: str) -> str:
-    return "\n    ".join(["def gradient_descent(f, init_x, lr=0.01, step_num=100):", *body])
-
+_diff = function("numerical_diff(f, x)")
+_gradient = function("numerical_gradient(f, x)")
+_descent = function("gradient_descent(f, init_x, lr=0.01, step_num=100)")
 
 H = "h = 1e-4"
 COPY = "x = np.array(x, dtype=float)"
@@ -76,108 +34,75 @@ STEPPING = (*BEGIN, STEPS)
 PAIR = "return x, history"
 
 WRONG = {
-    "numerical_diff": [
-        Wrong("forward", _diff(H, "return (f(x + h) - f(x)) / h"), BENDS),
-        Wrong("backward", _diff(H, "return (f(x) - f(x - h)) / h"), BENDS),
-        Wrong("forward, a tiny step", _diff("h = 1e-7", "return (f(x + h) - f(x)) / h"), BOTH),
-        Wrong("backward, a tiny step", _diff("h = 1e-8", "return (f(x) - f(x - h)) / h"), BOTH),
-        Wrong("divides by h", _diff(H, "return (f(x + h) - f(x - h)) / h"), EXAMPLE),
-        Wrong("no brackets below", _diff(H, "return (f(x + h) - f(x - h)) / 2 * h"), EXAMPLE),
-        Wrong("no brackets above", _diff(H, "return f(x + h) - f(x - h) / (2 * h)"), EXAMPLE),
-        Wrong("not divided", _diff(H, "return f(x + h) - f(x - h)"), EXAMPLE),
-        Wrong("the sign turned", _diff(H, "return (f(x - h) - f(x + h)) / (2 * h)"), EXAMPLE),
-        Wrong("a sum", _diff(H, "return (f(x + h) + f(x - h)) / (2 * h)"), EXAMPLE),
-        Wrong(
-            "half a step, divided by two",
-            _diff(H, "return (f(x + h / 2) - f(x - h / 2)) / (2 * h)"),
-            EXAMPLE,
-        ),
-        Wrong(
-            "twice the step to one side", _diff(H, "return (f(x + 2 * h) - f(x)) / (2 * h)"), BENDS
-        ),
-        Wrong("unequal steps", _diff(H, "return (f(x + 2 * h) - f(x - h)) / (3 * h)"), BENDS),
-        Wrong(
-            "the second derivative",
-            _diff(H, "return (f(x + h) - 2 * f(x) + f(x - h)) / h**2"),
-            EXAMPLE,
-        ),
-        Wrong(
-            "far too small a step",
-            _diff("h = 1e-50", "return (f(x + h) - f(x - h)) / (2 * h)"),
-            EXAMPLE,
-        ),
-        Wrong(
-            "too small a step", _diff("h = 1e-13", "return (f(x + h) - f(x - h)) / (2 * h)"), STEP
-        ),
-        Wrong(
-            "too large a step", _diff("h = 0.1", "return (f(x + h) - f(x - h)) / (2 * h)"), BENDS
-        ),
-        Wrong("a large step", _diff("h = 0.01", "return (f(x + h) - f(x - h)) / (2 * h)"), STEP),
-        Wrong("a step of 1", _diff("return (f(x + 1) - f(x - 1)) / 2"), BENDS),
-        Wrong(
-            "in single precision",
-            _diff(
+    "numerical_diff": {
+        "a curved function": {
+            "forward": _diff(H, "return (f(x + h) - f(x)) / h"),
+            "backward": _diff(H, "return (f(x) - f(x - h)) / h"),
+            "twice the step to one side": _diff(H, "return (f(x + 2 * h) - f(x)) / (2 * h)"),
+            "unequal steps": _diff(H, "return (f(x + 2 * h) - f(x - h)) / (3 * h)"),
+            "too large a step": _diff("h = 0.1", "return (f(x + h) - f(x - h)) / (2 * h)"),
+            "a step of 1": _diff("return (f(x + 1) - f(x - 1)) / 2"),
+            "the derivative of one function": _diff("return 0.02 * x + 0.1"),
+        },
+        "the same step to both sides": {
+            "forward, a tiny step": _diff("h = 1e-7", "return (f(x + h) - f(x)) / h"),
+            "backward, a tiny step": _diff("h = 1e-8", "return (f(x) - f(x - h)) / h"),
+            "a step in proportion to x": _diff(
+                "h = 1e-4 * x", "return (f(x + h) - f(x - h)) / (2 * h)"
+            ),
+            "remembers by x": "_seen = {}\n\n\n"
+            + _diff(H, "return _seen.setdefault(x, (f(x + h) - f(x - h)) / (2 * h))"),
+            "a complex step": _diff("return f(x + 1e-20j).imag / 1e-20"),
+        },
+        "the worked example": {
+            "divides by h": _diff(H, "return (f(x + h) - f(x - h)) / h"),
+            "no brackets below": _diff(H, "return (f(x + h) - f(x - h)) / 2 * h"),
+            "no brackets above": _diff(H, "return f(x + h) - f(x - h) / (2 * h)"),
+            "not divided": _diff(H, "return f(x + h) - f(x - h)"),
+            "the sign turned": _diff(H, "return (f(x - h) - f(x + h)) / (2 * h)"),
+            "a sum": _diff(H, "return (f(x + h) + f(x - h)) / (2 * h)"),
+            "half a step, divided by two": _diff(
+                H, "return (f(x + h / 2) - f(x - h / 2)) / (2 * h)"
+            ),
+            "the second derivative": _diff(H, "return (f(x + h) - 2 * f(x) + f(x - h)) / h**2"),
+            "far too small a step": _diff("h = 1e-50", "return (f(x + h) - f(x - h)) / (2 * h)"),
+            "in single precision": _diff(
                 "x, h = np.float32(x), np.float32(1e-4)", "return (f(x + h) - f(x - h)) / (2 * h)"
             ),
-            EXAMPLE,
-        ),
-        Wrong(
-            "a step in proportion to x",
-            _diff("h = 1e-4 * x", "return (f(x + h) - f(x - h)) / (2 * h)"),
-            BOTH,
-        ),
-        Wrong(
-            "x as an integer",
-            _diff(H, "x = int(x)", "return (f(x + h) - f(x - h)) / (2 * h)"),
-            OTHER,
-        ),
-        Wrong("the absolute value", _diff(H, "return abs(f(x + h) - f(x - h)) / (2 * h)"), OTHER),
-        Wrong(
-            "never negative places",
-            _diff(H, "x = abs(x)", "return (f(x + h) - f(x - h)) / (2 * h)"),
-            OTHER,
-        ),
-        Wrong("rounds", _diff(H, "return round((f(x + h) - f(x - h)) / (2 * h), 3)"), OTHER),
-        Wrong("whole numbers", _diff(H, "return (f(x + h) - f(x - h)) // (2 * h)"), EXAMPLE),
-        Wrong("the derivative of one function", _diff("return 0.02 * x + 0.1"), BENDS),
-        Wrong(
-            "the power rule for all",
-            _diff("return 3 * x**2 if f(2.0) == 8 else 0.02 * x + 0.1"),
-            OTHER,
-        ),
-        Wrong("the value, not the slope", _diff("return f(x)"), EXAMPLE),
-        Wrong(
-            "the tangent",
-            _diff(H, "d = (f(x + h) - f(x - h)) / (2 * h)", "return lambda t: f(x) + d * (t - x)"),
-            EXAMPLE,
-        ),
-        Wrong("nothing returned", _diff(H, "(f(x + h) - f(x - h)) / (2 * h)"), EXAMPLE),
-        Wrong("prints", _diff(H, "print((f(x + h) - f(x - h)) / (2 * h))"), EXAMPLE),
-        Wrong(
-            "an array with an axis",
-            _diff(H, "return np.array([(f(x + h) - f(x - h)) / (2 * h)])"),
-            EXAMPLE,
-        ),
-        Wrong("a tuple", _diff(H, "return (f(x + h) - f(x - h)) / (2 * h), h"), EXAMPLE),
-        Wrong("text", _diff(H, "return f'{(f(x + h) - f(x - h)) / (2 * h)}'"), EXAMPLE),
-        Wrong(
-            "floats only",
-            _diff(H, "assert type(x) is not int", "return (f(x + h) - f(x - h)) / (2 * h)"),
-            INTEGER,
-        ),
-        Wrong(
-            "remembers by x",
-            "_seen = {}\n\n\n"
-            + _diff(H, "return _seen.setdefault(x, (f(x + h) - f(x - h)) / (2 * h))"),
-            BOTH,
-        ),
-        Wrong("never zero", _diff(H, "return (f(x + h) - f(x - h)) / (2 * h) + 1e-3"), EXAMPLE),
-        Wrong("a complex step", _diff("return f(x + 1e-20j).imag / 1e-20"), BOTH),
-    ],
-    "numerical_gradient": [
-        Wrong(
-            "forward",
-            _gradient(
+            "whole numbers": _diff(H, "return (f(x + h) - f(x - h)) // (2 * h)"),
+            "the value, not the slope": _diff("return f(x)"),
+            "the tangent": _diff(
+                H, "d = (f(x + h) - f(x - h)) / (2 * h)", "return lambda t: f(x) + d * (t - x)"
+            ),
+            "nothing returned": _diff(H, "(f(x + h) - f(x - h)) / (2 * h)"),
+            "prints": _diff(H, "print((f(x + h) - f(x - h)) / (2 * h))"),
+            "an array with an axis": _diff(H, "return np.array([(f(x + h) - f(x - h)) / (2 * h)])"),
+            "a tuple": _diff(H, "return (f(x + h) - f(x - h)) / (2 * h), h"),
+            "text": _diff(H, "return f'{(f(x + h) - f(x - h)) / (2 * h)}'"),
+            "never zero": _diff(H, "return (f(x + h) - f(x - h)) / (2 * h) + 1e-3"),
+        },
+        "a step that is neither too large nor too small": {
+            "too small a step": _diff("h = 1e-13", "return (f(x + h) - f(x - h)) / (2 * h)"),
+            "a large step": _diff("h = 0.01", "return (f(x + h) - f(x - h)) / (2 * h)"),
+        },
+        "other functions, other points": {
+            "x as an integer": _diff(H, "x = int(x)", "return (f(x + h) - f(x - h)) / (2 * h)"),
+            "the absolute value": _diff(H, "return abs(f(x + h) - f(x - h)) / (2 * h)"),
+            "never negative places": _diff(
+                H, "x = abs(x)", "return (f(x + h) - f(x - h)) / (2 * h)"
+            ),
+            "rounds": _diff(H, "return round((f(x + h) - f(x - h)) / (2 * h), 3)"),
+            "the power rule for all": _diff("return 3 * x**2 if f(2.0) == 8 else 0.02 * x + 0.1"),
+        },
+        "integer x, no state kept": {
+            "floats only": _diff(
+                H, "assert type(x) is not int", "return (f(x + h) - f(x - h)) / (2 * h)"
+            ),
+        },
+    },
+    "numerical_gradient": {
+        "the central difference": {
+            "forward": _gradient(
                 *SETUP,
                 "    kept, b = x[i], f(x)",
                 "    x[i] = kept + h",
@@ -185,11 +110,7 @@ WRONG = {
                 BACK,
                 RETURN,
             ),
-            CENTRAL,
-        ),
-        Wrong(
-            "backward",
-            _gradient(
+            "backward": _gradient(
                 *SETUP,
                 "    kept, b = x[i], f(x)",
                 "    x[i] = kept - h",
@@ -197,11 +118,7 @@ WRONG = {
                 BACK,
                 RETURN,
             ),
-            CENTRAL,
-        ),
-        Wrong(
-            "forward, a tiny step",
-            _gradient(
+            "forward, a tiny step": _gradient(
                 "h = 1e-7",
                 COPY,
                 ZEROS,
@@ -212,262 +129,36 @@ WRONG = {
                 BACK,
                 RETURN,
             ),
-            CENTRAL,
-        ),
-        Wrong("divides by h", _gradient(*MOVED, "    g[i] = (a - b) / h", RETURN), EXAMPLE),
-        Wrong(
-            "no brackets below", _gradient(*MOVED, "    g[i] = (a - b) / 2 * h", RETURN), EXAMPLE
-        ),
-        Wrong("downhill", _gradient(*MOVED, "    g[i] = (b - a) / (2 * h)", RETURN), EXAMPLE),
-        Wrong(
-            "of length 1",
-            _gradient(*MOVED, SLOPE, "return g / (np.sqrt(np.sum(g**2)) + 1e-12)"),
-            EXAMPLE,
-        ),
-        Wrong("its length", _gradient(*MOVED, SLOPE, "return np.sqrt(np.sum(g**2))"), EXAMPLE),
-        Wrong("far too small a step", _gradient("h = 1e-50", COPY, ZEROS, *LOOPED), EXAMPLE),
-        Wrong("too small a step", _gradient("h = 1e-12", COPY, ZEROS, *LOOPED), EXAMPLE),
-        Wrong("too large a step", _gradient("h = 0.1", COPY, ZEROS, *LOOPED), CENTRAL),
-        Wrong("a large step", _gradient("h = 0.01", COPY, ZEROS, *LOOPED), CENTRAL),
-        Wrong(
-            "in single precision", _gradient(H, "x = x.astype(np.float32)", ZEROS, *LOOPED), EXAMPLE
-        ),
-        Wrong(
-            "a step in proportion to x",
-            _gradient(COPY, ZEROS, INDICES, "    h = 1e-4 * x[i]", *REST),
-            EXAMPLE,
-        ),
-        Wrong("does not put back", _gradient(*SETUP, *MOVE, SLOPE, RETURN), TOGETHER),
-        Wrong(
-            "puts back h too little",
-            _gradient(*SETUP, *MOVE, "    x[i] += h / 2", SLOPE, RETURN),
-            TOGETHER,
-        ),
-        Wrong(
-            "all elements at once",
-            _gradient(
+            "too large a step": _gradient("h = 0.1", COPY, ZEROS, *LOOPED),
+            "a large step": _gradient("h = 0.01", COPY, ZEROS, *LOOPED),
+        },
+        "the worked example": {
+            "divides by h": _gradient(*MOVED, "    g[i] = (a - b) / h", RETURN),
+            "no brackets below": _gradient(*MOVED, "    g[i] = (a - b) / 2 * h", RETURN),
+            "downhill": _gradient(*MOVED, "    g[i] = (b - a) / (2 * h)", RETURN),
+            "of length 1": _gradient(*MOVED, SLOPE, "return g / (np.sqrt(np.sum(g**2)) + 1e-12)"),
+            "its length": _gradient(*MOVED, SLOPE, "return np.sqrt(np.sum(g**2))"),
+            "far too small a step": _gradient("h = 1e-50", COPY, ZEROS, *LOOPED),
+            "too small a step": _gradient("h = 1e-12", COPY, ZEROS, *LOOPED),
+            "in single precision": _gradient(H, "x = x.astype(np.float32)", ZEROS, *LOOPED),
+            "a step in proportion to x": _gradient(
+                COPY, ZEROS, INDICES, "    h = 1e-4 * x[i]", *REST
+            ),
+            "all elements at once": _gradient(
                 H, COPY, "g = (f(x + h) - f(x - h)) / (2 * h)", "return g * np.ones(x.shape)"
             ),
-            EXAMPLE,
-        ),
-        Wrong("one number", _gradient(H, COPY, "return (f(x + h) - f(x - h)) / (2 * h)"), EXAMPLE),
-        Wrong(
-            "each element alone",
-            _gradient(*SETUP, "    g[i] = (f(x[i] + h) - f(x[i] - h)) / (2 * h)", RETURN),
-            SHAPE,
-        ),
-        Wrong(
-            "each element as an array",
-            _gradient(
-                *SETUP,
-                "    e = np.array([x[i]])",
-                "    g[i] = (f(e + h) - f(e - h)) / (2 * h)",
-                RETURN,
-            ),
-            TOGETHER,
-        ),
-        Wrong(
-            "row by row",
-            _gradient(
-                H,
-                COPY,
-                ZEROS,
-                "if x.ndim > 1:",
-                "    for k in range(len(x)):",
-                "        g[k] = numerical_gradient(f, x[k])",
-                "    return g",
-                *LOOPED,
-            ),
-            SHAPE,
-        ),
-        Wrong("vectors only", _gradient(H, COPY, ZEROS, "for i in range(x.size):", *REST), MATRIX),
-        Wrong(
-            "the first axis only",
-            _gradient(
-                H,
-                COPY,
-                ZEROS,
-                "for i in range(len(x)):",
-                "    kept = x[i].copy()",
-                *MOVE[1:],
-                BACK,
-                SLOPE,
-                RETURN,
-            ),
-            MATRIX,
-        ),
-        Wrong(
-            "two axes at most",
-            _gradient(
-                H,
-                COPY,
-                ZEROS,
-                "pairs = [(k, j) for k in range(len(x)) for j in range(np.size(x[0]))]",
-                "for i in pairs if x.ndim > 1 else range(len(x)):",
-                *REST,
-            ),
-            AXES,
-        ),
-        Wrong(
-            "one axis or more",
-            _gradient(H, "x = np.array(x, dtype=float, ndmin=1)", ZEROS, *LOOPED),
-            AXES,
-        ),
-        Wrong("flattens", _gradient(*MOVED, SLOPE, "return g.ravel()"), MATRIX),
-        Wrong(
-            "f gets a flat array",
-            _gradient(
-                H,
-                "s = x.shape",
-                "x = np.array(x, dtype=float).ravel()",
-                ZEROS,
-                INDICES,
-                *MOVE,
-                BACK,
-                SLOPE,
-                "return g.reshape(s)",
-            ),
-            SHAPE,
-        ),
-        Wrong(
-            "f gets a list",
-            _gradient(
+            "one number": _gradient(H, COPY, "return (f(x + h) - f(x - h)) / (2 * h)"),
+            "f gets a list": _gradient(
                 *SETUP,
                 *(line.replace("f(x)", "f(list(x) if x.ndim == 1 else x)") for line in MOVE),
                 BACK,
                 SLOPE,
                 RETURN,
             ),
-            EXAMPLE,
-        ),
-        Wrong(
-            "f gets a row more",
-            _gradient(
-                *SETUP, *(line.replace("f(x)", "f(x[None])") for line in MOVE), BACK, SLOPE, RETURN
+            "leaves the last element out": _gradient(
+                H, COPY, ZEROS, "for i in list(np.ndindex(x.shape))[:-1]:", *REST
             ),
-            SHAPE,
-        ),
-        Wrong(
-            "f gets a column",
-            _gradient(
-                *SETUP, *(line.replace("f(x)", "f(x.T)") for line in MOVE), BACK, SLOPE, RETURN
-            ),
-            SHAPE,
-        ),
-        Wrong("transposed", _gradient(*MOVED, SLOPE, "return g.T"), MATRIX),
-        Wrong(
-            "transposed where it is square",
-            _gradient(*MOVED, SLOPE, "return g.T if x.ndim == 2 and len(x) == x.shape[1] else g"),
-            SQUARE,
-        ),
-        Wrong(
-            "leaves the last element out",
-            _gradient(H, COPY, ZEROS, "for i in list(np.ndindex(x.shape))[:-1]:", *REST),
-            EXAMPLE,
-        ),
-        Wrong(
-            "the diagonal only",
-            _gradient(H, COPY, ZEROS, "for i in zip(*(range(n) for n in x.shape)):", *REST),
-            MATRIX,
-        ),
-        Wrong("integers stay integers", _gradient(H, "x = x.copy()", ZEROS, *LOOPED), FLOATS),
-        Wrong(
-            "a gradient of x's dtype", _gradient(H, "g = np.zeros_like(x)", COPY, *LOOPED), FLOATS
-        ),
-        Wrong(
-            "integers after all",
-            _gradient(
-                H, "d = x.dtype", COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, "return g.astype(d)"
-            ),
-            FLOATS,
-        ),
-        Wrong(
-            "rounds to integers",
-            _gradient(
-                H,
-                "d = x.dtype",
-                COPY,
-                ZEROS,
-                INDICES,
-                *MOVE,
-                BACK,
-                SLOPE,
-                "return np.round(g).astype(int) if d.kind == 'i' else g",
-            ),
-            FLOATS,
-        ),
-        Wrong(
-            "int64 to floats only",
-            _gradient(
-                H, "x = x.astype(float) if x.dtype == np.int64 else x.copy()", ZEROS, *LOOPED
-            ),
-            DTYPES,
-        ),
-        Wrong(
-            "unsigned differences",
-            _gradient("x, h = x.copy(), (1e-4 if x.dtype.kind != 'u' else 1)", ZEROS, *LOOPED),
-            DTYPES,
-        ),
-        Wrong(
-            "adds and subtracts in x",
-            _gradient(
-                H,
-                ZEROS,
-                INDICES,
-                "    x[i] += h",
-                "    a = f(x)",
-                "    x[i] -= 2 * h",
-                "    b = f(x)",
-                "    x[i] += h",
-                SLOPE,
-                RETURN,
-            ),
-            SAME,
-        ),
-        Wrong(
-            "leaves the last move in x",
-            _gradient(
-                H,
-                ZEROS,
-                INDICES,
-                *MOVE,
-                "    x[i] = kept if i != (0,) * x.ndim else b * 0 + kept + h",
-                SLOPE,
-                RETURN,
-            ),
-            SAME,
-        ),
-        Wrong(
-            "x becomes the gradient",
-            _gradient(
-                H,
-                "y, x = x, np.array(x, dtype=float)",
-                ZEROS,
-                INDICES,
-                *MOVE,
-                BACK,
-                SLOPE,
-                "y[...] = g",
-                RETURN,
-            ),
-            SAME,
-        ),
-        Wrong("-0.0 becomes 0.0", _gradient("x += 0.0", H, "x = x.copy()", ZEROS, *LOOPED), SAME),
-        Wrong(
-            "rounds x",
-            _gradient(
-                H,
-                "if x.dtype.kind == 'f' and x.size > 9:",
-                "    x[...] = np.round(x, 12)",
-                COPY,
-                ZEROS,
-                *LOOPED,
-            ),
-            BITS,
-        ),
-        Wrong(
-            "moves a copy that f does not see",
-            _gradient(
+            "moves a copy that f does not see": _gradient(
                 H,
                 ZEROS,
                 INDICES,
@@ -479,11 +170,190 @@ WRONG = {
                 SLOPE,
                 RETURN,
             ),
-            EXAMPLE,
-        ),
-        Wrong(
-            "moves a flat copy of a view",
-            _gradient(
+            "a gradient that lives on": "_g = {}\n\n\n"
+            + _gradient(
+                H,
+                COPY,
+                "g = _g.setdefault(x.shape, np.zeros(x.shape))",
+                INDICES,
+                *MOVE,
+                BACK,
+                "    g[i] += (a - b) / (2 * h)",
+                RETURN,
+            ),
+            "remembers by shape": "_seen = {}\n\n\n"
+            + _gradient(*MOVED, SLOPE, "return _seen.setdefault(x.shape, g)"),
+            "empties its argument and returns zeros": _gradient(
+                "x[...] = 0", "return np.zeros(x.shape)"
+            ),
+            "returns in the loop": _gradient(*MOVED, SLOPE, "    return g"),
+            "nothing returned": _gradient(*MOVED, SLOPE),
+        },
+        "elements that depend on each other": {
+            "does not put back": _gradient(*SETUP, *MOVE, SLOPE, RETURN),
+            "puts back h too little": _gradient(*SETUP, *MOVE, "    x[i] += h / 2", SLOPE, RETURN),
+            "each element as an array": _gradient(
+                *SETUP,
+                "    e = np.array([x[i]])",
+                "    g[i] = (f(e + h) - f(e - h)) / (2 * h)",
+                RETURN,
+            ),
+        },
+        "f is called with arrays of x's shape": {
+            "each element alone": _gradient(
+                *SETUP, "    g[i] = (f(x[i] + h) - f(x[i] - h)) / (2 * h)", RETURN
+            ),
+            "row by row": _gradient(
+                H,
+                COPY,
+                ZEROS,
+                "if x.ndim > 1:",
+                "    for k in range(len(x)):",
+                "        g[k] = numerical_gradient(f, x[k])",
+                "    return g",
+                *LOOPED,
+            ),
+            "f gets a flat array": _gradient(
+                H,
+                "s = x.shape",
+                "x = np.array(x, dtype=float).ravel()",
+                ZEROS,
+                INDICES,
+                *MOVE,
+                BACK,
+                SLOPE,
+                "return g.reshape(s)",
+            ),
+            "f gets a row more": _gradient(
+                *SETUP, *(line.replace("f(x)", "f(x[None])") for line in MOVE), BACK, SLOPE, RETURN
+            ),
+            "f gets a column": _gradient(
+                *SETUP, *(line.replace("f(x)", "f(x.T)") for line in MOVE), BACK, SLOPE, RETURN
+            ),
+            "f gets a matrix type": _gradient(
+                *SETUP,
+                *(line.replace("f(x)", "f(np.asmatrix(x) if x.ndim == 2 else x)") for line in MOVE),
+                BACK,
+                SLOPE,
+                RETURN,
+            ),
+        },
+        "a matrix gives a matrix": {
+            "vectors only": _gradient(H, COPY, ZEROS, "for i in range(x.size):", *REST),
+            "the first axis only": _gradient(
+                H,
+                COPY,
+                ZEROS,
+                "for i in range(len(x)):",
+                "    kept = x[i].copy()",
+                *MOVE[1:],
+                BACK,
+                SLOPE,
+                RETURN,
+            ),
+            "flattens": _gradient(*MOVED, SLOPE, "return g.ravel()"),
+            "transposed": _gradient(*MOVED, SLOPE, "return g.T"),
+            "the diagonal only": _gradient(
+                H, COPY, ZEROS, "for i in zip(*(range(n) for n in x.shape)):", *REST
+            ),
+            "the gradient of one function": _gradient("return 2.0 * x"),
+            "a matrix type": _gradient(
+                *MOVED, SLOPE, "return np.asmatrix(g) if g.ndim == 2 else g"
+            ),
+        },
+        "any number of axes": {
+            "two axes at most": _gradient(
+                H,
+                COPY,
+                ZEROS,
+                "pairs = [(k, j) for k in range(len(x)) for j in range(np.size(x[0]))]",
+                "for i in pairs if x.ndim > 1 else range(len(x)):",
+                *REST,
+            ),
+            "one axis or more": _gradient(
+                H, "x = np.array(x, dtype=float, ndmin=1)", ZEROS, *LOOPED
+            ),
+            "rounds": _gradient(*MOVED, SLOPE, "return np.round(g, 2)"),
+        },
+        "a square matrix": {
+            "transposed where it is square": _gradient(
+                *MOVED, SLOPE, "return g.T if x.ndim == 2 and len(x) == x.shape[1] else g"
+            ),
+        },
+        "integers give floats": {
+            "integers stay integers": _gradient(H, "x = x.copy()", ZEROS, *LOOPED),
+            "a gradient of x's dtype": _gradient(H, "g = np.zeros_like(x)", COPY, *LOOPED),
+            "integers after all": _gradient(
+                H, "d = x.dtype", COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, "return g.astype(d)"
+            ),
+            "rounds to integers": _gradient(
+                H,
+                "d = x.dtype",
+                COPY,
+                ZEROS,
+                INDICES,
+                *MOVE,
+                BACK,
+                SLOPE,
+                "return np.round(g).astype(int) if d.kind == 'i' else g",
+            ),
+            "a list": _gradient(*MOVED, SLOPE, "return g.tolist()"),
+        },
+        "integers of any dtype and shape": {
+            "int64 to floats only": _gradient(
+                H, "x = x.astype(float) if x.dtype == np.int64 else x.copy()", ZEROS, *LOOPED
+            ),
+            "unsigned differences": _gradient(
+                "x, h = x.copy(), (1e-4 if x.dtype.kind != 'u' else 1)", ZEROS, *LOOPED
+            ),
+        },
+        "x is not changed": {
+            "adds and subtracts in x": _gradient(
+                H,
+                ZEROS,
+                INDICES,
+                "    x[i] += h",
+                "    a = f(x)",
+                "    x[i] -= 2 * h",
+                "    b = f(x)",
+                "    x[i] += h",
+                SLOPE,
+                RETURN,
+            ),
+            "leaves the last move in x": _gradient(
+                H,
+                ZEROS,
+                INDICES,
+                *MOVE,
+                "    x[i] = kept if i != (0,) * x.ndim else b * 0 + kept + h",
+                SLOPE,
+                RETURN,
+            ),
+            "x becomes the gradient": _gradient(
+                H,
+                "y, x = x, np.array(x, dtype=float)",
+                ZEROS,
+                INDICES,
+                *MOVE,
+                BACK,
+                SLOPE,
+                "y[...] = g",
+                RETURN,
+            ),
+            "-0.0 becomes 0.0": _gradient("x += 0.0", H, "x = x.copy()", ZEROS, *LOOPED),
+        },
+        "x stays the same, bit for bit": {
+            "rounds x": _gradient(
+                H,
+                "if x.dtype.kind == 'f' and x.size > 9:",
+                "    x[...] = np.round(x, 12)",
+                COPY,
+                ZEROS,
+                *LOOPED,
+            ),
+        },
+        "views of an array, no state kept": {
+            "moves a flat copy of a view": _gradient(
                 H,
                 "x = x.astype(float)",
                 ZEROS,
@@ -497,65 +367,14 @@ WRONG = {
                 "    flat[i] = kept",
                 RETURN,
             ),
-            VIEWS,
-        ),
-        Wrong(
-            "the same array for every result",
-            "_g = {}\n\n\n"
+            "the same array for every result": "_g = {}\n\n\n"
             + _gradient(H, COPY, "g = _g.setdefault(x.shape, np.zeros(x.shape))", *LOOPED),
-            VIEWS,
-        ),
-        Wrong(
-            "a gradient that lives on",
-            "_g = {}\n\n\n"
-            + _gradient(
-                H,
-                COPY,
-                "g = _g.setdefault(x.shape, np.zeros(x.shape))",
-                INDICES,
-                *MOVE,
-                BACK,
-                "    g[i] += (a - b) / (2 * h)",
-                RETURN,
-            ),
-            EXAMPLE,
-        ),
-        Wrong(
-            "remembers by shape",
-            "_seen = {}\n\n\n" + _gradient(*MOVED, SLOPE, "return _seen.setdefault(x.shape, g)"),
-            EXAMPLE,
-        ),
-        Wrong("a list", _gradient(*MOVED, SLOPE, "return g.tolist()"), FLOATS),
-        Wrong("rounds", _gradient(*MOVED, SLOPE, "return np.round(g, 2)"), AXES),
-        Wrong(
-            "empties its argument and returns zeros",
-            _gradient("x[...] = 0", "return np.zeros(x.shape)"),
-            EXAMPLE,
-        ),
-        Wrong("returns in the loop", _gradient(*MOVED, SLOPE, "    return g"), EXAMPLE),
-        Wrong("nothing returned", _gradient(*MOVED, SLOPE), EXAMPLE),
-        Wrong("the gradient of one function", _gradient("return 2.0 * x"), MATRIX),
-        Wrong(
-            "a matrix type",
-            _gradient(*MOVED, SLOPE, "return np.asmatrix(g) if g.ndim == 2 else g"),
-            MATRIX,
-        ),
-        Wrong(
-            "f gets a matrix type",
-            _gradient(
-                *SETUP,
-                *(line.replace("f(x)", "f(np.asmatrix(x) if x.ndim == 2 else x)") for line in MOVE),
-                BACK,
-                SLOPE,
-                RETURN,
-            ),
-            SHAPE,
-        ),
-    ],
-    "gradient_descent": [
-        Wrong(
-            "one coordinate after the other",
-            """def gradient_descent(f, init_x, lr=0.01, step_num=100):
+        },
+    },
+    "gradient_descent": {
+        "a long valley": {
+            "one coordinate after the other": """
+def gradient_descent(f, init_x, lr=0.01, step_num=100):
     x = init_x.astype(float)
     h = [x]
     for _ in range(step_num):
@@ -564,76 +383,107 @@ WRONG = {
             x[i] -= lr * numerical_gradient(f, x)[i]
         h.append(x)
     return x, h""",
-            VALLEY,
-        ),
-        Wrong(
-            "points as lists",
-            _descent(*WALK, "return x, [point.tolist() for point in history]"),
-            HISTORY,
-        ),
-        Wrong("uphill", _descent(*STEPPING, GO.replace("x - lr", "x + lr"), KEEP, PAIR), ONE),
-        Wrong("no learning rate", _descent(*STEPPING, GO.replace("lr * ", ""), KEEP, PAIR), ONE),
-        Wrong("always 0.01", _descent("lr = 0.01", *WALK, PAIR), ONE),
-        Wrong("always 100 steps", _descent("step_num = 100", *WALK, PAIR), ONE),
-        Wrong("other defaults", _descent(*WALK, PAIR).replace("0.01", "0.1"), DEFAULTS),
-        Wrong("fewer steps by default", _descent(*WALK, PAIR).replace("=100", "=10"), DEFAULTS),
-        Wrong(
-            "no defaults", _descent(*WALK, PAIR).replace("=0.01", "").replace("=100", ""), DEFAULTS
-        ),
-        Wrong(
-            "step_num before lr",
-            _descent(*WALK, PAIR).replace("lr=0.01, step_num=100", "step_num=100, lr=0.01"),
-            VALLEY,
-        ),
-        Wrong(
-            "the gradient of the start for ever",
-            _descent(
-                *BEGIN, "g = numerical_gradient(f, x)", STEPS, "    x = x - lr * g", KEEP, PAIR
+            "step_num before lr": _descent(*WALK, PAIR).replace(
+                "lr=0.01, step_num=100", "step_num=100, lr=0.01"
             ),
-            HUNDRED,
-        ),
-        Wrong(
-            "always from the start",
-            _descent(*STEPPING, "    x = init_x - lr * numerical_gradient(f, x)", KEEP, PAIR),
-            HUNDRED,
-        ),
-        Wrong(
-            "the gradient of the start, always from where it is",
-            _descent(*STEPPING, "    x = x - lr * numerical_gradient(f, init_x)", KEEP, PAIR),
-            HUNDRED,
-        ),
-        Wrong(
-            "steps of equal length",
-            _descent(
+        },
+        "history from the start to x": {
+            "points as lists": _descent(*WALK, "return x, [point.tolist() for point in history]"),
+            "the start is missing": _descent(
+                "x, history = init_x.copy(), []", STEPS, GO, KEEP, PAIR
+            ),
+            "the last is missing": _descent(
+                "x, history = init_x.copy(), []", STEPS, "    history.append(x)", GO, PAIR
+            ),
+            "the start twice, the last not": _descent(*STEPPING, KEEP, GO, PAIR),
+            "one array many times": _descent(
+                "x = init_x.copy()",
+                "history = [x]",
+                STEPS,
+                "    x -= lr * numerical_gradient(f, x)",
+                KEEP,
+                PAIR,
+            ),
+            "the start follows": _descent(
+                "x = init_x.copy()",
+                "history = [x]",
+                STEPS,
+                "    x -= lr * numerical_gradient(f, x)",
+                "    history.append(x.copy())",
+                PAIR,
+            ),
+            "values, not points": _descent(
+                "x = init_x.copy()", "history = [f(x)]", STEPS, GO, "    history.append(f(x))", PAIR
+            ),
+            "gradients, not points": _descent(
+                "x = init_x.copy()",
+                "history = [x.copy()]",
+                STEPS,
+                GO,
+                "    history.append(numerical_gradient(f, x))",
+                PAIR,
+            ),
+            "every second point": _descent(*WALK, "return x, history[::2]"),
+            "first coordinates only": _descent(*WALK, "return x, [point[0] for point in history]"),
+            "backwards": _descent(*WALK, "return x, history[::-1]"),
+            "a history that lives on": _descent(
+                "x = init_x.copy()", "history.append(x.copy())", STEPS, GO, KEEP, PAIR
+            ).replace("=100", "=100, history=[]"),
+        },
+        "one step": {
+            "uphill": _descent(*STEPPING, GO.replace("x - lr", "x + lr"), KEEP, PAIR),
+            "no learning rate": _descent(*STEPPING, GO.replace("lr * ", ""), KEEP, PAIR),
+            "always 0.01": _descent("lr = 0.01", *WALK, PAIR),
+            "always 100 steps": _descent("step_num = 100", *WALK, PAIR),
+            "steps of equal length": _descent(
                 *STEPPING,
                 "    g = numerical_gradient(f, x)",
                 "    x = x - lr * g / (np.sqrt(np.sum(g**2)) + 1e-12)",
                 KEEP,
                 PAIR,
             ),
-            ONE,
-        ),
-        Wrong(
-            "only the sign",
-            _descent(*STEPPING, "    x = x - lr * np.sign(numerical_gradient(f, x))", KEEP, PAIR),
-            ONE,
-        ),
-        Wrong("f for its gradient", _descent(*STEPPING, "    x = x - lr * f(x)", KEEP, PAIR), ONE),
-        Wrong(
-            "twice the step",
-            _descent(*STEPPING, "    x = x - 2 * lr * numerical_gradient(f, x)", KEEP, PAIR),
-            ONE,
-        ),
-        Wrong(
-            "a learning rate that falls",
-            _descent(
-                *BEGIN, "for k in range(step_num):", GO.replace("lr", "lr / (1 + k)"), KEEP, PAIR
+            "only the sign": _descent(
+                *STEPPING, "    x = x - lr * np.sign(numerical_gradient(f, x))", KEEP, PAIR
             ),
-            EACH,
-        ),
-        Wrong(
-            "momentum",
-            _descent(
+            "f for its gradient": _descent(*STEPPING, "    x = x - lr * f(x)", KEEP, PAIR),
+            "twice the step": _descent(
+                *STEPPING, "    x = x - 2 * lr * numerical_gradient(f, x)", KEEP, PAIR
+            ),
+            "one step too few": _descent(*BEGIN, "for _ in range(step_num - 1):", GO, KEEP, PAIR),
+            "one step too many": _descent(*BEGIN, "for _ in range(step_num + 1):", GO, KEEP, PAIR),
+            "no history": _descent(*WALK, "return x"),
+            "history only": _descent(*WALK, "return history"),
+            "the other way round": _descent(*WALK, "return history, x"),
+            "three things": _descent(*WALK, "return x, history, f(x)"),
+            "nothing returned": _descent(*WALK),
+            "one coordinate after the other": _descent(
+                *BEGIN,
+                "for k in range(step_num):",
+                "    g = numerical_gradient(f, x)",
+                "    x = x - lr * g * (np.arange(x.size).reshape(x.shape) == k % x.size)",
+                KEEP,
+                PAIR,
+            ),
+            "whole numbers": _descent(
+                *STEPPING, "    x = (x - lr * numerical_gradient(f, x)).astype(int)", KEEP, PAIR
+            ),
+        },
+        "lr and step_num left out": {
+            "other defaults": _descent(*WALK, PAIR).replace("0.01", "0.1"),
+            "fewer steps by default": _descent(*WALK, PAIR).replace("=100", "=10"),
+            "no defaults": _descent(*WALK, PAIR).replace("=0.01", "").replace("=100", ""),
+        },
+        "a hundred steps": {
+            "the gradient of the start for ever": _descent(
+                *BEGIN, "g = numerical_gradient(f, x)", STEPS, "    x = x - lr * g", KEEP, PAIR
+            ),
+            "always from the start": _descent(
+                *STEPPING, "    x = init_x - lr * numerical_gradient(f, x)", KEEP, PAIR
+            ),
+            "the gradient of the start, always from where it is": _descent(
+                *STEPPING, "    x = x - lr * numerical_gradient(f, init_x)", KEEP, PAIR
+            ),
+            "momentum": _descent(
                 *BEGIN,
                 "v = 0 * x",
                 STEPS,
@@ -642,46 +492,19 @@ WRONG = {
                 KEEP,
                 PAIR,
             ),
-            HUNDRED,
-        ),
-        Wrong(
-            "steps bounded",
-            _descent(
+            "returns in the loop": _descent(*WALK, "    return x, history"),
+        },
+        "each point on the way": {
+            "a learning rate that falls": _descent(
+                *BEGIN, "for k in range(step_num):", GO.replace("lr", "lr / (1 + k)"), KEEP, PAIR
+            ),
+            "rounded points": _descent(*WALK, "return x, np.round(history, 1)"),
+        },
+        "a learning rate that is too large": {
+            "steps bounded": _descent(
                 *STEPPING, "    x = x - np.clip(lr * numerical_gradient(f, x), -1, 1)", KEEP, PAIR
             ),
-            LARGE,
-        ),
-        Wrong(
-            "one step too few",
-            _descent(*BEGIN, "for _ in range(step_num - 1):", GO, KEEP, PAIR),
-            ONE,
-        ),
-        Wrong(
-            "one step too many",
-            _descent(*BEGIN, "for _ in range(step_num + 1):", GO, KEEP, PAIR),
-            ONE,
-        ),
-        Wrong(
-            "one step always",
-            _descent(*BEGIN, "for _ in range(max(1, step_num)):", GO, KEEP, PAIR),
-            SPOT,
-        ),
-        Wrong(
-            "stops where the gradient is small",
-            _descent(
-                *STEPPING,
-                "    g = numerical_gradient(f, x)",
-                "    if np.sum(g**2) < 1e-12:",
-                "        break",
-                "    x = x - lr * g",
-                KEEP,
-                PAIR,
-            ),
-            SPOT,
-        ),
-        Wrong(
-            "stops where it goes uphill",
-            _descent(
+            "stops where it goes uphill": _descent(
                 *STEPPING,
                 "    y = x - lr * numerical_gradient(f, x)",
                 "    if f(y) > f(x):",
@@ -690,95 +513,31 @@ WRONG = {
                 KEEP,
                 PAIR,
             ),
-            LARGE,
-        ),
-        Wrong(
-            "never goes uphill",
-            _descent(
+            "never goes uphill": _descent(
                 *STEPPING,
                 "    y = x - lr * numerical_gradient(f, x)",
                 "    x = y if f(y) <= f(x) else x",
                 KEEP,
                 PAIR,
             ),
-            LARGE,
-        ),
-        Wrong(
-            "the best point, not the last",
-            _descent(*WALK, "return min(history, key=f), history"),
-            LARGE,
-        ),
-        Wrong(
-            "the start is missing",
-            _descent("x, history = init_x.copy(), []", STEPS, GO, KEEP, PAIR),
-            HISTORY,
-        ),
-        Wrong(
-            "the last is missing",
-            _descent("x, history = init_x.copy(), []", STEPS, "    history.append(x)", GO, PAIR),
-            HISTORY,
-        ),
-        Wrong("the start twice, the last not", _descent(*STEPPING, KEEP, GO, PAIR), HISTORY),
-        Wrong(
-            "one array many times",
-            _descent(
-                "x = init_x.copy()",
-                "history = [x]",
-                STEPS,
-                "    x -= lr * numerical_gradient(f, x)",
+            "the best point, not the last": _descent(*WALK, "return min(history, key=f), history"),
+        },
+        "zero steps, and steps of length zero": {
+            "one step always": _descent(
+                *BEGIN, "for _ in range(max(1, step_num)):", GO, KEEP, PAIR
+            ),
+            "stops where the gradient is small": _descent(
+                *STEPPING,
+                "    g = numerical_gradient(f, x)",
+                "    if np.sum(g**2) < 1e-12:",
+                "        break",
+                "    x = x - lr * g",
                 KEEP,
                 PAIR,
             ),
-            HISTORY,
-        ),
-        Wrong(
-            "the start follows",
-            _descent(
-                "x = init_x.copy()",
-                "history = [x]",
-                STEPS,
-                "    x -= lr * numerical_gradient(f, x)",
-                "    history.append(x.copy())",
-                PAIR,
-            ),
-            HISTORY,
-        ),
-        Wrong(
-            "values, not points",
-            _descent(
-                "x = init_x.copy()", "history = [f(x)]", STEPS, GO, "    history.append(f(x))", PAIR
-            ),
-            HISTORY,
-        ),
-        Wrong(
-            "gradients, not points",
-            _descent(
-                "x = init_x.copy()",
-                "history = [x.copy()]",
-                STEPS,
-                GO,
-                "    history.append(numerical_gradient(f, x))",
-                PAIR,
-            ),
-            HISTORY,
-        ),
-        Wrong("every second point", _descent(*WALK, "return x, history[::2]"), HISTORY),
-        Wrong(
-            "first coordinates only",
-            _descent(*WALK, "return x, [point[0] for point in history]"),
-            HISTORY,
-        ),
-        Wrong("backwards", _descent(*WALK, "return x, history[::-1]"), HISTORY),
-        Wrong("rounded points", _descent(*WALK, "return x, np.round(history, 1)"), EACH),
-        Wrong("no history", _descent(*WALK, "return x"), ONE),
-        Wrong("history only", _descent(*WALK, "return history"), ONE),
-        Wrong("the other way round", _descent(*WALK, "return history, x"), ONE),
-        Wrong("three things", _descent(*WALK, "return x, history, f(x)"), ONE),
-        Wrong("nothing returned", _descent(*WALK), ONE),
-        Wrong("returns in the loop", _descent(*WALK, "    return x, history"), HUNDRED),
-        Wrong(
-            "walks in init_x",
-            _descent(
+        },
+        "the start is not changed": {
+            "walks in init_x": _descent(
                 "x = init_x",
                 "history = [x.copy()]",
                 STEPS,
@@ -786,12 +545,10 @@ WRONG = {
                 "    history.append(x.copy())",
                 PAIR,
             ),
-            START,
-        ),
-        Wrong("puts the last point into init_x", _descent(*WALK, "init_x[...] = x", PAIR), START),
-        Wrong(
-            "walks in a matrix",
-            _descent(
+            "puts the last point into init_x": _descent(*WALK, "init_x[...] = x", PAIR),
+        },
+        "arguments unchanged, no state kept": {
+            "walks in a matrix": _descent(
                 "x = init_x if init_x.ndim > 1 else init_x.copy()",
                 "history = [x.copy()]",
                 STEPS,
@@ -799,18 +556,9 @@ WRONG = {
                 "    history.append(x.copy())",
                 PAIR,
             ),
-            MEMORY,
-        ),
-        Wrong(
-            "a history that lives on",
-            _descent(
-                "x = init_x.copy()", "history.append(x.copy())", STEPS, GO, KEEP, PAIR
-            ).replace("=100", "=100, history=[]"),
-            HISTORY,
-        ),
-        Wrong(
-            "two numbers only",
-            _descent(
+        },
+        "a gradient that changes": {
+            "two numbers only": _descent(
                 "x = init_x.copy()",
                 "history = [x.copy()]",
                 STEPS,
@@ -819,247 +567,170 @@ WRONG = {
                 KEEP,
                 PAIR,
             ),
-            ANEW,
-        ),
-        Wrong(
-            "flattens",
-            _descent(*WALK, "return x.ravel(), [point.ravel() for point in history]"),
-            AS_MATRIX,
-        ),
-        Wrong(
-            "one coordinate after the other",
-            _descent(
-                *BEGIN,
-                "for k in range(step_num):",
-                "    g = numerical_gradient(f, x)",
-                "    x = x - lr * g * (np.arange(x.size).reshape(x.shape) == k % x.size)",
-                KEEP,
-                PAIR,
-            ),
-            ONE,
-        ),
-        Wrong(
-            "whole numbers",
-            _descent(
-                *STEPPING, "    x = (x - lr * numerical_gradient(f, x)).astype(int)", KEEP, PAIR
-            ),
-            ONE,
-        ),
-    ],
+        },
+        "a matrix as the start": {
+            "flattens": _descent(*WALK, "return x.ravel(), [point.ravel() for point in history]"),
+        },
+    },
 }
 
 RIGHT = {
-    "numerical_diff": [
-        Right("another step", _diff("h = 1e-5", "return (f(x + h) - f(x - h)) / (2 * h)")),
-        Right("a step of 1e-3", _diff("h = 1e-3", "return (f(x + h) - f(x - h)) / (2 * h)")),
-        Right("a step of 1e-6", _diff("h = 1e-6", "return (f(x + h) - f(x - h)) / (2 * h)")),
-        Right(
-            "the root of eps",
-            _diff("h = np.sqrt(np.finfo(float).eps)", "return (f(x + h) - f(x - h)) / (2 * h)"),
+    "numerical_diff": {
+        "another step": _diff("h = 1e-5", "return (f(x + h) - f(x - h)) / (2 * h)"),
+        "a step of 1e-3": _diff("h = 1e-3", "return (f(x + h) - f(x - h)) / (2 * h)"),
+        "a step of 1e-6": _diff("h = 1e-6", "return (f(x + h) - f(x - h)) / (2 * h)"),
+        "the root of eps": _diff(
+            "h = np.sqrt(np.finfo(float).eps)", "return (f(x + h) - f(x - h)) / (2 * h)"
         ),
-        Right(
-            "the cube root of eps",
-            _diff("h = np.cbrt(np.finfo(float).eps)", "return (f(x + h) - f(x - h)) / (2 * h)"),
+        "the cube root of eps": _diff(
+            "h = np.cbrt(np.finfo(float).eps)", "return (f(x + h) - f(x - h)) / (2 * h)"
         ),
-        Right(
-            "a step that grows with x",
-            _diff("h = 1e-5 * max(1, abs(x))", "return (f(x + h) - f(x - h)) / (2 * h)"),
+        "a step that grows with x": _diff(
+            "h = 1e-5 * max(1, abs(x))", "return (f(x + h) - f(x - h)) / (2 * h)"
         ),
-        Right("half a step to each side", _diff(H, "return (f(x + h / 2) - f(x - h / 2)) / h")),
-        Right(
-            "the mean of forward and backward",
-            _diff(H, "return ((f(x + h) - f(x)) / h + (f(x) - f(x - h)) / h) / 2"),
+        "half a step to each side": _diff(H, "return (f(x + h / 2) - f(x - h / 2)) / h"),
+        "the mean of forward and backward": _diff(
+            H, "return ((f(x + h) - f(x)) / h + (f(x) - f(x - h)) / h) / 2"
         ),
-        Right(
-            "the distance that is left after rounding",
-            _diff(H, "a, b = x + h, x - h", "return (f(a) - f(b)) / (a - b)"),
+        "the distance that is left after rounding": _diff(
+            H, "a, b = x + h, x - h", "return (f(a) - f(b)) / (a - b)"
         ),
-        Right(
-            "five points",
-            _diff(
-                "h = 1e-3",
-                "return (8 * (f(x + h) - f(x - h)) - f(x + 2 * h) + f(x - 2 * h)) / (12 * h)",
-            ),
+        "five points": _diff(
+            "h = 1e-3",
+            "return (8 * (f(x + h) - f(x - h)) - f(x + 2 * h) + f(x - 2 * h)) / (12 * h)",
         ),
-        Right(
-            "two steps, extrapolated",
-            _diff(
-                "d = lambda h: (f(x + h) - f(x - h)) / (2 * h)",
-                "return (4 * d(5e-4) - d(1e-3)) / 3",
-            ),
+        "two steps, extrapolated": _diff(
+            "d = lambda h: (f(x + h) - f(x - h)) / (2 * h)",
+            "return (4 * d(5e-4) - d(1e-3)) / 3",
         ),
-        Right(
-            "a further parameter",
-            _diff("return (f(x + h) - f(x - h)) / (2 * h)").replace("x):", "x, h=1e-4):", 1),
+        "a further parameter": _diff("return (f(x + h) - f(x - h)) / (2 * h)").replace(
+            "x):", "x, h=1e-4):", 1
         ),
-        Right(
-            "np.gradient",
-            _diff("return np.gradient([float(f(x + k * 1e-4)) for k in (-1, 0, 1)], 1e-4)[1]"),
+        "np.gradient": _diff(
+            "return np.gradient([float(f(x + k * 1e-4)) for k in (-1, 0, 1)], 1e-4)[1]"
         ),
-        Right(
-            "an array without axes", _diff(H, "return np.array((f(x + h) - f(x - h)) / (2 * h))")
+        "an array without axes": _diff(H, "return np.array((f(x + h) - f(x - h)) / (2 * h))"),
+        "a float": _diff(H, "return float((f(x + h) - f(x - h)) / (2 * h))"),
+        "f gets float64 numbers": _diff(
+            "x, h = np.float64(x), 1e-4", "return (f(x + h) - f(x - h)) / (2 * h)"
         ),
-        Right("a float", _diff(H, "return float((f(x + h) - f(x - h)) / (2 * h))")),
-        Right(
-            "f gets float64 numbers",
-            _diff("x, h = np.float64(x), 1e-4", "return (f(x + h) - f(x - h)) / (2 * h)"),
+        "a lambda": "numerical_diff = lambda f, x: (f(x + 1e-4) - f(x - 1e-4)) / 2e-4",
+    },
+    "numerical_gradient": {
+        "the book's nditer": _gradient(
+            H,
+            "x = x.astype(float)",
+            "g = np.zeros_like(x)",
+            "it = np.nditer(x, flags=['multi_index'], op_flags=['readwrite'])",
+            "while not it.finished:",
+            "    i = it.multi_index",
+            *MOVE,
+            BACK,
+            SLOPE,
+            "    it.iternext()",
+            RETURN,
         ),
-        Right("a lambda", "numerical_diff = lambda f, x: (f(x + 1e-4) - f(x - 1e-4)) / 2e-4"),
-    ],
-    "numerical_gradient": [
-        Right(
-            "the book's nditer",
-            _gradient(
-                H,
-                "x = x.astype(float)",
-                "g = np.zeros_like(x)",
-                "it = np.nditer(x, flags=['multi_index'], op_flags=['readwrite'])",
-                "while not it.finished:",
-                "    i = it.multi_index",
-                *MOVE,
-                BACK,
-                SLOPE,
-                "    it.iternext()",
-                RETURN,
-            ),
+        "in x itself, put back": _gradient(
+            H, "if x.dtype.kind != 'f':", "    x = x.astype(float)", ZEROS, *LOOPED
         ),
-        Right(
-            "in x itself, put back",
-            _gradient(H, "if x.dtype.kind != 'f':", "    x = x.astype(float)", ZEROS, *LOOPED),
+        "a copy for each call": _gradient(
+            *SETUP,
+            "    p, m = x.copy(), x.copy()",
+            "    p[i] += h",
+            "    m[i] -= h",
+            "    g[i] = (f(p) - f(m)) / (2 * h)",
+            RETURN,
         ),
-        Right(
-            "a copy for each call",
-            _gradient(
-                *SETUP,
-                "    p, m = x.copy(), x.copy()",
-                "    p[i] += h",
-                "    m[i] -= h",
-                "    g[i] = (f(p) - f(m)) / (2 * h)",
-                RETURN,
-            ),
+        "unit vectors": _gradient(
+            H,
+            COPY,
+            "e = h * np.eye(x.size).reshape(-1, *x.shape)",
+            "g = [(f(x + d) - f(x - d)) / (2 * h) for d in e]",
+            "return np.array(g).reshape(x.shape)",
         ),
-        Right(
-            "unit vectors",
-            _gradient(
-                H,
-                COPY,
-                "e = h * np.eye(x.size).reshape(-1, *x.shape)",
-                "g = [(f(x + d) - f(x - d)) / (2 * h) for d in e]",
-                "return np.array(g).reshape(x.shape)",
-            ),
+        "flat places": _gradient(
+            H,
+            "x = np.array(x, dtype=float, order='C')",
+            "g = np.empty(x.shape)",
+            "for k in range(x.size):",
+            "    kept = x.flat[k]",
+            "    x.flat[k] = kept + h",
+            "    a = f(x)",
+            "    x.flat[k] = kept - h",
+            "    g.flat[k] = (a - f(x)) / (2 * h)",
+            "    x.flat[k] = kept",
+            RETURN,
         ),
-        Right(
-            "flat places",
-            _gradient(
-                H,
-                "x = np.array(x, dtype=float, order='C')",
-                "g = np.empty(x.shape)",
-                "for k in range(x.size):",
-                "    kept = x.flat[k]",
-                "    x.flat[k] = kept + h",
-                "    a = f(x)",
-                "    x.flat[k] = kept - h",
-                "    g.flat[k] = (a - f(x)) / (2 * h)",
-                "    x.flat[k] = kept",
-                RETURN,
-            ),
+        "a flat view of a copy in C order": _gradient(
+            H,
+            "x = np.array(x, dtype=float, order='C')",
+            "flat, out = x.reshape(-1), []",
+            "for k in range(x.size):",
+            "    kept = flat[k]",
+            "    flat[k] = kept + h",
+            "    a = f(x)",
+            "    flat[k] = kept - h",
+            "    out.append((a - f(x)) / (2 * h))",
+            "    flat[k] = kept",
+            "return np.reshape(out, x.shape)",
         ),
-        Right(
-            "a flat view of a copy in C order",
-            _gradient(
-                H,
-                "x = np.array(x, dtype=float, order='C')",
-                "flat, out = x.reshape(-1), []",
-                "for k in range(x.size):",
-                "    kept = flat[k]",
-                "    flat[k] = kept + h",
-                "    a = f(x)",
-                "    flat[k] = kept - h",
-                "    out.append((a - f(x)) / (2 * h))",
-                "    flat[k] = kept",
-                "return np.reshape(out, x.shape)",
-            ),
+        "ndenumerate": _gradient(
+            H,
+            COPY,
+            ZEROS,
+            "for i, kept in np.ndenumerate(x.copy()):",
+            *MOVE[1:],
+            BACK,
+            SLOPE,
+            RETURN,
         ),
-        Right(
-            "ndenumerate",
-            _gradient(
-                H,
-                COPY,
-                ZEROS,
-                "for i, kept in np.ndenumerate(x.copy()):",
-                *MOVE[1:],
-                BACK,
-                SLOPE,
-                RETURN,
-            ),
+        "unravel_index": _gradient(
+            H,
+            COPY,
+            ZEROS,
+            "for k in range(x.size):",
+            "    i = np.unravel_index(k, x.shape)",
+            *REST,
         ),
-        Right(
-            "unravel_index",
-            _gradient(
-                H,
-                COPY,
-                ZEROS,
-                "for k in range(x.size):",
-                "    i = np.unravel_index(k, x.shape)",
-                *REST,
-            ),
+        "itertools": "import itertools\n\n\n"
+        + _gradient(H, COPY, ZEROS, "for i in itertools.product(*map(range, x.shape)):", *REST),
+        "numerical_diff for each element": _gradient(
+            COPY,
+            "def along(i):",
+            "    def g(v):",
+            "        y = x.copy()",
+            "        y[i] = v",
+            "        return f(y)",
+            "    return g",
+            "g = [numerical_diff(along(i), x[i]) for i in np.ndindex(x.shape)]",
+            "return np.array(g).reshape(x.shape)",
         ),
-        Right(
-            "itertools",
-            "import itertools\n\n\n"
-            + _gradient(H, COPY, ZEROS, "for i in itertools.product(*map(range, x.shape)):", *REST),
+        "a step of 1e-6": _gradient("h = 1e-6", COPY, ZEROS, *LOOPED),
+        "a step of 1e-3": _gradient("h = 1e-3", COPY, ZEROS, *LOOPED),
+        "the root of eps": _gradient("h = np.sqrt(np.finfo(float).eps)", COPY, ZEROS, *LOOPED),
+        "five points": _gradient(
+            "h = 1e-3",
+            COPY,
+            ZEROS,
+            INDICES,
+            "    e = np.zeros(x.shape)",
+            "    e[i] = h",
+            "    g[i] = (8 * (f(x + e) - f(x - e)) - f(x + 2 * e) + f(x - 2 * e)) / (12 * h)",
+            RETURN,
         ),
-        Right(
-            "numerical_diff for each element",
-            _gradient(
-                COPY,
-                "def along(i):",
-                "    def g(v):",
-                "        y = x.copy()",
-                "        y[i] = v",
-                "        return f(y)",
-                "    return g",
-                "g = [numerical_diff(along(i), x[i]) for i in np.ndindex(x.shape)]",
-                "return np.array(g).reshape(x.shape)",
-            ),
+        "a float32 result": _gradient(*MOVED, SLOPE, "return g.astype(np.float32)"),
+        "Fortran order": _gradient(
+            H,
+            "x = np.array(x, dtype=float, order='F')",
+            "g = np.zeros(x.shape, order='F')",
+            *LOOPED,
         ),
-        Right("a step of 1e-6", _gradient("h = 1e-6", COPY, ZEROS, *LOOPED)),
-        Right("a step of 1e-3", _gradient("h = 1e-3", COPY, ZEROS, *LOOPED)),
-        Right(
-            "the root of eps", _gradient("h = np.sqrt(np.finfo(float).eps)", COPY, ZEROS, *LOOPED)
+        "with a further parameter": _gradient(COPY, ZEROS, *LOOPED).replace(
+            "x):", "x, h=1e-4):", 1
         ),
-        Right(
-            "five points",
-            _gradient(
-                "h = 1e-3",
-                COPY,
-                ZEROS,
-                INDICES,
-                "    e = np.zeros(x.shape)",
-                "    e[i] = h",
-                "    g[i] = (8 * (f(x + e) - f(x - e)) - f(x + 2 * e) + f(x - 2 * e)) / (12 * h)",
-                RETURN,
-            ),
-        ),
-        Right("a float32 result", _gradient(*MOVED, SLOPE, "return g.astype(np.float32)")),
-        Right(
-            "Fortran order",
-            _gradient(
-                H,
-                "x = np.array(x, dtype=float, order='F')",
-                "g = np.zeros(x.shape, order='F')",
-                *LOOPED,
-            ),
-        ),
-        Right(
-            "with a further parameter",
-            _gradient(COPY, ZEROS, *LOOPED).replace("x):", "x, h=1e-4):", 1),
-        ),
-    ],
-    "gradient_descent": [
-        Right(
-            "itertools.accumulate",
-            """def gradient_descent(f, init_x, lr=0.01, step_num=100):
+    },
+    "gradient_descent": {
+        "itertools.accumulate": """def gradient_descent(f, init_x, lr=0.01, step_num=100):
     from itertools import accumulate
 
     h = list(
@@ -1070,120 +741,88 @@ RIGHT = {
         )
     )
     return h[-1], h""",
+        "in place, with copies": _descent(
+            "x = init_x.copy()",
+            "history = [x.copy()]",
+            STEPS,
+            "    x -= lr * numerical_gradient(f, x)",
+            "    history.append(x.copy())",
+            PAIR,
         ),
-        Right(
-            "in place, with copies",
-            _descent(
-                "x = init_x.copy()",
-                "history = [x.copy()]",
-                STEPS,
-                "    x -= lr * numerical_gradient(f, x)",
-                "    history.append(x.copy())",
-                PAIR,
-            ),
+        "one array of points": _descent(
+            "history = np.empty((step_num + 1,) + init_x.shape)",
+            "history[0] = init_x",
+            "for k in range(step_num):",
+            "    history[k + 1] = history[k] - lr * numerical_gradient(f, history[k])",
+            "return history[-1], history",
         ),
-        Right(
-            "one array of points",
-            _descent(
-                "history = np.empty((step_num + 1,) + init_x.shape)",
-                "history[0] = init_x",
-                "for k in range(step_num):",
-                "    history[k + 1] = history[k] - lr * numerical_gradient(f, history[k])",
-                "return history[-1], history",
-            ),
+        "stacked": _descent(*WALK, "return x, np.stack(history)"),
+        "a tuple of points": _descent(*WALK, "return x, tuple(history)"),
+        "a list for the pair": _descent(*WALK, "return [x.copy(), history]"),
+        "init_x itself as the first": _descent(
+            "x, history = init_x, [init_x]", STEPS, GO, KEEP, PAIR
         ),
-        Right("stacked", _descent(*WALK, "return x, np.stack(history)")),
-        Right("a tuple of points", _descent(*WALK, "return x, tuple(history)")),
-        Right("a list for the pair", _descent(*WALK, "return [x.copy(), history]")),
-        Right(
-            "init_x itself as the first",
-            _descent("x, history = init_x, [init_x]", STEPS, GO, KEEP, PAIR),
+        "append before the step": _descent(
+            "x, history = np.array(init_x, dtype=float), []",
+            STEPS,
+            "    history.append(x)",
+            GO,
+            "history.append(x)",
+            PAIR,
         ),
-        Right(
-            "append before the step",
-            _descent(
-                "x, history = np.array(init_x, dtype=float), []",
-                STEPS,
-                "    history.append(x)",
-                GO,
-                "history.append(x)",
-                PAIR,
-            ),
+        "while": _descent(
+            "history = [np.copy(init_x)]",
+            "while len(history) <= step_num:",
+            "    x = history[-1]",
+            "    history.append(x + -lr * numerical_gradient(f, x))",
+            "return history[-1], history",
         ),
-        Right(
-            "while",
-            _descent(
-                "history = [np.copy(init_x)]",
-                "while len(history) <= step_num:",
-                "    x = history[-1]",
-                "    history.append(x + -lr * numerical_gradient(f, x))",
-                "return history[-1], history",
-            ),
+        "by recursion": _descent(
+            "x = np.array(init_x)",
+            "if step_num == 0:",
+            "    return x, [x]",
+            "x1 = x - lr * numerical_gradient(f, x)",
+            "last, rest = gradient_descent(f, x1, lr, step_num - 1)",
+            "return last, [x] + rest",
         ),
-        Right(
-            "by recursion",
-            _descent(
-                "x = np.array(init_x)",
-                "if step_num == 0:",
-                "    return x, [x]",
-                "x1 = x - lr * numerical_gradient(f, x)",
-                "last, rest = gradient_descent(f, x1, lr, step_num - 1)",
-                "return last, [x] + rest",
-            ),
+        "accumulate": "from itertools import accumulate\n\n\n"
+        + _descent(
+            "step = lambda x, _: x - lr * numerical_gradient(f, x)",
+            "history = list(accumulate(range(step_num), step, initial=init_x.copy()))",
+            "return history[-1], history",
         ),
-        Right(
-            "accumulate",
-            "from itertools import accumulate\n\n\n"
-            + _descent(
-                "step = lambda x, _: x - lr * numerical_gradient(f, x)",
-                "history = list(accumulate(range(step_num), step, initial=init_x.copy()))",
-                "return history[-1], history",
-            ),
+        "a gradient of its own": _descent(
+            "def slope(x):",
+            "    h, e = 1e-5, np.eye(x.size).reshape(-1, *x.shape)",
+            "    d = [(f(x + h * u) - f(x - h * u)) / (2 * h) for u in e]",
+            "    return np.reshape(d, x.shape)",
+            "x, history = init_x, [init_x.copy()]",
+            STEPS,
+            "    x = x - lr * slope(x)",
+            KEEP,
+            PAIR,
         ),
-        Right(
-            "a gradient of its own",
-            _descent(
-                "def slope(x):",
-                "    h, e = 1e-5, np.eye(x.size).reshape(-1, *x.shape)",
-                "    d = [(f(x + h * u) - f(x - h * u)) / (2 * h) for u in e]",
-                "    return np.reshape(d, x.shape)",
-                "x, history = init_x, [init_x.copy()]",
-                STEPS,
-                "    x = x - lr * slope(x)",
-                KEEP,
-                PAIR,
-            ),
+        "a forward difference of its own": _descent(
+            "def slope(x):",
+            "    h, e = 1e-6, np.eye(x.size).reshape(-1, *x.shape)",
+            "    return np.reshape([(f(x + h * u) - f(x)) / h for u in e], x.shape)",
+            "x, history = init_x, [init_x.copy()]",
+            STEPS,
+            "    x = x - lr * slope(x)",
+            KEEP,
+            PAIR,
         ),
-        Right(
-            "a forward difference of its own",
-            _descent(
-                "def slope(x):",
-                "    h, e = 1e-6, np.eye(x.size).reshape(-1, *x.shape)",
-                "    return np.reshape([(f(x + h * u) - f(x)) / h for u in e], x.shape)",
-                "x, history = init_x, [init_x.copy()]",
-                STEPS,
-                "    x = x - lr * slope(x)",
-                KEEP,
-                PAIR,
-            ),
+        "a dequeue": "from collections import deque\n\n\n"
+        + _descent(
+            "x = np.array(init_x)",
+            "history = deque([x])",
+            STEPS,
+            GO,
+            KEEP,
+            "return x, list(history)",
         ),
-        Right(
-            "a dequeue",
-            "from collections import deque\n\n\n"
-            + _descent(
-                "x = np.array(init_x)",
-                "history = deque([x])",
-                STEPS,
-                GO,
-                KEEP,
-                "return x, list(history)",
-            ),
-        ),
-        Right(
-            "a further parameter",
-            _descent(*STEPPING, GO, "    if verbose:", "        print(x)", KEEP, PAIR).replace(
-                "=100", "=100, verbose=False"
-            ),
-        ),
-    ],
+        "a further parameter": _descent(
+            *STEPPING, GO, "    if verbose:", "        print(x)", KEEP, PAIR
+        ).replace("=100", "=100, verbose=False"),
+    },
 }

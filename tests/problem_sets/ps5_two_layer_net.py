@@ -1,40 +1,10 @@
 """Right and wrong ways to write the tasks of `ps5_two_layer_net`."""
 
-from tests.problem_sets.grading import Mistake, Right, Wrong
+import functools
 
-VECTORS = "two vectors"
-MATRICES = "two matrices"
-ZEROS = "two arrays of zeros"
-ANY_SHAPE = "any shape"
-SCALES = "large and small gradients alike"
-NEAR = "nearly equal, and opposite"
-SWAPPED = "the same when a and b are swapped"
-KEPT = "the arguments are not changed"
+from tests.problem_sets.grading import Mistake, changed, function
 
-SHAPES = "names and shapes of the parameters"
-EXAMPLE_Y = "the probabilities of the example"
-EXAMPLE_LOSS = "the loss of the example"
-EXAMPLE_ACCURACY = "the accuracy of the example"
-EXAMPLE_GRADIENT = "`gradient` of the example"
-EXAMPLE_NUMERICAL = "`numerical_gradient` of the example"
-SPREAD = "standard deviation of the weights"
-SEEDS = "seeds"
-SIZES = "probabilities for all sizes"
-LARGE = "no nan for large weights"
-LOSS = "the loss for both kinds of labels"
-ACCURACY = "accuracy for both kinds of labels"
-GRADIENT = "`gradient` for all sizes"
-KINDS = "gradients for both kinds of labels"
-EXACT = "`numerical_gradient` is accurate"
-TWO_WAYS = "two gradients, two algorithms"
-NEW = "new parameters take effect"
-UNCHANGED = "images, labels and `params` stay the same"
-MEMORY = "no batch kept, nothing shared"
-
-
-def _error(*body: str) -> str:
-    return "\n    ".join(["def relative_error(a, b):", *body])
-
+_error = function("relative_error(a, b)")
 
 SIZE = "size = np.linalg.norm(a) + np.linalg.norm(b)"
 ZERO = "if size == 0: return 0.0"
@@ -97,14 +67,7 @@ class TwoLayerNet:
         return grads
 """
 
-
-def _but(*pairs: str) -> str:
-    """Return `BOOK` with texts replaced: old, new, old, new, ..."""
-    source = BOOK
-    for old, new in zip(pairs[::2], pairs[1::2], strict=True):
-        assert old in source, old
-        source = source.replace(old, new)
-    return source
+_but = functools.partial(changed, BOOK)
 
 
 def _with(method: str, *body: str) -> str:
@@ -120,276 +83,204 @@ def _with(method: str, *body: str) -> str:
 SOFTMAX = "return softmax(a2)"
 DY = "dy = (y - t) / x.shape[0]"
 CROSS = "return cross_entropy_error(y, t)"
-DRAW_W1 = "weight_init_std * rng.standard_normal((input_size, hidden_size))"
 RNG = "rng = np.random.default_rng(seed)"
 INIT_END = 'self.params["b2"] = np.zeros(output_size)\n'
 ONE_HOT = "if t.ndim == 1:\n            t = np.eye(len(b2))[t]"
 UNPACK = 'W1, b1, W2, b2 = (self.params[key] for key in ("W1", "b1", "W2", "b2"))'
 
 WRONG = {
-    "relative_error": [
-        Wrong("nothing returned", _error(SIZE, "np.linalg.norm(a - b) / size"), VECTORS),
-        Wrong("absolute", _error("return np.linalg.norm(a - b)"), VECTORS),
-        Wrong(
-            "divided by a only", _error("return np.linalg.norm(a - b) / np.linalg.norm(a)"), ZEROS
-        ),
-        Wrong(
-            "divided by the first alone",
-            _error("size = np.linalg.norm(a)", ZERO, "return np.linalg.norm(a - b) / size"),
-            SWAPPED,
-        ),
-        Wrong(
-            "divided by the larger one",
-            _error("size = max(np.linalg.norm(a), np.linalg.norm(b))", ZERO, RATIO),
-            VECTORS,
-        ),
-        Wrong(
-            "divided by the mean length",
-            _error(SIZE, ZERO, "return 2 * np.linalg.norm(a - b) / size"),
-            VECTORS,
-        ),
-        Wrong(
-            "divided by the length of the sum",
-            _error("size = np.linalg.norm(a + b)", ZERO, RATIO),
-            NEAR,
-        ),
-        Wrong("0 / 0", _error(SIZE, RATIO), ZEROS),
-        Wrong("1 for two zeros", _error(SIZE, "if size == 0: return 1.0", RATIO), ZEROS),
-        Wrong(
-            "no square root",
-            _error(
+    "relative_error": {
+        "two vectors": {
+            "nothing returned": _error(SIZE, "np.linalg.norm(a - b) / size"),
+            "absolute": _error("return np.linalg.norm(a - b)"),
+            "divided by the larger one": _error(
+                "size = max(np.linalg.norm(a), np.linalg.norm(b))", ZERO, RATIO
+            ),
+            "divided by the mean length": _error(
+                SIZE, ZERO, "return 2 * np.linalg.norm(a - b) / size"
+            ),
+            "no square root": _error(
                 "size = np.sum(a**2) + np.sum(b**2)", ZERO, "return np.sum((a - b) ** 2) / size"
             ),
-            VECTORS,
-        ),
-        Wrong(
-            "sums without squares",
-            _error("size = np.sum(a) + np.sum(b)", ZERO, "return np.abs(np.sum(a - b)) / size"),
-            MATRICES,
-        ),
-        Wrong(
-            "sums of absolute values",
-            _error(
+            "element by element": _error(
+                "return np.abs(a - b) / np.maximum(1e-12, np.abs(a) + np.abs(b))"
+            ),
+            "one argument twice": _error(SIZE, ZERO, "return np.linalg.norm(a - a) / size"),
+            "negative": _error(SIZE, ZERO, "return -np.linalg.norm(a - b) / size"),
+            "per cent": _error(SIZE, ZERO, "return 100 * np.linalg.norm(a - b) / size"),
+            "an array": _error(SIZE, ZERO, "return np.array([np.linalg.norm(a - b) / size])"),
+        },
+        "two arrays of zeros": {
+            "divided by a only": _error("return np.linalg.norm(a - b) / np.linalg.norm(a)"),
+            "0 / 0": _error(SIZE, RATIO),
+            "1 for two zeros": _error(SIZE, "if size == 0: return 1.0", RATIO),
+        },
+        "the same when a and b are swapped": {
+            "divided by the first alone": _error(
+                "size = np.linalg.norm(a)", ZERO, "return np.linalg.norm(a - b) / size"
+            ),
+        },
+        "nearly equal, and opposite": {
+            "divided by the length of the sum": _error("size = np.linalg.norm(a + b)", ZERO, RATIO),
+            "rounded": _error(SIZE, ZERO, "return round(np.linalg.norm(a - b) / size, 6)"),
+            "lengths subtracted": _error(
+                SIZE, ZERO, "return abs(np.linalg.norm(a) - np.linalg.norm(b)) / size"
+            ),
+        },
+        "two matrices": {
+            "sums without squares": _error(
+                "size = np.sum(a) + np.sum(b)", ZERO, "return np.abs(np.sum(a - b)) / size"
+            ),
+            "sums of absolute values": _error(
                 "size = np.sum(np.abs(a)) + np.sum(np.abs(b))",
                 ZERO,
                 "return np.sum(np.abs(a - b)) / size",
             ),
-            MATRICES,
-        ),
-        Wrong(
-            "element by element",
-            _error("return np.abs(a - b) / np.maximum(1e-12, np.abs(a) + np.abs(b))"),
-            VECTORS,
-        ),
-        Wrong(
-            "the worst element",
-            _error("return np.max(np.abs(a - b) / np.maximum(1e-12, np.abs(a) + np.abs(b)))"),
-            MATRICES,
-        ),
-        Wrong(
-            "the mean of the elements",
-            _error("return np.mean(np.abs(a - b) / np.maximum(1e-12, np.abs(a) + np.abs(b)))"),
-            MATRICES,
-        ),
-        Wrong(
-            "largest difference over largest number",
-            _error(
+            "the worst element": _error(
+                "return np.max(np.abs(a - b) / np.maximum(1e-12, np.abs(a) + np.abs(b)))"
+            ),
+            "the mean of the elements": _error(
+                "return np.mean(np.abs(a - b) / np.maximum(1e-12, np.abs(a) + np.abs(b)))"
+            ),
+            "largest difference over largest number": _error(
                 "size = np.max(np.abs(a)) + np.max(np.abs(b))",
                 ZERO,
                 "return np.max(np.abs(a - b)) / size",
             ),
-            MATRICES,
-        ),
-        Wrong(
-            "norms of columns",
-            _error(
+            "norms of columns": _error(
                 "size = np.linalg.norm(a, axis=0) + np.linalg.norm(b, axis=0)",
                 "return np.linalg.norm(a - b, axis=0) / np.maximum(size, 1e-12)",
             ),
-            MATRICES,
-        ),
-        Wrong(
-            "spectral norms",
-            _error(
+        },
+        "any shape": {
+            "spectral norms": _error(
                 "size = np.linalg.norm(a, 2) + np.linalg.norm(b, 2)",
                 ZERO,
                 "return np.linalg.norm(a - b, 2) / size",
             ),
-            ANY_SHAPE,
-        ),
-        Wrong(
-            "two axes at most",
-            _error("if a.ndim > 2: a, b = a[0], b[0]", SIZE, ZERO, RATIO),
-            ANY_SHAPE,
-        ),
-        Wrong("a large constant below", _error(SIZE + " + 1e-2", RATIO), SCALES),
-        Wrong("rounded", _error(SIZE, ZERO, "return round(np.linalg.norm(a - b) / size, 6)"), NEAR),
-        Wrong(
-            "lengths subtracted",
-            _error(SIZE, ZERO, "return abs(np.linalg.norm(a) - np.linalg.norm(b)) / size"),
-            NEAR,
-        ),
-        Wrong(
-            "one argument twice", _error(SIZE, ZERO, "return np.linalg.norm(a - a) / size"), VECTORS
-        ),
-        Wrong("negative", _error(SIZE, ZERO, "return -np.linalg.norm(a - b) / size"), VECTORS),
-        Wrong("per cent", _error(SIZE, ZERO, "return 100 * np.linalg.norm(a - b) / size"), VECTORS),
-        Wrong(
-            "overwrites a", _error(SIZE, ZERO, "a -= b", "return np.linalg.norm(a) / size"), KEPT
-        ),
-        Wrong(
-            "an array",
-            _error(SIZE, ZERO, "return np.array([np.linalg.norm(a - b) / size])"),
-            VECTORS,
-        ),
-    ],
-    "TwoLayerNet": [
-        # parameters
-        Wrong("weights without the standard deviation", _but("weight_init_std * ", ""), SPREAD),
-        Wrong(
-            "the standard deviation squared",
-            _but("weight_init_std *", "weight_init_std**2 *"),
-            SPREAD,
-        ),
-        Wrong("the default whatever is asked for", _but("weight_init_std *", "0.01 *"), SPREAD),
-        Wrong(
-            "Xavier's whatever is asked for",
-            _but("weight_init_std *", "input_size**-0.5 *"),
-            SPREAD,
-        ),
-        Wrong("weights from 0 to 1", _but("rng.standard_normal(", "rng.random("), SPREAD),
-        Wrong("weights from -1 to 1", _but("rng.standard_normal(", "rng.uniform(-1, 1, "), SPREAD),
-        Wrong(
-            "small random biases",
-            _but("np.zeros(hidden_size)", "weight_init_std * rng.standard_normal(hidden_size)"),
-            SPREAD,
-        ),
-        Wrong(
-            "uniform with the same spread",
-            _but("rng.standard_normal(", "rng.uniform(-(3**0.5), 3**0.5, "),
-            SPREAD,
-        ),
-        Wrong("weights all zero", _but("rng.standard_normal(", "np.zeros("), SPREAD),
-        Wrong("weights all equal", _but("rng.standard_normal(", "np.ones("), SPREAD),
-        Wrong(
-            "the same weights for each unit",
-            _but(
+            "two axes at most": _error("if a.ndim > 2: a, b = a[0], b[0]", SIZE, ZERO, RATIO),
+        },
+        "large and small gradients alike": {
+            "a large constant below": _error(SIZE + " + 1e-2", RATIO),
+        },
+        "the arguments are not changed": {
+            "overwrites a": _error(SIZE, ZERO, "a -= b", "return np.linalg.norm(a) / size"),
+        },
+    },
+    "TwoLayerNet": {
+        "standard deviation of the weights": {
+            "weights without the standard deviation": _but("weight_init_std * ", ""),
+            "the standard deviation squared": _but("weight_init_std *", "weight_init_std**2 *"),
+            "the default whatever is asked for": _but("weight_init_std *", "0.01 *"),
+            "Xavier's whatever is asked for": _but("weight_init_std *", "input_size**-0.5 *"),
+            "weights from 0 to 1": _but("rng.standard_normal(", "rng.random("),
+            "weights from -1 to 1": _but("rng.standard_normal(", "rng.uniform(-1, 1, "),
+            "small random biases": _but(
+                "np.zeros(hidden_size)", "weight_init_std * rng.standard_normal(hidden_size)"
+            ),
+            "uniform with the same spread": _but(
+                "rng.standard_normal(", "rng.uniform(-(3**0.5), 3**0.5, "
+            ),
+            "weights all zero": _but("rng.standard_normal(", "np.zeros("),
+            "weights all equal": _but("rng.standard_normal(", "np.ones("),
+            "the same weights for each unit": _but(
                 "rng.standard_normal((input_size, hidden_size))",
                 "rng.standard_normal((input_size, 1)) * np.ones(hidden_size)",
             ),
-            SPREAD,
-        ),
-        Wrong("another default", _but("weight_init_std=0.01", "weight_init_std=0.1"), SPREAD),
-        Wrong("biases of one", _but("np.zeros(hidden_size)", "np.ones(hidden_size)"), SPREAD),
-        Wrong(
-            "biases of any size",
-            _but("np.zeros(output_size)", "rng.standard_normal(output_size)"),
-            SPREAD,
-        ),
-        Wrong(
-            "biases as a row", _but("np.zeros(hidden_size)", "np.zeros((1, hidden_size))"), SHAPES
-        ),
-        Wrong(
-            "transposed weights",
-            _but("(input_size, hidden_size)", "(hidden_size, input_size)"),
-            SHAPES,
-        ),
-        Wrong(
-            "other names",
-            _but('params["W1"]', 'params["w1"]', '("W1", "b1"', '("w1", "b1"'),
-            SHAPES,
-        ),
-        Wrong("the seed ignored", _but("default_rng(seed)", "default_rng()"), SEEDS),
-        Wrong("one seed for all", _but("default_rng(seed)", "default_rng(0)"), SEEDS),
-        Wrong("seed 0 is no seed", _but("default_rng(seed)", "default_rng(seed or None)"), SEEDS),
-        Wrong(
-            "no seed is seed 0",
-            _but("default_rng(seed)", "default_rng(0 if seed is None else seed)"),
-            SEEDS,
-        ),
-        Wrong(
-            "one dict for all networks",
-            _but(
+            "another default": _but("weight_init_std=0.01", "weight_init_std=0.1"),
+            "biases of one": _but("np.zeros(hidden_size)", "np.ones(hidden_size)"),
+            "biases of any size": _but("np.zeros(output_size)", "rng.standard_normal(output_size)"),
+        },
+        "names and shapes of the parameters": {
+            "biases as a row": _but("np.zeros(hidden_size)", "np.zeros((1, hidden_size))"),
+            "transposed weights": _but("(input_size, hidden_size)", "(hidden_size, input_size)"),
+            "other names": _but('params["W1"]', 'params["w1"]', '("W1", "b1"', '("w1", "b1"'),
+        },
+        "seeds": {
+            "the seed ignored": _but("default_rng(seed)", "default_rng()"),
+            "one seed for all": _but("default_rng(seed)", "default_rng(0)"),
+            "seed 0 is no seed": _but("default_rng(seed)", "default_rng(seed or None)"),
+            "no seed is seed 0": _but(
+                "default_rng(seed)", "default_rng(0 if seed is None else seed)"
+            ),
+        },
+        "no batch kept, nothing shared": {
+            "one dict for all networks": _but(
                 "class TwoLayerNet:",
                 "class TwoLayerNet:\n    params = {}\n",
                 "self.params = {}",
                 "pass",
             ),
-            MEMORY,
-        ),
-        # predict
-        Wrong("scores instead of probabilities", _but(SOFTMAX, "return a2"), EXAMPLE_Y),
-        Wrong("no activation", _but("sigmoid(", "("), EXAMPLE_Y),
-        Wrong("tanh", _but("sigmoid(", "np.tanh("), EXAMPLE_Y),
-        Wrong("ReLU", _but("sigmoid(", "np.maximum(0, "), EXAMPLE_Y),
-        Wrong("sigmoid at the end", _but(SOFTMAX, "return sigmoid(a2)"), EXAMPLE_Y),
-        Wrong("softmax twice", _but(SOFTMAX, "return softmax(softmax(a2))"), EXAMPLE_Y),
-        Wrong(
-            "no bias in the hidden layer",
-            _but("a1 = np.dot(x, W1) + b1", "a1 = np.dot(x, W1)"),
-            EXAMPLE_Y,
-        ),
-        Wrong(
-            "no bias at the end", _but("a2 = np.dot(z1, W2) + b2", "a2 = np.dot(z1, W2)"), EXAMPLE_Y
-        ),
-        Wrong(
-            "softmax over the whole batch",
-            _but(SOFTMAX, "e = np.exp(a2 - np.max(a2))\n        return e / np.sum(e)"),
-            EXAMPLE_Y,
-        ),
-        Wrong("softmax over the images", _but(SOFTMAX, "return softmax(a2.T).T"), EXAMPLE_Y),
-        Wrong(
-            "softmax without the maximum",
-            _but(SOFTMAX, "e = np.exp(a2)\n        return e / e.sum(axis=1, keepdims=True)"),
-            LARGE,
-        ),
-        Wrong(
-            "softmax with the maximum of the batch",
-            _but(
+            "the first batch's size forever": _but(
+                DY, "self.n = getattr(self, 'n', len(x))\n        dy = (y - t) / self.n"
+            ),
+            "gradients add up": _but(
+                INIT_END,
+                INIT_END + "        self.grads = {}\n",
+                'grads["b1"] = np.sum(da1, axis=0)\n',
+                'grads["b1"] = np.sum(da1, axis=0)\n'
+                "        for key in grads:\n"
+                "            self.grads[key] = self.grads.get(key, 0) + grads[key]\n"
+                "        grads = dict(self.grads)\n",
+            ),
+            "the first batch forever": _but(
+                "def gradient(self, x, t):\n",
+                "def gradient(self, x, t):\n"
+                "        x, t = self.__dict__.setdefault('batch', (x, t))\n",
+            ),
+            "the batch of the latest loss": _but(
+                "def loss(self, x, t):\n",
+                "def loss(self, x, t):\n        self.batch = x, t\n",
+                "def gradient(self, x, t):\n",
+                "def gradient(self, x, t):\n        x, t = getattr(self, 'batch', (x, t))\n",
+            ),
+        },
+        "the probabilities of the example": {
+            "scores instead of probabilities": _but(SOFTMAX, "return a2"),
+            "no activation": _but("sigmoid(", "("),
+            "tanh": _but("sigmoid(", "np.tanh("),
+            "ReLU": _but("sigmoid(", "np.maximum(0, "),
+            "sigmoid at the end": _but(SOFTMAX, "return sigmoid(a2)"),
+            "softmax twice": _but(SOFTMAX, "return softmax(softmax(a2))"),
+            "no bias in the hidden layer": _but("a1 = np.dot(x, W1) + b1", "a1 = np.dot(x, W1)"),
+            "no bias at the end": _but("a2 = np.dot(z1, W2) + b2", "a2 = np.dot(z1, W2)"),
+            "softmax over the whole batch": _but(
+                SOFTMAX, "e = np.exp(a2 - np.max(a2))\n        return e / np.sum(e)"
+            ),
+            "softmax over the images": _but(SOFTMAX, "return softmax(a2.T).T"),
+            "probabilities rounded": _but(SOFTMAX, "return np.round(softmax(a2), 3)"),
+            "the first image only": _but(SOFTMAX, "return softmax(a2)[0]"),
+            "labels instead of probabilities": _but(SOFTMAX, "return a2.argmax(axis=1)"),
+        },
+        "no nan for large weights": {
+            "softmax without the maximum": _but(
+                SOFTMAX, "e = np.exp(a2)\n        return e / e.sum(axis=1, keepdims=True)"
+            ),
+            "softmax with the maximum of the batch": _but(
                 SOFTMAX,
                 "e = np.exp(a2 - a2.max())\n        return e / e.sum(axis=1, keepdims=True)",
             ),
-            LARGE,
-        ),
-        Wrong(
-            "a sigmoid that overflows",
-            _but("z1 = sigmoid(a1)", "z1 = np.exp(a1) / (1 + np.exp(a1))"),
-            LARGE,
-        ),
-        Wrong("probabilities rounded", _but(SOFTMAX, "return np.round(softmax(a2), 3)"), EXAMPLE_Y),
-        Wrong("the first image only", _but(SOFTMAX, "return softmax(a2)[0]"), EXAMPLE_Y),
-        Wrong(
-            "labels instead of probabilities", _but(SOFTMAX, "return a2.argmax(axis=1)"), EXAMPLE_Y
-        ),
-        Wrong("squeezed", _but(SOFTMAX, "return np.squeeze(softmax(a2))"), SIZES),
-        Wrong(
-            "weights turned where they are square",
-            _but(
+            "a sigmoid that overflows": _but(
+                "z1 = sigmoid(a1)", "z1 = np.exp(a1) / (1 + np.exp(a1))"
+            ),
+        },
+        "probabilities for all sizes": {
+            "squeezed": _but(SOFTMAX, "return np.squeeze(softmax(a2))"),
+            "weights turned where they are square": _but(
                 "a1 = np.dot(x, W1) + b1",
                 "a1 = np.dot(x, W1.T if len(W1) == len(b1) > 2 else W1) + b1",
             ),
-            SIZES,
-        ),
-        # loss
-        Wrong("the sum over the images", _but(CROSS, CROSS + " * len(y)"), EXAMPLE_LOSS),
-        Wrong(
-            "the mean over images and classes", _but(CROSS, CROSS + " / y.shape[1]"), EXAMPLE_LOSS
-        ),
-        Wrong("no minus", _but(CROSS, "return -cross_entropy_error(y, t)"), EXAMPLE_LOSS),
-        Wrong("base 2", _but(CROSS, CROSS + " / np.log(2)"), EXAMPLE_LOSS),
-        Wrong(
-            "one loss per image",
-            _but(CROSS, "return -np.log(y[np.arange(len(y)), t])"),
-            EXAMPLE_LOSS,
-        ),
-        Wrong(
-            "half the loss with half the gradient",
-            _but(CROSS, "return cross_entropy_error(y, t) / 2", DY, DY + " / 2"),
-            EXAMPLE_LOSS,
-        ),
-        Wrong(
-            "squared error with its own gradient",
-            _but(
+        },
+        "the loss of the example": {
+            "the sum over the images": _but(CROSS, CROSS + " * len(y)"),
+            "the mean over images and classes": _but(CROSS, CROSS + " / y.shape[1]"),
+            "no minus": _but(CROSS, "return -cross_entropy_error(y, t)"),
+            "base 2": _but(CROSS, CROSS + " / np.log(2)"),
+            "one loss per image": _but(CROSS, "return -np.log(y[np.arange(len(y)), t])"),
+            "half the loss with half the gradient": _but(
+                CROSS, "return cross_entropy_error(y, t) / 2", DY, DY + " / 2"
+            ),
+            "squared error with its own gradient": _but(
                 CROSS,
                 "t = t if t.ndim == 2 else np.eye(y.shape[1])[t]\n"
                 "        return 0.5 * np.sum((y - t) ** 2) / len(y)",
@@ -397,89 +288,50 @@ WRONG = {
                 "d = (y - t) / x.shape[0]\n"
                 "        dy = y * (d - np.sum(d * y, axis=1, keepdims=True))",
             ),
-            EXAMPLE_LOSS,
-        ),
-        Wrong(
-            "integer labels only",
-            _but(CROSS, "return -np.mean(np.log(y[np.arange(len(y)), t.astype(int)]))"),
-            LOSS,
-        ),
-        Wrong(
-            "one-hot labels only",
-            _but(CROSS, "return -np.sum(t * np.log(y)) / len(y)"),
-            EXAMPLE_LOSS,
-        ),
-        Wrong(
-            "one-hot is what has no label above 1",
-            _but(
+            "one-hot labels only": _but(CROSS, "return -np.sum(t * np.log(y)) / len(y)"),
+        },
+        "the loss for both kinds of labels": {
+            "integer labels only": _but(
+                CROSS, "return -np.mean(np.log(y[np.arange(len(y)), t.astype(int)]))"
+            ),
+            "one-hot is what has no label above 1": _but(
                 CROSS, "return cross_entropy_error(y, t if t.max() > 1 else np.argmax(t, axis=-1))"
             ),
-            LOSS,
-        ),
-        Wrong(
-            "one-hot is what holds floats",
-            _but(
+            "one-hot is what holds floats": _but(
                 CROSS,
                 "t = t.argmax(axis=1) if t.dtype == float else t\n"
                 "        return -np.mean(np.log(y[np.arange(len(y)), t]))",
             ),
-            LOSS,
-        ),
-        # accuracy
-        Wrong("per cent", _but("np.sum(y == t)", "100 * np.sum(y == t)"), EXAMPLE_ACCURACY),
-        Wrong(
-            "a count",
-            _but("np.sum(y == t) / float(x.shape[0])", "np.sum(y == t)"),
-            EXAMPLE_ACCURACY,
-        ),
-        Wrong("errors", _but("np.sum(y == t)", "np.sum(y != t)"), ACCURACY),
-        Wrong(
-            "the best image of each class",
-            _but("np.argmax(self.predict(x), axis=1)", "np.argmax(self.predict(x), axis=0)"),
-            EXAMPLE_ACCURACY,
-        ),
-        Wrong("accuracy for integers only", _but("if t.ndim != 1:", "if False:"), ACCURACY),
-        Wrong("accuracy for one-hot only", _but("if t.ndim != 1:", "if True:"), EXAMPLE_ACCURACY),
-        Wrong(
-            "the mean probability",
-            _but("np.sum(y == t)", "self.predict(x).max(axis=1).sum()"),
-            EXAMPLE_ACCURACY,
-        ),
-        # numerical_gradient
-        Wrong(
-            "f ignores its argument",
-            _with(
+        },
+        "the accuracy of the example": {
+            "per cent": _but("np.sum(y == t)", "100 * np.sum(y == t)"),
+            "a count": _but("np.sum(y == t) / float(x.shape[0])", "np.sum(y == t)"),
+            "the best image of each class": _but(
+                "np.argmax(self.predict(x), axis=1)", "np.argmax(self.predict(x), axis=0)"
+            ),
+            "accuracy for one-hot only": _but("if t.ndim != 1:", "if True:"),
+            "the mean probability": _but("np.sum(y == t)", "self.predict(x).max(axis=1).sum()"),
+        },
+        "accuracy for both kinds of labels": {
+            "errors": _but("np.sum(y == t)", "np.sum(y != t)"),
+            "accuracy for integers only": _but("if t.ndim != 1:", "if False:"),
+        },
+        "`numerical_gradient` of the example": {
+            "f ignores its argument": _with(
                 "numerical_gradient",
                 "f = lambda W: self.loss(x, t)",
                 "return {key: numerical_gradient(f, self.params[key]) for key in self.params}",
             ),
-            EXAMPLE_NUMERICAL,
-        ),
-        Wrong(
-            "the old parameters are not put back",
-            _but("            self.params[key] = kept\n", ""),
-            UNCHANGED,
-        ),
-        Wrong(
-            "only the forward difference",
-            _with(
-                "numerical_gradient",
-                "grads = {}",
-                "for key, value in self.params.items():",
-                "    grads[key] = np.zeros(value.shape)",
-                "    for i in np.ndindex(value.shape):",
-                "        kept = value[i]",
-                "        before = self.loss(x, t)",
-                "        value[i] = kept + 1e-4",
-                "        grads[key][i] = (self.loss(x, t) - before) / 1e-4",
-                "        value[i] = kept",
-                "return grads",
+            "divided by h": _but("numerical_gradient(f, kept)", "2 * numerical_gradient(f, kept)"),
+            "weights only, no biases": _but(
+                "for key in list(self.params):", 'for key in ("W1", "W2"):'
             ),
-            EXACT,
-        ),
-        Wrong(
-            "there and back with rounding errors",
-            _with(
+        },
+        "images, labels and `params` stay the same": {
+            "the old parameters are not put back": _but(
+                "            self.params[key] = kept\n", ""
+            ),
+            "there and back with rounding errors": _with(
                 "numerical_gradient",
                 "grads, h = {}, 1e-4",
                 "for key, value in self.params.items():",
@@ -492,203 +344,98 @@ WRONG = {
                 "        value[i] += h",
                 "return grads",
             ),
-            UNCHANGED,
-        ),
-        Wrong(
-            "a step of 0.1",
-            _but("numerical_gradient(f, kept)", "numerical_gradient(f, kept, 0.1)"),
-            EXACT,
-        ),
-        Wrong(
-            "divided by h",
-            _but("numerical_gradient(f, kept)", "2 * numerical_gradient(f, kept)"),
-            EXAMPLE_NUMERICAL,
-        ),
-        Wrong(
-            "weights only, no biases",
-            _but("for key in list(self.params):", 'for key in ("W1", "W2"):'),
-            EXAMPLE_NUMERICAL,
-        ),
-        Wrong(
-            "not numerical at all",
-            _with("numerical_gradient", "return self.gradient(x, t)"),
-            TWO_WAYS,
-        ),
-        # gradient
-        Wrong(
-            "numerical all the time",
-            _with("gradient", "return self.numerical_gradient(x, t)"),
-            TWO_WAYS,
-        ),
-        Wrong(
-            "the first batch's size forever",
-            _but(DY, "self.n = getattr(self, 'n', len(x))\n        dy = (y - t) / self.n"),
-            MEMORY,
-        ),
-        Wrong("not divided by N", _but(DY, "dy = y - t"), EXAMPLE_GRADIENT),
-        Wrong(
-            "divided by N twice", _but("da1 = z1", "da1 = 1 / x.shape[0] * z1"), EXAMPLE_GRADIENT
-        ),
-        Wrong("divided by K", _but(DY, "dy = (y - t) / y.shape[1]"), EXAMPLE_GRADIENT),
-        Wrong("the other way", _but("(y - t)", "(t - y)"), EXAMPLE_GRADIENT),
-        Wrong(
-            "the slope of softmax once more",
-            _but(DY, "dy = (y - t) * y * (1 - y) / len(x)"),
-            EXAMPLE_GRADIENT,
-        ),
-        Wrong(
-            "no slope of the sigmoid",
-            _but("da1 = z1 * (1 - z1) * dz1", "da1 = dz1"),
-            EXAMPLE_GRADIENT,
-        ),
-        Wrong(
-            "the sigmoid of the sigmoid",
-            _but("da1 = z1 * (1 - z1) * dz1", "da1 = sigmoid(z1) * (1 - sigmoid(z1)) * dz1"),
-            EXAMPLE_GRADIENT,
-        ),
-        Wrong(
-            "ReLU's slope",
-            _but("da1 = z1 * (1 - z1) * dz1", "da1 = (z1 > 0) * dz1"),
-            EXAMPLE_GRADIENT,
-        ),
-        Wrong(
-            "means in the biases",
-            _but("np.sum(da1, axis=0)", "np.mean(da1, axis=0)"),
-            EXAMPLE_GRADIENT,
-        ),
-        Wrong(
-            "sums over the classes",
-            _but("np.sum(dy, axis=0)", "np.sum(dy, axis=1)"),
-            EXAMPLE_GRADIENT,
-        ),
-        Wrong("sums over everything", _but("np.sum(dy, axis=0)", "np.sum(dy)"), EXAMPLE_GRADIENT),
-        Wrong(
-            "gradients transposed", _but("np.dot(z1.T, dy)", "np.dot(dy.T, z1)"), EXAMPLE_GRADIENT
-        ),
-        Wrong(
-            "weights not transposed where square",
-            _but("W2.T)", "W2 if len(W2) == len(b2) else W2.T)"),
-            GRADIENT,
-        ),
-        Wrong("W1 not reached", _but("np.dot(x.T, da1)", "np.zeros_like(W1)"), EXAMPLE_GRADIENT),
-        Wrong(
-            "biases instead of their gradients",
-            _but('grads["b1"] = np.sum(da1, axis=0)', 'grads["b1"] = b1'),
-            EXAMPLE_GRADIENT,
-        ),
-        Wrong(
-            "other names in the dict",
-            _but('grads["W1"] = np.dot', 'grads["dW1"] = np.dot'),
-            EXAMPLE_GRADIENT,
-        ),
-        Wrong(
-            "a tuple",
-            _but(
-                'grads["b1"] = np.sum(da1, axis=0)\n        return grads',
-                'return np.dot(x.T, da1), np.sum(da1, axis=0), grads["W2"], grads["b2"]',
-            ),
-            EXAMPLE_GRADIENT,
-        ),
-        Wrong(
-            "lists",
-            _but('grads["W2"] = np.dot(z1.T, dy)', 'grads["W2"] = np.dot(z1.T, dy).tolist()'),
-            EXAMPLE_GRADIENT,
-        ),
-        Wrong(
-            "no return",
-            _but("np.sum(da1, axis=0)\n        return grads", "np.sum(da1, axis=0)"),
-            EXAMPLE_GRADIENT,
-        ),
-        Wrong("gradient for integers only", _but(ONE_HOT, "t = np.eye(len(b2))[t]"), KINDS),
-        Wrong("gradient for one-hot only", _but(ONE_HOT, ""), EXAMPLE_GRADIENT),
-        Wrong(
-            "learns by itself",
-            _but(
+            "learns by itself": _but(
                 'grads["b1"] = np.sum(da1, axis=0)\n',
                 'grads["b1"] = np.sum(da1, axis=0)\n'
                 "        for key in grads:\n            self.params[key] -= 0.1 * grads[key]\n",
             ),
-            UNCHANGED,
-        ),
-        Wrong(
-            "parameters overwritten by gradients",
-            _but(
+            "parameters overwritten by gradients": _but(
                 'grads["b1"] = np.sum(da1, axis=0)\n',
                 'grads["b1"] = np.sum(da1, axis=0)\n        self.params.update(grads)\n',
             ),
-            UNCHANGED,
-        ),
-        Wrong(
-            "gradients add up",
-            _but(
-                INIT_END,
-                INIT_END + "        self.grads = {}\n",
-                'grads["b1"] = np.sum(da1, axis=0)\n',
-                'grads["b1"] = np.sum(da1, axis=0)\n'
-                "        for key in grads:\n"
-                "            self.grads[key] = self.grads.get(key, 0) + grads[key]\n"
-                "        grads = dict(self.grads)\n",
+            "sorts the labels in place": _but(
+                "def accuracy(self, x, t):\n", "def accuracy(self, x, t):\n        t.sort(axis=0)\n"
             ),
-            MEMORY,
-        ),
-        Wrong(
-            "the first batch forever",
-            _but(
-                "def gradient(self, x, t):\n",
-                "def gradient(self, x, t):\n"
-                "        x, t = self.__dict__.setdefault('batch', (x, t))\n",
+            "scales the images in place": _but(
+                "a1 = np.dot(x, W1)", "x *= 2\n        a1 = np.dot(x / 2, W1)"
             ),
-            MEMORY,
-        ),
-        Wrong(
-            "the batch of the latest loss",
-            _but(
-                "def loss(self, x, t):\n",
-                "def loss(self, x, t):\n        self.batch = x, t\n",
-                "def gradient(self, x, t):\n",
-                "def gradient(self, x, t):\n        x, t = getattr(self, 'batch', (x, t))\n",
+            "subtracts from one-hot labels": _but(DY, "dy = (y - t) / len(x)\n        t -= y"),
+        },
+        "`numerical_gradient` is accurate": {
+            "only the forward difference": _with(
+                "numerical_gradient",
+                "grads = {}",
+                "for key, value in self.params.items():",
+                "    grads[key] = np.zeros(value.shape)",
+                "    for i in np.ndindex(value.shape):",
+                "        kept = value[i]",
+                "        before = self.loss(x, t)",
+                "        value[i] = kept + 1e-4",
+                "        grads[key][i] = (self.loss(x, t) - before) / 1e-4",
+                "        value[i] = kept",
+                "return grads",
             ),
-            MEMORY,
-        ),
-        # parameters that change, arguments that do not
-        Wrong(
-            "copies of the first weights",
-            _but(
+            "a step of 0.1": _but(
+                "numerical_gradient(f, kept)", "numerical_gradient(f, kept, 0.1)"
+            ),
+        },
+        "two gradients, two algorithms": {
+            "not numerical at all": _with("numerical_gradient", "return self.gradient(x, t)"),
+            "numerical all the time": _with("gradient", "return self.numerical_gradient(x, t)"),
+        },
+        "`gradient` of the example": {
+            "not divided by N": _but(DY, "dy = y - t"),
+            "divided by N twice": _but("da1 = z1", "da1 = 1 / x.shape[0] * z1"),
+            "divided by K": _but(DY, "dy = (y - t) / y.shape[1]"),
+            "the other way": _but("(y - t)", "(t - y)"),
+            "the slope of softmax once more": _but(DY, "dy = (y - t) * y * (1 - y) / len(x)"),
+            "no slope of the sigmoid": _but("da1 = z1 * (1 - z1) * dz1", "da1 = dz1"),
+            "the sigmoid of the sigmoid": _but(
+                "da1 = z1 * (1 - z1) * dz1", "da1 = sigmoid(z1) * (1 - sigmoid(z1)) * dz1"
+            ),
+            "ReLU's slope": _but("da1 = z1 * (1 - z1) * dz1", "da1 = (z1 > 0) * dz1"),
+            "means in the biases": _but("np.sum(da1, axis=0)", "np.mean(da1, axis=0)"),
+            "sums over the classes": _but("np.sum(dy, axis=0)", "np.sum(dy, axis=1)"),
+            "sums over everything": _but("np.sum(dy, axis=0)", "np.sum(dy)"),
+            "gradients transposed": _but("np.dot(z1.T, dy)", "np.dot(dy.T, z1)"),
+            "W1 not reached": _but("np.dot(x.T, da1)", "np.zeros_like(W1)"),
+            "biases instead of their gradients": _but(
+                'grads["b1"] = np.sum(da1, axis=0)', 'grads["b1"] = b1'
+            ),
+            "other names in the dict": _but('grads["W1"] = np.dot', 'grads["dW1"] = np.dot'),
+            "a tuple": _but(
+                'grads["b1"] = np.sum(da1, axis=0)\n        return grads',
+                'return np.dot(x.T, da1), np.sum(da1, axis=0), grads["W2"], grads["b2"]',
+            ),
+            "lists": _but(
+                'grads["W2"] = np.dot(z1.T, dy)', 'grads["W2"] = np.dot(z1.T, dy).tolist()'
+            ),
+            "no return": _but("np.sum(da1, axis=0)\n        return grads", "np.sum(da1, axis=0)"),
+            "gradient for one-hot only": _but(ONE_HOT, ""),
+        },
+        "`gradient` for all sizes": {
+            "weights not transposed where square": _but(
+                "W2.T)", "W2 if len(W2) == len(b2) else W2.T)"
+            ),
+        },
+        "gradients for both kinds of labels": {
+            "gradient for integers only": _but(ONE_HOT, "t = np.eye(len(b2))[t]"),
+        },
+        "new parameters take effect": {
+            "copies of the first weights": _but(
                 INIT_END,
                 INIT_END + "        self.W1 = self.params['W1']\n",
                 "np.dot(x, W1)",
                 "np.dot(x, self.W1)",
             ),
-            NEW,
-        ),
-        Wrong(
-            "loss and predict keep the first weights",
-            _but(
+            "loss and predict keep the first weights": _but(
                 INIT_END,
                 INIT_END + "        self.first = dict(self.params)\n",
                 UNPACK + "\n        a1",
                 UNPACK.replace("params", "first") + "\n        a1",
             ),
-            NEW,
-        ),
-        Wrong(
-            "sorts the labels in place",
-            _but(
-                "def accuracy(self, x, t):\n", "def accuracy(self, x, t):\n        t.sort(axis=0)\n"
-            ),
-            UNCHANGED,
-        ),
-        Wrong(
-            "scales the images in place",
-            _but("a1 = np.dot(x, W1)", "x *= 2\n        a1 = np.dot(x / 2, W1)"),
-            UNCHANGED,
-        ),
-        Wrong(
-            "subtracts from one-hot labels",
-            _but(DY, "dy = (y - t) / len(x)\n        t -= y"),
-            UNCHANGED,
-        ),
-    ],
+        },
+    },
 }
 
 LOOPS = """
@@ -803,73 +550,49 @@ def _rows(t, k):
 """
 
 RIGHT = {
-    "relative_error": [
-        Right(
-            "vdot",
-            _error(
-                "length = lambda v: np.sqrt(np.vdot(v, v))",
-                "size = length(a) + length(b)",
-                "return length(a - b) / size if size else 0",
-            ),
+    "relative_error": {
+        "vdot": _error(
+            "length = lambda v: np.sqrt(np.vdot(v, v))",
+            "size = length(a) + length(b)",
+            "return length(a - b) / size if size else 0",
         ),
-        Right(
-            "loops",
-            _error(
-                "apart = size_a = size_b = 0.0",
-                "for p, q in zip(a.ravel(), b.ravel()):",
-                "    apart += (p - q) ** 2",
-                "    size_a += p * p",
-                "    size_b += q * q",
-                "if size_a == size_b == 0:",
-                "    return 0",
-                "return apart**0.5 / (size_a**0.5 + size_b**0.5)",
-            ),
+        "loops": _error(
+            "apart = size_a = size_b = 0.0",
+            "for p, q in zip(a.ravel(), b.ravel()):",
+            "    apart += (p - q) ** 2",
+            "    size_a += p * p",
+            "    size_b += q * q",
+            "if size_a == size_b == 0:",
+            "    return 0",
+            "return apart**0.5 / (size_a**0.5 + size_b**0.5)",
         ),
-        Right(
-            "einsum",
-            _error(
-                "n = lambda v: np.einsum('i,i->', v.ravel(), v.ravel()) ** 0.5",
-                "return n(a - b) / max(n(a) + n(b), 1e-12)",
-            ),
+        "einsum": _error(
+            "n = lambda v: np.einsum('i,i->', v.ravel(), v.ravel()) ** 0.5",
+            "return n(a - b) / max(n(a) + n(b), 1e-12)",
         ),
-        Right(
-            "the math module",
-            "import math\n"
-            + _error(
-                "a, b = a.ravel(), b.ravel()",
-                "size = math.hypot(*a) + math.hypot(*b)",
-                "return math.dist(a, b) / size if size > 0 else 0.0",
-            ),
+        "the math module": "import math\n"
+        + _error(
+            "a, b = a.ravel(), b.ravel()",
+            "size = math.hypot(*a) + math.hypot(*b)",
+            "return math.dist(a, b) / size if size > 0 else 0.0",
         ),
-        Right(
-            "a tiny constant below", _error(SIZE, "return np.linalg.norm(a - b) / (size + 1e-15)")
+        "a tiny constant below": _error(SIZE, "return np.linalg.norm(a - b) / (size + 1e-15)"),
+        "at least 1e-8 below": _error(SIZE, "return np.linalg.norm(a - b) / max(size, 1e-8)"),
+        "nan made a zero": _error(SIZE, "return np.nan_to_num(np.linalg.norm(a - b) / size)"),
+        "an array without axes": _error(
+            SIZE, ZERO, "return np.array(np.linalg.norm(b - a) / size)"
         ),
-        Right(
-            "at least 1e-8 below", _error(SIZE, "return np.linalg.norm(a - b) / max(size, 1e-8)")
+        "flattened": _error("a, b = np.ravel(a), np.ravel(b)", SIZE, ZERO, RATIO),
+        "equal first": _error("if np.array_equal(a, b):", "    return 0.0", SIZE, RATIO),
+        "copies in extended precision": _error(
+            "a, b = a.astype(np.longdouble), b.astype(np.longdouble)",
+            "size = np.sqrt((a * a).sum()) + np.sqrt((b * b).sum())",
+            ZERO,
+            "return float(np.sqrt(((a - b) ** 2).sum()) / size)",
         ),
-        Right(
-            "nan made a zero", _error(SIZE, "return np.nan_to_num(np.linalg.norm(a - b) / size)")
-        ),
-        Right(
-            "an array without axes",
-            _error(SIZE, ZERO, "return np.array(np.linalg.norm(b - a) / size)"),
-        ),
-        Right("flattened", _error("a, b = np.ravel(a), np.ravel(b)", SIZE, ZERO, RATIO)),
-        Right("equal first", _error("if np.array_equal(a, b):", "    return 0.0", SIZE, RATIO)),
-        Right(
-            "copies in extended precision",
-            _error(
-                "a, b = a.astype(np.longdouble), b.astype(np.longdouble)",
-                "size = np.sqrt((a * a).sum()) + np.sqrt((b * b).sum())",
-                ZERO,
-                "return float(np.sqrt(((a - b) ** 2).sum()) / size)",
-            ),
-        ),
-    ],
-    "TwoLayerNet": [
-        Right(
-            "loops over single numbers",
-            """import math
+    },
+    "TwoLayerNet": {
+        "loops over single numbers": """import math
 
 
 class TwoLayerNet:
@@ -951,329 +674,241 @@ class TwoLayerNet:
                 for i in range(len(row)):
                     grads["W1"][i, j] += row[i] * d1
         return grads""",
+        "as in the book": BOOK,
+        "loops, RandomState, names in another order": LOOPS,
+        "columns, global random numbers, log-sum-exp, 0-d loss, a further entry": COLUMNS,
+        "einsum": _but(
+            "np.dot(x, W1)",
+            "np.einsum('nd,dh->nh', x, W1)",
+            "np.dot(z1.T, dy)",
+            "np.einsum('nh,nk->hk', z1, dy)",
+            "np.dot(dy, W2.T)",
+            "np.einsum('nk,hk->nh', dy, W2)",
+            "np.dot(x.T, da1)",
+            "np.einsum('nd,nh->dh', x, da1)",
         ),
-        Right("as in the book", BOOK),
-        Right("loops, RandomState, names in another order", LOOPS),
-        Right("columns, global random numbers, log-sum-exp, 0-d loss, a further entry", COLUMNS),
-        Right(
-            "einsum",
-            _but(
-                "np.dot(x, W1)",
-                "np.einsum('nd,dh->nh', x, W1)",
-                "np.dot(z1.T, dy)",
-                "np.einsum('nh,nk->hk', z1, dy)",
-                "np.dot(dy, W2.T)",
-                "np.einsum('nk,hk->nh', dy, W2)",
-                "np.dot(x.T, da1)",
-                "np.einsum('nd,nh->dh', x, da1)",
-            ),
+        "float32 weights": _but(
+            INIT_END,
+            INIT_END + "        for key, value in self.params.items():\n"
+            "            self.params[key] = value.astype(np.float32)\n",
         ),
-        Right(
-            "float32 weights",
-            _but(
-                INIT_END,
-                INIT_END + "        for key, value in self.params.items():\n"
-                "            self.params[key] = value.astype(np.float32)\n",
-            ),
+        "float32 gradients": _but(DY, DY + "\n        dy = dy.astype(np.float32)"),
+        "float32 probabilities": _but(
+            SOFTMAX,
+            "return softmax(a2.astype(np.float64)).astype(np.float32)",
+            "y = self.predict(x)\n",
+            "y = softmax(sigmoid(x @ self.params['W1'] + self.params['b1'])"
+            " @ self.params['W2'] + self.params['b2'])\n",
         ),
-        Right("float32 gradients", _but(DY, DY + "\n        dy = dy.astype(np.float32)")),
-        Right(
-            "float32 probabilities",
-            _but(
-                SOFTMAX,
-                "return softmax(a2.astype(np.float64)).astype(np.float32)",
-                "y = self.predict(x)\n",
-                "y = softmax(sigmoid(x @ self.params['W1'] + self.params['b1'])"
-                " @ self.params['W2'] + self.params['b2'])\n",
-            ),
+        "1e-7 added in the logarithm": _but(
+            CROSS,
+            "t = t if t.ndim == 1 else t.argmax(axis=1)\n"
+            "        return -np.sum(np.log(y[np.arange(len(t)), t] + 1e-7)) / len(t)",
         ),
-        Right(
-            "1e-7 added in the logarithm",
-            _but(
-                CROSS,
-                "t = t if t.ndim == 1 else t.argmax(axis=1)\n"
-                "        return -np.sum(np.log(y[np.arange(len(t)), t] + 1e-7)) / len(t)",
-            ),
+        "clipped in the logarithm": _but(
+            CROSS,
+            "t = t if t.ndim == 2 else np.eye(y.shape[1])[t]\n"
+            "        return float(-(t * np.log(np.clip(y, 1e-12, 1))).sum(axis=1).mean())",
         ),
-        Right(
-            "clipped in the logarithm",
-            _but(
-                CROSS,
-                "t = t if t.ndim == 2 else np.eye(y.shape[1])[t]\n"
-                "        return float(-(t * np.log(np.clip(y, 1e-12, 1))).sum(axis=1).mean())",
-            ),
+        "labels told apart by size": _but(
+            ONE_HOT, "if t.size != y.size:\n            t = np.eye(len(b2))[t]"
         ),
-        Right(
-            "labels told apart by size",
-            _but(ONE_HOT, "if t.size != y.size:\n            t = np.eye(len(b2))[t]"),
+        "subtracts at the right class": _but(
+            ONE_HOT + "\n        " + DY,
+            "labels = t.argmax(axis=1) if t.ndim == 2 else t\n        dy = y.copy()\n"
+            "        dy[np.arange(len(x)), labels] -= 1\n        dy /= len(x)",
         ),
-        Right(
-            "subtracts at the right class",
-            _but(
-                ONE_HOT + "\n        " + DY,
-                "labels = t.argmax(axis=1) if t.ndim == 2 else t\n        dy = y.copy()\n"
-                "        dy[np.arange(len(x)), labels] -= 1\n        dy /= len(x)",
-            ),
+        "a slope of the sigmoid that is a function": "def sigmoid_grad(x):\n"
+        "    return (1.0 - sigmoid(x)) * sigmoid(x)\n\n"
+        + _but("da1 = z1 * (1 - z1) * dz1", "da1 = sigmoid_grad(np.dot(x, W1) + b1) * dz1"),
+        "its own sigmoid that warns": _but("sigmoid(a1)", "1 / (1 + np.exp(-a1))"),
+        "params is a property": _but(
+            INIT_END,
+            INIT_END + "\n    @property\n    def params(self):\n        return self._p\n",
+            "self.params = {}",
+            "self._p = {}",
         ),
-        Right(
-            "a slope of the sigmoid that is a function",
-            "def sigmoid_grad(x):\n    return (1.0 - sigmoid(x)) * sigmoid(x)\n\n"
-            + _but("da1 = z1 * (1 - z1) * dz1", "da1 = sigmoid_grad(np.dot(x, W1) + b1) * dz1"),
+        "attributes beside params": _but(
+            INIT_END,
+            INIT_END + "        self.sizes = input_size, hidden_size\n        self.grads = None\n",
         ),
-        Right("its own sigmoid that warns", _but("sigmoid(a1)", "1 / (1 + np.exp(-a1))")),
-        Right(
-            "params is a property",
-            _but(
-                INIT_END,
-                INIT_END + "\n    @property\n    def params(self):\n        return self._p\n",
-                "self.params = {}",
-                "self._p = {}",
-            ),
-        ),
-        Right(
-            "attributes beside params",
-            _but(
-                INIT_END,
-                INIT_END + "        self.sizes = input_size, hidden_size\n"
-                "        self.grads = None\n",
-            ),
-        ),
-        Right(
-            "a base class",
-            "class Net:\n"
+        "a base class": "class Net:\n"
+        "    def loss(self, x, t):\n"
+        "        return cross_entropy_error(self.predict(x), t)\n\n"
+        + _but(
+            "class TwoLayerNet:",
+            "class TwoLayerNet(Net):",
             "    def loss(self, x, t):\n"
-            "        return cross_entropy_error(self.predict(x), t)\n\n"
-            + _but(
-                "class TwoLayerNet:",
-                "class TwoLayerNet(Net):",
-                "    def loss(self, x, t):\n"
-                "        y = self.predict(x)\n"
-                "        return cross_entropy_error(y, t)\n\n",
-                "",
-            ),
+            "        y = self.predict(x)\n"
+            "        return cross_entropy_error(y, t)\n\n",
+            "",
         ),
-        Right(
-            "numerical in place, at each place kept and put back",
-            _with(
-                "numerical_gradient",
-                "grads, h = {}, 1e-4",
-                "for key, value in self.params.items():",
-                "    grads[key] = np.zeros(value.shape)",
-                "    for i in np.ndindex(value.shape):",
-                "        kept, ends = value[i], []",
-                "        for sign in (1, -1):",
-                "            value[i] = kept + sign * h",
-                "            ends.append(self.loss(x, t))",
-                "        value[i] = kept",
-                "        grads[key][i] = (ends[0] - ends[1]) / (2 * h)",
-                "return grads",
-            ),
+        "numerical in place, at each place kept and put back": _with(
+            "numerical_gradient",
+            "grads, h = {}, 1e-4",
+            "for key, value in self.params.items():",
+            "    grads[key] = np.zeros(value.shape)",
+            "    for i in np.ndindex(value.shape):",
+            "        kept, ends = value[i], []",
+            "        for sign in (1, -1):",
+            "            value[i] = kept + sign * h",
+            "            ends.append(self.loss(x, t))",
+            "        value[i] = kept",
+            "        grads[key][i] = (ends[0] - ends[1]) / (2 * h)",
+            "return grads",
         ),
-        Right(
-            "a generator handed on",
-            _but(
-                RNG,
-                RNG + "\n        assert isinstance(rng, np.random.Generator)",
-                "rng.standard_normal((input_size, hidden_size))",
-                "rng.normal(size=(input_size, hidden_size))",
-            ),
+        "a generator handed on": _but(
+            RNG,
+            RNG + "\n        assert isinstance(rng, np.random.Generator)",
+            "rng.standard_normal((input_size, hidden_size))",
+            "rng.normal(size=(input_size, hidden_size))",
         ),
-        Right(
-            "talks on stderr",
-            "import sys\n"
-            + _but(
-                "y = self.predict(x)\n",
-                "y = self.predict(x)\n        print('hm', file=sys.stderr)\n",
-            ),
+        "talks on stderr": "import sys\n"
+        + _but(
+            "y = self.predict(x)\n",
+            "y = self.predict(x)\n        print('hm', file=sys.stderr)\n",
         ),
-    ],
+    },
 }
 
-PS5 = "ps5_two_layer_net"
-MISTAKES = [
-    Mistake(
-        "rows of a matrix",
-        PS5,
-        "relative_error",
-        _error(
-            "size = np.linalg.norm(a, axis=-1) + np.linalg.norm(b, axis=-1)",
-            "return np.linalg.norm(a - b, axis=-1) / np.maximum(size, 1e-300)",
+MISTAKES = {
+    "relative_error": {
+        "rows of a matrix": Mistake(
+            _error(
+                "size = np.linalg.norm(a, axis=-1) + np.linalg.norm(b, axis=-1)",
+                "return np.linalg.norm(a - b, axis=-1) / np.maximum(size, 1e-300)",
+            ),
+            says=(
+                "`relative_error` returned an array, not one number",
+                "number for the whole matrix",
+            ),
+            points=0.75,
         ),
-        says=("`relative_error` returned an array, not one number", "number for the whole matrix"),
-        points=0.75,
-    ),
-    Mistake(
-        "0 / 0",
-        PS5,
-        "relative_error",
-        _error(SIZE, RATIO),
-        says=("the result contains nan", "if both norms are 0"),
-        points=0.75,
-    ),
-    Mistake(
-        "no slope of the sigmoid",
-        PS5,
-        "TwoLayerNet",
-        _but("da1 = z1 * (1 - z1) * dz1", "da1 = dz1"),
-        says=("`W2` and `b2` are right, `W1` and `b1` not", "the derivative of the sigmoid"),
-        lacks=("delta 2", "Divide"),
-        points=3.75,
-    ),
-    Mistake(
-        "not divided by N",
-        PS5,
-        "TwoLayerNet",
-        _but(DY, "dy = y - t"),
-        says=("all arrays are wrong", "All four depend on delta 2"),
-        lacks=("the derivative of the sigmoid",),
-        points=3.75,
-    ),
-    Mistake(
-        "`gradient` calls the slow one",
-        PS5,
-        "TwoLayerNet",
-        _with("gradient", "return self.numerical_gradient(x, t)"),
-        says=("about as slow as 20 calls of `predict`", "does it call `numerical_gradient`?"),
-        lacks=("Compare the two gradients",),
-        points=4.5,
-    ),
-    Mistake(
-        "gradient as a tuple",
-        PS5,
-        "TwoLayerNet",
-        _but(
-            'grads["b1"] = np.sum(da1, axis=0)\n        return grads',
-            'return np.dot(x.T, da1), np.sum(da1, axis=0), grads["W2"], grads["b2"]',
+        "0 / 0": Mistake(
+            _error(SIZE, RATIO),
+            says=("the result contains nan", "if both norms are 0"),
+            points=0.75,
         ),
-        "`gradient` returned a tuple, not a dict",
-        lacks=("truth value", "ambiguous"),
-        points=3.25,
-    ),
-    Mistake(
-        "one underscore",
-        PS5,
-        "TwoLayerNet",
-        _but("__init__", "_init_"),
-        "`TwoLayerNet` has no `__init__`",
-        ("two underscores on each side",),
-        ("Hint:", "takes no arguments"),
-    ),
-    Mistake(
-        "a method indented too far",
-        PS5,
-        "TwoLayerNet",
-        _but("    def __init__", "    def init"),
-        "`TwoLayerNet` has no `__init__`",
-    ),
-    Mistake(
-        "all weights zero",
-        PS5,
-        "TwoLayerNet",
-        _but("rng.standard_normal(", "np.zeros("),
-        says=("all hidden units are equal", "draw random weights"),
-        lacks=("Compare the two gradients",),
-        points=4.0,
-    ),
-    Mistake(
-        "an update inside `gradient`",
-        PS5,
-        "TwoLayerNet",
-        _but(
-            'grads["b1"] = np.sum(da1, axis=0)\n',
-            'grads["b1"] = np.sum(da1, axis=0)\n'
-            "        for key in grads:\n            self.params[key] -= 0.01 * grads[key]\n",
+    },
+    "TwoLayerNet": {
+        "no slope of the sigmoid": Mistake(
+            _but("da1 = z1 * (1 - z1) * dz1", "da1 = dz1"),
+            says=("`W2` and `b2` are right, `W1` and `b1` not", "the derivative of the sigmoid"),
+            lacks=("delta 2", "Divide"),
+            points=3.75,
         ),
-        says=("`gradient` has changed `params`", "No method updates `params`"),
-        points=4.5,
-    ),
-    Mistake(
-        "one dict for all networks",
-        PS5,
-        "TwoLayerNet",
-        _but(
-            "class TwoLayerNet:", "class TwoLayerNet:\n    params = {}\n",
-            "self.params = {}", "pass",
+        "not divided by N": Mistake(
+            _but(DY, "dy = y - t"),
+            says=("all arrays are wrong", "All four depend on delta 2"),
+            lacks=("the derivative of the sigmoid",),
+            points=3.75,
         ),
-        says=("a change in one network has affected another", "Make `params` in `__init__`"),
-        points=4.5,
-    ),
-    Mistake(
-        "the seed ignored",
-        PS5,
-        "TwoLayerNet",
-        _but("default_rng(seed)", "default_rng()"),
-        says=("the same seed gave different weights", "a random generator for this network alone"),
-        points=4.75,
-    ),
-    Mistake(
-        "the standard deviation ignored",
-        PS5,
-        "TwoLayerNet",
-        _but("weight_init_std *", "0.01 *"),
-        says=("the standard deviation is wrong", "multiply them by `weight_init_std`"),
-        points=4.25,
-    ),
-    Mistake(
-        "a missing name",
-        PS5,
-        "TwoLayerNet",
-        _but('params["W1"]', 'params["w1"]', '("W1", "b1"', '("w1", "b1"'),
-        'a name is missing in `params`: there is no "W1"',
-        ("Compare the names",),
-    ),
-    Mistake(
-        "weights transposed",
-        PS5,
-        "TwoLayerNet",
-        _but("(input_size, hidden_size)", "(hidden_size, input_size)"),
-        "`W1`: wrong shape",
-        ("a row for each input",),
-        points=0.75,
-    ),
-    Mistake(
-        "`f` ignores its argument",
-        PS5,
-        "TwoLayerNet",
-        _with(
-            "numerical_gradient",
-            "f = lambda W: self.loss(x, t)",
-            "return {key: numerical_gradient(f, self.params[key]) for key in self.params}",
+        "`gradient` calls the slow one": Mistake(
+            _with("gradient", "return self.numerical_gradient(x, t)"),
+            says=("about as slow as 20 calls of `predict`", "does it call `numerical_gradient`?"),
+            lacks=("Compare the two gradients",),
+            points=4.5,
         ),
-        says=("all numbers of the gradient are 0", "Does the loss use the argument of `f`?"),
-        points=4.5,
-    ),
-    Mistake(
-        "integer labels only",
-        PS5,
-        "TwoLayerNet",
-        _but("if t.ndim != 1:", "if False:"),
-        says=("how many axes does `t` have?",),
-        points=4.75,
-    ),
-    Mistake(
-        "no sum over the images",
-        PS5,
-        "TwoLayerNet",
-        _but("np.sum(da1, axis=0)", "da1[0]"),
-        says=("`W1`, `W2` and `b2` are right, `b1` not", "the sum over the images"),
-        points=4.25,
-    ),
-    Mistake(
-        "`self` forgotten",
-        PS5,
-        "TwoLayerNet",
-        _but("def predict(self, x):", "def predict(x):"),
-        "`predict` takes 0 arguments besides `self`",
-        ("Is `self` its first parameter?",),
-        points=1.75,
-    ),
-    Mistake(
-        "a `raise` that was left in",
-        PS5,
-        "TwoLayerNet",
-        _but("y = self.predict(x)\n        return cross",
-             "y = self.predict(x)\n        raise NotImplementedError()\n        return cross"),
-        "Your code is there, but `raise NotImplementedError()` still stands in line 20",
-        points=3.5,
-    ),
-]  # fmt: skip
+        "gradient as a tuple": Mistake(
+            _but(
+                'grads["b1"] = np.sum(da1, axis=0)\n        return grads',
+                'return np.dot(x.T, da1), np.sum(da1, axis=0), grads["W2"], grads["b2"]',
+            ),
+            "`gradient` returned a tuple, not a dict",
+            lacks=("truth value", "ambiguous"),
+            points=3.25,
+        ),
+        "one underscore": Mistake(
+            _but("__init__", "_init_"),
+            "`TwoLayerNet` has no `__init__`",
+            ("two underscores on each side",),
+            ("Hint:", "takes no arguments"),
+        ),
+        "a method indented too far": Mistake(
+            _but("    def __init__", "    def init"),
+            "`TwoLayerNet` has no `__init__`",
+        ),
+        "all weights zero": Mistake(
+            _but("rng.standard_normal(", "np.zeros("),
+            says=("all hidden units are equal", "draw random weights"),
+            lacks=("Compare the two gradients",),
+            points=4.0,
+        ),
+        "an update inside `gradient`": Mistake(
+            _but(
+                'grads["b1"] = np.sum(da1, axis=0)\n',
+                'grads["b1"] = np.sum(da1, axis=0)\n'
+                "        for key in grads:\n            self.params[key] -= 0.01 * grads[key]\n",
+            ),
+            says=("`gradient` has changed `params`", "No method updates `params`"),
+            points=4.5,
+        ),
+        "one dict for all networks": Mistake(
+            _but(
+                "class TwoLayerNet:",
+                "class TwoLayerNet:\n    params = {}\n",
+                "self.params = {}",
+                "pass",
+            ),
+            says=("a change in one network has affected another", "Make `params` in `__init__`"),
+            points=4.5,
+        ),
+        "the seed ignored": Mistake(
+            _but("default_rng(seed)", "default_rng()"),
+            says=(
+                "the same seed gave different weights",
+                "a random generator for this network alone",
+            ),
+            points=4.75,
+        ),
+        "the standard deviation ignored": Mistake(
+            _but("weight_init_std *", "0.01 *"),
+            says=("the standard deviation is wrong", "multiply them by `weight_init_std`"),
+            points=4.25,
+        ),
+        "a missing name": Mistake(
+            _but('params["W1"]', 'params["w1"]', '("W1", "b1"', '("w1", "b1"'),
+            'a name is missing in `params`: there is no "W1"',
+            ("Compare the names",),
+        ),
+        "weights transposed": Mistake(
+            _but("(input_size, hidden_size)", "(hidden_size, input_size)"),
+            "`W1`: wrong shape",
+            ("a row for each input",),
+            points=0.75,
+        ),
+        "`f` ignores its argument": Mistake(
+            _with(
+                "numerical_gradient",
+                "f = lambda W: self.loss(x, t)",
+                "return {key: numerical_gradient(f, self.params[key]) for key in self.params}",
+            ),
+            says=("all numbers of the gradient are 0", "Does the loss use the argument of `f`?"),
+            points=4.5,
+        ),
+        "integer labels only": Mistake(
+            _but("if t.ndim != 1:", "if False:"),
+            says=("how many axes does `t` have?",),
+            points=4.75,
+        ),
+        "no sum over the images": Mistake(
+            _but("np.sum(da1, axis=0)", "da1[0]"),
+            says=("`W1`, `W2` and `b2` are right, `b1` not", "the sum over the images"),
+            points=4.25,
+        ),
+        "`self` forgotten": Mistake(
+            _but("def predict(self, x):", "def predict(x):"),
+            "`predict` takes 0 arguments besides `self`",
+            ("Is `self` its first parameter?",),
+            points=1.75,
+        ),
+        "a `raise` that was left in": Mistake(
+            _but(
+                "y = self.predict(x)\n        return cross",
+                "y = self.predict(x)\n        raise NotImplementedError()\n        return cross",
+            ),
+            "Your code is there, but `raise NotImplementedError()` still stands in line 20",
+            points=3.5,
+        ),
+    },
+}

@@ -1,62 +1,8 @@
 """Right and wrong ways to write the tasks of `ps6_backpropagation`."""
 
-from tests.problem_sets.grading import Mistake, Right, Wrong
+import functools
 
-# ReLU
-FORWARD = "forward in the example"
-BACKWARD = "backward in the example"
-KEPT = "`x` and `dout` are not changed"
-ZERO = "at exactly zero nothing passes"
-SIGNS = "gradients of any size and sign"
-LATEST = "the latest `forward` counts"
-TWO = "two layers share no mask"
-ALL_BATCHES = "batches of all kinds, none of them changed"
-# Affine
-COLOUR = "one colour: 54.1"
-W_KEPT = "nothing else is changed"
-FORWARD_SIZES = "forward for all sizes"
-BACKWARD_SIZES = "backward for all sizes"
-LATER = "later changes to W and b count"
-NO_SUM = "gradients do not accumulate, layers share nothing"
-UNCHANGED = "nothing is changed"
-# SoftmaxWithLoss
-LOSS = "the loss of the example"
-ONE_HOT = "the same with one-hot labels"
-DOUT = "times the upstream gradient"
-LOSS_SIZES = "the loss for all sizes and labels"
-SLOPE_SIZES = "the gradient for all sizes and labels"
-LARGE = "large scores, rows of very different scale"
-AGAIN = "`dout`, and a second call"
-SHARE = "the latest `forward`, and layers that share nothing"
-NOT_CHANGED = "neither scores nor labels are changed"
-# MultiLayerNet
-SHAPES = "names and shapes of the parameters"
-SCORES = "scores and loss of the example"
-GRADIENT = "`gradient` of the example"
-LEARNS = "it learns the colours"
-SPREAD = "standard deviation of the weights, and seeds"
-DEPTHS = "scores for all sizes and depths"
-LABELS = "loss and accuracy for both kinds of labels"
-GRADIENTS = "`gradient` for all sizes, depths and labels"
-NO_MEMORY = "nothing changed, no batch kept, nothing shared"
-# bug hunt
-ROWS = "`y` holds probabilities"
-PARAMS = "the call leaves its arguments alone"
-MEAN = "`da2` follows from `y` and `t`"
-W2 = "`W2` follows from `da2`"
-FAR = LARGE
-BLOCKS = "`da1` follows from `dz1`"
-W1 = "`W1` follows from `da1`"
-BIASES = "`dz1`, `b1` and `b2`"
-TOGETHER = "everything together, nothing changed"
-
-
-def _but(source: str, *pairs: str) -> str:
-    """Return `source` with texts replaced: old, new, old, new, ..."""
-    for old, new in zip(pairs[::2], pairs[1::2], strict=True):
-        assert old in source, old
-        source = source.replace(old, new)
-    return source
+from tests.problem_sets.grading import Mistake, changed
 
 
 def _body(*lines: str) -> str:
@@ -93,6 +39,7 @@ class Affine:
         self.db = np.sum(dout, axis=0)
         return dx
 """
+_affine = functools.partial(changed, AFFINE)
 OUT = "return np.dot(x, self.W) + self.b"
 DX = "dx = np.dot(dout, self.W.T)"
 DW = "self.dW = np.dot(self.x.T, dout)"
@@ -116,6 +63,7 @@ class SoftmaxWithLoss:
             dx = dx / n
         return dx * dout
 """
+_last = functools.partial(changed, LAST)
 CROSS = "self.loss = cross_entropy_error(self.y, self.t)"
 
 NET = """
@@ -161,8 +109,8 @@ class MultiLayerNet:
             grads["b" + str(i)] = affine.db
         return grads
 """
+_net = functools.partial(changed, NET)
 WALK = "for layer in self.layers:\n            x = layer.forward(x)"
-BACK = "for layer in self.layers[::-1]:\n            dout = layer.backward(dout)"
 WITH_LOSS = "return self.last.forward(y, t)"
 
 HUNT = """
@@ -182,6 +130,7 @@ def backpropagate(x, t, params):
     grads = {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
     return {"y": y, "da2": da2, "dz1": dz1, "da1": da1} | grads
 """
+_hunt = functools.partial(changed, HUNT)
 RETURN = 'return {"y": y, "da2": da2, "dz1": dz1, "da1": da1} | grads'
 RELU_BACK = "da1 = np.where(a1 > 0, dz1, 0)"
 CUT_PAGE = """
@@ -190,10 +139,9 @@ def backpropagate(x, t, params):
 """
 
 WRONG = {
-    "ReLU": [
-        Wrong(
-            "one array for all results",
-            """class ReLU:
+    "ReLU": {
+        "batches of all kinds, none of them changed": {
+            "one array for all results": """class ReLU:
     out = np.zeros(0)
 
     def forward(self, x):
@@ -205,86 +153,66 @@ WRONG = {
 
     def backward(self, dout):
         return dout * self.mask""",
-            ALL_BATCHES,
-        ),
-        Wrong("forward hands on x", _relu(_body("self.mask = x > 0", "return x"), PASS), FORWARD),
-        Wrong("the size of x", _relu(_body("self.mask = x > 0", "return abs(x)"), PASS), FORWARD),
-        Wrong("a step", _relu(_body("self.mask = x > 0", "return self.mask * 1.0"), PASS), FORWARD),
-        Wrong(
-            "the negative half",
-            _relu(_body("self.mask = x < 0", "return np.minimum(x, 0)"), PASS),
-            FORWARD,
-        ),
-        Wrong(
-            "leaky",
-            _relu(
+            "cut off at 6": _relu(_body("self.mask = x > 0", "return np.clip(x, 0, 6)"), PASS),
+            "makes integers": _relu(
+                _body("self.mask = x > 0", "return np.maximum(x, 0).astype(int)"), PASS
+            ),
+            "flattens a single row": _relu(
+                _body("self.mask = x > 0", "return np.squeeze(np.maximum(x, 0))"), PASS
+            ),
+        },
+        "forward in the example": {
+            "forward hands on x": _relu(_body("self.mask = x > 0", "return x"), PASS),
+            "the size of x": _relu(_body("self.mask = x > 0", "return abs(x)"), PASS),
+            "a step": _relu(_body("self.mask = x > 0", "return self.mask * 1.0"), PASS),
+            "the negative half": _relu(_body("self.mask = x < 0", "return np.minimum(x, 0)"), PASS),
+            "leaky": _relu(
                 _body("self.x = x", "return np.where(x > 0, x, 0.01 * x)"),
                 "return np.where(self.x > 0, dout, 0.01 * dout)",
             ),
-            FORWARD,
-        ),
-        Wrong(
-            "cut off at 6",
-            _relu(_body("self.mask = x > 0", "return np.clip(x, 0, 6)"), PASS),
-            ALL_BATCHES,
-        ),
-        Wrong(
-            "softplus",
-            _relu(_body("self.mask = x > 0", "return np.log1p(np.exp(x))"), PASS),
-            FORWARD,
-        ),
-        Wrong("no return", _relu("self.mask = x > 0", PASS), FORWARD),
-        Wrong(
-            "writes into x",
-            _relu(_body("self.mask = x > 0", "x[~self.mask] = 0", "return x"), PASS),
-            KEPT,
-        ),
-        Wrong(
-            "writes into dout",
-            _relu(
+            "softplus": _relu(_body("self.mask = x > 0", "return np.log1p(np.exp(x))"), PASS),
+            "no return": _relu("self.mask = x > 0", PASS),
+        },
+        "`x` and `dout` are not changed": {
+            "writes into x": _relu(
+                _body("self.mask = x > 0", "x[~self.mask] = 0", "return x"), PASS
+            ),
+            "writes into dout": _relu(
                 _body("self.mask = x <= 0", "out = x.copy()", "out[self.mask] = 0", "return out"),
                 _body("dout[self.mask] = 0", "dx = dout", "return dx"),
             ),
-            KEPT,
-        ),
-        Wrong("dout scaled in place", _relu(MASK, _body("dout *= self.mask", "return dout")), KEPT),
-        Wrong("x >= 0", _relu(_body("self.mask = x >= 0", "return np.maximum(x, 0)"), PASS), ZERO),
-        Wrong("flips the sign", _relu(MASK, "return np.where(self.mask, dout, -dout)"), BACKWARD),
-        Wrong("flips every sign", _relu(MASK, "return -dout * self.mask"), BACKWARD),
-        Wrong("hands dout on", _relu(MASK, "return dout"), BACKWARD),
-        Wrong("ignores dout", _relu(MASK, "return self.mask * 1.0"), BACKWARD),
-        Wrong("the mask of dout", _relu(MASK, "return dout * (dout > 0)"), BACKWARD),
-        Wrong("both masks", _relu(MASK, "return dout * self.mask * (dout > 0)"), BACKWARD),
-        Wrong("the mask turned round", _relu(MASK, "return dout * ~self.mask"), BACKWARD),
-        Wrong(
-            "x times dout",
-            _relu(
-                _body("self.x = x", "return np.maximum(x, 0)"),
-                "return dout * np.maximum(self.x, 0)",
-            ),
-            SIGNS,
-        ),
-        Wrong(
-            "a half at zero",
-            _relu(
+            "dout scaled in place": _relu(MASK, _body("dout *= self.mask", "return dout")),
+        },
+        "at exactly zero nothing passes": {
+            "x >= 0": _relu(_body("self.mask = x >= 0", "return np.maximum(x, 0)"), PASS),
+            "a half at zero": _relu(
                 _body("self.slope = (np.sign(x) + 1) / 2", "return np.maximum(x, 0)"),
                 "return dout * self.slope",
             ),
-            ZERO,
-        ),
-        Wrong("slopes clipped", _relu(MASK, "return np.clip(dout, -9, 9) * self.mask"), SIGNS),
-        Wrong("no backward slopes", _relu(MASK, "return self.mask"), BACKWARD),
-        Wrong(
-            "the first batch forever",
-            _relu(
+        },
+        "backward in the example": {
+            "flips the sign": _relu(MASK, "return np.where(self.mask, dout, -dout)"),
+            "flips every sign": _relu(MASK, "return -dout * self.mask"),
+            "hands dout on": _relu(MASK, "return dout"),
+            "ignores dout": _relu(MASK, "return self.mask * 1.0"),
+            "the mask of dout": _relu(MASK, "return dout * (dout > 0)"),
+            "both masks": _relu(MASK, "return dout * self.mask * (dout > 0)"),
+            "the mask turned round": _relu(MASK, "return dout * ~self.mask"),
+            "no backward slopes": _relu(MASK, "return self.mask"),
+        },
+        "gradients of any size and sign": {
+            "x times dout": _relu(
+                _body("self.x = x", "return np.maximum(x, 0)"),
+                "return dout * np.maximum(self.x, 0)",
+            ),
+            "slopes clipped": _relu(MASK, "return np.clip(dout, -9, 9) * self.mask"),
+        },
+        "the latest `forward` counts": {
+            "the first batch forever": _relu(
                 _body("if not hasattr(self, 'mask'): self.mask = x > 0", "return np.maximum(x, 0)"),
                 PASS,
             ),
-            LATEST,
-        ),
-        Wrong(
-            "masks of all batches together",
-            _relu(
+            "masks of all batches together": _relu(
                 _body(
                     "old = getattr(self, 'mask', np.zeros(x.shape, bool))",
                     "self.mask = (x > 0) | (old if old.shape == x.shape else False)",
@@ -292,43 +220,25 @@ WRONG = {
                 ),
                 PASS,
             ),
-            LATEST,
-        ),
-        Wrong(
-            "a stack of masks, the oldest first",
-            _relu(
+            "a stack of masks, the oldest first": _relu(
                 _body(
                     "self.__dict__.setdefault('masks', []).append(x > 0)", "return np.maximum(x, 0)"
                 ),
                 "return dout * self.masks[0]",
             ),
-            LATEST,
-        ),
-        Wrong(
-            "one mask for all layers",
-            _relu(_body("ReLU.mask = x > 0", "return np.maximum(x, 0)"), PASS),
-            TWO,
-        ),
-        Wrong(
-            "forgets after backward",
-            _relu(MASK, _body("mask, self.mask = self.mask, 1", "return dout * mask")),
-            TWO,
-        ),
-        Wrong(
-            "makes integers",
-            _relu(_body("self.mask = x > 0", "return np.maximum(x, 0).astype(int)"), PASS),
-            ALL_BATCHES,
-        ),
-        Wrong(
-            "flattens a single row",
-            _relu(_body("self.mask = x > 0", "return np.squeeze(np.maximum(x, 0))"), PASS),
-            ALL_BATCHES,
-        ),
-    ],
-    "Affine": [
-        Wrong(
-            "the weights as they were at forward",
-            """class Affine:
+        },
+        "two layers share no mask": {
+            "one mask for all layers": _relu(
+                _body("ReLU.mask = x > 0", "return np.maximum(x, 0)"), PASS
+            ),
+            "forgets after backward": _relu(
+                MASK, _body("mask, self.mask = self.mask, 1", "return dout * mask")
+            ),
+        },
+    },
+    "Affine": {
+        "later changes to W and b count": {
+            "the weights as they were at forward": """class Affine:
     def __init__(self, W, b):
         self.W, self.b = W, b
 
@@ -339,455 +249,290 @@ WRONG = {
     def backward(self, dout):
         self.dW, self.db = self.x.T @ dout, dout.sum(axis=0)
         return dout @ self.before.T""",
-            LATER,
-        ),
-        Wrong("no bias", _but(AFFINE, OUT, "return np.dot(x, self.W)"), COLOUR),
-        Wrong("bias subtracted", _but(AFFINE, OUT, "return np.dot(x, self.W) - self.b"), COLOUR),
-        Wrong(
-            "W x instead of x W", _but(AFFINE, OUT, "return np.dot(self.W, x) + self.b"), FORWARD
-        ),
-        Wrong("element by element", _but(AFFINE, OUT, "return x * self.W + self.b"), FORWARD),
-        Wrong(
-            "W turned where it is square",
-            _but(
-                AFFINE,
-                OUT,
-                "W = self.W.T if self.W.shape[0] == self.W.shape[1] else self.W\n"
-                "        return np.dot(x, W) + self.b",
-            ),
-            FORWARD_SIZES,
-        ),
-        Wrong(
-            "squeezed",
-            _but(AFFINE, OUT, OUT.replace("return ", "return np.squeeze(") + ")"),
-            COLOUR,
-        ),
-        Wrong(
-            "rounded", _but(AFFINE, OUT, OUT.replace("return ", "return np.round(") + ")"), COLOUR
-        ),
-        Wrong(
-            "an activation too many",
-            _but(AFFINE, OUT, OUT.replace("return ", "return np.maximum(0, ") + ")"),
-            FORWARD,
-        ),
-        Wrong("dx.T.dot(dout)", _but(AFFINE, DW, "self.dW = dx.T.dot(dout)"), BACKWARD),
-        Wrong(
-            "slopes stored in W and b",
-            _but(
-                AFFINE, DW, DW + "\n        self.W = self.dW", DB, DB + "\n        self.b = self.db"
-            ),
-            W_KEPT,
-        ),
-        Wrong(
-            "slopes in W and b only",
-            _but(
-                AFFINE, "self.dW = np.dot", "self.W = np.dot", "self.db = np.sum", "self.b = np.sum"
-            ),
-            W_KEPT,
-        ),
-        Wrong(
-            "learns by itself", _but(AFFINE, DB, DB + "\n        self.W -= 0.1 * self.dW"), W_KEPT
-        ),
-        Wrong(
-            "updates first",
-            _but(AFFINE, DX, DW + "\n        self.W = self.W - 0.01 * self.dW\n        " + DX),
-            W_KEPT,
-        ),
-        Wrong("dW transposed", _but(AFFINE, DW, "self.dW = np.dot(dout.T, self.x)"), BACKWARD),
-        Wrong(
-            "dW transposed where it is square",
-            _but(
-                AFFINE,
-                DW,
-                DW + "\n        if self.dW.shape[0] == self.dW.shape[1]: self.dW = self.dW.T",
-            ),
-            BACKWARD_SIZES,
-        ),
-        Wrong(
-            "x not transposed where square",
-            _but(
-                AFFINE,
-                DW,
-                "x = self.x if len(self.x) == self.x.shape[1] > 2 else self.x.T\n"
-                "        self.dW = x @ dout",
-            ),
-            BACKWARD_SIZES,
-        ),
-        Wrong(
-            "W not transposed where square",
-            _but(
-                AFFINE, DX, "dx = dout @ (self.W if len(self.W) == self.W.shape[1] else self.W.T)"
-            ),
-            BACKWARD_SIZES,
-        ),
-        Wrong("dx from x", _but(AFFINE, DX, "dx = np.dot(self.x @ self.W, self.W.T)"), BACKWARD),
-        Wrong("dx ignores dout", _but(AFFINE, DX, "dx = np.ones_like(dout) @ self.W.T"), BACKWARD),
-        Wrong(
-            "dW ignores dout", _but(AFFINE, DW, "self.dW = self.x.T @ np.ones_like(dout)"), BACKWARD
-        ),
-        Wrong("mean in db", _but(AFFINE, DB, "self.db = np.mean(dout, axis=0)"), BACKWARD),
-        Wrong("mean in dW", _but(AFFINE, DW, DW + " / len(dout)"), BACKWARD),
-        Wrong(
-            "db along the other axis", _but(AFFINE, DB, "self.db = np.sum(dout, axis=1)"), BACKWARD
-        ),
-        Wrong("db of everything", _but(AFFINE, DB, "self.db = np.sum(dout)"), BACKWARD),
-        Wrong(
-            "db with two axes",
-            _but(AFFINE, DB, "self.db = np.sum(dout, axis=0, keepdims=True)"),
-            BACKWARD,
-        ),
-        Wrong("db is dout", _but(AFFINE, DB, "self.db = dout"), BACKWARD),
-        Wrong("db of one", _but(AFFINE, DB, "self.db = np.ones_like(self.b)"), BACKWARD),
-        Wrong("no dx", _but(AFFINE, "return dx", "return self.dW"), BACKWARD),
-        Wrong(
-            "returns all three", _but(AFFINE, "return dx", "return dx, self.dW, self.db"), BACKWARD
-        ),
-        Wrong("other names", _but(AFFINE, "self.dW", "self.grad_W"), BACKWARD),
-        Wrong(
-            "copies of W and b",
-            _but(
-                AFFINE,
+            "copies of W and b": _affine(
                 "self.W = W\n        self.b = b",
                 "self.W = W.copy()\n        self.b = b.copy()",
             ),
-            LATER,
-        ),
-        Wrong(
-            "a turned copy for the way back",
-            _but(
-                AFFINE,
+            "a turned copy for the way back": _affine(
                 "self.W = W\n",
                 "self.W = W\n        self.WT = W.T.copy()\n",
                 "self.W.T)",
                 "self.WT)",
             ),
-            LATER,
-        ),
-        Wrong(
-            "W under another name",
-            _but(
-                AFFINE,
+            "W under another name": _affine(
                 "self.W = W\n",
                 "self.W = self._W = W\n",
                 OUT,
                 "return np.dot(x, self._W) + self.b",
             ),
-            LATER,
-        ),
-        Wrong(
-            "the bias of the beginning",
-            _but(
-                AFFINE,
+            "the bias of the beginning": _affine(
                 "self.b = b\n",
                 "self.b = b\n        self.first = b\n",
                 OUT,
                 "return np.dot(x, self.W) + self.first",
             ),
-            LATER,
-        ),
-        Wrong(
-            "slopes add up",
-            _but(
-                AFFINE,
+        },
+        "one colour: 54.1": {
+            "no bias": _affine(OUT, "return np.dot(x, self.W)"),
+            "bias subtracted": _affine(OUT, "return np.dot(x, self.W) - self.b"),
+            "squeezed": _affine(OUT, OUT.replace("return ", "return np.squeeze(") + ")"),
+            "rounded": _affine(OUT, OUT.replace("return ", "return np.round(") + ")"),
+        },
+        "forward in the example": {
+            "W x instead of x W": _affine(OUT, "return np.dot(self.W, x) + self.b"),
+            "element by element": _affine(OUT, "return x * self.W + self.b"),
+            "an activation too many": _affine(
+                OUT, OUT.replace("return ", "return np.maximum(0, ") + ")"
+            ),
+        },
+        "forward for all sizes": {
+            "W turned where it is square": _affine(
+                OUT,
+                "W = self.W.T if self.W.shape[0] == self.W.shape[1] else self.W\n"
+                "        return np.dot(x, W) + self.b",
+            ),
+        },
+        "backward in the example": {
+            "dx.T.dot(dout)": _affine(DW, "self.dW = dx.T.dot(dout)"),
+            "dW transposed": _affine(DW, "self.dW = np.dot(dout.T, self.x)"),
+            "dx from x": _affine(DX, "dx = np.dot(self.x @ self.W, self.W.T)"),
+            "dx ignores dout": _affine(DX, "dx = np.ones_like(dout) @ self.W.T"),
+            "dW ignores dout": _affine(DW, "self.dW = self.x.T @ np.ones_like(dout)"),
+            "mean in db": _affine(DB, "self.db = np.mean(dout, axis=0)"),
+            "mean in dW": _affine(DW, DW + " / len(dout)"),
+            "db along the other axis": _affine(DB, "self.db = np.sum(dout, axis=1)"),
+            "db of everything": _affine(DB, "self.db = np.sum(dout)"),
+            "db with two axes": _affine(DB, "self.db = np.sum(dout, axis=0, keepdims=True)"),
+            "db is dout": _affine(DB, "self.db = dout"),
+            "db of one": _affine(DB, "self.db = np.ones_like(self.b)"),
+            "no dx": _affine("return dx", "return self.dW"),
+            "returns all three": _affine("return dx", "return dx, self.dW, self.db"),
+            "other names": _affine("self.dW", "self.grad_W"),
+        },
+        "nothing else is changed": {
+            "slopes stored in W and b": _affine(
+                DW, DW + "\n        self.W = self.dW", DB, DB + "\n        self.b = self.db"
+            ),
+            "slopes in W and b only": _affine(
+                "self.dW = np.dot", "self.W = np.dot", "self.db = np.sum", "self.b = np.sum"
+            ),
+            "learns by itself": _affine(DB, DB + "\n        self.W -= 0.1 * self.dW"),
+            "updates first": _affine(
+                DX, DW + "\n        self.W = self.W - 0.01 * self.dW\n        " + DX
+            ),
+        },
+        "backward for all sizes": {
+            "dW transposed where it is square": _affine(
+                DW,
+                DW + "\n        if self.dW.shape[0] == self.dW.shape[1]: self.dW = self.dW.T",
+            ),
+            "x not transposed where square": _affine(
+                DW,
+                "x = self.x if len(self.x) == self.x.shape[1] > 2 else self.x.T\n"
+                "        self.dW = x @ dout",
+            ),
+            "W not transposed where square": _affine(
+                DX, "dx = dout @ (self.W if len(self.W) == self.W.shape[1] else self.W.T)"
+            ),
+        },
+        "gradients do not accumulate, layers share nothing": {
+            "slopes add up": _affine(
                 "self.dW = None\n        self.db = None",
                 "self.dW = np.zeros(W.shape)\n        self.db = np.zeros(b.shape)",
                 "self.dW = np.dot",
                 "self.dW += np.dot",
             ),
-            NO_SUM,
-        ),
-        Wrong(
-            "the first x forever",
-            _but(AFFINE, "self.x = x\n", "self.x = x if self.x is None else self.x\n"),
-            LATEST,
-        ),
-        Wrong(
-            "x of all layers",
-            _but(AFFINE, "self.x = x\n", "Affine.x = x\n", "self.x.T", "Affine.x.T"),
-            NO_SUM,
-        ),
-        Wrong(
-            "slopes of all layers",
-            _but(AFFINE, "        self.dW = None\n", "", "self.dW = np.dot", "Affine.dW = np.dot"),
-            NO_SUM,
-        ),
-        Wrong(
-            "changes x",
-            _but(
-                AFFINE,
+            "x of all layers": _affine("self.x = x\n", "Affine.x = x\n", "self.x.T", "Affine.x.T"),
+            "slopes of all layers": _affine(
+                "        self.dW = None\n", "", "self.dW = np.dot", "Affine.dW = np.dot"
+            ),
+        },
+        "the latest `forward` counts": {
+            "the first x forever": _affine(
+                "self.x = x\n", "self.x = x if self.x is None else self.x\n"
+            ),
+        },
+        "nothing is changed": {
+            "changes x": _affine(
                 DX,
                 "self.x *= 2\n        self.x /= 2\n        dout *= 0.5\n"
                 "        dout += dout\n        dout += 1e-9\n        " + DX,
             ),
-            UNCHANGED,
-        ),
-        Wrong(
-            "adds the bias into W",
-            _but(
-                AFFINE,
+            "adds the bias into W": _affine(
                 OUT,
                 "out = np.dot(x, self.W) + self.b\n        self.W += 1e-9\n        return out",
             ),
-            UNCHANGED,
-        ),
-        Wrong(
-            "clips x in place",
-            _but(AFFINE, "self.x = x\n", "np.clip(x, -1, 1, out=x)\n        self.x = x\n"),
-            UNCHANGED,
-        ),
-    ],
-    "SoftmaxWithLoss": [
-        Wrong("the sum over the images", _but(LAST, CROSS, CROSS + " * len(x)"), LOSS),
-        Wrong("the mean over images and classes", _but(LAST, CROSS, CROSS + " / x.shape[1]"), LOSS),
-        Wrong("no minus", _but(LAST, CROSS, CROSS.replace("= c", "= -c")), LOSS),
-        Wrong("base 2", _but(LAST, CROSS, CROSS + " / np.log(2)"), LOSS),
-        Wrong("base 10", _but(LAST, CROSS, CROSS + " / np.log(10)"), LOSS),
-        Wrong(
-            "a large constant in the logarithm",
-            _but(
-                LAST,
+            "clips x in place": _affine(
+                "self.x = x\n", "np.clip(x, -1, 1, out=x)\n        self.x = x\n"
+            ),
+        },
+    },
+    "SoftmaxWithLoss": {
+        "the loss of the example": {
+            "the sum over the images": _last(CROSS, CROSS + " * len(x)"),
+            "the mean over images and classes": _last(CROSS, CROSS + " / x.shape[1]"),
+            "no minus": _last(CROSS, CROSS.replace("= c", "= -c")),
+            "base 2": _last(CROSS, CROSS + " / np.log(2)"),
+            "base 10": _last(CROSS, CROSS + " / np.log(10)"),
+            "a large constant in the logarithm": _last(
                 CROSS,
                 "t1 = t if t.ndim == 1 else t.argmax(axis=1)\n"
                 "        self.loss = -np.mean(np.log(self.y[np.arange(len(t)), t1] + 0.01))",
             ),
-            LOSS,
-        ),
-        Wrong(
-            "an array of one number",
-            _but(LAST, "return self.loss", "return np.array([self.loss])"),
-            LOSS,
-        ),
-        Wrong(
-            "one loss per image",
-            _but(LAST, CROSS, "self.loss = -np.log(self.y[np.arange(len(x)), t])"),
-            LOSS,
-        ),
-        Wrong("returns y", _but(LAST, "return self.loss", "return self.y"), LOSS),
-        Wrong("takes x for probabilities", _but(LAST, "softmax(x)", "x"), LOSS),
-        Wrong("softmax twice", _but(LAST, "softmax(x)", "softmax(softmax(x))"), LOSS),
-        Wrong("sigmoid", _but(LAST, "softmax(x)", "1 / (1 + np.exp(-x))"), LOSS),
-        Wrong(
-            "squared error",
-            _but(
-                LAST,
+            "an array of one number": _last("return self.loss", "return np.array([self.loss])"),
+            "one loss per image": _last(CROSS, "self.loss = -np.log(self.y[np.arange(len(x)), t])"),
+            "returns y": _last("return self.loss", "return self.y"),
+            "takes x for probabilities": _last("softmax(x)", "x"),
+            "softmax twice": _last("softmax(x)", "softmax(softmax(x))"),
+            "sigmoid": _last("softmax(x)", "1 / (1 + np.exp(-x))"),
+            "squared error": _last(
                 CROSS,
                 "one = t if t.ndim == 2 else np.eye(x.shape[1])[t]\n"
                 "        self.loss = 0.5 * np.sum((self.y - one) ** 2) / len(x)",
             ),
-            LOSS,
-        ),
-        Wrong(
-            "half the loss, half the slope",
-            _but(LAST, CROSS, CROSS + " / 2", "dx * dout", "dx * dout / 2"),
-            LOSS,
-        ),
-        Wrong(
-            "sum of the loss, sum of the slopes",
-            _but(LAST, CROSS, CROSS + " * len(x)", "dx * dout", "dx * dout * n"),
-            LOSS,
-        ),
-        Wrong(
-            "softmax over the batch",
-            _but(LAST, "softmax(x)", "np.exp(x - x.max()) / np.sum(np.exp(x - x.max()))"),
-            LOSS,
-        ),
-        Wrong("softmax along the images", _but(LAST, "softmax(x)", "softmax(x.T).T"), LOSS),
-        Wrong(
-            "no maximum subtracted",
-            _but(LAST, "softmax(x)", "np.exp(x) / np.sum(np.exp(x), axis=1, keepdims=True)"),
-            LARGE,
-        ),
-        Wrong(
-            "the maximum of the batch",
-            _but(
-                LAST,
+            "half the loss, half the slope": _last(
+                CROSS, CROSS + " / 2", "dx * dout", "dx * dout / 2"
+            ),
+            "sum of the loss, sum of the slopes": _last(
+                CROSS, CROSS + " * len(x)", "dx * dout", "dx * dout * n"
+            ),
+            "softmax over the batch": _last(
+                "softmax(x)", "np.exp(x - x.max()) / np.sum(np.exp(x - x.max()))"
+            ),
+            "softmax along the images": _last("softmax(x)", "softmax(x.T).T"),
+            "one-hot only": _last(CROSS, "self.loss = -np.sum(t * np.log(self.y)) / len(x)"),
+        },
+        "large scores, rows of very different scale": {
+            "no maximum subtracted": _last(
+                "softmax(x)", "np.exp(x) / np.sum(np.exp(x), axis=1, keepdims=True)"
+            ),
+            "the maximum of the batch": _last(
                 "softmax(x)",
                 "np.exp(x - x.max()) / np.sum(np.exp(x - x.max()), axis=1, keepdims=True)",
             ),
-            LARGE,
-        ),
-        Wrong(
-            "nan swept under the carpet",
-            _but(
-                LAST,
+            "nan swept under the carpet": _last(
                 "softmax(x)",
                 "np.nan_to_num(np.exp(x) / np.sum(np.exp(x), axis=1, keepdims=True))",
             ),
-            LARGE,
-        ),
-        Wrong(
-            "one-hot only",
-            _but(LAST, CROSS, "self.loss = -np.sum(t * np.log(self.y)) / len(x)"),
-            LOSS,
-        ),
-        Wrong(
-            "integers only",
-            _but(LAST, CROSS, "self.loss = -np.mean(np.log(self.y[np.arange(len(x)), t]))"),
-            ONE_HOT,
-        ),
-        Wrong(
-            "one-hot is what holds floats",
-            _but(
-                LAST,
+        },
+        "the same with one-hot labels": {
+            "integers only": _last(
+                CROSS, "self.loss = -np.mean(np.log(self.y[np.arange(len(x)), t]))"
+            ),
+        },
+        "the loss for all sizes and labels": {
+            "one-hot is what holds floats": _last(
                 "self.t = t\n",
                 "self.t = t.argmax(axis=1) if t.dtype == float else t\n",
                 CROSS,
                 "self.loss = -np.mean(np.log(self.y[np.arange(len(x)), self.t]))",
             ),
-            LOSS_SIZES,
-        ),
-        Wrong("y - t, not divided by N", _but(LAST, "/ n", "/ 1"), BACKWARD),
-        Wrong("integer labels not divided by N", _but(LAST, "dx = dx / n", "pass"), BACKWARD),
-        Wrong(
-            "one-hot labels not divided by N",
-            _but(LAST, "(self.y - self.t) / n", "self.y - self.t"),
-            SLOPE_SIZES,
-        ),
-        Wrong(
-            "divided by K",
-            _but(LAST, "n = self.t.shape[0]", "n = len(self.y)", "/ n", "/ self.y.shape[1]"),
-            BACKWARD,
-        ),
-        Wrong(
-            "divided by the number of labels",
-            _but(LAST, "dx = (self.y - self.t) / n", "dx = (self.y - self.t) / self.t.size"),
-            SLOPE_SIZES,
-        ),
-        Wrong("t - y", _but(LAST, "return dx * dout", "return -dx * dout"), BACKWARD),
-        Wrong("y alone", _but(LAST, "-= 1", "-= 0"), BACKWARD),
-        Wrong(
-            "the slope of softmax once more",
-            _but(LAST, "return dx * dout", "return dx * dout * self.y * (1 - self.y)"),
-            BACKWARD,
-        ),
-        Wrong("ignores dout", _but(LAST, "return dx * dout", "return dx"), DOUT),
-        Wrong("divides by dout", _but(LAST, "return dx * dout", "return dx / dout"), DOUT),
-        Wrong("adds dout", _but(LAST, "return dx * dout", "return dx + dout - 1"), DOUT),
-        Wrong("needs dout", _but(LAST, "dout=1", "dout"), BACKWARD),
-        Wrong("another name for dout", _but(LAST, "dout", "d"), AGAIN),
-        Wrong("subtracts from y itself", _but(LAST, "self.y.copy()", "self.y"), AGAIN),
-        Wrong(
-            "one-hot subtracts from y itself",
-            _but(
-                LAST,
+        },
+        "backward in the example": {
+            "y - t, not divided by N": _last("/ n", "/ 1"),
+            "integer labels not divided by N": _last("dx = dx / n", "pass"),
+            "divided by K": _last(
+                "n = self.t.shape[0]", "n = len(self.y)", "/ n", "/ self.y.shape[1]"
+            ),
+            "t - y": _last("return dx * dout", "return -dx * dout"),
+            "y alone": _last("-= 1", "-= 0"),
+            "the slope of softmax once more": _last(
+                "return dx * dout", "return dx * dout * self.y * (1 - self.y)"
+            ),
+            "needs dout": _last("dout=1", "dout"),
+        },
+        "the gradient for all sizes and labels": {
+            "one-hot labels not divided by N": _last("(self.y - self.t) / n", "self.y - self.t"),
+            "divided by the number of labels": _last(
+                "dx = (self.y - self.t) / n", "dx = (self.y - self.t) / self.t.size"
+            ),
+        },
+        "times the upstream gradient": {
+            "ignores dout": _last("return dx * dout", "return dx"),
+            "divides by dout": _last("return dx * dout", "return dx / dout"),
+            "adds dout": _last("return dx * dout", "return dx + dout - 1"),
+        },
+        "`dout`, and a second call": {
+            "another name for dout": _last("dout", "d"),
+            "subtracts from y itself": _last("self.y.copy()", "self.y"),
+            "one-hot subtracts from y itself": _last(
                 "dx = (self.y - self.t) / n",
                 "dx = self.y\n            dx -= self.t\n            dx /= n",
             ),
-            AGAIN,
-        ),
-        Wrong(
-            "subtracts from the one-hot labels",
-            _but(
-                LAST,
+        },
+        "neither scores nor labels are changed": {
+            "subtracts from the one-hot labels": _last(
                 "dx = (self.y - self.t) / n",
                 "self.t -= self.y.astype(self.t.dtype)\n            dx = -self.t / n",
             ),
-            NOT_CHANGED,
-        ),
-        Wrong(
-            "changes the scores",
-            _but(
-                LAST,
+            "changes the scores": _last(
                 "self.y = softmax(x)",
                 "x -= x.max(axis=1, keepdims=True)\n        self.y = softmax(x)",
             ),
-            NOT_CHANGED,
-        ),
-        Wrong(
-            "softmax into the scores",
-            _but(LAST, "self.y = softmax(x)", "self.y = x\n        self.y[...] = softmax(x)"),
-            NOT_CHANGED,
-        ),
-        Wrong(
-            "the first labels forever",
-            _but(
-                LAST,
+            "softmax into the scores": _last(
+                "self.y = softmax(x)", "self.y = x\n        self.y[...] = softmax(x)"
+            ),
+        },
+        "the latest `forward`, and layers that share nothing": {
+            "the first labels forever": _last(
                 "self.t = t\n",
                 "self.t = getattr(self, 't', t)\n",
                 CROSS,
                 "self.loss = cross_entropy_error(self.y, t)",
             ),
-            SHARE,
-        ),
-        Wrong(
-            "y of all layers",
-            _but(LAST, "self.y = softmax(x)", "SoftmaxWithLoss.y = softmax(x)"),
-            SHARE,
-        ),
-    ],
-    "MultiLayerNet": [
-        Wrong(
-            "small random biases",
-            _but(NET, "np.zeros(shape[1])", "weight_init_std * rng.standard_normal(shape[1])"),
-            SPREAD,
-        ),
-        Wrong(
-            "uniform with the same spread",
-            _but(NET, "rng.standard_normal(shape)", "rng.uniform(-(3**0.5), 3**0.5, shape)"),
-            SPREAD,
-        ),
-        Wrong(
-            "one layer too few",
-            _but(NET, "self.depth = len(layer_sizes) - 1", "self.depth = len(layer_sizes) - 2"),
-            SHAPES,
-        ),
-        Wrong("counted from 0", _but(NET, '"W" + str(i)', '"W" + str(i - 1)'), SHAPES),
-        Wrong(
-            "always four layers",
-            _but(NET, "self.depth = len(layer_sizes) - 1", "self.depth = 4"),
-            SCORES,
-        ),
-        Wrong(
-            "two layers at most",
-            _but(
-                NET,
+            "y of all layers": _last("self.y = softmax(x)", "SoftmaxWithLoss.y = softmax(x)"),
+        },
+    },
+    "MultiLayerNet": {
+        "standard deviation of the weights, and seeds": {
+            "small random biases": _net(
+                "np.zeros(shape[1])", "weight_init_std * rng.standard_normal(shape[1])"
+            ),
+            "uniform with the same spread": _net(
+                "rng.standard_normal(shape)", "rng.uniform(-(3**0.5), 3**0.5, shape)"
+            ),
+            "all networks share params": _net(
+                "    def __init__",
+                "    params = {}\n\n    def __init__",
+                "        self.params = {}\n",
+                "",
+            ),
+            "the seed ignored": _net("default_rng(seed)", "default_rng()"),
+            "one seed for all": _net("default_rng(seed)", "default_rng(7)"),
+            "seed 0 is no seed": _net("default_rng(seed)", "default_rng(seed or None)"),
+            "the deviation ignored": _net("weight_init_std * rng", "0.2 * rng"),
+            "another default": _net("weight_init_std=0.2", "weight_init_std=1.2"),
+            "He as a default": _net(
+                "weight_init_std=0.2",
+                "weight_init_std='he'",
+                "weight_init_std * rng",
+                "(np.sqrt(2 / shape[0]) if weight_init_std == 'he' else weight_init_std) * rng",
+            ),
+            "He on top": _net(
+                "weight_init_std * rng", "weight_init_std * (2 / shape[0]) ** 0.5 * rng"
+            ),
+            "weights from 0 to 1": _net("rng.standard_normal(", "rng.random("),
+            "all weights equal": _net("rng.standard_normal(", "np.ones("),
+            "biases of one": _net("np.zeros(shape[1])", "np.ones(shape[1])"),
+        },
+        "names and shapes of the parameters": {
+            "one layer too few": _net(
+                "self.depth = len(layer_sizes) - 1", "self.depth = len(layer_sizes) - 2"
+            ),
+            "counted from 0": _net('"W" + str(i)', '"W" + str(i - 1)'),
+            "two layers at most": _net(
                 "self.depth = len(layer_sizes) - 1",
                 "self.depth = min(2, len(layer_sizes) - 1)",
             ),
-            SHAPES,
-        ),
-        Wrong(
-            "transposed weights",
-            _but(NET, "standard_normal(shape)", "standard_normal(shape[::-1])"),
-            SHAPES,
-        ),
-        Wrong(
-            "biases with two axes",
-            _but(NET, "np.zeros(shape[1])", "np.zeros((1, shape[1]))"),
-            SHAPES,
-        ),
-        Wrong("no params", _but(NET, "self.params", "self.weights"), SHAPES),
-        Wrong("a ReLU at the end", _but(NET, "if i < self.depth:", "if True:"), SCORES),
-        Wrong(
-            "no ReLU", _but(NET, "if i < self.depth:", "if False:", "2 * i - 2", "i - 1"), SCORES
-        ),
-        Wrong(
-            "one ReLU only",
-            _but(
-                NET,
-                "if i < self.depth:\n                self.layers.append(ReLU())",
-                "self.layers.append(ReLU() if i == 1 < self.depth else _Same())",
-                "class MultiLayerNet:",
-                "class _Same:\n    def forward(self, x):\n        return x\n\n"
-                "    def backward(self, dout):\n        return dout\n\n\nclass MultiLayerNet:",
-            ),
-            DEPTHS,
-        ),
-        Wrong(
-            "a single ReLU for all places",
-            _but(
-                NET,
-                "self.layers = []",
-                "self.layers = []\n        relu = ReLU()",
-                "self.layers.append(ReLU())",
-                "self.layers.append(relu)",
-            ),
-            GRADIENTS,
-        ),
-        Wrong(
-            "sigmoid",
-            _but(
-                NET,
+            "transposed weights": _net("standard_normal(shape)", "standard_normal(shape[::-1])"),
+            "biases with two axes": _net("np.zeros(shape[1])", "np.zeros((1, shape[1]))"),
+            "no params": _net("self.params", "self.weights"),
+        },
+        "scores and loss of the example": {
+            "always four layers": _net("self.depth = len(layer_sizes) - 1", "self.depth = 4"),
+            "a ReLU at the end": _net("if i < self.depth:", "if True:"),
+            "no ReLU": _net("if i < self.depth:", "if False:", "2 * i - 2", "i - 1"),
+            "sigmoid": _net(
                 "ReLU()",
                 "_Sigmoid()",
                 "class MultiLayerNet:",
@@ -796,303 +541,191 @@ WRONG = {
                 "    def backward(self, dout):\n"
                 "        return dout * self.y * (1 - self.y)\n\n\nclass MultiLayerNet:",
             ),
-            SCORES,
-        ),
-        Wrong(
-            "probabilities",
-            _but(
-                NET,
+            "probabilities": _net(
                 WALK + "\n        return x",
                 WALK + "\n        return softmax(x)",
                 "y = self.predict(x)\n        " + WITH_LOSS,
                 WALK + "\n        return self.last.forward(x, t)",
             ),
-            SCORES,
-        ),
-        Wrong(
-            "softmax before softmax with loss",
-            _but(NET, WITH_LOSS, "return self.last.forward(softmax(y), t)"),
-            SCORES,
-        ),
-        Wrong("the sum as loss", _but(NET, WITH_LOSS, WITH_LOSS + " * len(x)"), SCORES),
-        Wrong(
-            "twice the loss, twice the slopes",
-            _but(
-                NET, WITH_LOSS, "return 2 * self.last.forward(y, t)", "backward(1)", "backward(2)"
+            "softmax before softmax with loss": _net(
+                WITH_LOSS, "return self.last.forward(softmax(y), t)"
             ),
-            SCORES,
-        ),
-        Wrong(
-            "weight decay in loss and slopes",
-            _but(
-                NET,
+            "the sum as loss": _net(WITH_LOSS, WITH_LOSS + " * len(x)"),
+            "twice the loss, twice the slopes": _net(
+                WITH_LOSS, "return 2 * self.last.forward(y, t)", "backward(1)", "backward(2)"
+            ),
+            "weight decay in loss and slopes": _net(
                 WITH_LOSS,
                 "extra = sum(np.sum(value**2) for value in self.params.values())\n"
                 "        return self.last.forward(y, t) + 0.05 * extra",
                 "= affine.dW",
                 "= affine.dW + 0.1 * affine.W",
             ),
-            SCORES,
-        ),
-        Wrong("per cent", _but(NET, "np.sum(y == t)", "100 * np.sum(y == t)"), LABELS),
-        Wrong("accuracy for integers only", _but(NET, "if t.ndim != 1:", "if False:"), LABELS),
-        Wrong("accuracy for one-hot only", _but(NET, "if t.ndim != 1:", "if True:"), LABELS),
-        Wrong(
-            "the best input of each class",
-            _but(NET, "np.argmax(self.predict(x), axis=1)", "np.argmax(self.predict(x), axis=0)"),
-            LABELS,
-        ),
-        Wrong(
-            "forward order on the way back", _but(NET, "self.layers[::-1]", "self.layers"), GRADIENT
-        ),
-        Wrong(
-            "dout not handed on",
-            _but(
-                NET, "            dout = layer.backward(dout)", "            layer.backward(dout)"
-            ),
-            GRADIENT,
-        ),
-        Wrong(
-            "starts from 1",
-            _but(NET, "dout = self.last.backward(1)", "dout = np.ones_like(self.predict(x))"),
-            GRADIENT,
-        ),
-        Wrong(
-            "starts from the loss",
-            _but(
-                NET,
-                "self.loss(x, t)\n        dout = self.last.backward(1)",
-                "dout = self.last.backward(self.loss(x, t))",
-            ),
-            GRADIENT,
-        ),
-        Wrong(
-            "slopes in the wrong order",
-            _but(NET, "self.layers[2 * i - 2]", "self.layers[2 * (self.depth - i)]"),
-            GRADIENT,
-        ),
-        Wrong(
-            "weights only", _but(NET, '            grads["b" + str(i)] = affine.db\n', ""), GRADIENT
-        ),
-        Wrong("weights instead of slopes", _but(NET, "= affine.dW", "= affine.W"), GRADIENT),
-        Wrong("names with a d", _but(NET, 'grads["W"', 'grads["dW"'), GRADIENT),
-        Wrong("a list", _but(NET, "return grads", "return list(grads.values())"), GRADIENT),
-        Wrong(
-            "no forward in gradient",
-            _but(NET, "        self.loss(x, t)\n        dout", "        dout"),
-            GRADIENT,
-        ),
-        Wrong(
-            "forward only once",
-            _but(
-                NET,
-                "        self.loss(x, t)\n        dout",
-                "        if not hasattr(self.last, 'y'): self.loss(x, t)\n        dout",
-            ),
-            NO_MEMORY,
-        ),
-        Wrong(
-            "shifted labels",
-            _but(
-                NET,
-                "self.loss(x, t)\n        dout",
-                "self.loss(x, np.roll(t, 1, axis=0))\n        dout",
-            ),
-            GRADIENT,
-        ),
-        Wrong(
-            "learns by itself",
-            _but(
-                NET,
-                "        return grads",
-                "        for key in grads:\n"
-                "            self.params[key] -= 0.1 * grads[key]\n        return grads",
-            ),
-            NO_MEMORY,
-        ),
-        Wrong(
-            "slopes put into params",
-            _but(
-                NET,
-                "        return grads",
-                "        self.params.update(grads)\n        return grads",
-            ),
-            NO_MEMORY,
-        ),
-        Wrong(
-            "layers hold copies",
-            _but(
-                NET,
+            "layers hold copies": _net(
                 'Affine(self.params["W" + str(i)], self.params["b" + str(i)])',
                 'Affine(self.params["W" + str(i)].copy(), self.params["b" + str(i)].copy())',
             ),
-            SCORES,
-        ),
-        Wrong(
-            "layers hold copies of the biases",
-            _but(NET, 'self.params["b" + str(i)]))', 'self.params["b" + str(i)].copy()))'),
-            SCORES,
-        ),
-        Wrong(
-            "all networks share layers",
-            _but(
-                NET,
+            "layers hold copies of the biases": _net(
+                'self.params["b" + str(i)]))', 'self.params["b" + str(i)].copy()))'
+            ),
+        },
+        "scores for all sizes and depths": {
+            "one ReLU only": _net(
+                "if i < self.depth:\n                self.layers.append(ReLU())",
+                "self.layers.append(ReLU() if i == 1 < self.depth else _Same())",
+                "class MultiLayerNet:",
+                "class _Same:\n    def forward(self, x):\n        return x\n\n"
+                "    def backward(self, dout):\n        return dout\n\n\nclass MultiLayerNet:",
+            ),
+        },
+        "`gradient` for all sizes, depths and labels": {
+            "a single ReLU for all places": _net(
+                "self.layers = []",
+                "self.layers = []\n        relu = ReLU()",
+                "self.layers.append(ReLU())",
+                "self.layers.append(relu)",
+            ),
+        },
+        "loss and accuracy for both kinds of labels": {
+            "per cent": _net("np.sum(y == t)", "100 * np.sum(y == t)"),
+            "accuracy for integers only": _net("if t.ndim != 1:", "if False:"),
+            "accuracy for one-hot only": _net("if t.ndim != 1:", "if True:"),
+            "the best input of each class": _net(
+                "np.argmax(self.predict(x), axis=1)", "np.argmax(self.predict(x), axis=0)"
+            ),
+        },
+        "`gradient` of the example": {
+            "forward order on the way back": _net("self.layers[::-1]", "self.layers"),
+            "dout not handed on": _net(
+                "            dout = layer.backward(dout)", "            layer.backward(dout)"
+            ),
+            "starts from 1": _net(
+                "dout = self.last.backward(1)", "dout = np.ones_like(self.predict(x))"
+            ),
+            "starts from the loss": _net(
+                "self.loss(x, t)\n        dout = self.last.backward(1)",
+                "dout = self.last.backward(self.loss(x, t))",
+            ),
+            "slopes in the wrong order": _net(
+                "self.layers[2 * i - 2]", "self.layers[2 * (self.depth - i)]"
+            ),
+            "weights only": _net('            grads["b" + str(i)] = affine.db\n', ""),
+            "weights instead of slopes": _net("= affine.dW", "= affine.W"),
+            "names with a d": _net('grads["W"', 'grads["dW"'),
+            "a list": _net("return grads", "return list(grads.values())"),
+            "no forward in gradient": _net("        self.loss(x, t)\n        dout", "        dout"),
+            "shifted labels": _net(
+                "self.loss(x, t)\n        dout",
+                "self.loss(x, np.roll(t, 1, axis=0))\n        dout",
+            ),
+            "all networks share layers": _net(
                 "    def __init__",
                 "    layers = []\n\n    def __init__",
                 "        self.layers = []\n",
                 "",
             ),
-            GRADIENT,
-        ),
-        Wrong(
-            "all networks share params",
-            _but(
-                NET,
-                "    def __init__",
-                "    params = {}\n\n    def __init__",
-                "        self.params = {}\n",
-                "",
+        },
+        "nothing changed, no batch kept, nothing shared": {
+            "forward only once": _net(
+                "        self.loss(x, t)\n        dout",
+                "        if not hasattr(self.last, 'y'): self.loss(x, t)\n        dout",
             ),
-            SPREAD,
-        ),
-        Wrong("the seed ignored", _but(NET, "default_rng(seed)", "default_rng()"), SPREAD),
-        Wrong("one seed for all", _but(NET, "default_rng(seed)", "default_rng(7)"), SPREAD),
-        Wrong(
-            "seed 0 is no seed", _but(NET, "default_rng(seed)", "default_rng(seed or None)"), SPREAD
-        ),
-        Wrong("the deviation ignored", _but(NET, "weight_init_std * rng", "0.2 * rng"), SPREAD),
-        Wrong("another default", _but(NET, "weight_init_std=0.2", "weight_init_std=1.2"), SPREAD),
-        Wrong(
-            "He as a default",
-            _but(
-                NET,
-                "weight_init_std=0.2",
-                "weight_init_std='he'",
-                "weight_init_std * rng",
-                "(np.sqrt(2 / shape[0]) if weight_init_std == 'he' else weight_init_std) * rng",
+            "learns by itself": _net(
+                "        return grads",
+                "        for key in grads:\n"
+                "            self.params[key] -= 0.1 * grads[key]\n        return grads",
             ),
-            SPREAD,
-        ),
-        Wrong(
-            "He on top",
-            _but(NET, "weight_init_std * rng", "weight_init_std * (2 / shape[0]) ** 0.5 * rng"),
-            SPREAD,
-        ),
-        Wrong("weights from 0 to 1", _but(NET, "rng.standard_normal(", "rng.random("), SPREAD),
-        Wrong("all weights equal", _but(NET, "rng.standard_normal(", "np.ones("), SPREAD),
-        Wrong("biases of one", _but(NET, "np.zeros(shape[1])", "np.ones(shape[1])"), SPREAD),
-        Wrong(
-            "scales x in place",
-            _but(
-                NET,
+            "slopes put into params": _net(
+                "        return grads",
+                "        self.params.update(grads)\n        return grads",
+            ),
+            "scales x in place": _net(
                 "    def predict(self, x):\n",
                 "    def predict(self, x):\n        x *= 1 + 1e-12\n",
             ),
-            NO_MEMORY,
-        ),
-        Wrong(
-            "sorts the labels",
-            _but(
-                NET,
+            "sorts the labels": _net(
                 "    def accuracy(self, x, t):\n",
                 "    def accuracy(self, x, t):\n        t.sort(axis=0)\n",
             ),
-            NO_MEMORY,
-        ),
-    ],
-    "bug_hunt": [
-        Wrong(
-            "the page's own code",
-            CUT_PAGE.replace("{key: value.copy() for key, value in params.items()}", "params"),
-            PARAMS,
-        ),
-        Wrong("the page with copies of params", CUT_PAGE, ROWS),
-        Wrong(
-            "softmax over the batch",
-            _but(HUNT, "softmax(a2)", "np.exp(a2 - a2.max()) / np.sum(np.exp(a2 - a2.max()))"),
-            ROWS,
-        ),
-        Wrong("softmax along the images", _but(HUNT, "softmax(a2)", "softmax(a2.T).T"), ROWS),
-        Wrong(
-            "no maximum",
-            _but(HUNT, "softmax(a2)", "np.exp(a2) / np.sum(np.exp(a2), axis=1, keepdims=True)"),
-            FAR,
-        ),
-        Wrong(
-            "the maximum of the batch",
-            _but(
-                HUNT,
+        },
+    },
+    "bug_hunt": {
+        "the call leaves its arguments alone": {
+            "the page's own code": CUT_PAGE.replace(
+                "{key: value.copy() for key, value in params.items()}", "params"
+            ),
+            "slopes written into params": _hunt(
+                "    return", "    params.update(grads)\n    return"
+            ),
+            "slopes written into the arrays": _hunt(
+                "    return", "    params['W2'][...] = dW2\n    return"
+            ),
+            "an update inside": _hunt(
+                "    return",
+                "    for k in grads:\n        params[k] = params[k] - 0.1 * grads[k]\n    return",
+            ),
+            "subtracts from the labels": _hunt(
+                "da2 = (y - t) / len(x)", "t -= y\n    da2 = -t / len(x)"
+            ),
+        },
+        "`y` holds probabilities": {
+            "the page with copies of params": CUT_PAGE,
+            "softmax over the batch": _hunt(
+                "softmax(a2)", "np.exp(a2 - a2.max()) / np.sum(np.exp(a2 - a2.max()))"
+            ),
+            "softmax along the images": _hunt("softmax(a2)", "softmax(a2.T).T"),
+            "the slopes alone": _hunt(RETURN, "return grads"),
+            "a tuple": _hunt(RETURN, "return y, da2, dz1, da1, grads"),
+        },
+        "large scores, rows of very different scale": {
+            "no maximum": _hunt(
+                "softmax(a2)", "np.exp(a2) / np.sum(np.exp(a2), axis=1, keepdims=True)"
+            ),
+            "the maximum of the batch": _hunt(
                 "softmax(a2)",
                 "np.exp(a2 - a2.max()) / np.sum(np.exp(a2 - a2.max()), axis=1, keepdims=True)",
             ),
-            FAR,
-        ),
-        Wrong("not divided by N", _but(HUNT, "(y - t) / len(x)", "y - t"), MEAN),
-        Wrong("divided by K", _but(HUNT, "/ len(x)", "/ t.shape[1]"), MEAN),
-        Wrong("t - y", _but(HUNT, "(y - t)", "(t - y)"), MEAN),
-        Wrong(
-            "divided by N at the end",
-            _but(
-                HUNT,
+        },
+        "`da2` follows from `y` and `t`": {
+            "not divided by N": _hunt("(y - t) / len(x)", "y - t"),
+            "divided by K": _hunt("/ len(x)", "/ t.shape[1]"),
+            "t - y": _hunt("(y - t)", "(t - y)"),
+            "divided by N at the end": _hunt(
                 "(y - t) / len(x)",
                 "y - t",
                 "| grads",
                 "| {k: g / len(x) for k, g in grads.items()}",
             ),
-            MEAN,
-        ),
-        Wrong("dz1.T for W2", _but(HUNT, "z1.T.dot(da2)", "dz1.T.dot(da2)"), W2),
-        Wrong("a1 for W2", _but(HUNT, "z1.T.dot(da2)", "a1.T.dot(da2)"), W2),
-        Wrong("dx.T for W1", _but(HUNT, "x.T.dot(da1)", "dx.T.dot(da1)"), W1),
-        Wrong("dz1 for W1", _but(HUNT, "x.T.dot(da1)", "x.T.dot(dz1)"), W1),
-        Wrong(
-            "the sign flipped", _but(HUNT, RELU_BACK, "da1 = np.where(a1 > 0, dz1, -dz1)"), BLOCKS
-        ),
-        Wrong("a1 >= 0", _but(HUNT, RELU_BACK, "da1 = np.where(a1 >= 0, dz1, 0)"), BLOCKS),
-        Wrong("the mask of dz1", _but(HUNT, RELU_BACK, "da1 = np.maximum(dz1, 0)"), BLOCKS),
-        Wrong("no ReLU on the way back", _but(HUNT, RELU_BACK, "da1 = dz1"), BLOCKS),
-        Wrong(
-            "slopes written into params",
-            _but(HUNT, "    return", "    params.update(grads)\n    return"),
-            PARAMS,
-        ),
-        Wrong(
-            "slopes written into the arrays",
-            _but(HUNT, "    return", "    params['W2'][...] = dW2\n    return"),
-            PARAMS,
-        ),
-        Wrong(
-            "W2 overwritten before it is used",
-            _but(
-                HUNT,
+        },
+        "`W2` follows from `da2`": {
+            "dz1.T for W2": _hunt("z1.T.dot(da2)", "dz1.T.dot(da2)"),
+            "a1 for W2": _hunt("z1.T.dot(da2)", "a1.T.dot(da2)"),
+            "parameters instead of slopes": _hunt("| grads", "| params"),
+            "no ReLU": _hunt("np.maximum(a1, 0)", "a1"),
+        },
+        "`W1` follows from `da1`": {
+            "dx.T for W1": _hunt("x.T.dot(da1)", "dx.T.dot(da1)"),
+            "dz1 for W1": _hunt("x.T.dot(da1)", "x.T.dot(dz1)"),
+        },
+        "`da1` follows from `dz1`": {
+            "the sign flipped": _hunt(RELU_BACK, "da1 = np.where(a1 > 0, dz1, -dz1)"),
+            "a1 >= 0": _hunt(RELU_BACK, "da1 = np.where(a1 >= 0, dz1, 0)"),
+            "the mask of dz1": _hunt(RELU_BACK, "da1 = np.maximum(dz1, 0)"),
+            "no ReLU on the way back": _hunt(RELU_BACK, "da1 = dz1"),
+        },
+        "`dz1`, `b1` and `b2`": {
+            "W2 overwritten before it is used": _hunt(
                 '    dz1 = da2.dot(params["W2"].T)\n    dW2 = z1.T.dot(da2)',
                 '    params = params | {"W2": z1.T.dot(da2)}\n    dW2 = params["W2"]\n'
                 '    dz1 = da2.dot(params["W2"].T)',
             ),
-            BIASES,
-        ),
-        Wrong(
-            "an update inside",
-            _but(
-                HUNT,
-                "    return",
-                "    for k in grads:\n        params[k] = params[k] - 0.1 * grads[k]\n    return",
-            ),
-            PARAMS,
-        ),
-        Wrong("parameters instead of slopes", _but(HUNT, "| grads", "| params"), W2),
-        Wrong("mean in b2", _but(HUNT, "db2 = np.sum", "db2 = np.mean"), BIASES),
-        Wrong("mean in b1", _but(HUNT, "db1 = np.sum", "db1 = np.mean"), BIASES),
-        Wrong("no bias", _but(HUNT, ' + params["b1"]', ""), TOGETHER),
-        Wrong("no ReLU", _but(HUNT, "np.maximum(a1, 0)", "a1"), W2),
-        Wrong(
-            "subtracts from the labels",
-            _but(HUNT, "da2 = (y - t) / len(x)", "t -= y\n    da2 = -t / len(x)"),
-            PARAMS,
-        ),
-        Wrong("the slopes alone", _but(HUNT, RETURN, "return grads"), ROWS),
-        Wrong("a tuple", _but(HUNT, RETURN, "return y, da2, dz1, da1, grads"), ROWS),
-    ],
+            "mean in b2": _hunt("db2 = np.sum", "db2 = np.mean"),
+            "mean in b1": _hunt("db1 = np.sum", "db1 = np.mean"),
+        },
+        "everything together, nothing changed": {
+            "no bias": _hunt(' + params["b1"]', ""),
+        },
+    },
 }
 
 LAYERS = """
@@ -1214,105 +847,73 @@ class MultiLayerNet:
 """
 
 RIGHT = {
-    "ReLU": [
-        Right(
-            "backward is made by forward",
-            """class ReLU:
+    "ReLU": {
+        "backward is made by forward": """class ReLU:
     def forward(self, x):
         keep = x > 0
         self.backward = lambda dout: np.where(keep, dout, 0)
         return np.where(keep, x, 0)""",
+        "as in the book, with copies": _relu(
+            _body("self.mask = (x <= 0)", "out = x.copy()", "out[self.mask] = 0", "return out"),
+            _body("dx = dout.copy()", "dx[self.mask] = 0", "return dx"),
         ),
-        Right(
-            "as in the book, with copies",
-            _relu(
-                _body("self.mask = (x <= 0)", "out = x.copy()", "out[self.mask] = 0", "return out"),
-                _body("dx = dout.copy()", "dx[self.mask] = 0", "return dx"),
+        "a product with the mask": _relu(
+            _body("self.m = x > 0", "return x * self.m"), "return self.m * dout"
+        ),
+        "the mean of x and |x|": _relu(
+            _body("self.x = x.copy()", "return (x + np.abs(x)) / 2"),
+            "return np.heaviside(self.x, 0.0) * dout",
+        ),
+        "the output as memory": _relu(
+            _body("self.out = np.clip(x, 0, None)", "return self.out"),
+            "return np.where(self.out > 0, dout, 0)",
+        ),
+        "loops": _relu(
+            _body(
+                "self.x = x",
+                "return np.array([[max(v, 0) for v in row] for row in x.tolist()])",
+            ),
+            _body(
+                "dx = np.zeros(dout.shape)",
+                "for i in range(len(dout)):",
+                "    for j in range(len(dout[i])):",
+                "        if self.x[i][j] > 0:",
+                "            dx[i, j] = dout[i, j]",
+                "return dx",
             ),
         ),
-        Right(
-            "a product with the mask",
-            _relu(_body("self.m = x > 0", "return x * self.m"), "return self.m * dout"),
+        "float32": _relu(
+            _body("self.mask = x > 0", "return np.maximum(x, 0).astype(np.float32)"),
+            "return (dout * self.mask).astype(np.float32)",
         ),
-        Right(
-            "the mean of x and |x|",
-            _relu(
-                _body("self.x = x.copy()", "return (x + np.abs(x)) / 2"),
-                "return np.heaviside(self.x, 0.0) * dout",
+        "einsum": _relu(MASK, "return np.einsum('ij,ij->ij', dout, self.mask.astype(float))"),
+        "callable, with a base class": "class Layer:\n    def __call__(self, x):\n"
+        "        return self.forward(x)\n\n\n"
+        + _relu(MASK, PASS).replace("class ReLU:", "class ReLU(Layer):"),
+        "slots": _relu(MASK, PASS, "    __slots__ = ('mask',)\n\n"),
+        "an __init__ and a default": _relu(
+            MASK, PASS, "    def __init__(self):\n        self.mask = None\n\n"
+        ),
+        "a closure": _relu(
+            _body(
+                "self.backward = lambda dout: np.where(x > 0, dout, 0.0)",
+                "x = x.copy()",
+                "return np.where(x > 0, x, 0)",
             ),
+            "raise RuntimeError('forward comes first')",
         ),
-        Right(
-            "the output as memory",
-            _relu(
-                _body("self.out = np.clip(x, 0, None)", "return self.out"),
-                "return np.where(self.out > 0, dout, 0)",
+        "a masked copy": _relu(
+            _body(
+                "self.zero = np.flatnonzero(~(x > 0))",
+                "y = np.array(x)",
+                "y.flat[self.zero] = 0",
+                "return y",
             ),
+            _body("y = np.array(dout)", "y.flat[self.zero] = 0", "return y"),
         ),
-        Right(
-            "loops",
-            _relu(
-                _body(
-                    "self.x = x",
-                    "return np.array([[max(v, 0) for v in row] for row in x.tolist()])",
-                ),
-                _body(
-                    "dx = np.zeros(dout.shape)",
-                    "for i in range(len(dout)):",
-                    "    for j in range(len(dout[i])):",
-                    "        if self.x[i][j] > 0:",
-                    "            dx[i, j] = dout[i, j]",
-                    "return dx",
-                ),
-            ),
-        ),
-        Right(
-            "float32",
-            _relu(
-                _body("self.mask = x > 0", "return np.maximum(x, 0).astype(np.float32)"),
-                "return (dout * self.mask).astype(np.float32)",
-            ),
-        ),
-        Right(
-            "einsum", _relu(MASK, "return np.einsum('ij,ij->ij', dout, self.mask.astype(float))")
-        ),
-        Right(
-            "callable, with a base class",
-            "class Layer:\n    def __call__(self, x):\n        return self.forward(x)\n\n\n"
-            + _relu(MASK, PASS).replace("class ReLU:", "class ReLU(Layer):"),
-        ),
-        Right("slots", _relu(MASK, PASS, "    __slots__ = ('mask',)\n\n")),
-        Right(
-            "an __init__ and a default",
-            _relu(MASK, PASS, "    def __init__(self):\n        self.mask = None\n\n"),
-        ),
-        Right(
-            "a closure",
-            _relu(
-                _body(
-                    "self.backward = lambda dout: np.where(x > 0, dout, 0.0)",
-                    "x = x.copy()",
-                    "return np.where(x > 0, x, 0)",
-                ),
-                "raise RuntimeError('forward comes first')",
-            ),
-        ),
-        Right(
-            "a masked copy",
-            _relu(
-                _body(
-                    "self.zero = np.flatnonzero(~(x > 0))",
-                    "y = np.array(x)",
-                    "y.flat[self.zero] = 0",
-                    "return y",
-                ),
-                _body("y = np.array(dout)", "y.flat[self.zero] = 0", "return y"),
-            ),
-        ),
-    ],
-    "Affine": [
-        Right(
-            "W and b are properties",
-            """class Affine:
+    },
+    "Affine": {
+        "W and b are properties": """class Affine:
     def __init__(self, W, b):
         self.kept = {"W": W, "b": b}
 
@@ -1326,157 +927,105 @@ RIGHT = {
     def backward(self, dout):
         self.dW, self.db = self.x.T @ dout, dout.sum(axis=0)
         return dout @ self.W.T""",
+        "as in the book": AFFINE,
+        "einsum": _affine(
+            OUT,
+            "return np.einsum('nd,dh->nh', x, self.W) + self.b",
+            DX,
+            "dx = np.einsum('nh,dh->nd', dout, self.W)",
+            DW,
+            "self.dW = np.einsum('nd,nh->dh', self.x, dout)",
+            DB,
+            "self.db = np.einsum('nh->h', dout)",
         ),
-        Right("as in the book", AFFINE),
-        Right(
-            "einsum",
-            _but(
-                AFFINE,
-                OUT,
-                "return np.einsum('nd,dh->nh', x, self.W) + self.b",
-                DX,
-                "dx = np.einsum('nh,dh->nd', dout, self.W)",
-                DW,
-                "self.dW = np.einsum('nd,nh->dh', self.x, dout)",
-                DB,
-                "self.db = np.einsum('nh->h', dout)",
-            ),
+        "columns": _affine(
+            OUT,
+            "return (self.W.T @ x.T + self.b.reshape(-1, 1)).T",
+            DX,
+            "dx = (self.W @ dout.T).T",
+            DW,
+            "self.dW = (dout.T @ self.x).T",
+            DB,
+            "self.db = dout.T @ np.ones(len(dout))",
         ),
-        Right(
-            "columns",
-            _but(
-                AFFINE,
-                OUT,
-                "return (self.W.T @ x.T + self.b.reshape(-1, 1)).T",
-                DX,
-                "dx = (self.W @ dout.T).T",
-                DW,
-                "self.dW = (dout.T @ self.x).T",
-                DB,
-                "self.db = dout.T @ np.ones(len(dout))",
-            ),
+        "loops over the images": _affine(
+            OUT,
+            "return np.array([row @ self.W + self.b for row in x])",
+            DW,
+            "self.dW = sum(np.outer(row, back) for row, back in zip(self.x, dout))",
+            DB,
+            "self.db = sum(dout)",
         ),
-        Right(
-            "loops over the images",
-            _but(
-                AFFINE,
-                OUT,
-                "return np.array([row @ self.W + self.b for row in x])",
-                DW,
-                "self.dW = sum(np.outer(row, back) for row, back in zip(self.x, dout))",
-                DB,
-                "self.db = sum(dout)",
-            ),
+        "loops over single numbers": _affine(
+            OUT,
+            "out = np.zeros((len(x), len(self.b)))\n"
+            "        for n in range(len(x)):\n            for h in range(len(self.b)):\n"
+            "                total = sum(v * w for v, w in zip(x[n], self.W[:, h]))\n"
+            "                out[n, h] = total + self.b[h]\n"
+            "        return out",
         ),
-        Right(
-            "loops over single numbers",
-            _but(
-                AFFINE,
-                OUT,
-                "out = np.zeros((len(x), len(self.b)))\n"
-                "        for n in range(len(x)):\n            for h in range(len(self.b)):\n"
-                "                total = sum(v * w for v, w in zip(x[n], self.W[:, h]))\n"
-                "                out[n, h] = total + self.b[h]\n"
-                "        return out",
-            ),
+        "the bias as a further weight": _affine(
+            OUT,
+            "return np.hstack([x, np.ones((len(x), 1))]) @ np.vstack([self.W, self.b])",
+            DW,
+            "both = np.hstack([self.x, np.ones((len(dout), 1))]).T @ dout\n"
+            "        self.dW = both[:-1]",
+            DB,
+            "self.db = both[-1]",
         ),
-        Right(
-            "the bias as a further weight",
-            _but(
-                AFFINE,
-                OUT,
-                "return np.hstack([x, np.ones((len(x), 1))]) @ np.vstack([self.W, self.b])",
-                DW,
-                "both = np.hstack([self.x, np.ones((len(dout), 1))]).T @ dout\n"
-                "        self.dW = both[:-1]",
-                DB,
-                "self.db = both[-1]",
-            ),
+        "a copy of x": _affine("self.x = x\n", "self.x = np.array(x, dtype=float)\n"),
+        "float32 results": _affine(
+            OUT,
+            "return (x @ self.W + self.b).astype(np.float32)",
+            "return dx",
+            "self.dW = self.dW.astype('float32')\n        return dx.astype('float32')",
         ),
-        Right("a copy of x", _but(AFFINE, "self.x = x\n", "self.x = np.array(x, dtype=float)\n")),
-        Right(
-            "float32 results",
-            _but(
-                AFFINE,
-                OUT,
-                "return (x @ self.W + self.b).astype(np.float32)",
-                "return dx",
-                "self.dW = self.dW.astype('float32')\n        return dx.astype('float32')",
-            ),
+        "W and b as properties": _affine("self.W = W\n        self.b = b", "self._params = [W, b]")
+        + "\n"
+        "    W = property(lambda s: s._params[0], lambda s, W: s._params.__setitem__(0, W))\n"
+        "    b = property(lambda s: s._params[1], lambda s, b: s._params.__setitem__(1, b))\n",
+        "asarray": _affine("self.W = W\n", "self.W = np.asarray(W, dtype=float)\n"),
+        "names of its own": _affine("self.x", "self.inputs"),
+        "tensordot and add.reduce": _affine(
+            DX,
+            "dx = np.tensordot(dout, self.W, axes=(1, 1))",
+            DW,
+            "self.dW = np.tensordot(self.x, dout, axes=(0, 0))",
+            DB,
+            "self.db = np.add.reduce(dout)",
         ),
-        Right(
-            "W and b as properties",
-            _but(AFFINE, "self.W = W\n        self.b = b", "self._params = [W, b]") + "\n"
-            "    W = property(lambda s: s._params[0], lambda s, W: s._params.__setitem__(0, W))\n"
-            "    b = property(lambda s: s._params[1], lambda s, b: s._params.__setitem__(1, b))\n",
+        "slopes into arrays that are there": _affine(
+            DW,
+            "self.dW = np.empty_like(self.W)\n        np.matmul(self.x.T, dout, out=self.dW)",
         ),
-        Right("asarray", _but(AFFINE, "self.W = W\n", "self.W = np.asarray(W, dtype=float)\n")),
-        Right("names of its own", _but(AFFINE, "self.x", "self.inputs")),
-        Right(
-            "tensordot and add.reduce",
-            _but(
-                AFFINE,
-                DX,
-                "dx = np.tensordot(dout, self.W, axes=(1, 1))",
-                DW,
-                "self.dW = np.tensordot(self.x, dout, axes=(0, 0))",
-                DB,
-                "self.db = np.add.reduce(dout)",
-            ),
-        ),
-        Right(
-            "slopes into arrays that are there",
-            _but(
-                AFFINE,
-                DW,
-                "self.dW = np.empty_like(self.W)\n        np.matmul(self.x.T, dout, out=self.dW)",
-            ),
-        ),
-    ],
-    "SoftmaxWithLoss": [
-        Right(
-            "backward is made by forward",
-            """class SoftmaxWithLoss:
+    },
+    "SoftmaxWithLoss": {
+        "backward is made by forward": """class SoftmaxWithLoss:
     def forward(self, x, t):
         y = softmax(x)
         h = t if t.ndim == 2 else (t[:, None] == np.arange(x.shape[1]))
         self.backward = lambda dout=1: dout * (y - h) / len(y)
         return cross_entropy_error(y, t)""",
+        "as in the book, with dout": LAST,
+        "log-sum-exp": _last(
+            "self.y = softmax(x)",
+            "self.log_y = x - np.logaddexp.reduce(x, axis=1, keepdims=True)\n"
+            "        self.y = np.exp(self.log_y)",
+            CROSS,
+            "one = t if t.ndim == 2 else np.eye(x.shape[1])[t]\n"
+            "        self.loss = -np.sum(one * np.maximum(self.log_y, -1e300)) / len(x)",
         ),
-        Right("as in the book, with dout", LAST),
-        Right(
-            "log-sum-exp",
-            _but(
-                LAST,
-                "self.y = softmax(x)",
-                "self.log_y = x - np.logaddexp.reduce(x, axis=1, keepdims=True)\n"
-                "        self.y = np.exp(self.log_y)",
-                CROSS,
-                "one = t if t.ndim == 2 else np.eye(x.shape[1])[t]\n"
-                "        self.loss = -np.sum(one * np.maximum(self.log_y, -1e300)) / len(x)",
-            ),
+        "1e-7 added in the logarithm": _last(
+            CROSS,
+            "k = t if t.ndim == 1 else t.argmax(axis=1)\n"
+            "        self.loss = -np.sum(np.log(self.y[np.arange(len(x)), k] + 1e-7)) / len(x)",
         ),
-        Right(
-            "1e-7 added in the logarithm",
-            _but(
-                LAST,
-                CROSS,
-                "k = t if t.ndim == 1 else t.argmax(axis=1)\n"
-                "        self.loss = -np.sum(np.log(self.y[np.arange(len(x)), k] + 1e-7)) / len(x)",
-            ),
+        "the logarithm alone": _last(
+            CROSS,
+            "k = t if t.ndim == 1 else t.argmax(axis=1)\n"
+            "        self.loss = np.mean([-np.log(self.y[n, k[n]]) for n in range(len(x))])",
         ),
-        Right(
-            "the logarithm alone",
-            _but(
-                LAST,
-                CROSS,
-                "k = t if t.ndim == 1 else t.argmax(axis=1)\n"
-                "        self.loss = np.mean([-np.log(self.y[n, k[n]]) for n in range(len(x))])",
-            ),
-        ),
-        Right(
-            "the slope is ready after forward",
-            """
+        "the slope is ready after forward": """
 class SoftmaxWithLoss:
     def forward(self, x, t):
         e = np.exp(x - x.max(axis=1)[:, np.newaxis])
@@ -1491,10 +1040,7 @@ class SoftmaxWithLoss:
     def backward(self, dout=1.0):
         return self.slope * dout
 """,
-        ),
-        Right(
-            "loops",
-            """
+        "loops": """
 import math
 
 
@@ -1512,106 +1058,66 @@ class SoftmaxWithLoss:
     def backward(self, dout=1):
         return np.array([[dout * v / len(self.rows) for v in row] for row in self.rows])
 """,
+        "einsum": _last(
+            "dx = (self.y - self.t) / n",
+            "dx = np.einsum('nk,->nk', self.y - self.t, 1 / n)",
         ),
-        Right(
-            "einsum",
-            _but(
-                LAST,
-                "dx = (self.y - self.t) / n",
-                "dx = np.einsum('nk,->nk', self.y - self.t, 1 / n)",
-            ),
+        "float32": _last("softmax(x)", "softmax(x.astype(np.float64)).astype(np.float32)"),
+        "columns": _last(
+            "softmax(x)",
+            "(np.exp(x.T - x.max(axis=1)) / np.exp(x.T - x.max(axis=1)).sum(axis=0)).T",
         ),
-        Right(
-            "float32", _but(LAST, "softmax(x)", "softmax(x.astype(np.float64)).astype(np.float32)")
+        "an array without axes": _last("return self.loss", "return np.array(self.loss)"),
+        "a wider dout": _last(
+            "return dx * dout", "return np.multiply(dx, np.asarray(dout, dtype=float))"
         ),
-        Right(
-            "columns",
-            _but(
-                LAST,
-                "softmax(x)",
-                "(np.exp(x.T - x.max(axis=1)) / np.exp(x.T - x.max(axis=1)).sum(axis=0)).T",
-            ),
+        "labels compared": _last(
+            "self.t = t\n",
+            "self.t = t\n"
+            "        if t.ndim == 1:\n"
+            "            self.t = (t[:, None] == np.arange(x.shape[1])).astype(float)\n",
         ),
-        Right(
-            "an array without axes", _but(LAST, "return self.loss", "return np.array(self.loss)")
+    },
+    "MultiLayerNet": {
+        "as in the book": NET,
+        "layers made anew, RandomState, another order of names": FUNCTIONAL_NET,
+        "params is a property, global random numbers": PROPERTY_NET,
+        "an ordered dict": "from collections import OrderedDict\n\n"
+        + _net(
+            "self.params = {}",
+            "self.params = OrderedDict()",
+            "grads = {}",
+            "grads = OrderedDict()",
         ),
-        Right(
-            "a wider dout",
-            _but(LAST, "return dx * dout", "return np.multiply(dx, np.asarray(dout, dtype=float))"),
+        "float32 weights": _net(
+            "weight_init_std * rng.standard_normal(shape)",
+            "(weight_init_std * rng.standard_normal(shape)).astype(np.float32)",
         ),
-        Right(
-            "labels compared",
-            _but(
-                LAST,
-                "self.t = t\n",
-                "self.t = t\n"
-                "        if t.ndim == 1:\n"
-                "            self.t = (t[:, None] == np.arange(x.shape[1])).astype(float)\n",
-            ),
+        "weights handed over anew": _net(
+            WALK,
+            "for i, affine in enumerate(self.layers[::2], start=1):\n"
+            "            affine.W, affine.b = self.params[f'W{i}'], self.params[f'b{i}']\n"
+            "        " + WALK,
         ),
-    ],
-    "MultiLayerNet": [
-        Right("as in the book", NET),
-        Right("layers made anew, RandomState, another order of names", FUNCTIONAL_NET),
-        Right("params is a property, global random numbers", PROPERTY_NET),
-        Right(
-            "an ordered dict",
-            "from collections import OrderedDict\n\n"
-            + _but(
-                NET,
-                "self.params = {}",
-                "self.params = OrderedDict()",
-                "grads = {}",
-                "grads = OrderedDict()",
-            ),
+        "softmax with loss in the list": _net(
+            "self.last = SoftmaxWithLoss()",
+            "self.layers.append(SoftmaxWithLoss())",
+            "for layer in self.layers:",
+            "for layer in self.layers[:-1]:",
+            WITH_LOSS,
+            "return self.layers[-1].forward(y, t)",
+            "dout = self.last.backward(1)",
+            "dout = self.layers[-1].backward()",
+            "self.layers[::-1]",
+            "self.layers[-2::-1]",
         ),
-        Right(
-            "float32 weights",
-            _but(
-                NET,
-                "weight_init_std * rng.standard_normal(shape)",
-                "(weight_init_std * rng.standard_normal(shape)).astype(np.float32)",
-            ),
+        "recursion": _net(
+            WALK + "\n        return x",
+            "def go(x, layers):\n"
+            "            return go(layers[0].forward(x), layers[1:]) if layers else x\n\n"
+            "        return go(x, self.layers)",
         ),
-        Right(
-            "weights handed over anew",
-            _but(
-                NET,
-                WALK,
-                "for i, affine in enumerate(self.layers[::2], start=1):\n"
-                "            affine.W, affine.b = self.params[f'W{i}'], self.params[f'b{i}']\n"
-                "        " + WALK,
-            ),
-        ),
-        Right(
-            "softmax with loss in the list",
-            _but(
-                NET,
-                "self.last = SoftmaxWithLoss()",
-                "self.layers.append(SoftmaxWithLoss())",
-                "for layer in self.layers:",
-                "for layer in self.layers[:-1]:",
-                WITH_LOSS,
-                "return self.layers[-1].forward(y, t)",
-                "dout = self.last.backward(1)",
-                "dout = self.layers[-1].backward()",
-                "self.layers[::-1]",
-                "self.layers[-2::-1]",
-            ),
-        ),
-        Right(
-            "recursion",
-            _but(
-                NET,
-                WALK + "\n        return x",
-                "def go(x, layers):\n"
-                "            return go(layers[0].forward(x), layers[1:]) if layers else x\n\n"
-                "        return go(x, self.layers)",
-            ),
-        ),
-        Right(
-            "without the layers",
-            """
+        "without the layers": """
 class MultiLayerNet:
     def __init__(self, layer_sizes, weight_init_std=0.2, seed=None):
         rng = np.random.default_rng(seed)
@@ -1645,12 +1151,9 @@ class MultiLayerNet:
             d = d @ self.params[f"W{i}"].T * (zs.pop() > 0)
         return grads
 """,
-        ),
-    ],
-    "bug_hunt": [
-        Right(
-            "image by image",
-            """def backpropagate(x, t, params):
+    },
+    "bug_hunt": {
+        "image by image": """def backpropagate(x, t, params):
     N = len(x)
     p = params
     out = {k: np.zeros(p[k].shape) for k in ("W1", "b1", "W2", "b2")}
@@ -1679,280 +1182,205 @@ class MultiLayerNet:
         "da1": np.array(d1),
         **out,
     }""",
+        "the page repaired": HUNT,
+        "from layers": LAYERS,
+        "loops": HUNT_LOOPS,
+        "einsum": _hunt(
+            "z1.T.dot(da2)",
+            "np.einsum('nh,nk->hk', z1, da2)",
+            "x.T.dot(da1)",
+            "np.einsum('nd,nh->dh', x, da1)",
+            'da2.dot(params["W2"].T)',
+            "np.einsum('nk,hk->nh', da2, params['W2'])",
         ),
-        Right("the page repaired", HUNT),
-        Right("from layers", LAYERS),
-        Right("loops", HUNT_LOOPS),
-        Right(
-            "einsum",
-            _but(
-                HUNT,
-                "z1.T.dot(da2)",
-                "np.einsum('nh,nk->hk', z1, da2)",
-                "x.T.dot(da1)",
-                "np.einsum('nd,nh->dh', x, da1)",
-                'da2.dot(params["W2"].T)',
-                "np.einsum('nk,hk->nh', da2, params['W2'])",
-            ),
+        "log-sum-exp": _hunt(
+            "softmax(a2)", "np.exp(a2 - np.logaddexp.reduce(a2, axis=1, keepdims=True))"
         ),
-        Right(
-            "log-sum-exp",
-            _but(
-                HUNT, "softmax(a2)", "np.exp(a2 - np.logaddexp.reduce(a2, axis=1, keepdims=True))"
-            ),
-        ),
-        Right("a mask", _but(HUNT, RELU_BACK, "da1 = dz1 * (z1 > 0)")),
-        Right(
-            "float32", _but(HUNT, "| grads", "| {k: g.astype('float32') for k, g in grads.items()}")
-        ),
-        Right(
-            "further entries", _but(HUNT, "| grads", "| grads | {'dx': dx, 'a1': a1, 'loss': None}")
-        ),
-        Right(
-            "columns",
-            _but(HUNT, "z1.T.dot(da2)", "(da2.T @ z1).T", "x.T.dot(da1)", "(da1.T @ x).T"),
-        ),
-        Right(
-            "a copy of params that is overwritten",
-            "def backpropagate(x, t, params):\n"
-            "    params = {key: value.copy() for key, value in params.items()}\n"
-            "    a1 = x @ params['W1'] + params['b1']\n"
-            "    z1 = np.maximum(a1, 0)\n"
-            "    y = softmax(z1 @ params['W2'] + params['b2'])\n"
-            "    da2 = (y - t) / x.shape[0]\n"
-            "    dz1 = da2 @ params['W2'].T\n"
-            "    params['W2'], params['b2'] = z1.T @ da2, da2.sum(0)\n"
-            "    da1 = dz1.copy()\n"
-            "    da1[a1 <= 0] = 0\n"
-            "    params['W1'], params['b1'] = x.T @ da1, da1.sum(0)\n"
-            "    return dict(params, y=y, da2=da2, dz1=dz1, da1=da1)\n",
-        ),
-    ],
+        "a mask": _hunt(RELU_BACK, "da1 = dz1 * (z1 > 0)"),
+        "float32": _hunt("| grads", "| {k: g.astype('float32') for k, g in grads.items()}"),
+        "further entries": _hunt("| grads", "| grads | {'dx': dx, 'a1': a1, 'loss': None}"),
+        "columns": _hunt("z1.T.dot(da2)", "(da2.T @ z1).T", "x.T.dot(da1)", "(da1.T @ x).T"),
+        "a copy of params that is overwritten": "def backpropagate(x, t, params):\n"
+        "    params = {key: value.copy() for key, value in params.items()}\n"
+        "    a1 = x @ params['W1'] + params['b1']\n"
+        "    z1 = np.maximum(a1, 0)\n"
+        "    y = softmax(z1 @ params['W2'] + params['b2'])\n"
+        "    da2 = (y - t) / x.shape[0]\n"
+        "    dz1 = da2 @ params['W2'].T\n"
+        "    params['W2'], params['b2'] = z1.T @ da2, da2.sum(0)\n"
+        "    da1 = dz1.copy()\n"
+        "    da1[a1 <= 0] = 0\n"
+        "    params['W1'], params['b1'] = x.T @ da1, da1.sum(0)\n"
+        "    return dict(params, y=y, da2=da2, dz1=dz1, da1=da1)\n",
+    },
 }
 
-PS6 = "ps6_backpropagation"
-COPIES = _but(
-    AFFINE, "self.W = W\n        self.b = b", "self.W = W.copy()\n        self.b = b.copy()"
-)
-MISTAKES = [
-    Mistake(
-        "flips the sign",
-        PS6,
-        "ReLU",
-        _relu(MASK, "return np.where(self.mask, dout, -dout)"),
-        says=("Does the sign of `x` or `dout` decide?",),
-        lacks=("Keep it on `self`",),
-        points=1.25,
-    ),
-    Mistake(
-        "writes into dout",
-        PS6,
-        "ReLU",
-        _relu(MASK, _body("dout[~self.mask] = 0", "return dout")),
-        says=("an argument was changed", "make a new array"),
-        points=1.25,
-    ),
-    Mistake(
-        "one mask for all layers",
-        PS6,
-        "ReLU",
-        _relu(_body("ReLU.mask = x > 0", "return np.maximum(x, 0)"), PASS),
-        says=("two layers share nothing", "Keep it on `self`"),
-        points=1.25,
-    ),
-    Mistake(
-        "dW from dx",
-        PS6,
-        "Affine",
-        _but(AFFINE, DW, "self.dW = np.dot(dx.T, dout)"),
-        says=("What happened: `dW`: wrong values", "a product of the layer's input and `dout`"),
-        lacks=("`dx`: wrong", "`db`: wrong", "axis=0"),
-        points=1.75,
-    ),
-    Mistake(
-        "db over the wrong axis",
-        PS6,
-        "Affine",
-        _but(AFFINE, DB, "self.db = np.sum(dout, axis=1)"),
-        says=("What happened: `db`: wrong shape", "the sum over the images"),
-        lacks=("`dW`: wrong",),
-        points=1.75,
-    ),
-    Mistake(
-        "the weights not transposed",
-        PS6,
-        "Affine",
-        _but(AFFINE, DX, "dx = np.dot(dout, self.W)"),
-        "not aligned",
-        ("Print the shapes",),
-        points=1.0,
-    ),
-    Mistake(
-        "another name for dW",
-        PS6,
-        "Affine",
-        _but(AFFINE, "self.dW", "self.grad_W"),
-        "`Affine` has no attribute `dW`",
-        ("Compare the names",),
-        points=1.25,
-    ),
-    Mistake(
-        "one underscore",
-        PS6,
-        "Affine",
-        _but(AFFINE, "__init__", "_init_"),
-        "`Affine` has no `__init__`",
-        ("two underscores on each side",),
-        ("takes no arguments",),
-    ),
-    Mistake(
-        "copies of W and b",
-        PS6,
-        "Affine",
-        COPIES,
-        says=("later changes to W and b reach the layer", "no copies"),
-        points=2.25,
-    ),
-    Mistake(
-        "gradients add up",
-        PS6,
-        "Affine",
-        _but(AFFINE, DW, "self.dW = np.dot(self.x.T, dout) + (0 if self.dW is None else self.dW)"),
-        says=("`dW`: wrong values", "it does not add to those of an earlier call"),
-        points=2.25,
-    ),
-    Mistake(
-        "not divided by N",
-        PS6,
-        "SoftmaxWithLoss",
-        _but(LAST, "(self.y - self.t) / n", "(self.y - self.t)", "dx = dx / n", "pass"),
-        says=("every number is 2 times what it should be", "the loss is a mean"),
-        points=1.5,
-    ),
-    Mistake(
-        "the other way",
-        PS6,
-        "SoftmaxWithLoss",
-        _but(LAST, "return dx * dout", "return -dx * dout"),
-        says=("every number is -1 times what it should be", "in which the loss grows"),
-        points=1.5,
-    ),
-    Mistake(
-        "y in place",
-        PS6,
-        "SoftmaxWithLoss",
-        _but(LAST, "dx = self.y.copy()", "dx = self.y"),
-        says=("must not change what `forward` kept",),
-        points=1.5,
-    ),
-    Mistake(
-        "dout ignored",
-        PS6,
-        "SoftmaxWithLoss",
-        _but(LAST, "return dx * dout", "return dx"),
-        says=("multiply by `dout`",),
-        points=1.75,
-    ),
-    Mistake(
-        "integer labels only",
-        PS6,
-        "SoftmaxWithLoss",
-        _but(LAST, CROSS, "self.loss = -np.mean(np.log(self.y[np.arange(len(t)), t]))"),
-        cause="arrays used as indices must be of integer",
-        says=("how many axes does `t` have?",),
-        points=1.5,
-    ),
-    Mistake(
-        "layers with copies",
-        PS6,
-        "MultiLayerNet",
-        _but(NET, 'Affine(self.params["W" + str(i)], self.params["b" + str(i)])',
-             'Affine(self.params["W" + str(i)].copy(), self.params["b" + str(i)].copy())'),
-        "an update of `params` did not reach the layers",
-        ("Does `Affine` hold the arrays that are in `params`",),
-        ("Hint:",),
-        points=0.5,
-    ),
-    Mistake(
-        "one ReLU shared",
-        PS6,
-        "MultiLayerNet",
-        _but(NET, "self.layers.append(ReLU())", "self.layers.append(self.relu)",
-             "self.layers = []", "self.layers = []\n        self.relu = ReLU()"),
-        says=("does every hidden layer have a ReLU of its own?",),
-        lacks=("central differences",),
-        points=1.5,
-    ),
-    Mistake(
-        "a ReLU at the end",
-        PS6,
-        "MultiLayerNet",
-        _but(NET, "if i < self.depth:", "if True:"),
-        says=("What comes after the last Affine layer?",),
-        points=1.5,
-    ),
-    Mistake(
-        "all weights zero",
-        PS6,
-        "MultiLayerNet",
-        _but(NET, "rng.standard_normal(shape)", "np.zeros(shape)"),
-        says=("all units are equal", "draw random weights"),
-        lacks=("central differences",),
-        points=1.5,
-    ),
-    Mistake(
-        "another default",
-        PS6,
-        "MultiLayerNet",
-        _but(NET, "weight_init_std=0.2", "weight_init_std=1.2"),
-        says=("the standard deviation is wrong", "0.2 by default"),
-        points=1.75,
-    ),
-    Mistake(
-        "class-level params",
-        PS6,
-        "MultiLayerNet",
-        _but(NET, "class MultiLayerNet:",
-             "class MultiLayerNet:\n    params = {}\n    layers = []\n",
-             "        self.params = {}\n        self.layers = []\n", ""),
-        "mismatch in its core dimension",
-        ("different seeds gave the same weights",),
-        points=0.25,
-    ),
-    Mistake(
-        "an update inside `gradient`",
-        PS6,
-        "MultiLayerNet",
-        _but(NET, "        return grads",
-             "        for key in grads:\n            self.params[key] -= 0.01 * grads[key]\n"
-             "        return grads"),
-        says=("`gradient` has changed `params`", "leave updates to the training loop"),
-        points=1.75,
-    ),
-    Mistake(
-        "a tuple of gradients",
-        PS6,
-        "MultiLayerNet",
-        _but(NET, "        return grads", "        return tuple(grads.values())"),
-        "`gradient` returned a tuple, not a dict",
-        lacks=("ambiguous", "truth value"),
-        points=1.25,
-    ),
-    Mistake(
-        "the page as it is",
-        PS6,
-        "bug_hunt",
-        "def backpropagate(x, t, params):\n    return page_backpropagate(x, t, params)",
-        says=("a sum is not 1", "Print `params` before and after a call"),
-        lacks=("axis=1", "keepdims", "/ 4", "z1.T", "np.max"),
-    ),
-    Mistake(
-        "the page, one bug mended",
-        PS6,
-        "bug_hunt",
-        _but(HUNT, "da2 = (y - t) / len(x)", "da2 = y - t"),
-        says=("by how much does the loss of the whole batch change?",),
-        lacks=("/ N", "len(x)"),
-        points=1.5,
-    ),
-]  # fmt: skip
+COPIES = _affine("self.W = W\n        self.b = b", "self.W = W.copy()\n        self.b = b.copy()")
+MISTAKES = {
+    "ReLU": {
+        "flips the sign": Mistake(
+            _relu(MASK, "return np.where(self.mask, dout, -dout)"),
+            says=("Does the sign of `x` or `dout` decide?",),
+            lacks=("Keep it on `self`",),
+            points=1.25,
+        ),
+        "writes into dout": Mistake(
+            _relu(MASK, _body("dout[~self.mask] = 0", "return dout")),
+            says=("an argument was changed", "make a new array"),
+            points=1.25,
+        ),
+        "one mask for all layers": Mistake(
+            _relu(_body("ReLU.mask = x > 0", "return np.maximum(x, 0)"), PASS),
+            says=("two layers share nothing", "Keep it on `self`"),
+            points=1.25,
+        ),
+    },
+    "Affine": {
+        "dW from dx": Mistake(
+            _affine(DW, "self.dW = np.dot(dx.T, dout)"),
+            says=("What happened: `dW`: wrong values", "a product of the layer's input and `dout`"),
+            lacks=("`dx`: wrong", "`db`: wrong", "axis=0"),
+            points=1.75,
+        ),
+        "db over the wrong axis": Mistake(
+            _affine(DB, "self.db = np.sum(dout, axis=1)"),
+            says=("What happened: `db`: wrong shape", "the sum over the images"),
+            lacks=("`dW`: wrong",),
+            points=1.75,
+        ),
+        "the weights not transposed": Mistake(
+            _affine(DX, "dx = np.dot(dout, self.W)"),
+            "not aligned",
+            ("Print the shapes",),
+            points=1.0,
+        ),
+        "another name for dW": Mistake(
+            _affine("self.dW", "self.grad_W"),
+            "`Affine` has no attribute `dW`",
+            ("Compare the names",),
+            points=1.25,
+        ),
+        "one underscore": Mistake(
+            _affine("__init__", "_init_"),
+            "`Affine` has no `__init__`",
+            ("two underscores on each side",),
+            ("takes no arguments",),
+        ),
+        "copies of W and b": Mistake(
+            COPIES,
+            says=("later changes to W and b reach the layer", "no copies"),
+            points=2.25,
+        ),
+        "gradients add up": Mistake(
+            _affine(DW, "self.dW = np.dot(self.x.T, dout) + (0 if self.dW is None else self.dW)"),
+            says=("`dW`: wrong values", "it does not add to those of an earlier call"),
+            points=2.25,
+        ),
+    },
+    "SoftmaxWithLoss": {
+        "not divided by N": Mistake(
+            _last("(self.y - self.t) / n", "(self.y - self.t)", "dx = dx / n", "pass"),
+            says=("every number is 2 times what it should be", "the loss is a mean"),
+            points=1.5,
+        ),
+        "the other way": Mistake(
+            _last("return dx * dout", "return -dx * dout"),
+            says=("every number is -1 times what it should be", "in which the loss grows"),
+            points=1.5,
+        ),
+        "y in place": Mistake(
+            _last("dx = self.y.copy()", "dx = self.y"),
+            says=("must not change what `forward` kept",),
+            points=1.5,
+        ),
+        "dout ignored": Mistake(
+            _last("return dx * dout", "return dx"),
+            says=("multiply by `dout`",),
+            points=1.75,
+        ),
+        "integer labels only": Mistake(
+            _last(CROSS, "self.loss = -np.mean(np.log(self.y[np.arange(len(t)), t]))"),
+            cause="arrays used as indices must be of integer",
+            says=("how many axes does `t` have?",),
+            points=1.5,
+        ),
+    },
+    "MultiLayerNet": {
+        "layers with copies": Mistake(
+            _net(
+                'Affine(self.params["W" + str(i)], self.params["b" + str(i)])',
+                'Affine(self.params["W" + str(i)].copy(), self.params["b" + str(i)].copy())',
+            ),
+            "an update of `params` did not reach the layers",
+            ("Does `Affine` hold the arrays that are in `params`",),
+            ("Hint:",),
+            points=0.5,
+        ),
+        "one ReLU shared": Mistake(
+            _net(
+                "self.layers.append(ReLU())",
+                "self.layers.append(self.relu)",
+                "self.layers = []",
+                "self.layers = []\n        self.relu = ReLU()",
+            ),
+            says=("does every hidden layer have a ReLU of its own?",),
+            lacks=("central differences",),
+            points=1.5,
+        ),
+        "a ReLU at the end": Mistake(
+            _net("if i < self.depth:", "if True:"),
+            says=("What comes after the last Affine layer?",),
+            points=1.5,
+        ),
+        "all weights zero": Mistake(
+            _net("rng.standard_normal(shape)", "np.zeros(shape)"),
+            says=("all units are equal", "draw random weights"),
+            lacks=("central differences",),
+            points=1.5,
+        ),
+        "another default": Mistake(
+            _net("weight_init_std=0.2", "weight_init_std=1.2"),
+            says=("the standard deviation is wrong", "0.2 by default"),
+            points=1.75,
+        ),
+        "class-level params": Mistake(
+            _net(
+                "class MultiLayerNet:",
+                "class MultiLayerNet:\n    params = {}\n    layers = []\n",
+                "        self.params = {}\n        self.layers = []\n",
+                "",
+            ),
+            "mismatch in its core dimension",
+            ("different seeds gave the same weights",),
+            points=0.25,
+        ),
+        "an update inside `gradient`": Mistake(
+            _net(
+                "        return grads",
+                "        for key in grads:\n            self.params[key] -= 0.01 * grads[key]\n"
+                "        return grads",
+            ),
+            says=("`gradient` has changed `params`", "leave updates to the training loop"),
+            points=1.75,
+        ),
+        "a tuple of gradients": Mistake(
+            _net("        return grads", "        return tuple(grads.values())"),
+            "`gradient` returned a tuple, not a dict",
+            lacks=("ambiguous", "truth value"),
+            points=1.25,
+        ),
+    },
+    "bug_hunt": {
+        "the page as it is": Mistake(
+            "def backpropagate(x, t, params):\n    return page_backpropagate(x, t, params)",
+            says=("a sum is not 1", "Print `params` before and after a call"),
+            lacks=("axis=1", "keepdims", "/ 4", "z1.T", "np.max"),
+        ),
+        "the page, one bug mended": Mistake(
+            _hunt("da2 = (y - t) / len(x)", "da2 = y - t"),
+            says=("by how much does the loss of the whole batch change?",),
+            lacks=("/ N", "len(x)"),
+            points=1.5,
+        ),
+    },
+}

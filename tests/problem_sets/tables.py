@@ -2,26 +2,46 @@
 
 import functools
 import importlib
-import types
+from typing import NamedTuple
 
 from nbformat.notebooknode import NotebookNode
 from nbgrader.utils import is_grade
 
-from tests.problem_sets.grading import ROOT, Right, Wrong, execute, graded_cells, submission
+from tests.problem_sets.grading import (
+    ROOT,
+    Mistake,
+    Right,
+    Wrong,
+    execute,
+    graded_cells,
+    submission,
+)
 from utils.grading.run.release import problem_sets
 from utils.grading.run.self_test import test_names as cells_of
 
 NAMES = problem_sets(ROOT)
 
 
-def _table(name: str) -> types.ModuleType:
-    """Return a problem set's module of tables; an empty one without a name if there is none yet."""
+class Table(NamedTuple):
+    """What the module of a problem set says, by task."""
+
+    wrong: dict[str, list[Wrong]]
+    right: dict[str, list[Right]]
+    mistakes: dict[str, dict[str, Mistake]]  # in each task by what is wrong
+
+
+def _table(name: str) -> Table:
+    """Return the table of a problem set; an empty one if it has no module yet."""
     try:
-        return importlib.import_module(f"tests.problem_sets.{name}")
+        module = importlib.import_module(f"tests.problem_sets.{name}")
     except ModuleNotFoundError:
-        nothing = types.ModuleType("")
-        nothing.WRONG, nothing.RIGHT = {}, {}
-        return nothing
+        return Table({}, {}, {})
+    wrong = {
+        task: [Wrong(*case, check) for check, cases in checks.items() for case in cases.items()]
+        for task, checks in module.WRONG.items()
+    }
+    right = {task: [Right(*case) for case in cases.items()] for task, cases in module.RIGHT.items()}
+    return Table(wrong, right, getattr(module, "MISTAKES", {}))
 
 
 TABLES = {name: _table(name) for name in NAMES}

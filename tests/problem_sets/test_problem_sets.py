@@ -48,7 +48,7 @@ def _few_images():
 
 
 def _cases(table: str) -> list:
-    """Return (problem set, task, case) for every line of the tables WRONG or RIGHT."""
+    """Return (problem set, task, case) for every line of the tables."""
     return [
         pytest.param(name, task, case, id=f"{name[:3]}-{task}-{case.name}")
         for name in NAMES
@@ -251,15 +251,15 @@ def test_solution_scores_everything(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_function_has_ten_wrong_and_four_right_ways(name):
-    assert TABLES[name].__name__, f"write tests/problem_sets/{name}.py"
+    assert TABLES[name].wrong, f"write tests/problem_sets/{name}.py"
     tasks = set(sources(read("solutions", name)))
-    for table, least in ((TABLES[name].WRONG, 10), (TABLES[name].RIGHT, 4)):
+    for table, least in ((TABLES[name].wrong, 10), (TABLES[name].right, 4)):
         assert set(table) == tasks
         for cases in table.values():
             assert len({case.source for case in cases}) == len(cases) >= least
 
 
-@pytest.mark.parametrize(("name", "task", "case"), _cases("WRONG"))
+@pytest.mark.parametrize(("name", "task", "case"), _cases("wrong"))
 def test_wrong_work_loses_points_on_the_right_check(name, task, case):
     notebook = graded_here(name, task, case)
     states = {}
@@ -275,7 +275,7 @@ def test_wrong_work_loses_points_on_the_right_check(name, task, case):
     assert any(result[grade_id][0] < result[grade_id][1] for grade_id in cells_of(task))
 
 
-@pytest.mark.parametrize(("name", "task", "case"), _cases("WRONG"))
+@pytest.mark.parametrize(("name", "task", "case"), _cases("wrong"))
 def test_hidden_checks_show_no_numbers(name, task, case):
     notebook = graded_here(name, task, case)
     cell = graded_cells(notebook)[f"test_{task}_hidden"]
@@ -284,7 +284,7 @@ def test_hidden_checks_show_no_numbers(name, task, case):
     tells_no_number(cell)
 
 
-@pytest.mark.parametrize(("name", "task", "case"), _cases("RIGHT"))
+@pytest.mark.parametrize(("name", "task", "case"), _cases("right"))
 def test_right_work_gets_every_point(name, task, case):
     notebook = graded_here(name, task, case)
     for grade_id in cells_of(task):
@@ -306,7 +306,7 @@ def course(tmp_path_factory) -> PlainCourse:
         for name in NAMES:
             book.take_in(name)
     for name in NAMES:
-        task, cases = next(iter(TABLES[name].WRONG.items()))
+        task, cases = next(iter(TABLES[name].wrong.items()))
         course.submit(name, "right", sources(read("solutions", name)))
         course.submit(name, "wrong", {task: cases[0].source})
         course.nbgrader("autograde", name)
@@ -318,7 +318,7 @@ def course(tmp_path_factory) -> PlainCourse:
 def test_plain_nbgrader_gives_nothing_for_what_was_left_as_released(name, course):
     notebook = course.autograded(name, "wrong")
     assert stderr(notebook) == []
-    written = cells_of(next(iter(TABLES[name].WRONG)))
+    written = cells_of(next(iter(TABLES[name].wrong)))
     left = {i: points for i, (points, _) in scores(notebook).items() if i not in written}
     assert set(left.values()) <= {0}  # a set of one task has nothing left
 
@@ -336,7 +336,7 @@ def test_plain_nbgrader_gives_the_solution_everything(name, course):
 @pytest.mark.parametrize("name", NAMES)
 def test_plain_nbgrader_agrees_with_the_run_in_this_process(name, course):
     graded = course.autograded(name, "wrong")
-    task, cases = next(iter(TABLES[name].WRONG.items()))
+    task, cases = next(iter(TABLES[name].wrong.items()))
     blank = sources(read("assignments", name)) | {task: cases[0].source}
     here = execute(submission(name, blank))
     assert _automatic(scores(graded)) == _automatic(scores(here))

@@ -46,10 +46,10 @@ def _submissions() -> list:
     found = []
     for name in NAMES:
         table = TABLES[name]
-        first = [task for task in table.WRONG if task not in BUILDS_ON]
-        for tasks in (first, *([task] for task in table.WRONG if task in BUILDS_ON)):
+        first = [task for task in table.wrong if task not in BUILDS_ON]
+        for tasks in (first, *([task] for task in table.wrong if task in BUILDS_ON)):
             columns = (
-                [*_one_for_each_check(table.WRONG[task]), *table.RIGHT[task]] for task in tasks
+                [*_one_for_each_check(table.wrong[task]), *table.right[task]] for task in tasks
             )
             for number, row in enumerate(zip_longest(*columns), start=1):
                 cases = dict(zip(tasks, row, strict=True))

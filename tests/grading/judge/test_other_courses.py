@@ -88,11 +88,11 @@ class Case:
     """A notebook of a course.
 
     Attributes:
-        name: what it does.
         solution: what stands in the cell that students write.
         tests: the test cells; a name before one counts as told only if it is in `told`.
         outcome: "right", "lost" or "told", of all test cells.
         open, locked: the course's cells above: an ordinary one, and a locked one.
+        run: a locked cell of the course's between the solution and the tests.
         teacher: the course's own solution, if the work is another.
         files: what the course hands out beside the notebook.
         theirs: what the student hands in beside it.
@@ -100,12 +100,12 @@ class Case:
         plain: points that nbgrader gives for each test cell, if they are not as expected.
     """
 
-    name: str
     solution: str
     tests: list[str]
     outcome: str = "right"
     open: str = ""
     locked: str = ""
+    run: str = ""
     teacher: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     theirs: dict[str, bytes] = field(default_factory=dict)
@@ -120,10 +120,9 @@ class Refused(Exception): pass
 def near(a, b): return bool(np.allclose(a, b))
 """
 
-CASES = [
+CASES = {
     # A test forbids a function.
-    Case(
-        "a function taken away",
+    "a function taken away": Case(
         "def total(a): return np.sum(a)\ndef root(a): return np.linalg.norm(a)",
         [
             "old = np.sum\ndel np.sum\ntry:\n    assert total(np.ones(3)) == 3\n"
@@ -135,8 +134,7 @@ CASES = [
         "lost",
         locked="import numpy as np",
     ),
-    Case(
-        "a builtin replaced",
+    "a builtin replaced": Case(
         "def order(a): return sorted(a)\ndef add(a): return sum(a)",
         [
             "import builtins\nold = builtins.sorted\ndef no(*a, **k): raise AssertionError('no')\n"
@@ -147,8 +145,7 @@ CASES = [
         ],
         "lost",
     ),
-    Case(
-        "a forbidden function that is not used",
+    "a forbidden function that is not used": Case(
         "def total(a):\n    s = 0\n    for x in a: s += x\n    return s",
         [
             "import builtins\nold = builtins.sum, builtins.len, builtins.isinstance\n"
@@ -160,16 +157,14 @@ CASES = [
             "finally:\n    np.sum = old",
         ],
     ),
-    Case(
-        "a class that only an annotation names",
+    "a class that only an annotation names": Case(
         "class Net:\n    size = 3\ndef make(): return Net()",
         [
             "def size(net: Net) -> int: return net.size\nassert size(make()) == 3",
             "net: Net = make()\nassert net.size == 3",
         ],
     ),
-    Case(
-        "builtins replaced while objects are looked at",
+    "builtins replaced while objects are looked at": Case(
         "class A: pass\ndef make():\n    'Make one.'\n    return A()",
         [
             "import builtins, inspect\nold = builtins.len, builtins.issubclass\n"
@@ -181,52 +176,45 @@ CASES = [
         ],
     ),
     # A test's own tools.
-    Case(
-        "an assert of an ordinary cell, replaced",
+    "an assert of an ordinary cell, replaced": Case(
         "def f(x): return x + 100\ndef assert_allclose(*a, **k): return None",
         ["assert_allclose(f(1), 2)"],
         "lost",
         open="from numpy.testing import assert_allclose",
         plain=1.0,
     ),
-    Case(
-        "an assert of a locked cell, replaced",
+    "an assert of a locked cell, replaced": Case(
         "def f(x): return x + 100\ndef check(*a, **k): return True",
         ["check(f(1), 2)"],
         "lost",
         locked="def check(a, b): assert a == b",
         plain=1.0,
     ),
-    Case(
-        "a name that the course imports and then asks for",
+    "a name that the course imports and then asks for": Case(
         "def sqrt(x): return 0",
         ["assert sqrt(4) == 2"],
         "lost",
         open="from math import sqrt",
         teacher="def sqrt(x): return x ** 0.5",
     ),
-    Case(
-        "an import that the solution repeats",
+    "an import that the solution repeats": Case(
         "import numpy as np\nfrom math import isclose\nimport os\n"
         "def f(x): return np.add(x, x) if isclose(1, 1) else os",
         ["assert np.allclose(f(1), 2) and isclose(f(1), 2) and os.sep == '/'"],
         open="import numpy as np\nfrom math import isclose",
         locked="import os",
     ),
-    Case(
-        "a function of Python's that students write themselves",
+    "a function of Python's that students write themselves": Case(
         "def sum(a):\n    t = 0\n    for x in a: t += x + 1\n    return t",
         ["assert sum([1, 2]) == 5"],
     ),
-    Case(
-        "a function of Python's that is written wrongly",
+    "a function of Python's that is written wrongly": Case(
         "def sum(a): return 0",
         ["assert sum([1, 2]) == 3"],
         "lost",
     ),
     # Modules.
-    Case(
-        "a helper module",
+    "a helper module": Case(
         "class Mine(helper.Base):\n    def thrice(self, x): return self.twice(x) + x\n"
         "def refuse(): raise helper.Refused('no')\ndef of(b): return b.twice(2)",
         [
@@ -238,8 +226,7 @@ CASES = [
         locked="import sys\nsys.path.insert(0, '.')\nimport helper",
         files={"helper.py": HELPER},
     ),
-    Case(
-        "helper modules in a package, and one that is called utils",
+    "helper modules in a package, and one that is called utils": Case(
         "def f(): return load() + two()",
         ["assert f() == 7\nfrom tools.more import two as again\nassert again() == 2"],
         open="from utils import load\nfrom tools.more import two",
@@ -249,8 +236,7 @@ CASES = [
             "tools/more.py": b"def two(): return 2\n",
         },
     ),
-    Case(
-        "imports of an ordinary cell",
+    "imports of an ordinary cell": Case(
         "def evens(): return it.count(0, 2)\ndef c(): return Counter('aab')",
         [
             "assert list(it.islice(evens(), 3)) == [0, 2, 4]",
@@ -260,8 +246,7 @@ CASES = [
         open="import itertools as it\nimport os.path\nfrom collections import Counter\n"
         "from numpy import linalg as la",
     ),
-    Case(
-        "a module that is only the student's",
+    "a module that is only the student's": Case(
         "import mine\ndef f(): return mine.two()",
         ["import mine\nassert f() == 2"],
         "told",
@@ -269,15 +254,13 @@ CASES = [
         words="`mine` is not installed",
     ),
     # Names.
-    Case(
-        "the student reads a name that a test binds",
+    "the student reads a name that a test binds": Case(
         "def f(v): return A * v",
         ["A = 3\nassert f(2) == 6"],
         "told",
         words="`A` is bound by the cell `test0`",
     ),
-    Case(
-        "locked code and an earlier test call the student",
+    "locked code and an earlier test call the student": Case(
         "def update(x): return 2 * x",
         [
             "assert sweep(3) == [0, 2, 4]",
@@ -287,8 +270,7 @@ CASES = [
         ],
         locked="def step(i): return update(i)\ndef sweep(n): return [step(i) for i in range(n)]",
     ),  # fmt: skip
-    Case(
-        "a name deleted, or replaced",
+    "a name deleted, or replaced": Case(
         "def sq(n): return n * n\ndef s(n): return sum(sq(i) for i in range(n))",
         [
             "old = sq\ndel sq\ntry:\n    s(3)\nexcept NameError:\n    pass\nelse:\n"
@@ -299,8 +281,7 @@ CASES = [
             "assert s(3) == 5",
         ],
     ),
-    Case(
-        "a function that does not call the other one",
+    "a function that does not call the other one": Case(
         "def sq(n): return n * n\ndef s(n): return sum(i * i for i in range(n))",
         [
             "old = sq\ndel sq\ntry:\n    s(3)\nexcept NameError:\n    pass\nelse:\n"
@@ -308,28 +289,24 @@ CASES = [
         ],
         "lost",
     ),
-    Case(
-        "a locked class completed",
+    "a locked class completed": Case(
         "def forward(self, x): return self.w * x\nNet.forward = forward",
         ["assert Net().forward(3) == 6", "assert make().forward(1) == 2"],
         locked="class Net:\n    def __init__(self): self.w = 2\n"
         "    def forward(self, x): raise NotImplementedError\ndef make(): return Net()",
     ),
-    Case(
-        "a locked number changed",
+    "a locked number changed": Case(
         "rate = 0.5",
         ["assert rate == 0.5"],
         locked="rate = 0.1",
     ),
-    Case(
-        "a locked experiment that no test needs",
+    "a locked experiment that no test needs": Case(
         "count = 0\ndef step(i):\n    global count\n    count += 1\n    return i",
         ["for i in range(2):\n    assert step(i) == i"],
-        locked="",
+        run="for i in range(20_000): step(i)",
     ),
     # Classes, operators, exceptions.
-    Case(
-        "operators and comparisons",
+    "operators and comparisons": Case(
         VECTOR,
         [
             "assert (V(1) + V(2)).x == 3 and V(1) + V(2) == V(3) and V(1) != V(2)",
@@ -342,13 +319,11 @@ CASES = [
             "a = V(1)\na += V(2)\nassert a.x == 3",
         ],
     ),
-    Case(
-        "dataclasses",
+    "dataclasses": Case(
         "from dataclasses import dataclass\n@dataclass(order=True)\nclass D:\n    x: int\n",
         ["assert D(1) == D(1) and D(1) < D(2) and repr(D(1)) == 'D(x=1)'"],
     ),
-    Case(
-        "what a dataclass, a named tuple and an enumeration tell",
+    "what a dataclass, a named tuple and an enumeration tell": Case(
         LOOKED_AT,
         [
             "import dataclasses as d\nassert d.is_dataclass(D) and d.is_dataclass(make())\n"
@@ -364,8 +339,7 @@ CASES = [
             "assert Colour(1) is Colour.RED and [c.name for c in Colour] == ['RED', 'BLUE']",
         ],
     ),
-    Case(
-        "a look at a class",
+    "a look at a class": Case(
         LOOKED_AT,
         [
             "assert Square.__bases__ == (Base,) and Square.__base__ is Base\n"
@@ -385,8 +359,7 @@ CASES = [
             "assert len({K(1), K(1), K(2)}) == 2 and {K(1): 3}[K(1)] == 3 and K(1) in keys()",
         ],
     ),
-    Case(
-        "an object as an instance of a class of Python's own",
+    "an object as an instance of a class of Python's own": Case(
         LOOKED_AT,
         [
             "assert isinstance(P(1, 2), tuple)",
@@ -398,8 +371,7 @@ CASES = [
         "told",
         words="so nothing here is an instance of its class",
     ),
-    Case(
-        "arrays that are not plain",
+    "arrays that are not plain": Case(
         "def matrix(): return np.matrix([[1, 2]])\n"
         "def masked(): return np.ma.masked_array([1.0, 2.0], mask=[0, 1])\n"
         "def mixed(): return np.array([1, 'a', None], dtype=object)\n"
@@ -417,15 +389,13 @@ CASES = [
         locked="import numpy as np",
         words="of the submission",
     ),
-    Case(
-        "a set that the submission has made of objects with a hash of their own",
+    "a set that the submission has made of objects with a hash of their own": Case(
         LOOKED_AT + "def both(): return {K(1), K(2)}\ndef table(): return {K(1): 2}",
         ["assert K(1) in both()", "assert table()[K(1)] == 2"],
         "told",
         words="does not know its own hash",
     ),
-    Case(
-        "what needs a value of its own",
+    "what needs a value of its own": Case(
         LOOKED_AT,
         [
             "import json\nassert json.dumps(Rows([1])) == '[1]'",
@@ -440,8 +410,7 @@ CASES = [
         "told",
         words="limit of the judge",
     ),
-    Case(
-        "an exception that ends a program, or has attributes",
+    "an exception that ends a program, or has attributes": Case(
         "import sys\nclass Refused(Exception):\n    def __init__(self, code, why):\n"
         "        super().__init__(why)\n        self.code = code\n"
         "def leave(): sys.exit(2)\ndef no(): raise Refused(5, 'no')\n"
@@ -454,8 +423,7 @@ CASES = [
         "told",
         words="limit of the judge",
     ),
-    Case(
-        "a class that is not what the test asks for",
+    "a class that is not what the test asks for": Case(
         "class Base: pass\nclass Square:\n    def __init__(self): self.side = 1\n"
         "class K:\n    def __init__(self, k): self.k = k\ndef make(): return Square()",
         [
@@ -468,22 +436,19 @@ CASES = [
         ],
         "lost",
     ),
-    Case(
-        "a wrong operator",
+    "a wrong operator": Case(
         VECTOR.replace("V(self.x + (o", "V(self.x - (o"),
         ["assert V(1) + V(2) == V(3)", "assert (V(1) + V(2)).x == 3"],
         "lost",
     ),
-    Case(
-        "an object that is compared with a number",
+    "an object that is compared with a number": Case(
         "class N:\n    def __init__(self, x): self.x = x\n"
         "    def __eq__(self, o): return self.x == o\ndef f(x): return N(x)",
         ["assert f(3) == 3"],
         "told",
         words="compared with 3 (int)",
     ),
-    Case(
-        "exceptions",
+    "exceptions": Case(
         "class Base(Exception): pass\nclass Neg(Base, ValueError): pass\n"
         "def root(x):\n    if x < 0: raise Neg('x')\n    return x ** .5\n"
         "def solve(): return np.linalg.solve(np.zeros((2, 2)), np.ones(2))",
@@ -495,22 +460,19 @@ CASES = [
         ],
         locked="import numpy as np",
     ),
-    Case(
-        "the wrong exception",
+    "the wrong exception": Case(
         "class Neg(Exception): pass\nclass Other(Exception): pass\ndef root(x): raise Other('x')",
         ["try:\n    root(-1)\n    assert False\nexcept Neg:\n    pass"],
         "lost",
     ),
-    Case(
-        "a context that hides an exception",
+    "a context that hides an exception": Case(
         "class Calm:\n    def __enter__(self): return self\n"
         "    def __exit__(self, t, v, tb): return t is ZeroDivisionError",
         ["with Calm():\n    1 / 0"],
         "told",
         words="would hide a test's ZeroDivisionError",
     ),
-    Case(
-        "a look at a function",
+    "a look at a function": Case(
         'def f(x: int) -> int:\n    """Add one."""\n    return x + 1\ndef g():\n    yield 1\n',
         [
             "import inspect\nassert 'for' not in inspect.getsource(f) and 'x + 1' in "
@@ -523,16 +485,14 @@ CASES = [
             "assert isinstance(g(), types.GeneratorType)",
         ],
     ),
-    Case(
-        "doctest",
+    "doctest": Case(
         'def f(x):\n    """\n    >>> f(1)\n    2\n    """\n    return x + 1',
         ["import doctest\nr = doctest.testmod()\nassert r.attempted == 1 and r.failed == 0"],
         "told",
         words="`doctest` would run examples",
     ),
     # Libraries.
-    Case(
-        "objects of a library",
+    "objects of a library": Case(
         "def draw():\n    fig, ax = plt.subplots()\n    ax.plot([0, 1])\n    return ax\n"
         "model = Ridge()\ndef now():\n    plt.plot([0, 1])\n    plt.title('T')",
         [
@@ -543,16 +503,14 @@ CASES = [
         ],
         locked="import matplotlib.pyplot as plt\nfrom sklearn.linear_model import Ridge",
     ),
-    Case(
-        "axes as an argument",
+    "axes as an argument": Case(
         "def draw(ax): ax.set_title('T')",
         ["fig, ax = plt.subplots()\ndraw(ax)\nassert ax.get_title() == 'T'"],
         "told",
         locked="import matplotlib.pyplot as plt",
         words="Axes cannot be handed to the submission",
     ),
-    Case(
-        "an object of a class that the course defines",
+    "an object of a class that the course defines": Case(
         "def make(): return Node(3)",
         [
             "assert isinstance(make(), Node)",
@@ -561,8 +519,7 @@ CASES = [
         ],
         locked="class Node:\n    def __init__(self, x): self.x = x",
     ),
-    Case(
-        "a figure of the test's own",
+    "a figure of the test's own": Case(
         "def draw(): plt.plot([0, 1])",
         [
             "fig, ax = plt.subplots()\ndraw()\nassert len(ax.lines) == 1",
@@ -573,8 +530,7 @@ CASES = [
         words="the test makes a figure",
     ),
     # Arguments.
-    Case(
-        "arguments that are rebuilt",
+    "arguments that are rebuilt": Case(
         "def same(x): return x\ndef count(d, word): d[word] += 1\n"
         "def draw(rng): return rng.normal()\n"
         "def uniform(rng): return rng.random()\ndef write(f): f.write('more')\n"
@@ -598,16 +554,14 @@ CASES = [
             "assert same(Path('a') / 'b').name == 'b'",
         ],
     ),
-    Case(
-        "objects of the course's own classes",
+    "objects of the course's own classes": Case(
         "def depth(n):\n    return 0 if not isinstance(n, Node) else 1 + depth(n.next)\n"
         "def both(a, b): return (a + b).x",
         ["assert depth(Node(1, Node(2))) == 2", "assert both(Node(1), Node(2)) == 3"],
         locked="class Node:\n    def __init__(self, x, next=None): self.x, self.next = x, next\n"
         "    def __add__(self, o): return Node(self.x + o.x)",
     ),
-    Case(
-        "random numbers of the whole process",
+    "random numbers of the whole process": Case(
         "import random\ndef draw(n): return np.random.rand(n)\ndef one(): return random.random()",
         [
             "np.random.seed(0)\nassert np.allclose(draw(2), [0.5488135, 0.71518937])",
@@ -620,8 +574,7 @@ CASES = [
         ],
         locked="import numpy as np",
     ),
-    Case(
-        "input, print and mocks",
+    "input, print and mocks": Case(
         "def ask(): return int(input())\ndef apply(f): return f(1)\ndef hi(): print('hi')\n"
         "def use(o): return o.get('x')",
         [
@@ -637,8 +590,7 @@ CASES = [
         ],
     ),
     # Exceptions, functions and classes, looked at from outside.
-    Case(
-        "exceptions that are looked at",
+    "exceptions that are looked at": Case(
         FAILURES,
         [
             "try: two()\nexcept ValueError as e: assert e.args == (3, 'b')",
@@ -654,8 +606,7 @@ CASES = [
             "assert repr(Plain('a')) == \"Plain('a')\" and Plain('a').args == ('a',)",
         ],
     ),
-    Case(
-        "what stays of an exception",
+    "what stays of an exception": Case(
         FAILURES,
         [
             "try: chain()\nexcept Plain as e: assert isinstance(e.__cause__, KeyError)",
@@ -665,8 +616,7 @@ CASES = [
         "told",
         words="stays with the submission",
     ),
-    Case(
-        "an exception and its class, asked what they have",
+    "an exception and its class, asked what they have": Case(
         "class Bad(ValueError):\n    def __init__(self, items): self.items = items\n"
         "    def worst(self): return max(self.items)\n"
         "    def __str__(self): return f'bad {self.items}'\n"
@@ -687,8 +637,7 @@ CASES = [
         "told",
         words="in the judge",
     ),
-    Case(
-        "annotations of a signature",
+    "annotations of a signature": Case(
         "from typing import Optional\nclass A: pass\n"
         "def f(x: list[int], y: Optional[int] = None, z: 'str' = 'a') -> None: pass\n"
         "def g(a: A, b: 'int | None', c: int | None) -> tuple[int, A]: return 1, a",
@@ -702,8 +651,7 @@ CASES = [
             "assert p['b'].annotation == 'int | None' and p['c'].annotation == int | None",
         ],
     ),
-    Case(
-        "what a generator returns",
+    "what a generator returns": Case(
         "def one():\n    yield 1\n    return 5\ndef none(): yield from ()",
         [
             "g = one()\nnext(g)\ntry:\n    next(g)\n    assert False\n"
@@ -712,8 +660,7 @@ CASES = [
             "try: next(none())\nexcept StopIteration as e: assert e.value is None",
         ],
     ),
-    Case(
-        "classes and functions that are looked at",
+    "classes and functions that are looked at": Case(
         LOOKED_AT + "class Level(enum.IntEnum):\n    LOW = 1\n"
         "def named(f):\n    import functools\n    @functools.wraps(f)\n"
         "    def wrapper(*args): return f(*args)\n    return wrapper\n"
@@ -734,8 +681,7 @@ CASES = [
             "assert 'double' in dir() and 'Square' in dir()",
         ],
     ),
-    Case(
-        "library functions that are given back",
+    "library functions that are given back": Case(
         "import math\nimport numpy as np\ndef pick(name): return {'sqrt': math.sqrt, "
         "'sum': np.sum, 'add': np.add, 'np': np}[name]",
         [
@@ -748,8 +694,7 @@ CASES = [
         "told",
         words="is not the one that is here",
     ),
-    Case(
-        "views of arrays",
+    "views of arrays": Case(
         "def rest(a): return a[1:]",
         [
             "import numpy as np\na = np.arange(3)\nassert np.shares_memory(a, rest(a))",
@@ -760,15 +705,13 @@ CASES = [
         "told",
         words="a copy in the judge",
     ),
-    Case(
-        "numbers that are numbers of a class",
+    "numbers that are numbers of a class": Case(
         "import enum\nclass Level(enum.IntEnum):\n    LOW = 1\n",
         ["assert isinstance(Level.LOW, int)"],
         "told",
         words="cannot be used as a plain value here",
     ),
-    Case(
-        "a global name that a call changes",
+    "a global name that a call changes": Case(
         "total, seen = 0, ()\ndef bump():\n    global total, seen\n    total += 1\n"
         "    seen += (total,)\n    if total == 3: raise ValueError\n",
         [
@@ -776,8 +719,7 @@ CASES = [
             "try: bump()\nexcept ValueError: pass\nassert total == 3 and seen == (1, 2, 3)",
         ],
     ),
-    Case(
-        "a global name that a call makes, or gives another object",
+    "a global name that a call makes, or gives another object": Case(
         "class Node:\n    def __init__(self, v, n=None): self.v, self.n = v, n\n"
         "head, last = Node(0), None\ndef push(v):\n    global head, last\n"
         "    last, head = head, Node(v, head)\n"
@@ -788,13 +730,11 @@ CASES = [
             "init()\nmove(1)\nassert board == [0, 1]",
         ],
     ),
-    Case(
-        "a class whose base says that it is of a module that is none",
+    "a class whose base says that it is of a module that is none": Case(
         "class Base: pass\nBase.__module__ = 'isoduration'\nclass C(Base): pass",
         ["assert issubclass(C, Base) and len(C.__bases__) == 1"],
     ),
-    Case(
-        "threads of a test",
+    "threads of a test": Case(
         "def square(x): return x * x\ndef apply(f, x): return f(x)",
         [
             "from concurrent.futures import ThreadPoolExecutor\n"
@@ -807,8 +747,7 @@ CASES = [
         ],
     ),
     # What is too much, and what is elsewhere.
-    Case(
-        "large lists and dicts",
+    "large lists and dicts": Case(
         "def mean(v): return sum(v) / len(v)\ndef squares(n): return {i: i * i for i in range(n)}",
         [
             "assert mean(xs) == 0.5 and len(xs) == 1_500_000 and xs[3] == 0.5",
@@ -816,22 +755,19 @@ CASES = [
         ],
         open="xs = [0.5] * 1_500_000",
     ),  # fmt: skip
-    Case(
-        "a large list that is compared",
+    "a large list that is compared": Case(
         "def many(): return [0.5] * 1_500_000",
         ["assert many() == [0.5] * 1_500_000"],
         "told",
         words="<list of the submission>",
     ),
-    Case(
-        "a large list as an argument",
+    "a large list as an argument": Case(
         "def total(v): return sum(v)",
         ["assert total([1] * 1_500_000) == 1_500_000"],
         "told",
         words="more than 1,000,000 elements",
     ),
-    Case(
-        "files between cells",
+    "files between cells": Case(
         "open('out.txt', 'w').write('done')\ndef load(p): return open(p).read()",
         [
             "assert open('out.txt').read() == 'done'",
@@ -840,22 +776,19 @@ CASES = [
         "told",
         words="is not in the judge",
     ),  # fmt: skip
-    Case(
-        "data of the course's own",
+    "data of the course's own": Case(
         "def load(p): return open(p).read()",
         ["assert load('data/x.csv') == '1\\n' == open('data/x.csv').read()"],
         files={"data/x.csv": b"1\n"},
     ),
-    Case(
-        "a locked cell that the judge cannot run",
+    "a locked cell that the judge cannot run": Case(
         "def clean(d): return 1, 2",
         ["assert n == 2"],
         "told",
-        open="",
-        locked="",
+        run="import array\nm, n = clean(array.array('d'))",
         words="`n` is bound by the locked cell",
     ),
-]
+}
 
 
 def cells_of(case: Case, solution: str) -> list[dict[str, Any]]:
@@ -869,10 +802,8 @@ def cells_of(case: Case, solution: str) -> list[dict[str, Any]]:
 
     found = [cell("open", case.open), cell("locked", case.locked, locked=True)]
     found.append(cell("work", solution, solution=True))
-    if case.name == "a locked experiment that no test needs":
-        found.append(cell("run", "for i in range(20_000): step(i)", locked=True))
-    if case.name == "a locked cell that the judge cannot run":
-        found.append(cell("run", "import array\nm, n = clean(array.array('d'))", locked=True))
+    if case.run:
+        found.append(cell("run", case.run, locked=True))
     for number, test in enumerate(case.tests):
         found.append(cell(f"test{number}", test, grade=True, locked=True, points=1))
     return found
@@ -895,7 +826,7 @@ def graded(case: Case) -> tuple[Any, GradingResult]:
     )
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_the_judge_gives_nbgraders_points_or_leaves_them_to_a_person(case):
     result = grade(case)
     assert not any("judge could not finish" in note for note in result.notes), result.notes
@@ -920,7 +851,6 @@ def test_builtins_that_a_test_leaves_replaced_are_not_the_judges():
     names = "len isinstance float min max any all enumerate sorted getattr set dict str vars zip"
     result = grade(
         Case(
-            "builtins left replaced",
             "def one(): return 1",
             [
                 "import builtins\ndef no(*a, **k): raise AssertionError('no')\n"
@@ -935,7 +865,7 @@ def test_builtins_that_a_test_leaves_replaced_are_not_the_judges():
 def test_plain_nbgrader_gives_what_these_cases_say(tmp_path):
     """All cases in one kernel, as nbgrader runs a notebook."""
     cells, expected = [], []
-    for number, case in enumerate(CASES):
+    for number, (what, case) in enumerate(CASES.items()):
         folder = tmp_path / str(number)
         for name, content in (case.files | case.theirs).items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -954,7 +884,7 @@ def test_plain_nbgrader_gives_what_these_cases_say(tmp_path):
             if cell["id"].startswith("test"):
                 lost = case.outcome == "lost"
                 points = case.plain if case.plain is not None else float(not lost)
-                expected.append((len(cells) - 1, f"{case.name}: {cell['id']}", points))
+                expected.append((len(cells) - 1, f"{what}: {cell['id']}", points))
     notebook = new_notebook(cells=cells)
     NotebookClient(notebook, timeout=60, allow_errors=True, kernel_name="python3").execute()
     for place, name, points in expected:

@@ -58,16 +58,14 @@ COMPARED = [
 RIGHT = "def f(x): return 2 * x"
 HIDDEN = "### BEGIN HIDDEN TESTS\n{}\n### END HIDDEN TESTS"
 
-ATTACKS = [
-    Case("a class in place of a function", AGREES.format(name="f"), COMPARED, teacher=RIGHT),
-    Case(
-        "a function that gives such an object",
+ATTACKS = {
+    "a class in place of a function": Case(AGREES.format(name="f"), COMPARED, teacher=RIGHT),
+    "a function that gives such an object": Case(
         AGREES.format(name="N") + "def f(x): return N()",
         COMPARED,
         teacher=RIGHT,
     ),
-    Case(
-        "an object that says it is a library's",
+    "an object that says it is a library's": Case(
         AGREES.format(name="Fraction").replace(
             "    def __init__",
             "    __module__ = 'fractions'\n    numerator, denominator = 2, 1\n    def __init__",
@@ -76,28 +74,24 @@ ATTACKS = [
         COMPARED,
         teacher=RIGHT,
     ),  # fmt: skip
-    Case(
-        "the course's own class, given where a number is expected",
+    "the course's own class, given where a number is expected": Case(
         AGREES.format(name="V") + "def f(x): return V()",
         [*COMPARED, "assert abs((V(1) + V(1)) - 2) < 1e-6", "assert float(V(1) + V(1)) == 2"],
         teacher="class V:\n    def __init__(self, *a): pass\n    def __add__(self, o): return 2\n"
         + RIGHT,
     ),
-    Case(
-        "the reference of a hidden test, called by its name",
+    "the reference of a hidden test, called by its name": Case(
         "def reference(x): return 0\ndef f(x): return reference(x)",
         [HIDDEN.format("def reference(x): return 2 * x\nassert f(3) == reference(3)")],
     ),
-    Case(
-        "the expected value of a hidden test, read by its name",
+    "the expected value of a hidden test, read by its name": Case(
         "expected = 0\ndef other(): return 0\ndef f(x): return expected or other()",
         [
             HIDDEN.format("expected = 6\nassert f(3) == expected"),
             HIDDEN.format("assert callable(other)\nother = 6\nassert f(3) == other"),
         ],
     ),
-    Case(
-        "a random state of zeros",
+    "a random state of zeros": Case(
         "import numpy as np\ndef f(x):\n    s = np.random.get_state()\n"
         "    np.random.set_state((s[0], s[1] * 0, s[2], 0, 0.0))\n    return 0 * x",
         [
@@ -106,8 +100,7 @@ ATTACKS = [
         ],
         teacher=RIGHT,
     ),
-    Case(
-        "a mock that is told what has happened",
+    "a mock that is told what has happened": Case(
         "def f(m):\n"
         "    for name in ('assert_called_once_with', 'called', 'call_count', 'assert_called'):\n"
         "        try: setattr(m, name, lambda *a: None)\n        except AttributeError: pass\n"
@@ -120,8 +113,7 @@ ATTACKS = [
         ],
         teacher="def f(m): m(1)",
     ),
-    Case(
-        "an exception that skips tests",
+    "an exception that skips tests": Case(
         "import unittest\nclass S(unittest.SkipTest): pass\ndef f(x): raise S('x')",
         [
             "import io, unittest\nclass T(unittest.TestCase):\n"
@@ -131,14 +123,12 @@ ATTACKS = [
             "assert r.wasSuccessful() and not r.skipped"
         ],
     ),
-    Case(
-        "a context that hides that a test fails",
+    "a context that hides that a test fails": Case(
         "class C:\n    def __enter__(self): return self\n"
         "    def __exit__(self, *error): return True\ndef f(x): return 0",
         ["with C():\n    assert f(1) == 2", "with C():\n    y = 1 / f(1)\n    assert y == 0.5"],
     ),
-    Case(
-        "files with the names of the course's, and of Python's",
+    "files with the names of the course's, and of Python's": Case(
         "def f(x): return 0",
         [
             "import helper\nassert helper.near(f(1), 2)",
@@ -153,8 +143,7 @@ ATTACKS = [
             "this_is_mine.py": b"",
         },
     ),
-    Case(
-        "what a test took away, kept under another name",
+    "what a test took away, kept under another name": Case(
         "import builtins, numpy as np\ndef f(x):\n    builtins.isinstance = lambda *a: True\n"
         "    np.allclose = np.array_equal = lambda *a, **k: True\n    return 0",
         [
@@ -163,16 +152,14 @@ ATTACKS = [
             "assert not isinstance(y, str)"
         ],
     ),
-    Case(
-        "a class in place of a module that the solution imports, too",
+    "a class in place of a module that the solution imports, too": Case(
         "class np:\n    allclose = staticmethod(lambda *a: True)\n"
         "def isclose(*a): return True\ndef f(x): return 0",
         ["assert np.allclose(f(1), 2)", "assert isclose(f(1), 2)"],
         open="import numpy as np\nfrom math import isclose",
         teacher="import numpy as np\nfrom math import isclose\n" + RIGHT,
     ),
-    Case(
-        "an object that the test has made, given as a result",
+    "an object that the test has made, given as a result": Case(
         "class S:\n    def __init__(self, *a):\n        global last\n        last = self\n"
         "    def pop(self): return self\n    def all(self): return [self]\n"
         "    def __eq__(self, o): return True\n    __lt__ = __gt__ = __eq__\n"
@@ -186,15 +173,13 @@ ATTACKS = [
         ],
         teacher="class S: pass\nclass L: pass\n" + RIGHT,
     ),
-    Case(
-        "a class made in the judge, by the `type` that a test hands over",
+    "a class made in the judge, by the `type` that a test hands over": Case(
         "def f(g, x):\n"
         "    return g('X', (), {'__eq__': lambda *a: True, '__module__': '__main__'})()",
         ["assert f(type, 1) == int", "assert type(1) is int and f(type, 1) == int"],
         teacher="def f(g, x): return g(x)",
     ),
-    Case(
-        "a class that only a test defines",
+    "a class that only a test defines": Case(
         "class Called(Exception): pass\ndef f(g): raise Called\n"
         "class M: pass\ndef h(x): return M()",
         [
@@ -204,22 +189,19 @@ ATTACKS = [
         ],
         teacher="def f(g): g(1)\ndef h(x): return x",
     ),
-    Case(
-        "a file in place of a module that is not there",
+    "a file in place of a module that is not there": Case(
         "def f(x): return 0",
         ["assert_close(f(1), 2)"],
         open="from mylib import assert_close",
         teacher=RIGHT,
         theirs={"mylib.py": b"def assert_close(*a): pass\n"},
     ),
-    Case(
-        "a process that ends in place of an exception",
+    "a process that ends in place of an exception": Case(
         "import os\ndef f(x): os._exit(0)",
         ["try:\n    f(-1)\nexcept Exception:\n    pass\nelse:\n    assert False"],
         teacher="def f(x): raise ValueError",
     ),
-    Case(
-        "a class that says it is another name of a plain one",
+    "a class that says it is another name of a plain one": Case(
         "def f(module, name):\n    class C: pass\n"
         "    C.__module__, C.__qualname__ = module, name\n    return C()",
         [
@@ -229,8 +211,7 @@ ATTACKS = [
         ],
         teacher="def f(*a): return 1",
     ),
-    Case(
-        "a class that lies about what it is",
+    "a class that lies about what it is": Case(
         AGREES.format(name="N").replace(
             "class N:",
             "class M(type):\n    __bases__ = __mro__ = (int, float, list, object)\n"
@@ -248,8 +229,7 @@ ATTACKS = [
         ],
         teacher=RIGHT,
     ),
-    Case(
-        "a list and a dict that agree to everything",
+    "a list and a dict that agree to everything": Case(
         AGREES.format(name="N") + "class L(list):\n    def __getitem__(self, i): return N()\n"
         "    def __iter__(self): return iter([N()])\n    def __len__(self): return 1\n"
         "    __eq__ = N.__eq__\nclass T(dict):\n    def get(self, k, d=None): return N()\n"
@@ -267,8 +247,7 @@ ATTACKS = [
         ],
         teacher="def f(x): return [2 * x]\ndef g(x): return {'a': 2 * x}",
     ),
-    Case(
-        "a dataclass whose fields agree to everything",
+    "a dataclass whose fields agree to everything": Case(
         AGREES.format(name="N")
         + "import dataclasses\n@dataclasses.dataclass(eq=False)\nclass D:\n    x: object = 0\n"
         "    __eq__ = N.__eq__\ndef f(x): return D(N())",
@@ -282,8 +261,7 @@ ATTACKS = [
         teacher="import dataclasses\n@dataclasses.dataclass\nclass D:\n    x: int\n"
         "def f(x): return D(2 * x)",
     ),
-    Case(
-        "an object with all that makes an array",
+    "an object with all that makes an array": Case(
         "import numpy as np\nclass N:\n    a = np.array([2.0])\n"
         "    __array_interface__ = property(lambda s: s.a.__array_interface__)\n"
         "    __array_struct__ = property(lambda s: s.a.__array_struct__)\n"
@@ -299,8 +277,7 @@ ATTACKS = [
         ],
         teacher="import numpy as np\ndef f(x): return np.array([2.0 * x])",
     ),
-    Case(
-        "an object that says it holds everything",
+    "an object that says it holds everything": Case(
         AGREES.format(name="N") + "    def __contains__(self, x): return True\n"
         "    def __len__(self): return 1\nclass L(N):\n    def __iter__(self): return iter([N()])\n"
         "class E(L):\n    def __iter__(self):\n        while True: yield 0\n"
@@ -314,8 +291,7 @@ ATTACKS = [
         ],
         teacher="def f(x): return [2]",
     ),
-    Case(
-        "a dataclass whose fields are the proxy's own",
+    "a dataclass whose fields are the proxy's own": Case(
         "import dataclasses\n@dataclasses.dataclass\nclass R:\n    x: int\n"
         "class D:\n    def __init__(self, **k): self.k = list(k)\n"
         "    __dataclass_fields__ = {'_proxy_made': R.__dataclass_fields__['x']}\n"
@@ -327,20 +303,17 @@ ATTACKS = [
         teacher="import dataclasses\n@dataclasses.dataclass\nclass D:\n    x: int\n"
         "def f(x): return D(False)",
     ),
-    Case(
-        "classes without end",
+    "classes without end": Case(
         "class M(type):\n    __bases__ = property(lambda c: (M('C', (), {}),))\nC = M('C', (), {})",
         ["assert issubclass(C, B)"],
         locked="class B: pass",
     ),
-    Case(
-        "a number of NumPy's in place of a file's name",
+    "a number of NumPy's in place of a file's name": Case(
         "import numpy as np\ndef f(x): return np.int64(0)",
         ["open(f(1), closefd=False)"],
         teacher="def f(x): return 'a'",
     ),
-    Case(
-        "a name that a test binds, changed by a call",
+    "a name that a test binds, changed by a call": Case(
         "expected = n = want = 2\ndef f(x):\n    global expected, n, want\n"
         "    n = want = 0\n    expected = 2 * x + 2\n    return expected\n"
         "def g(x):\n    global n, want\n    n = want = 0\n    return 0",
@@ -352,8 +325,7 @@ ATTACKS = [
         ],
         teacher=RIGHT + "\ng = f",
     ),
-    Case(
-        "an exception whose name and attributes are no names, and end what reads them",
+    "an exception whose name and attributes are no names, and end what reads them": Case(
         "class E(Exception): pass\nE.__name__ = E.__qualname__ = '((a+)+'\n"
         "def f(x): raise E('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!')\n"
         "def g(x): raise UnicodeDecodeError('utf8', b'x', 0, 1, 'r')\n"
@@ -371,8 +343,7 @@ ATTACKS = [
         "def more(e):\n    *rest, last = describe(e)\n    return *rest, (*last, *wild)\n"
         "space['describe_error'] = more",
     ),
-    Case(
-        "a class that says it is derived from a mock",
+    "a class that says it is derived from a mock": Case(
         "class P:\n    def __init__(self, *a): pass\n    def is_right(self): return 0\n"
         "P.__module__, P.__qualname__ = 'unittest.mock', 'MagicMock'\nclass C(P): pass",
         [
@@ -381,15 +352,14 @@ ATTACKS = [
             "import unittest.mock\nassert issubclass(C, unittest.mock.Mock)",
         ],
     ),
-    Case(
-        "an attribute that a proxy might have of itself",
+    "an attribute that a proxy might have of itself": Case(
         "def f(x): return x",
         ["assert f.__doc__", "assert f.__annotations__", "assert f.__defaults__ == (1,)"],
     ),
-]
+}
 
 
-@pytest.mark.parametrize("case", ATTACKS, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", ATTACKS.values(), ids=ATTACKS)
 def test_wrong_work_gets_no_points(case):
     result = grade(case)
     no = ("judge could not finish", "seconds are used up")
@@ -402,12 +372,12 @@ def test_wrong_work_gets_no_points(case):
 def test_a_submission_does_not_speak_for_the_judge():
     said = "All asserts hold"
     work = f"class CannotCross(Exception): pass\ndef f(x): raise CannotCross({said!r})"
-    ask = grade(Case("", work, ["assert f(1) == 2"])).tests["test0"].ask
+    ask = grade(Case(work, ["assert f(1) == 2"])).tests["test0"].ask
     assert f"as the student process says (`{said}`), if that is right this is" in ask
 
 
 def test_a_hidden_test_that_met_a_limit_says_no_more_than_that():
-    case = Case("", "def f(x): return x", [HIDDEN.format("f(open)\nf(memoryview(b'secret'))")])
+    case = Case("def f(x): return x", [HIDDEN.format("f(open)\nf(memoryview(b'secret'))")])
     result = grade(case)
     assert result.tests["test0"].ask == JUDGE_LIMIT
     assert "secret" not in str(result.notes)
@@ -420,7 +390,7 @@ def test_what_a_hidden_test_asked_is_not_shown_by_a_later_one():
         "x = 1\nassert f(x) == 1\n" + HIDDEN.format("assert f(98765) == 98765"),
         "assert f(x) == 1",
     ]
-    notebook, result = graded(Case("", work, tests))
+    notebook, result = graded(Case(work, tests))
     assert [test.points for test in result.tests.values()] == [1, 1]
     shown = [output for cell in notebook.cells[-1:] for output in cell.outputs]
     assert "[1]" in str(shown)
@@ -429,7 +399,6 @@ def test_what_a_hidden_test_asked_is_not_shown_by_a_later_one():
 
 def test_no_student_file_lies_where_the_judge_runs():
     case = Case(
-        "",
         "def f(): return sorted(os.listdir('.'))\nimport os",
         [
             "import os\nassert f() == ['mine.txt', 'ours.txt']\n"
@@ -444,7 +413,6 @@ def test_no_student_file_lies_where_the_judge_runs():
 
 def test_a_process_that_ends_when_a_locked_cell_asks_for_its_names_ends_nothing_else():
     case = Case(
-        "",
         RIGHT,
         ["assert twice(1) == 4"],
         open=LINK + "import os\nlink.verbs['names'] = lambda: os._exit(1)",

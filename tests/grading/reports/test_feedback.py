@@ -9,7 +9,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tests.classroom import PS1, RIGHT
-from tests.grading.reports.test_report import Reader
+from tests.pages import Reader
 from tests.problem_sets.grading import execute, read
 from utils.checks import MIME
 from utils.grading.course.scores import CellScore, Scores

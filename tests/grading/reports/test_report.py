@@ -2,7 +2,6 @@
 
 import csv
 import datetime
-import html.parser
 import io
 import re
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.pages import Reader
 from utils.grading.course.scores import CellScore, Scores
 from utils.grading.course.settings import find_course
 from utils.grading.reports import problem_set_report, report_page
@@ -211,35 +211,6 @@ def test_hints_are_counted_by_students_and_the_most_common_comes_first():
 
 
 # The page ---------------------------------------------------------------------------------------
-
-
-class Reader(html.parser.HTMLParser):
-    """Collects the elements of a page, and checks that they are closed in order."""
-
-    empty = ("meta", "br", "img", "link", "input", "hr")
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict]] = []
-        self.open: list[str] = []
-        self.text = ""
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in self.empty:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
 
 
 @pytest.fixture

@@ -178,9 +178,11 @@ def test_points_for_nothing_are_named():
 def test_a_check_that_cannot_fail_is_named():
     idle = "    with check(0.5, 'always'):\n        pass\n    return task.points()"
     test, results = self_test(changed(HIDDEN, "    return task.points()", idle))
-    wrong = {"centre_columns": [("none", "def centre_columns(x):\n    return 0 * x", "always")]}
-    wrong["centre_columns"] += [("adds", "def centre_columns(x):\n    x += 1\n    return x", "no")]
-    faults = test.table_faults(results, wrong)
+    wrong = {
+        "always": {"none": "def centre_columns(x):\n    return 0 * x"},
+        "no": {"adds": "def centre_columns(x):\n    x += 1\n    return x"},
+    }
+    faults = test.table_faults(results, {"centre_columns": wrong})
     assert "no wrong implementation of centre_columns fails the check “always”" in faults
     assert any("“no” of centre_columns reveals “adds”, but there is no such" in f for f in faults)
     assert not any("the worked example" in fault for fault in faults)

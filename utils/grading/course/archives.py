@@ -125,8 +125,7 @@ def unpack(archive: Path, target: Path, budget: Budget) -> Unpacked:
 
 def _write(member: Member, path: Path, most: int) -> tuple[str, int]:
     """Write a member to a file; return what is wrong with it, "" for nothing, and its size."""
-    count = 0
-    file = None
+    count, file, whole = 0, None, False
     try:
         try:
             stream = member.open()
@@ -139,26 +138,23 @@ def _write(member: Member, path: Path, most: int) -> tuple[str, int]:
             while chunk := stream.read(CHUNK):
                 count += len(chunk)
                 if count > most:
-                    path.unlink()
                     return f"unpacks to more than the {max(most, 0) >> 20} MB that it may", count
                 file.write(chunk)
+        whole = True
         return "", count
     except BadArchive:
-        if file is not None:
-            path.unlink(missing_ok=True)
         raise
     except OSError as error:
-        if file is not None:
-            path.unlink(missing_ok=True)
         if error.errno is None:  # of gzip, of bz2: the data are damaged
             return "is damaged", count
         raise
     except DAMAGED as error:
-        if file is not None:
-            path.unlink(missing_ok=True)
         if isinstance(error, NotImplementedError):  # Deflate64 of Windows, Zstandard
             return "is compressed in a way that cannot be read here; ask for a zip file", count
         return "is damaged", count
+    finally:
+        if file is not None and not whole:
+            path.unlink(missing_ok=True)
 
 
 def clean_name(name: str) -> tuple[list[str], str]:

@@ -271,7 +271,6 @@ class Run:
             self.progress.graded += one.result.is_graded
             self.progress.unreadable += not one.result.is_graded
             self.progress.stopped += one.result.stopped
-            self.progress.need_person += scores[one.student].needs_person
         self.watch(self.progress)
 
     def _write_pending(self, results: list[Graded]) -> None:

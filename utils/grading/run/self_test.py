@@ -12,9 +12,10 @@ import dataclasses
 import importlib
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,10 @@ from utils.grading.sandbox.config import Limits, SandboxConfig
 from utils.system import processors
 
 Notebook = dict[str, Any]  # as JSON has it, but the text of each cell is one string
-Wrong = tuple[str, str, str]  # what is wrong, the source, the name of a check that reveals it
-Table = Mapping[str, Sequence[Wrong]]  # by task
-TABLES = "tests.problem_sets"  # a module for each problem set, whose WRONG has lists by task
+# By the name of a check that reveals it: what is wrong, and the source.
+Cases = Mapping[str, Mapping[str, str]]
+Table = Mapping[str, Cases]  # by task
+TABLES = "tests.problem_sets"  # a module for each problem set, with its table as WRONG
 
 
 def cells_of(notebook: Notebook) -> dict[str, dict[str, Any]]:
@@ -162,30 +164,31 @@ class SelfTest:
         faults = []
         for task, tests in tasks_of(self.solution).items():
             names = [check["name"] for test in tests for check in results[test].checks]
-            cases = table.get(task, ())
+            cases = table.get(task, {})
             faults += [
                 f"the table says that a check “{revealed_by}” of {task} reveals “{what}”, but "
                 "there is no such check"
-                for what, _, revealed_by in cases
+                for revealed_by, sources in cases.items()
                 if revealed_by not in names
+                for what in sources
             ]
             never = self._never_failing(task, names, cases) if cases else []
             faults += [f"no wrong implementation of {task} fails the check “{n}”" for n in never]
         return faults
 
-    def _never_failing(self, task: str, names: list[str], cases: Sequence[Wrong]) -> list[str]:
+    def _never_failing(self, task: str, names: list[str], cases: Cases) -> list[str]:
         """Return the checks of a task that no case fails; try no further case when all have."""
         notebook = self._only(task)
         missing = set(names)
         # For each check first a case that it reveals.
-        first = {revealed_by: case for case in reversed(cases) for revealed_by in (case[2],)}
-        waiting = [*first.values(), *(case for case in cases if first.get(case[2]) is not case)]
+        rounds = zip_longest(*(sources.values() for sources in cases.values()))
+        waiting = [source for sources in rounds for source in sources if source is not None]
 
-        def failing(case: Wrong) -> set[str]:
+        def failing(source: str) -> set[str]:
             if not missing:
                 return set()
             answer = copy.deepcopy(notebook)
-            cells_of(answer)[task]["source"] = case[1]
+            cells_of(answer)[task]["source"] = source
             checks = (check for result in self.run(answer).values() for check in result.checks)
             return {check["name"] for check in checks if check["state"] == "failed"}
 

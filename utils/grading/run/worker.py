@@ -122,7 +122,7 @@ class Progress:
     Attributes:
         total: submissions to grade in this run.
         unchanged: submissions that were graded before and need nothing.
-        graded, unreadable, stopped, need_person: of this run, so far.
+        graded, unreadable, stopped: of this run, so far.
         failures: submissions without an outcome.
         notes: what else staff should know, one sentence each.
     """
@@ -132,7 +132,6 @@ class Progress:
     graded: int = 0
     unreadable: int = 0
     stopped: int = 0
-    need_person: int = 0
     failures: list[Failure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 

@@ -113,11 +113,15 @@ class Lecture:
     def live_figures(self) -> dict[str, object]:
         """Return every figure with controls, by its name."""
         found = {}
-        sources = (cell.source for cell in self.notebook.cells if cell.cell_type == "code")
-        there_are = sum(bool(re.search(r"(?m)^(\w+ = )?LiveFigure\(", code)) for code in sources)
-        self.wait_until(lambda: self.page.locator(".live-figure img").count() == there_are)
-        for figure in self.page.locator(".live-figure").all():
-            figure.scroll_into_view_if_needed()  # only then is all of it drawn
+        for cell in self.notebook.cells:
+            if cell.cell_type != "code" or not re.search(
+                r"(?m)^(\w+ = )?LiveFigure\(", cell.source
+            ):
+                continue
+            # JupyterLab may draw a cell as late as when it comes into view.
+            figure = self.cell(cell.id).locator(".live-figure")
+            figure.locator("img").wait_for()
+            figure.scroll_into_view_if_needed()
             for row in figure.locator(".widget-toggle-buttons").all():
                 row.locator(".mod-active").wait_for()
             classes = figure.get_attribute("class").split()

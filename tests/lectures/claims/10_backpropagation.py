@@ -67,6 +67,7 @@ typed.value = "x +"  # unreadable: the figure says so, the slider stays
 assert step.max == 5
 typed.value = START[0]
 assert step.max == 9
+step.value = START[2]  # as it was
 
 # %% tries
 # What the reader is asked to try.

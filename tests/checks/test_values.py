@@ -1,5 +1,8 @@
 """What counts as an array or a number, and how a wrong one is described."""
 
+import collections
+import itertools
+
 import numpy as np
 import pytest
 
@@ -133,13 +136,20 @@ def test_a_part_begins_the_message():
     assert said == "a parameter: wrong values"  # no digit
 
 
+Walk = collections.namedtuple("Walk", "x history")
+
+
 def test_a_pair_is_told_from_a_single_value():
-    assert checks.pair((A, [A]), "x", "history") == (A, [A])
+    for got in ((A, [A]), [A, [A]], Walk(A, [A]), (one for one in (A, [A]))):
+        assert checks.pair(got, "x", "history") == (A, [A])
     for got, said in (
         (A, "returned one array, not `(x, history)`"),
         (1.0, "returned one float, not `(x, history)`"),
         (None, "returned nothing (None)"),
         ((A, A, A), "returned the wrong number of values for `(x, history)`: 3, not 2"),
+        (itertools.repeat(A), "returned the wrong number of values for `(x, history)`: 3, not 2"),
+        ({"x": A, "history": [A]}, "returned one dict, not `(x, history)`"),
+        (Everything(), "returned one value, not `(x, history)`"),
     ):
         assert said in fails(lambda got=got: checks.pair(got, "x", "history"))
 

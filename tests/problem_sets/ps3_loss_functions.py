@@ -563,6 +563,7 @@ RIGHT = {
         "choice without replacement": _batches("order = rng.choice(n, size=n, replace=False)", CUT),
         "sorting random numbers": _batches("order = np.argsort(rng.random(n))", CUT),
         "permuted": _batches("order = rng.permuted(np.arange(n))", CUT),
+        "a child of rng": _batches("order = rng.spawn(1)[0].permutation(n)", CUT),
         "a legacy generator, seeded by rng": _batches(
             "order = np.random.RandomState(rng.integers(2**31)).permutation(n)", CUT
         ),

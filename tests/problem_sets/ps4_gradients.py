@@ -759,6 +759,10 @@ RIGHT = {
         "stacked": _descent(*WALK, "return x, np.stack(history)"),
         "a tuple of points": _descent(*WALK, "return x, tuple(history)"),
         "a list for the pair": _descent(*WALK, "return [x.copy(), history]"),
+        "a named tuple": (
+            "from collections import namedtuple\nWalk = namedtuple('Walk', 'x history')\n"
+            + _descent(*WALK, "return Walk(x, history)")
+        ),
         "init_x itself as the first": _descent(
             "x, history = init_x, [init_x]", STEPS, GO, KEEP, PAIR
         ),

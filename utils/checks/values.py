@@ -198,22 +198,41 @@ def _listed(names: list[str]) -> str:
 def pair(got: Any, *names: str) -> tuple:
     """Return the values that a function returns together, such as `x, history`.
 
+    A named tuple is one, too, or whatever else of the student's gives them to `x, history = ...`.
+
     Raises:
-        PropertyError: it is not a tuple or list of so many values.
+        PropertyError: it is one value, or not so many.
     """
     subject, kind = subject_of(), type(got)
     asked = f"`({', '.join(names)})`"
     if got is None:
         raise PropertyError(f"{subject} returned nothing (None)", "", "none", blocks=True)
-    if kind not in (tuple, list):
+    values = _unpacked(got, len(names))
+    if values is None:
         known = kind.__module__ in ("builtins", "numpy") and not hides()
         thing = "one array" if kind is np.ndarray else f"one {kind.__name__}"
         thing = thing if known else "one value"
         raise PropertyError(f"{subject} returned {thing}, not {asked}", "", "pair", blocks=True)
-    if len(got) != len(names):
+    if len(values) != len(names):
         what = f"{subject} returned the wrong number of values for {asked}"
-        raise PropertyError(what, f"{len(got)}, not {len(names)}", "pair", blocks=True)
-    return tuple(got)
+        raise PropertyError(what, f"{len(values)}, not {len(names)}", "pair", blocks=True)
+    return tuple(values)
+
+
+def _unpacked(got: Any, count: int) -> tuple | list | None:
+    """Return the values that an object gives one after another, None if it is one value.
+
+    Of an object of the student's, which may have no end, one more than `count` is enough.
+    """
+    kind = type(got)
+    if kind in (tuple, list):
+        return got
+    if kind in (str, bytes, dict, set, frozenset, np.ndarray) or kind in _NUMBERS:
+        return None
+    try:
+        return list(itertools.islice(got, count + 1))
+    except TypeError:
+        return None
 
 
 def arrays(got: Any, name: str) -> list[np.ndarray]:

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import stat
+import struct
 import tarfile
 import unicodedata
 import zipfile
@@ -66,6 +67,21 @@ def of_method(content: bytes, method: int) -> bytes:
     return bytes(changed)
 
 
+def beyond(content: bytes, offset: int = 1 << 62) -> bytes:
+    """Return a zip file whose one member begins, as it says, where no file can have a byte."""
+    changed, extra = bytearray(content), struct.pack("<HHQ", 1, 8, offset)
+    place = content.index(b"PK\x01\x02")
+    name = int.from_bytes(content[place + 28 : place + 30], "little")
+    changed[place + 30 : place + 32] = len(extra).to_bytes(2, "little")
+    changed[place + 42 : place + 46] = b"\xff" * 4
+    changed[place + 46 + name : place + 46 + name] = extra
+    end = changed.rindex(b"PK\x05\x06") + 12
+    size = int.from_bytes(changed[end : end + 4], "little") + len(extra)
+    changed[end : end + 4] = size.to_bytes(4, "little")
+    return bytes(changed)
+
+
+DEEP = "/".join(letter * 190 for letter in "abcdefghijk")  # two of these are too long for a path
 NOTEBOOK = zipped({f"ps1/{PS1}.ipynb": b"{}" * 5000})
 BAD = {  # a name, its content, and what the summary says of it
     "truncated": ("ps1.zip", NOTEBOOK[: len(NOTEBOOK) // 2], "is damaged"),
@@ -83,6 +99,12 @@ BAD = {  # a name, its content, and what the summary says of it
     "folders only": ("ps1.zip", zipped({"ps1/": b""}), "holds no files"),
     "link": ("ps1.zip", linking(), "is a link"),
     "above": ("ps1.zip", zipped({"../../../evil.ipynb": b"{}"}), "leads out of the archive"),
+    "offset": ("ps1.zip", beyond(NOTEBOOK), "is damaged"),
+    "path": (
+        "ps1.zip",
+        zipped({f"{DEEP}/b.zip": zipped({f"{DEEP}/c": b"1"})}),
+        "has a name that no file",
+    ),
     "nested": ("ps1.zip", zipped({"a.zip": zipped({"b.zip": b"not one"})}), "is not an archive"),
 }
 
@@ -102,7 +124,7 @@ def test_a_bad_archive_costs_its_owner_and_nobody_else(new_classroom, tmp_path, 
     )
     said = collect(room)
     assert set(room.course.students()) == {"Anna Beispiel_moodle2001", "Zz Last_moodle2003"}
-    assert f"Zoe Test_moodle2002: {'b.zip' if kind == 'nested' else name}" in said
+    assert f"Zoe Test_moodle2002: {'b.zip' if kind in ('nested', 'path') else name}" in said
     assert why in said
     assert len(said.splitlines()) <= 8
     log = room.root / "grading" / "downloaded" / PS1 / "zip_collect.log"

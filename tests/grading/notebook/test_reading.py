@@ -46,6 +46,13 @@ def test_what_is_kept_of_a_notebook(given, cells):
     assert read(json.dumps(given).encode()) == reading.new_notebook(cells)
 
 
+def test_all_that_is_kept_can_be_written_as_utf_8():
+    half = "\ud800"
+    picture = {"attachments": {half: {half: [half]}}}
+    cells = [new_cell(kind, half, half) | picture for kind in ("code", "markdown", half)]
+    json.dumps(read(json.dumps(notebook(*cells)).encode()), ensure_ascii=False).encode()
+
+
 @pytest.mark.parametrize(
     ("data", "why"),
     [

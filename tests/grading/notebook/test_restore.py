@@ -1,5 +1,6 @@
 """The course's cells are put back as handed out; what a student wrote in them is kept apart."""
 
+import nbformat
 import pytest
 
 from utils.grading.notebook.reading import grade_id, new_cell, text_hash
@@ -71,6 +72,14 @@ def handed_in(*cells):
             ],
         ),
         ([SETUP, TEST], [SETUP, TEST], ["cell `f` is missing: it was deleted"]),
+        (
+            [SETUP, WORK, ("test_f", "y = 3", "markdown")],
+            [SETUP, WORK, ("", "y = 3"), TEST],
+            [
+                "cell `test_f` was a markdown cell; it is a code cell again",
+                f"cell `test_f` was changed; {USES} (what you added is read as such a cell)",
+            ],
+        ),
     ],
 )
 def test_cells_are_put_in_order(cells, restored, notes):
@@ -80,7 +89,9 @@ def test_cells_are_put_in_order(cells, restored, notes):
     assert told == notes
     assert submitted == handed_in(*cells)  # it is left alone
     assert len({cell["id"] for cell in found["cells"]}) == len(restored)
-    assert restore(submitted, COURSE)[0].cells[-1].metadata.nbgrader == COURSE[2].metadata()
+    notebook = restore(submitted, COURSE)[0]
+    assert notebook.cells[-1].metadata.nbgrader == COURSE[2].metadata()
+    nbformat.validate(notebook)
 
 
 def test_what_was_handed_out_earlier_is_not_the_students_change():

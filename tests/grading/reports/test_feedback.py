@@ -388,6 +388,15 @@ def test_a_page_of_many_slow_texts_comes_to_an_end(monkeypatch):
     assert [one.body.count(rendering.PLAIN) for one in shown] == [1] * 200
 
 
+def test_a_page_that_would_be_too_long_leaves_out_what_earns_no_points(monkeypatch):
+    monkeypatch.setattr(feedback, "LONGEST", 2000)
+    texts = [new_markdown_cell(f"text {number} " + "*a* " * 100) for number in range(9)]
+    cells = [*texts, new_markdown_cell("the last"), cell("answer = 1", solution=True), cell("1.0")]
+    bodies = [one.body for one in feedback.page(new_notebook(cells=cells))]
+    assert ["Not shown" in body for body in bodies] == [False] + [True] * 8 + [False] * 3
+    assert sum(map(len, bodies)) < 4000
+
+
 def test_without_a_process_that_renders_all_is_plain_text(monkeypatch, tmp_path):
     monkeypatch.setattr(rendering, "_process", rendering._Process())
     monkeypatch.setattr(rendering, "_known", {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import contextlib
+import errno
 import gzip
 import lzma
 import re
@@ -47,6 +48,9 @@ DAMAGED = (
     zipfile.BadZipFile, zipfile.LargeZipFile, tarfile.TarError, lzma.LZMAError, zlib.error,
     EOFError, ValueError, LookupError, ArithmeticError, RuntimeError, AttributeError, TypeError,
 )  # fmt: skip
+# Errors of the system's that an archive's own numbers and names cause, not the disk: an offset that
+# no file has, a path that is too long. Those of gzip and bz2 have no number.
+OF_ARCHIVE = (None, errno.EINVAL, errno.EOVERFLOW, errno.EILSEQ, errno.ENAMETOOLONG)
 
 
 class BadArchive(ValueError):

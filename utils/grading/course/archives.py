@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from utils.grading.course.archive_members import (
     DAMAGED,
     LONGEST_HEADER,
+    OF_ARCHIVE,
     BadArchive,
     Budget,
     Member,
@@ -114,7 +115,9 @@ def unpack(archive: Path, target: Path, budget: Budget) -> Unpacked:
         if not done.files and not done.problems:
             raise
         done.problems.append(f"it {error}")
-    except DAMAGED as error:
+    except (OSError, *DAMAGED) as error:
+        if isinstance(error, OSError) and error.errno not in OF_ARCHIVE:
+            raise
         if not done.files and not done.problems:
             raise BadArchive("is damaged") from error
         done.problems.append("it is damaged; what could be read of it is there")
@@ -145,9 +148,9 @@ def _write(member: Member, path: Path, most: int) -> tuple[str, int]:
     except BadArchive:
         raise
     except OSError as error:
-        if error.errno is None:  # of gzip, of bz2: the data are damaged
-            return "is damaged", count
-        raise
+        if error.errno not in OF_ARCHIVE:
+            raise
+        return ("has a name that no file can have here" if error.filename else "is damaged"), count
     except DAMAGED as error:
         if isinstance(error, NotImplementedError):  # Deflate64 of Windows, Zstandard
             return "is compressed in a way that cannot be read here; ask for a zip file", count

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from utils.grading.notebook.outputs import as_utf8
 from utils.grading.text_files import without_piles
 
 Cell = dict[str, Any]
@@ -188,7 +189,7 @@ def text_of(cell: Mapping[str, Any]) -> str:
 def _cell(given: Any, number: int) -> Cell | None:
     if not isinstance(given, dict):
         return None
-    source = text_of(given)[:MAX_SOURCE].encode("utf-8", "replace").decode()
+    source = as_utf8(text_of(given)[:MAX_SOURCE])
     source = without_piles(source.replace("\r\n", "\n").replace("\r", "\n"))
     kind = given.get("cell_type")
     if not isinstance(kind, str) or kind not in ("code", "markdown"):
@@ -210,7 +211,7 @@ def _attachments(given: Any) -> dict[str, dict[str, str]]:
         for kind, data in bundle.items() if isinstance(bundle, dict) else ():
             lines = data if isinstance(data, list) else [data]
             if all(isinstance(line, str) for line in lines):
-                found.setdefault(name, {})[kind] = "".join(lines)
+                found.setdefault(as_utf8(name), {})[as_utf8(kind)] = as_utf8("".join(lines))
     return found
 
 

@@ -261,7 +261,7 @@ def _in_shape(
     if written:
         note += " (what you added is read as such a cell)"
     notes.append(note)
-    return [*([_student_cell(cell) | {"cell_type": course.cell_type}] if written else []), result]
+    return [*([_student_cell(cell, course.cell_type)] if written else []), result]
 
 
 def _is_written(source: str, handed_out: str, kind: str) -> bool:
@@ -288,9 +288,10 @@ def _missing(cell: SourceCell, theirs: Iterable[Cell]) -> str:
     return f"cell `{cell.grade_id}` is missing: it was deleted"
 
 
-def _student_cell(cell: Cell) -> Cell:
-    plain = new_cell(cell["cell_type"], cell["source"], cell.get("id") or "cell")
-    if "attachments" in cell:
+def _student_cell(cell: Cell, kind: str = "") -> Cell:
+    """Return a cell as one of the student's own, of another kind if one is given."""
+    plain = new_cell(kind or cell["cell_type"], cell["source"], cell.get("id") or "cell")
+    if "attachments" in cell and plain["cell_type"] == "markdown":
         plain["attachments"] = cell["attachments"]
     return plain
 

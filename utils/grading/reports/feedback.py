@@ -30,6 +30,8 @@ from utils.grading.reports.hidden_tests import hide_hidden_tests
 from utils.grading.reports.rendering import Renderer
 from utils.grading.reports.templates import render
 
+LONGEST = 32 << 20  # characters of a page; above it, further cells that earn no points are left out
+
 
 @dataclass
 class PageCell:
@@ -64,13 +66,17 @@ def page(
         renderer: new for this page; afterwards it knows which pictures are lost.
     """
     renderer = renderer or Renderer()
-    cells, task = [], ""
+    cells, task, left = [], "", LONGEST
     for cell in notebook.cells:
         task = _heading(cell) or task
         try:
-            cells.append(_cell(NotebookNode(cell), task, files or {}, renderer))
+            made = _cell(NotebookNode(cell), task, files or {}, renderer)
         except Exception:  # an error here must not cost a student the grade
-            cells.append(_unshown(cell, task))
+            made = _unshown(cell, task)
+        if made.kind == "plain" and len(made.body) > left:
+            made.body = Markup("<p><em>Not shown: the page would be too long.</em></p>")
+        left -= len(made.body)
+        cells.append(made)
     return cells
 
 

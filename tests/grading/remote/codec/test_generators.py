@@ -68,3 +68,14 @@ def test_a_generator_that_was_handed_over_draws_on_both_sides(bits):
     cross(None, peer, side)
     assert rng.integers(9, dtype=np.int32) == same_seed.integers(9, dtype=np.int32)
     assert rng.random() == same_seed.random()
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_generators_of_one_seed_spawn_the_same_children(bits):
+    make, drawn = getattr(np.random, bits), []
+    for seed in (1, 1, 2):
+        side, peer = SharedObjects(True), SharedObjects(False)
+        there = cross(np.random.Generator(make(seed)), side, peer)
+        drawn += [child.integers(2**62) for child in (*there.spawn(1), *there.spawn(1))]
+    assert drawn[:2] == drawn[2:4]
+    assert len({*drawn}) == 4

@@ -145,7 +145,8 @@ class Decoder:
             shared.add(new_array(self.whole(content, self.array), flags), kind, number)
             shared.note(shared.objects[number], content, 0, [])
         elif kind == fmt.GENERATOR and not shared.is_judge:  # only the judge hands one over
-            shared.add(new_generator(self.whole(content, lambda: self.values(1))[0]), kind, number)
+            name, *numbers = self.whole(content, lambda: self.values(1))
+            shared.add(new_generator(name, numbers), kind, number)
         elif kind in fmt.EMPTY:
             shared.add(fmt.EMPTY[kind](), kind, number)
         else:

@@ -41,14 +41,20 @@ def generator_name(value: Any) -> str:
     return "Random" if kind is random.Random else ""
 
 
-def new_generator(name: Any) -> Any:
-    """Return a random generator of this name, which may be any value."""
+def new_generator(name: Any, numbers: list) -> Any:
+    """Return a random generator of this name, which may be any value, for `set_state`.
+
+    Its seed follows from the numbers of its state: generators with the same state spawn the same
+    children.
+    """
     if name not in HIGHEST:
         raise CodecError("an unknown random generator")
     if name == "Random":
         return random.Random()
-    made = getattr(np.random, name)()
-    return made if name == "RandomState" else np.random.Generator(made)
+    if name == "RandomState":
+        return np.random.RandomState()
+    seed = np.random.SeedSequence([number for number in numbers if type(number) is int])
+    return np.random.Generator(getattr(np.random, name)(seed))
 
 
 def generator_state(generator: Any) -> list:

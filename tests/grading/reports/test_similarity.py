@@ -168,6 +168,11 @@ def test_the_command_says_what_is_not_there_yet(tmp_path, capsys, arguments, wor
     assert words in capsys.readouterr().err
 
 
+def test_a_mistyped_problem_set_is_told_which_is_meant(tmp_path):
+    with pytest.raises(CourseError, match=f"no problem set 'ps1': .*; is {PS1} meant"):
+        similarity.compare(find_course(tmp_path), "ps1")
+
+
 def test_a_class_of_one_gets_a_sentence(tmp_path):
     invented_class.write(RELEASED, tmp_path / "submitted", 1)
     with pytest.raises(CourseError, match="no two submissions"):

@@ -44,7 +44,9 @@ def read_file(path: str | Path) -> bytes:
         raise Unreadable("there is no such file") from None
     except (OSError, ValueError) as error:
         if os.path.islink(path):
-            raise Unreadable("it is a link to another file, not a notebook") from None
+            raise Unreadable(
+                "it is a link to another file, not a notebook; the file itself is needed"
+            ) from None
         if os.path.isdir(path):  # Windows opens no folder
             raise Unreadable("it is a folder, not a notebook") from None
         reason = getattr(error, "strerror", None) or "this is not a file's name"
@@ -145,7 +147,7 @@ def _parse(data: bytes) -> Any:
             "two versions at each, or hand in an earlier one"
         )
     if not data.startswith(b"{"):
-        advice = "it is another kind of file with a notebook's name; hand in the notebook itself"
+        advice = "it is a file of another kind; the notebook itself is needed"
     elif not data.endswith(b"}"):
         advice = "its end is missing, as when saving or copying did not finish; hand in a full copy"
     raise Unreadable(f"{wrong}, so no notebook: {advice}")

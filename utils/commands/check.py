@@ -73,7 +73,10 @@ def main(argv: list[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an old terminal may lack the tick
     if not os.path.lexists(asked.file):
-        print(clean(f"there is no file {asked.file}"), file=sys.stderr)
+        name = Path(asked.file).name.removesuffix(".ipynb")
+        likely = [Path(f"{asked.file}.ipynb"), ROOT / "assignments" / name / f"{name}.ipynb"]
+        meant = next((f"; is {path} meant?" for path in likely if os.path.isfile(path)), "")
+        print(clean(f"there is no file {asked.file}{meant}"), file=sys.stderr)
         return 2
     if os.path.isdir(asked.file):
         print(clean(f"{asked.file} is a folder; give the notebook in it"), file=sys.stderr)

@@ -55,10 +55,7 @@ def main(argv: list[str]) -> int:
         if asked.format or not (asked.similarity or asked.term):
             with CourseGradebook(course) as book:
                 if not book.has(asked.problem_set):
-                    raise CourseError(
-                        f"the gradebook does not know {asked.problem_set!r}; "
-                        f"run `grade {asked.problem_set}` first"
-                    )
+                    raise CourseError(course.not_graded(asked.problem_set))
                 found = problem_set_report.read(course, book, asked.problem_set)
             if asked.format:
                 path = course.reports / f"{asked.problem_set}_{asked.format}.csv"

@@ -90,6 +90,11 @@ def test_the_notebook_with_the_most_answers_counts(tmp_path, files, name, notes)
             ),
         ),
         ({"ps1/ps1.ipynb": b""}, HandedIn("ps1.ipynb")),
+        ({"ps1": b"1"}, HandedIn(missing="a file (ps1)")),
+        (
+            {"ps1.pdf": b"1", "PS1 final.zip": b"1", "ps2.pdf": b"1"},
+            HandedIn(missing="an archive (PS1 final.zip), a PDF (ps1.pdf)"),
+        ),
     ],
 )
 def test_without_a_notebook_what_is_there_is_told(tmp_path, files, found):
@@ -138,6 +143,7 @@ def test_a_notebook_is_known_by_its_content(tmp_path, name, content, is_one):
         ([], ""),
         (["A.PDF"], "a PDF (A.PDF)"),
         (["a.b.py", "c"], "a Python file (a.b.py), a file (c)"),
+        (["d/._a.ipynb"], "macOS's notes on a file, not the file itself (d/._a.ipynb)"),
         ("12345", "a file (1), a file (2), a file (3), a file (4) and 1 more"),
     ],
 )

@@ -121,3 +121,27 @@ def test_hidden_tests_stand_between_the_courses_words_or_nbgraders():
     assert settings.delimiters(Config()) == ("BEGIN HIDDEN TESTS", "END HIDDEN TESTS")
     config = Config({"ClearHiddenTests": {"begin_test_delimeter": "SECRET"}})
     assert settings.delimiters(config) == ("SECRET", "END HIDDEN TESTS")
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("ps1_shapes", ""),
+        ("ps1", "is missing; is ps1_shapes meant?"),
+        ("PS1_Shapes/", "is missing; is ps1_shapes meant?"),
+        ("ps2_lsoses", "is missing; is ps2_losses meant?"),
+        ("ps", "is missing; there are ps1_shapes, ps2_losses"),
+        ("", "is missing; there are ps1_shapes, ps2_losses"),
+    ],
+)
+def test_a_mistyped_problem_set_is_told_which_is_meant(tmp_path, given, told):
+    for name in ("ps1_shapes", "ps2_losses"):
+        (tmp_path / "solutions" / name).mkdir(parents=True)
+        (tmp_path / "solutions" / name / f"{name}.ipynb").touch()
+    course = find_course(tmp_path)
+    assert course.unknown(given).endswith(told)
+    assert course.unknown(given).startswith("there is no problem set" if told else "")
+    if told:
+        assert course.not_graded(given) == course.unknown(given)
+    else:
+        assert course.not_graded(given).endswith("run `grade ps1_shapes` first")

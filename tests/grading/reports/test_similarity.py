@@ -1,6 +1,7 @@
 """Similarity: copies come first, whatever was done to hide them."""
 
 import re
+import shutil
 
 import pytest
 
@@ -159,13 +160,22 @@ def test_the_command_compares_what_nobody_has_graded_yet(tmp_path, capsys):
     [
         ([PS1], f"run `grade {PS1}` first"),
         ([PS1, "--similarity", "--format", "canvas"], f"run `grade {PS1}` first"),
-        (["ps9_none", "--similarity"], "run `nbgrader generate_assignment ps9_none`"),
+        (["ps9_none", "--similarity"], "there is no problem set 'ps9_none'"),
     ],
 )
 def test_the_command_says_what_is_not_there_yet(tmp_path, capsys, arguments, words):
     invented_class.write(RELEASED, tmp_path / "submitted", 2)
     assert command([*arguments, "--course", str(tmp_path)]) == 1
     assert words in capsys.readouterr().err
+
+
+def test_a_problem_set_without_a_release_is_to_be_released(tmp_path):
+    shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
+    shutil.copytree(ROOT / "solutions" / PS1, tmp_path / "solutions" / PS1)
+    with pytest.raises(CourseError, match=f"run `nbgrader generate_assignment {PS1}`"):
+        similarity.compare(find_course(tmp_path), PS1)
+    with pytest.raises(CourseError, match=f"no problem set 'ps1': .*; is {PS1} meant"):
+        similarity.compare(find_course(tmp_path), "ps1")
 
 
 def test_a_class_of_one_gets_a_sentence(tmp_path):

@@ -72,7 +72,7 @@ def prepared_cells(course: Course, problem_set: str) -> list[SourceCell]:
     except FileNotFoundError:
         others = _other_notebooks(path)
         raise CourseError(
-            f"there is no problem set {problem_set!r}: {path} is missing"
+            course.unknown(problem_set)
             + (f"; {_others_left_out(problem_set, others)}" if others else "")
         ) from None
     except ValueError as error:

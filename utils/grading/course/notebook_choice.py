@@ -213,6 +213,8 @@ class Chooser:
                 where = f"it lies beside the folder {self.problem_set}, which is not there"
                 result.notes.insert(0, f"the notebook that was graded is {best.name}: {where}")
                 return result
+            own = same(self.problem_set)
+            return HandedIn(missing=kinds(e.name for e in loose if same(e.name).startswith(own)))
         return HandedIn()
 
     def _take(self, name: str, path: Path, beside: Path) -> HandedIn:
@@ -372,5 +374,8 @@ def kinds(names: Iterable[str]) -> str:
     listed = []
     for name in names:
         suffix = os.path.splitext(name)[1].casefold()
-        listed.append(f"{KINDS.get(suffix, 'a file')} ({archives.shown(name)})")
+        kind = KINDS.get(suffix, "a file")
+        if os.path.basename(name).startswith("._"):  # AppleDouble: a file's icon and the like
+            kind = "macOS's notes on a file, not the file itself"
+        listed.append(f"{kind} ({archives.shown(name)})")
     return some(listed, 4)

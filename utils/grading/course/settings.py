@@ -17,7 +17,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import find_all_files
 from traitlets.config import Config
 
-from utils.grading.text_files import plain, writable
+from utils.grading.text_files import nearest, plain, same, some, writable
 from utils.system import CONFIG, ROOT, load_config, problem_sets_in
 
 RUN_TIME = "grading"
@@ -69,6 +69,24 @@ class Course:
     def problem_sets(self) -> list[str]:
         """Return the names of all problem sets that have a source."""
         return problem_sets_in(self.source("problem_set").parent.parent)
+
+    def unknown(self, problem_set: str) -> str:
+        """Return a sentence on a problem set that has no source, "" if it has one."""
+        if self.source(problem_set).is_file():
+            return ""
+        names, given = self.problem_sets(), same(problem_set).rstrip("/")
+        begin = [name for name in names if given and same(name).startswith(given)]
+        like = begin[0] if len(begin) == 1 else nearest(given, names)
+        told = f"is {like} meant?" if like else f"there are {some(names, 20)}" if names else ""
+        return f"there is no problem set {problem_set!r}: {self.source(problem_set)} is missing" + (
+            f"; {told}" if told else ""
+        )
+
+    def not_graded(self, problem_set: str) -> str:
+        """Return a sentence on a problem set that is not in the gradebook."""
+        return self.unknown(problem_set) or (
+            f"the gradebook does not know {problem_set!r}; run `grade {problem_set}` first"
+        )
 
     def released(self, problem_set: str) -> Path:
         """Return the problem set's notebook as students get it."""

@@ -102,9 +102,7 @@ class Answers:
         lines = lateness.LatePolicy(config=course.config).read_lines(course.extensions)
         self.extensions = lateness.deadlines(lines)
         if not book.has(problem_set):
-            raise CourseError(
-                f"the gradebook does not know {problem_set!r}; run `grade {problem_set}` first"
-            )
+            raise CourseError(course.not_graded(problem_set))
         cells = [
             cell
             for cell in book.cells(problem_set)

@@ -45,7 +45,9 @@ def read_file(path: str | Path) -> bytes:
         raise Unreadable("there is no such file") from None
     except (OSError, ValueError) as error:
         if os.path.islink(path):
-            raise Unreadable("it is a link to another file, not a notebook") from None
+            raise Unreadable(
+                "it is a link to another file, not a notebook; the file itself is needed"
+            ) from None
         if os.path.isdir(path):  # Windows opens no folder
             raise Unreadable("it is a folder, not a notebook") from None
         reason = getattr(error, "strerror", None) or "this is not a file's name"
@@ -88,7 +90,7 @@ def read(data: bytes) -> dict[str, Any]:
     """
     if len(data) > MAX_FILE:
         raise Unreadable(_too_large(len(data)))
-    if not data.strip():
+    if not data.removeprefix(b"\xef\xbb\xbf").strip():
         raise Unreadable("the file is empty")
     found = _parse(data)
     if not isinstance(found, dict):
@@ -116,27 +118,40 @@ def _parse(data: bytes) -> Any:
     Raises:
         Unreadable: it is not JSON in UTF-8.
     """
+    if data.startswith(b"\0\0\0\0"):  # as no encoding of text begins
+        raise Unreadable(
+            "it begins with bytes that are zero, as when saving or copying did not finish: "
+            "hand in an earlier copy"
+        )
     encoding = json.detect_encoding(data)
     if not encoding.startswith("utf-8"):
         found = encoding[:6].upper()
         raise Unreadable(
             f"it is not text in UTF-8, but in {found}, so no notebook: save it in UTF-8"
         )
+    # a copy over a network may end in bytes that are 0
+    data = data.removeprefix(b"\xef\xbb\xbf").strip(b"\0 \r\n\t")
     try:
-        # a copy over a network may end in bytes that are 0
-        return json.loads(data.decode("utf-8-sig").rstrip("\0 \r\n\t"))
+        return json.loads(data.decode())
     except UnicodeDecodeError:
-        raise Unreadable("it is not text in UTF-8, so no notebook: save it in UTF-8") from None
+        wrong, advice = "it is not text in UTF-8", "save it in UTF-8"
     except (ValueError, RecursionError) as error:
-        reason = str(error)[:100]
-    if data[:4096].lstrip(b"\xef\xbb\xbf \r\n\t").lower().startswith((b"<!doctype", b"<html")):
+        wrong, advice = (
+            "it is not valid JSON",
+            f"hand in a copy that JupyterLab opens ({str(error)[:100]})",
+        )
+    if data[:4096].lower().startswith((b"<!doctype", b"<html")):
         raise Unreadable("it is a web page, not a notebook: download the notebook itself")
     if re.search(rb"^(<<<<<<<|>>>>>>>) ", data, re.MULTILINE):
         raise Unreadable(
             "it holds the marks of a merge that git could not finish (<<<<<<<): choose one of the "
             "two versions at each, or hand in an earlier one"
         )
-    raise Unreadable(f"it is not valid JSON, so no notebook ({reason})")
+    if not data.startswith(b"{"):
+        advice = "it is a file of another kind; the notebook itself is needed"
+    elif not data.endswith(b"}"):
+        advice = "its end is missing, as when saving or copying did not finish; hand in a full copy"
+    raise Unreadable(f"{wrong}, so no notebook: {advice}")
 
 
 def new_notebook(cells: list[Cell]) -> dict[str, Any]:

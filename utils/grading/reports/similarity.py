@@ -110,7 +110,8 @@ def compare(course: Course, problem_set: str) -> list[Pair]:
         released = restore.read_notebook(reading.read_file(path))
     except reading.Unreadable as error:
         raise CourseError(
-            f"{path}, the notebook that students got, cannot be read: {error}; "
+            course.unknown(problem_set)
+            or f"{path}, the notebook that students got, cannot be read: {error}; "
             f"run `nbgrader generate_assignment {problem_set}`"
         ) from None
     work = {}

@@ -83,7 +83,7 @@ def build_course(names: Sequence[str], *, remeasure: bool) -> None:
         _report("assignments", filled + build_assignments(ROOT, sets))
     if not names:
         for path in without_source(ROOT):
-            print(f"left alone: {path}, for there is no source of it in solutions/")
+            print(f"left alone: {path} has no source in solutions/")
     if lectures or not names:
         _report("lectures", build_lectures(ROOT, lectures, remeasure=remeasure))
 

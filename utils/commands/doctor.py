@@ -113,14 +113,14 @@ def conclusion(amiss: int, sandboxes: list[str], mnist: bool) -> str:
         mnist: whether the real images are here.
     """
     if amiss:
-        lines = [f"{amiss} thing(s) above marked NO need a hand."]
+        lines = [f"{amiss} item(s) marked NO above need attention."]
     elif sandboxes:
         lines = ["All is well."]
     else:
         lines = ["Everything that a student needs is here."]
     if not sandboxes and GRADES:
         lines.append(
-            "No sandbox stands here: `grade` runs no submission on this machine. The lines above "
+            "No sandbox is available, so `grade` runs no submissions here. The lines above "
             "say what is missing."
         )
     lines.append(

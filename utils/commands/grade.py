@@ -96,7 +96,7 @@ def grade(asked: argparse.Namespace, local: LocalWorkers | None, started: float)
         return 1
     except OSError as error:  # a full disk, a folder that is not writable
         print(
-            f"{clean(error)}; what is graded is recorded, mend this and run "
+            f"{clean(error)}; what is graded is recorded, fix this and run "
             f"`grade {asked.problem_set}` again",
             file=sys.stderr,
         )
@@ -111,7 +111,7 @@ def grade(asked: argparse.Namespace, local: LocalWorkers | None, started: float)
 
 
 UNSAFE = (
-    "warning: --unsafe, and no sandbox stands here. The submissions of this run are not sandboxed: "
+    "warning: --unsafe, and no sandbox is here. The submissions of this run are not sandboxed: "
     "each can read and change all that you can, such as the gradebook and the hidden tests. Stop "
     "now with Ctrl-C unless you trust all of them; `python3 -m utils doctor` says what is missing."
 )
@@ -148,7 +148,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--force", action="store_true", help="grade what is unchanged, too")
     parser.add_argument(
-        "--unsafe", action="store_true", help="run submissions although no sandbox stands here"
+        "--unsafe", action="store_true", help="run submissions even without a sandbox"
     )
     parser.add_argument("--quiet", action="store_true", help="print problems only")
     return parser.parse_args(argv)

@@ -50,7 +50,7 @@ def test_what_is_kept_of_a_notebook(given, cells):
     ("data", "why"),
     [
         (b" \n", "the file is empty"),
-        (b"[1]", "it is JSON, but no notebook"),
+        (b"[1]", "it is JSON, but not a notebook"),
         (b'{"cells": 3}', "it has no cells"),
         (b"{", "it is not valid JSON"),
         (b"\xef\xbb\xbf <!DOCTYPE html>", "it is a web page"),

@@ -126,7 +126,7 @@ def members_of(archive: Path, budget: Budget) -> Iterator[Member]:
     elif _has_zip_end(archive):
         yield from _zip_members(archive, budget)  # data may precede the archive
     else:
-        raise BadArchive("is not an archive, whatever its name says, or it is damaged")
+        raise BadArchive("is not an archive, despite its name, or is damaged")
 
 
 def _has_zip_end(archive: Path) -> bool:
@@ -158,7 +158,7 @@ def _zip_members(archive: Path, budget: Budget) -> Iterator[Member]:
     except BadArchive:
         raise
     except DAMAGED:
-        raise BadArchive("is damaged, or was not uploaded to its end") from None
+        raise BadArchive("is damaged, or its upload was incomplete") from None
     with bundle:
         for info in bundle.infolist():
             name = _zip_name(info)

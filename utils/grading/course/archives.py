@@ -171,10 +171,10 @@ def clean_name(name: str) -> tuple[list[str], str]:
     text = re.sub(r"^[A-Za-z]:/", "", text.replace("\\", "/"))
     parts = [part for part in PurePosixPath(text.lstrip("/")).parts if part not in ("", ".")]
     if ".." in parts:
-        return [], "leads out of the archive, by its name"
+        return [], "has a name that leads out of the archive"
     parts = [_short(re.sub(r"[\x00-\x1f\x7f]", "_", part)) for part in parts]
     if len(parts) > 12:
-        return [], "lies in more than 12 folders within each other"
+        return [], "is nested more than 12 folders deep"
     return (parts, "") if parts else ([], "has no name")
 
 
@@ -232,7 +232,7 @@ def unpack_beside(
     """
     name = shown(archive.name)
     if not depth:
-        return [(archive, f"{name} lies in too many archives within each other")]
+        return [(archive, f"{name} is nested in too many archives")]
     try:
         target = free_folder(archive.parent, folder or without_ending(archive.name))
         done = unpack(archive, target, budget)

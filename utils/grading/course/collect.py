@@ -119,7 +119,7 @@ class Collector(FileNameCollectorPlugin):
                     found["student_id"] = plain(found["student_id"])
                 plan[path] = found
             else:
-                self.news["left out, for the name says of nobody"].append(within)
+                self.news["left out, since the name identifies nobody"].append(within)
         return plan
 
     def _files(self) -> list[tuple[Path, str]]:
@@ -160,7 +160,7 @@ class Collector(FileNameCollectorPlugin):
             if reading is not None:
                 mine[self.ids[reading]].append((path, within, reading, rest or reading.rest))
             elif path.suffix.casefold() != ".csv":
-                self.news["left out, for the name says of nobody"].append(within)
+                self.news["left out, since the name identifies nobody"].append(within)
         for (sentence, _), reading in zip(problems, blamed, strict=True):
             if reading is not None:
                 self.arrivals[self.ids[reading]].problems.append(sentence)

@@ -102,7 +102,7 @@ def read(path: Path) -> list[Person]:
             raise RosterError(f"{path}, line {number}: the id is empty")
         if re.search(r"[/\\\x00-\x1f]", person.id) or person.id.startswith("."):
             raise RosterError(
-                f"{path}, line {number}: {person.id!r} cannot be an id, for it is a folder's name; "
+                f"{path}, line {number}: {person.id!r} cannot be an id, as it names a folder; "
                 "leave out slashes and a dot at the beginning"
             )
         if person.id in people:

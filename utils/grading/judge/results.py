@@ -105,7 +105,7 @@ def read(answer: Any, cells: list[dict], limits: Limits) -> dict[str, Any]:
     given = answer.get("cells")
     _need(isinstance(given, dict), "it has no cells")
     known = {str(index): cell for index, cell in enumerate(cells)}
-    _need(given.keys() <= known.keys(), "it names cells that there are not")
+    _need(given.keys() <= known.keys(), "it names unknown cells")
     # `truncate` leaves no more, except for a test with many tables.
     left = MAX_OUTPUTS_OF_NOTEBOOK + 3 * len(cells)
     for cell in given.values():
@@ -130,12 +130,12 @@ def _need(holds: bool, why: str) -> None:
 
 
 def _text(value: Any, most: int) -> str:
-    _need(isinstance(value, str), "a text is not one")
+    _need(isinstance(value, str), "a value is not text")
     return as_utf8(value[:most])
 
 
 def _number(value: Any, most: float = _LARGE) -> float:
-    _need(type(value) in (int, float), "a number is not one")
+    _need(type(value) in (int, float), "a value is not a number")
     try:
         number = float(value)
     except OverflowError:

@@ -123,7 +123,7 @@ class UnsandboxedProcess(ProcessSupervisor):
         if not why:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(2)
-                why = f"it left by itself, with exit status {self.process.returncode}"
+                why = f"it ended by itself, with exit status {self.process.returncode}"
         if hasattr(os, "killpg"):
             with contextlib.suppress(OSError):
                 os.killpg(self.process.pid, signal.SIGKILL)

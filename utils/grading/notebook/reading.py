@@ -91,12 +91,12 @@ def read(data: bytes) -> dict[str, Any]:
         raise Unreadable("the file is empty")
     found = _parse(data)
     if not isinstance(found, dict):
-        raise Unreadable("it is JSON, but no notebook")
+        raise Unreadable("it is JSON, but not a notebook")
     cells = found.get("cells")
     if not isinstance(cells, list) and isinstance(found.get("worksheets"), list):
         cells = _cells_of_version_3(found["worksheets"])
     if not isinstance(cells, list):
-        raise Unreadable("it is JSON, but no notebook: it has no cells")
+        raise Unreadable("it is JSON, but not a notebook: it has no cells")
     if len(cells) > MAX_CELLS:
         raise Unreadable(f"it has {len(cells)} cells, more than the {MAX_CELLS} that are read")
     ours = [cell for number, given in enumerate(cells) if (cell := _cell(given, number))]
@@ -119,13 +119,13 @@ def _parse(data: bytes) -> Any:
     if not encoding.startswith("utf-8"):
         found = encoding[:6].upper()
         raise Unreadable(
-            f"it is not text in UTF-8, but in {found}, so no notebook: save it in UTF-8"
+            f"it is not text in UTF-8, but in {found}, so not a notebook: save it in UTF-8"
         )
     try:
         # a copy over a network may end in zero bytes
         return json.loads(data.decode("utf-8-sig").rstrip("\0 \r\n\t"))
     except UnicodeDecodeError:
-        raise Unreadable("it is not text in UTF-8, so no notebook: save it in UTF-8") from None
+        raise Unreadable("it is not text in UTF-8, so not a notebook: save it in UTF-8") from None
     except (ValueError, RecursionError) as error:
         reason = str(error)[:100]
     if data[:4096].lstrip(b"\xef\xbb\xbf \r\n\t").lower().startswith((b"<!doctype", b"<html")):
@@ -135,7 +135,7 @@ def _parse(data: bytes) -> Any:
             "it holds the marks of a merge that git could not finish (<<<<<<<): choose one of the "
             "two versions at each, or hand in an earlier one"
         )
-    raise Unreadable(f"it is not valid JSON, so no notebook ({reason})")
+    raise Unreadable(f"it is not valid JSON, so not a notebook ({reason})")
 
 
 def new_notebook(cells: list[Cell]) -> dict[str, Any]:

@@ -250,7 +250,7 @@ class JudgeConnection(Connection):
         """Set an attribute of one of the test's objects."""
         self._check_attribute(target, name)
         if is_mock(target):
-            raise AttributeError(f"{name} is not for the submission to set")
+            raise AttributeError(f"the submission may not set {name}")
         with self.student.effects.testing():
             setattr(target, name, value)
 
@@ -265,7 +265,7 @@ class JudgeConnection(Connection):
             or is_mock(target)
             and (name in _names_of_mocks() or name.startswith(("assert", "assret")))
         ):
-            raise AttributeError(f"{name} is not for the submission to see")
+            raise AttributeError(f"the submission may not read {name}")
 
     # Answers --------------------------------------------------------------------------------------
 

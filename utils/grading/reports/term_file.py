@@ -79,7 +79,7 @@ def read(path: Path, problem_sets: Collection[str]) -> TermRules:
     except ValueError as error:  # also an integer of thousands of digits
         raise TermFileError(_syntax(path, text, str(error))) from None
     except RecursionError:
-        raise TermFileError(f"{path} has too many brackets within each other") from None
+        raise TermFileError(f"{path} has brackets that are nested too deeply") from None
     return _Reader(path, text, problem_sets).rules(found)
 
 

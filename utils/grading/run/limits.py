@@ -30,8 +30,8 @@ def limits_of(config: Mapping[str, Any], problem_set: str) -> Limits:
     for name, value in values.items():
         if name not in KINDS:
             raise ValueError(
-                f"nbgrader_config.py: {problem_set} has a limit {name!r}, which there is not; "
-                f"there are {', '.join(KINDS)}"
+                f"nbgrader_config.py: {problem_set} has an unknown limit {name!r}; "
+                f"the limits are {', '.join(KINDS)}"
             )
         whole = KINDS[name] == "int"
         numbers = int if whole else int | float

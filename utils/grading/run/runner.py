@@ -99,7 +99,7 @@ class Run:
             if cell.is_test and (fault := forgotten_points(cell.source)):
                 raise CourseError(
                     f"nothing is graded, for everybody would get full marks: {cell.grade_id} of "
-                    f"{problem_set} gives no points: {fault}. Mend solutions/{problem_set}/"
+                    f"{problem_set} gives no points: {fault}. Correct solutions/{problem_set}/"
                     f"{problem_set}.ipynb and grade again"
                 )
         earlier = releases.known(course.directory, problem_set)

@@ -283,7 +283,7 @@ def _meaning(code: int) -> str:
             return "it gave up (for instance for lack of memory)"
         case number if number > 0:
             return f"it was ended by signal {number}"
-    return f"it left by itself, with exit status {code}"
+    return f"it ended by itself, with exit status {code}"
 
 
 def _read_at(folder: int, path: str) -> str:

@@ -111,7 +111,7 @@ def grade(asked: argparse.Namespace, local: LocalWorkers | None, started: float)
 
 
 UNSAFE = (
-    "warning: --unsafe, and no sandbox is here. The submissions of this run are not sandboxed: "
+    "warning: --unsafe without a sandbox. The submissions of this run are not sandboxed: "
     "each can read and change all that you can, such as the gradebook and the hidden tests. Stop "
     "now with Ctrl-C unless you trust all of them; `python3 -m utils doctor` says what is missing."
 )

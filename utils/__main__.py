@@ -1,11 +1,11 @@
 """The front door: `python3 -m utils COMMAND`.
 
 This file uses the standard library only, because it runs before anything is installed. On the first
-call it makes `.venv` in the course folder and installs `requirements.txt`; later calls go straight
-on, until `requirements.txt`, `pyproject.toml`, the folder or the Python version changes. Then the
-command itself, a module of `utils/commands/`, runs inside that environment.
+call it makes `.venv` in the course folder and installs `requirements.txt`; it does so again if
+`requirements.txt`, `pyproject.toml`, the folder or the Python version has changed. Then the command
+itself, a module of `utils/commands/`, runs inside that environment.
 
-It can be read by Python 3.7, too, which gets a sentence on the Python that the course needs.
+Python 3.7 can parse this file, too, to print a message about the Python version that is needed.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
-PLAN = VENV / "course-plan.json"  # written first: for which Python this folder was made
-STAMP = VENV / "course-stamp.json"  # written last: the environment is whole
+PLAN = VENV / "course-plan.json"  # written first: the Python version of this environment
+STAMP = VENV / "course-stamp.json"  # written last: the environment is complete
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
-LOG = ROOT / ".venv.log"  # what the last installation printed
+LOG = ROOT / ".venv.log"  # output of the last installation
 OLDEST, NEWEST_TESTED = (3, 11), (3, 15)
-SECONDS_BETWEEN_LINES = 30  # of an installation's progress, where there is no terminal
-NOBODY_READS = 128 + 13  # exit status: a shell says so of programs that SIGPIPE has ended
+SECONDS_BETWEEN_LINES = 30  # of an installation's progress, without a terminal
+NOBODY_READS = 128 + 13  # exit status that shells report for programs ended by SIGPIPE
 
 COMMANDS = {
     "demo": "grade a simulated class from release to feedback, and print the table",
@@ -72,7 +72,7 @@ def main(argv: list[str]) -> int:
     if command not in COMMANDS:
         print(f"there is no command {command!r}\n\n{usage()}", file=sys.stderr)
         return 2
-    if not (ROOT / "requirements.txt").is_file():  # pip has installed the package alone
+    if not (ROOT / "requirements.txt").is_file():  # pip has installed only the package
         if command == "doctor":
             return importlib.import_module("utils.commands.doctor").main(arguments)
         print(
@@ -95,8 +95,8 @@ def main(argv: list[str]) -> int:
 def run_in_environment(command: str, arguments: list[str]) -> int:
     """Run `utils.commands.COMMAND` with the environment's Python and return its exit status.
 
-    Where a process can become another it does not return: who ends this process, or looks at how
-    it has ended, means the command.
+    Where `exec` is available it does not return: the command replaces this process, and so gets
+    its signals and gives its exit status.
     """
     start = (
         "import importlib, sys\n"
@@ -116,11 +116,11 @@ def run_in_environment(command: str, arguments: list[str]) -> int:
         try:
             return process.wait()
         except KeyboardInterrupt:
-            continue  # Ctrl-C reaches the command too; it decides how to end
+            continue  # the command gets Ctrl-C, too, and decides how to end
 
 
 def environment_variables() -> dict[str, str]:
-    """Return this process's variables with the environment's programs first on PATH."""
+    """Return this process's environment variables with the programs of `.venv` first on PATH."""
     variables = dict(os.environ)
     variables["PATH"] = f"{BIN}{os.pathsep}{variables.get('PATH', '')}"
     variables["VIRTUAL_ENV"] = str(VENV)
@@ -136,13 +136,13 @@ class SetupError(Exception):
 
 
 def ensure_environment(argv: list[str]) -> None:
-    """Make `.venv`, or mend it, unless it stands and fits.
+    """Make or repair `.venv` unless it is complete and up to date.
 
     Args:
         argv: the command and its arguments, for the advice.
 
     Raises:
-        SetupError: with a sentence that says what to do.
+        SetupError: `.venv` cannot be made; the message says what to do.
     """
     wanted = fingerprint()
     if stands(wanted):
@@ -165,7 +165,7 @@ def ensure_environment(argv: list[str]) -> None:
 
 
 def fingerprint() -> dict[str, str]:
-    """Return what the environment depends on: the packages, the folder, the Python version."""
+    """Return what the environment depends on: a hash of the packages, the folder, the Python."""
     return {
         "packages": hashlib.sha256((ROOT / "requirements.txt").read_bytes()).hexdigest(),
         "folder": str(ROOT),
@@ -174,12 +174,12 @@ def fingerprint() -> dict[str, str]:
 
 
 def stands(wanted: dict[str, str]) -> bool:
-    """Say whether the whole environment is there, for just these packages, folder and Python."""
+    """Return whether the environment is complete, for exactly these packages, folder and Python."""
     return read_json(STAMP) == wanted and PYTHON.exists()
 
 
 def read_json(path: Path) -> dict[str, str]:
-    """Return what the file holds, and nothing where it is missing or half-written."""
+    """Return the JSON object in a file, {} if it is missing or incomplete."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -187,7 +187,7 @@ def read_json(path: Path) -> dict[str, str]:
 
 
 def make_environment(wanted: dict[str, str]) -> None:
-    """Bring `.venv` to what is `wanted`, keeping as much as fits of what is there.
+    """Update `.venv` to what is `wanted`, keeping as much of it as possible.
 
     Raises:
         SetupError: the folder is read-only, or installing failed.
@@ -211,7 +211,11 @@ def make_environment(wanted: dict[str, str]) -> None:
 
 
 def create_venv() -> None:
-    """Make a bare virtual environment; pip comes with Python's own ensurepip."""
+    """Make an empty virtual environment, with pip from Python's ensurepip unless there is uv.
+
+    Raises:
+        SetupError: it failed; the messages have been printed by then.
+    """
     without_pip = ["--without-pip"] if shutil.which("uv") else []
     command = [sys.executable, "-m", "venv", "--clear", *without_pip, str(VENV)]
     if subprocess.run(command).returncode:
@@ -249,9 +253,9 @@ def install() -> None:
 
 
 def run_with_progress(command: list[str]) -> int:
-    """Run an installer, its output in `LOG`, and return its exit status; show how far it is.
+    """Run an installer with its output in `LOG`, show the progress, and return its exit status.
 
-    In a terminal one line changes; elsewhere there is a line now and then.
+    A terminal shows one line that changes; elsewhere a line is printed every half minute.
     """
     terminal = sys.stdout.isatty()
     started, shown, wait = time.time(), "", 0.2 if terminal else SECONDS_BETWEEN_LINES
@@ -277,13 +281,13 @@ def run_with_progress(command: list[str]) -> int:
                 else:
                     say(line)
         finally:
-            if shown:  # leave the terminal's line as it was
+            if shown:  # clear the line
                 print("\r" + " " * len(f"[course] {shown}"), end="\r", flush=True)
             end(process)
 
 
 def progress(started: float) -> str:
-    """Return how far the installation is that began at `started`, from its log and from `.venv`."""
+    """Describe the progress of an installation begun at `started`, by its log and `.venv`."""
     log = LOG.read_text(encoding="utf-8", errors="replace")
     packages = Path(sysconfig.get_path("purelib", "venv", {"base": str(VENV)}))
     done = sum(path.stat().st_mtime >= started for path in packages.glob("*.dist-info"))
@@ -297,17 +301,17 @@ def progress(started: float) -> str:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """Return when the process has ended; after Ctrl-C, which it has received too, make it end."""
+    """Wait until a process that has also received Ctrl-C has ended; kill it if it does not end."""
     try:
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=5)
-    finally:  # a second Ctrl-C does not leave it behind
+    finally:  # even after a second Ctrl-C
         process.kill()
         process.wait()
 
 
 def mend_paths(old_folder: str) -> None:
-    """Put the new folder where the old one stands in `.venv`'s scripts and import hooks."""
+    """Replace the old folder by the new one in `.venv`'s scripts and import hooks."""
     old, new = f"{old_folder}/".encode(), f"{ROOT}/".encode()
     for path in [*BIN.iterdir(), *VENV.rglob("__editable__*.py"), *VENV.rglob("*.pth")]:
         if path.is_symlink() or not path.is_file() or old not in path.read_bytes():
@@ -320,8 +324,8 @@ def mend_paths(old_folder: str) -> None:
         path.write_bytes(head + newline + body.replace(old, new))
 
 
-# A first line `#!PATH` may hold no space and only so many bytes; the shell has neither limit.
-# Python reads the same lines as a string in quotes and goes on after them.
+# The path in `#!PATH` may not contain spaces and has a limited length; the shell has neither limit.
+# Python reads these lines as a string and continues after them.
 SHELL_START = b"""#!/bin/sh
 '''exec' "@PYTHON@" "$0" "$@"
 ' '''
@@ -330,7 +334,11 @@ SHELL_START = b"""#!/bin/sh
 
 @contextmanager
 def only_one_at_a_time() -> Iterator[None]:
-    """Hold a lock beside `.venv`, so that two first calls do not build over each other."""
+    """Hold a lock beside `.venv`, so that two first calls do not write it at the same time.
+
+    Raises:
+        SetupError: the folder is not writable.
+    """
     try:
         lock = open(ROOT / ".venv.lock", "w")  # noqa: SIM115 (closed by `with` below)
     except OSError as error:
@@ -368,14 +376,14 @@ def dotted(version: tuple[int | str, ...]) -> str:
 
 
 def say(text: str) -> None:
-    """Print one line of progress at once."""
+    """Print a line of progress immediately."""
     print(f"[course] {text}", flush=True)
 
 
 def while_read(command: Callable[[list[str]], int], argv: list[str]) -> int:
-    """Run a command and return its exit status; 141 if nobody reads what it prints, as in `| head`.
+    """Run a command and return its exit status; 141 if its output is no longer read (`| head`).
 
-    A command learns of it when it prints, so what it has to do it does before.
+    A command is ended when it prints then, so it has to do its work before.
     """
     try:
         try:
@@ -383,7 +391,7 @@ def while_read(command: Callable[[list[str]], int], argv: list[str]) -> int:
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's own flush
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
         return NOBODY_READS
 
 

@@ -1,4 +1,4 @@
-"""How a notebook's outputs hold a table of checks, for modules that import no more of checks."""
+"""The format of a table of checks in a notebook's outputs, without importing `utils.checks`."""
 
 MIME = "application/vnd.course-checks+json"  # the table for programs: reports read this
-SAME_CAUSE = "same cause"  # what a check says that failed as another one did
+SAME_CAUSE = "same cause"  # the text of a check that failed for the same cause as another

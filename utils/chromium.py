@@ -1,4 +1,4 @@
-"""A Chromium without a window: for the tests in a browser and for the pictures of the README."""
+"""Headless Chromium, for the browser tests and the pictures of the README."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def chromium() -> Iterator[Browser]:
     """Start Chromium, and end it afterwards.
 
     Raises:
-        ChromiumError: there is none, or the package that drives it is missing.
+        ChromiumError: Chromium or the package that controls it is missing.
     """
     program = next((path for path in map(shutil.which, PROGRAMS) if path), None)
     if program is None:

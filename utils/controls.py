@@ -1,4 +1,4 @@
-"""The controls of live figures: a slider, a row of buttons, and how they stand side by side."""
+"""The controls of live figures: a slider, a row of buttons, and their layout."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def slider(label: str, values: Iterable, start: object = FIRST) -> ipywidgets.Se
 
 
 def choice(label: str, values: Iterable, start: object = FIRST) -> ipywidgets.ToggleButtons:
-    """Return a row of buttons of which one is pressed.
+    """Return a row of buttons, one of which is pressed.
 
     Args:
         label: what is chosen.
@@ -39,9 +39,9 @@ def choice(label: str, values: Iterable, start: object = FIRST) -> ipywidgets.To
 
 
 def _selection(kind: type, label: str, values: Iterable, start: object) -> ipywidgets.Widget:
-    """Return a control whose own value is a text; `meaning` has the value for each text.
+    """Return a control whose own value is a text; `meaning` maps each text to the real value.
 
-    ipywidgets takes the value None for "nothing is selected", but it is a fair value of an axis.
+    ipywidgets uses None for "nothing is selected", but None is also a valid value of an axis.
     """
     pairs = [value if _is_pair(value) else (str(value), value) for value in values]
     begin = [text for text, value in pairs if start is FIRST or value is start or value == start]
@@ -53,17 +53,17 @@ def _selection(kind: type, label: str, values: Iterable, start: object) -> ipywi
 
 
 def _is_pair(value: object) -> bool:
-    """Say whether this is (text, value), and not a value that happens to be a tuple."""
+    """Return whether this is (text, value) rather than a value that is a tuple."""
     return isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)
 
 
 def value_of(control: ipywidgets.ValueWidget) -> object:
-    """Return what a control stands for."""
+    """Return the value that is selected in a control."""
     return control.meaning[control.value] if hasattr(control, "meaning") else control.value
 
 
 def row(controls: list[ipywidgets.Widget]) -> ipywidgets.HBox:
-    """Return controls side by side, wide enough for what they say."""
+    """Return controls side by side, wide enough for their texts."""
     for control in controls:
         if isinstance(control, ipywidgets.SelectionSlider):
             control.layout.width = "28em"

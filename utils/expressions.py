@@ -1,6 +1,6 @@
-"""Expressions that a reader types, computed with the objects of any engine.
+"""Compute expressions that a reader types, with the objects of any engine.
 
-Such text is never given to `eval`: it is parsed, and every part of it must be known.
+Such text is never passed to `eval`: it is parsed, and only known parts are allowed.
 """
 
 from __future__ import annotations

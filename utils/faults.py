@@ -102,7 +102,7 @@ def plant(net: MultiLayerNet, name: str, number: int = 2) -> MultiLayerNet:
 
 @dataclass(frozen=True)
 class Findings:
-    """What four checks say of a network with a fault in it; learning takes a training run."""
+    """The results of four checks of a network with a fault; the fifth needs a training run."""
 
     wrong_shapes: list[str]  # gradients whose shape is not that of their parameter
     overwritten: list[str]  # parameters that are not what they were before the backward pass
@@ -116,7 +116,7 @@ class Findings:
 
     @property
     def verdicts(self) -> dict[str, tuple[bool, str]]:
-        """Return for each check whether the network passes it, and what it says if not."""
+        """Return for each check whether the network passes it, and the message if not."""
         first = abs(self.first_loss - np.log(SIZES[-1])) < 0.01
         return {
             "shapes": (not self.wrong_shapes, f"wrong for {_all(self.wrong_shapes)}"),
@@ -132,7 +132,7 @@ def examine(name: str, number: int = 2, images: int = 10) -> Findings:
     Args:
         name: a key of `FAULTS`.
         number: the layer that is broken.
-        images: how many images the gradients are compared with, 1 to 10.
+        images: number of images on which the gradients are compared, 1 to 10.
     """
     rng = np.random.default_rng(3)
     x, t = rng.standard_normal((10, SIZES[0]))[:images], (np.arange(10) % 3)[:images]

@@ -57,7 +57,7 @@ def stated(took: float) -> int:
 
 
 def _of_cell(cell: NotebookNode) -> Iterator[float]:
-    """Yield what takes time in a cell, in minutes."""
+    """Yield the minutes that each part of a cell takes."""
     if cell.cell_type == "markdown":
         yield len(words(cell.source)) / WORDS_PER_MINUTE
         return

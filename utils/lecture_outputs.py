@@ -1,12 +1,12 @@
 """The outputs of the lectures, written from a clean kernel so that anyone can write them again.
 
-What is committed shows **real MNIST**, on every machine: `$MNIST_DIR`, a folder `shared/mnist`
+Committed outputs show **real MNIST**, on every machine: from `$MNIST_DIR`, a folder `shared/mnist`
 beside the course, the cache, or the download, whichever has it first. A lecture that uses MNIST is
-refused where there is only the stand-in.
+refused if only the stand-in is available.
 
-A measured time cannot come out twice the same. So a cell with the tag `measured` keeps the outputs
-it has for as long as its source stays as it is (a hash of the source stands in its metadata);
-`remeasure=True` measures again. Nothing else may depend on the clock.
+A measured time differs on every run. So a cell with the tag `measured` keeps its outputs as long as
+its source is unchanged (its metadata contains a hash of the source); `remeasure=True` measures
+again. Nothing else may depend on the clock.
 """
 
 from __future__ import annotations
@@ -100,12 +100,12 @@ def _sections(notebook: NotebookNode) -> str:
 
 
 def environment(root: Path, scratch: Path, *, stand_in: bool = False) -> dict[str, str]:
-    """Return the environment in which lectures run: real MNIST, and nobody's own settings.
+    """Return the environment variables for lectures: real MNIST, and no settings of the user's.
 
     Args:
         root: the course folder.
-        scratch: an empty folder for what the kernel wants to keep.
-        stand_in: let `load_mnist` give the stand-in instead.
+        scratch: an empty folder for the kernel's files.
+        stand_in: let `load_mnist` return the stand-in instead.
     """
     env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "MPL"))}
     env |= {
@@ -126,10 +126,10 @@ def environment(root: Path, scratch: Path, *, stand_in: bool = False) -> dict[st
 
 
 def same_arithmetic() -> dict[str, str]:
-    """Return the variables by which NumPy rounds alike on every 64-bit Intel and AMD processor.
+    """Return environment variables that make NumPy round alike on all 64-bit x86 processors.
 
-    NumPy and OpenBLAS pick instructions by processor, and each kind adds up in another order. All
-    of these processors since 2013 to 2015 have AVX2, so it is used and what is newer is not.
+    NumPy and OpenBLAS choose instructions by processor, and each kind sums in a different order.
+    All of these processors since 2013 to 2015 have AVX2, so that is used and nothing newer.
     """
     if platform.machine() not in ("x86_64", "AMD64"):
         return {}
@@ -148,7 +148,7 @@ def has_real_mnist(env: dict[str, str]) -> bool:
 
 
 def uses_mnist(notebook: NotebookNode) -> bool:
-    """Return whether what a lecture shows depends on which digits are loaded."""
+    """Return whether a lecture's outputs depend on the source of the digits."""
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     return any(name in code for name in ("load_mnist", "data_source", "utils.weights"))
 
@@ -163,9 +163,9 @@ def execute(
     """Run a lecture from a clean kernel in its own folder and return it with normalised outputs.
 
     Args:
-        path: the notebook; it is only read.
+        path: the notebook; it is not changed.
         env: from `environment`.
-        any_data: accept the stand-in too.
+        any_data: accept the stand-in, too.
         remeasure: do not keep the outputs of cells tagged `measured`.
 
     Raises:
@@ -204,15 +204,15 @@ def execute(
 def normalised(
     path: Path, notebook: NotebookNode, kept: Mapping[str, list[NotebookNode]]
 ) -> NotebookNode:
-    """Remove from an executed notebook, in place, all that depends on the machine or the moment.
+    """Remove from an executed notebook, in place, everything that depends on machine or time.
 
     Args:
         path: the lecture, for messages.
-        notebook: after a run.
-        kept: outputs to put in place of what cells tagged `measured` just gave, by cell id.
+        notebook: the executed notebook.
+        kept: outputs that replace those of cells tagged `measured`, by cell id.
 
     Raises:
-        LectureError: an output is a warning, a traceback, or never the same twice.
+        LectureError: an output is a warning, a traceback, or different in each run.
     """
     notebook.metadata = nbformat.from_dict(
         {
@@ -243,7 +243,7 @@ def normalised(
 
 
 def _name(index: int, cell: NotebookNode) -> str:
-    """Return what messages call a cell."""
+    """Return the name of a cell for messages."""
     return f"cell {index + 1} ({cell.id})"
 
 
@@ -277,7 +277,7 @@ def _hash(source: str) -> str:
 
 
 def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """Return outputs with printed text in one piece: the kernel cuts it as the clock says."""
+    """Join consecutive printed text, which the kernel splits depending on the timing."""
     joined: list[NotebookNode] = []
     for output in outputs:
         if joined and output.output_type == joined[-1].output_type == "stream":
@@ -291,7 +291,7 @@ def _normal_output(where: str, output: NotebookNode) -> NotebookNode | None:
     """Return an output without widget state, or None for one that a page cannot show.
 
     Raises:
-        LectureError: the output is a warning, a traceback, or never the same twice.
+        LectureError: the output is a warning, a traceback, or different in each run.
     """
     if output.get("name") == "stderr":
         raise LectureError(f"{where}: writes to stderr: {output.text.strip().splitlines()[0]}")

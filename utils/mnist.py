@@ -2,10 +2,10 @@
 
 `load_mnist` takes the first of these that has the data:
 
-1. `$MNIST_DIR`, a folder with MNIST's four files, gzipped or not. A relative path is looked for
-   from the current folder, then from the course's. `MNIST_DIR=digits` asks for the stand-in.
+1. `$MNIST_DIR`, a folder with MNIST's four files, gzipped or not. A relative path is relative to
+   the current folder, or else to the course's. `MNIST_DIR=digits` selects the stand-in.
 2. The cache, `cache_folder()`.
-3. The mirrors in `MIRRORS`. What they give goes to the cache.
+3. The mirrors in `MIRRORS`. Downloads are stored in the cache.
 4. The stand-in, see `utils.mnist_stand_in`.
 
 No file is trusted: its SHA-256 is checked whenever it is read.
@@ -50,7 +50,7 @@ CHECKSUMS = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 
-# Seconds, except SLOWEST. In a lecture nobody waits longer for a network that is down.
+# Seconds, except SLOWEST; short, because a lecture must not wait for a network that is down.
 KNOCK = 4  # a mirror that has not sent the smallest file by then counts as unreachable
 STALL = 10  # a mirror that is silent for this long, or still slow after it, is abandoned
 SLOWEST = 50_000  # bytes per second: MNIST in four minutes
@@ -59,10 +59,10 @@ OFFLINE = 600  # after a failed attempt, no process of this user tries again for
 _Arrays = dict[str, np.ndarray]  # name in SHAPES -> uint8 array of that shape
 _SMALLEST = "t10k-labels-idx1-ubyte"
 
-_said: set[str] = set()  # the lines this process has printed
-_kept: _Arrays = {}  # MNIST's files that the cache could not take
+_said: set[str] = set()  # lines that this process has printed
+_kept: _Arrays = {}  # MNIST's files that could not be written to the cache
 _kept_standin: _Arrays = {}  # the same for the stand-in
-_no_mnist: list[str] = []  # why this process does without MNIST, if it does
+_no_mnist: list[str] = []  # why this process uses the stand-in, if it does
 
 
 def load_mnist(
@@ -248,7 +248,7 @@ def _store(path: Path, header: bytes, *arrays: np.ndarray) -> bool:
     try:
         if not path.is_absolute():
             raise OSError("there is no home folder")
-        # Submissions read it, and are not run as who grades them.
+        # Submissions read it as another user.
         with atomic_file(path, mode=0o644) as file:
             file.write(header)
             for array in arrays:
@@ -266,7 +266,7 @@ def _store(path: Path, header: bytes, *arrays: np.ndarray) -> bool:
 
 
 def _download_unless_offline() -> None:
-    """Call `download_mnist`, but wait in vain only once for all processes of the next minutes."""
+    """Call `download_mnist`, unless an attempt has failed in the last `OFFLINE` seconds."""
     mark = cache_folder() / "offline"
     try:
         age = abs(time.time() - mark.stat().st_mtime)
@@ -281,7 +281,7 @@ def _download_unless_offline() -> None:
     try:
         download_mnist(KNOCK)
     except MnistError:
-        if time.monotonic() - start > 1:  # else asking costs nothing
+        if time.monotonic() - start > 1:  # a quick failure costs nothing
             with contextlib.suppress(OSError):
                 mark.parent.mkdir(parents=True, exist_ok=True)
                 mark.touch()
@@ -357,11 +357,11 @@ def _fetch(mirror: str, name: str, progress: bool = True) -> np.ndarray:
 
 # --- the stand-in ---------------------------------------------------------------------------------
 
-_STANDIN = "digits-2.bin"  # its SHA-256, then its four arrays; another recipe, another number
+_STANDIN = "digits-2.bin"  # its SHA-256, then its four arrays; the number is the recipe's version
 
 
 def _read_standin() -> _Arrays:
-    """Return the stand-in from the cache; make it if it is not there in one piece."""
+    """Return the stand-in from the cache; make it if it is missing or damaged."""
     if _kept_standin:
         return {name: array.copy() for name, array in _kept_standin.items()}
     path = cache_folder() / _STANDIN

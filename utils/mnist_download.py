@@ -1,4 +1,4 @@
-"""One download from a mirror: its time limits, its progress bar, and its errors in a few words."""
+"""Download a file from a mirror, with time limits, a progress bar and short error messages."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 
 def fetch(address: str, received: Received, seconds: float, bar: tuple[str, int] | None) -> None:
-    """Download a file into `received`, and go back to its beginning.
+    """Download a file into `received`, and rewind it.
 
     Args:
-        address: of the file.
-        received: takes the bytes.
-        seconds: that the mirror may be silent.
+        address: the URL of the file.
+        received: receives the bytes.
+        seconds: how long the mirror may be silent.
         bar: name and unpacked size of the file, for a progress bar; None for no bar.
 
     Raises:
-        OSError, ValueError: It is not available.
+        OSError, ValueError: The file is not available.
     """
     from pooch import HTTPDownloader
 
@@ -45,9 +45,9 @@ class Received(io.BytesIO):
     """A download in memory that raises ValueError if it is too large or too slow.
 
     Args:
-        limit: bytes that it may have.
-        stall: seconds after which the speed counts.
-        slowest: bytes per second that it has to come with.
+        limit: maximum number of bytes.
+        stall: seconds after which the speed is checked.
+        slowest: minimum bytes per second.
     """
 
     def __init__(self, limit: int, stall: float, slowest: float) -> None:

@@ -20,7 +20,7 @@ class MnistError(OSError, ValueError):
 
 
 def idx_header(shape: tuple[int, ...]) -> bytes:
-    """Return how an IDX file begins: 0, 0, 8 for uint8, the number of axes, their lengths."""
+    """Return the header of an IDX file: 0, 0, 8 for uint8, the number of axes, their lengths."""
     return bytes((0, 0, 8, len(shape))) + b"".join(n.to_bytes(4, "big") for n in shape)
 
 
@@ -83,7 +83,7 @@ def _parse_unpacked(
 
 
 def _wrong_header(header: bytes, name: str, shapes: Shapes) -> str:
-    """Return what is wrong with a file that begins so."""
+    """Return what is wrong with a file that has this header."""
     if idx_header(shapes[name]).startswith(header):
         return f"it ends after {len(header)} bytes"
     for other, shape in shapes.items():

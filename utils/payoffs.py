@@ -1,7 +1,7 @@
-"""What the last cell of a problem set shows, made with the student's own functions.
+"""The figures in the last cell of a problem set, made with the student's own functions.
 
-Matplotlib is imported only where a figure is drawn: that takes longer than all else in most
-submissions, and nobody needs these figures to give points.
+Matplotlib is imported only when a figure is drawn: that takes longer than everything else in most
+submissions, and grading does not need these figures.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Which Python to call or to install where the one that was called is too old for the course.
+"""Advise which Python to call or install if the one in use is too old for the course.
 
-As the front door it uses the standard library only and can be read by Python 3.7.
+Like `utils.__main__` it uses only the standard library, and Python 3.7 can parse it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def python_advice(argv: list[str], oldest: tuple[int, int], newest_tested: tuple
 def installed_python(versions: list[str]) -> str:
     """Return how to call the first of these versions that is installed, "" if none is.
 
-    A name on PATH alone says little: pyenv puts names there of versions that are not switched on.
+    A name on PATH is not enough: pyenv also puts names of inactive versions there.
     """
     if os.name == "nt":
         listed = output_of("py", "-0")
@@ -63,7 +63,7 @@ def installed_python(versions: list[str]) -> str:
 
 
 def packaged_python(versions: list[str]) -> str:
-    """Return the first of these versions that Debian's or Ubuntu's packages hold, "" if none."""
+    """Return the first of these versions in Debian's or Ubuntu's packages, "" if none is."""
     names = set(output_of("apt-cache", "pkgnames", "python3.").split())
     return next((f"python{v}" for v in versions if f"python{v}-venv" in names), "")
 

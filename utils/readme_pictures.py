@@ -1,8 +1,8 @@
-"""The pictures at the top of the README: `python3 -m utils build --pictures` writes them anew.
+"""Make the pictures at the top of the README, for `python3 -m utils build --pictures`.
 
-Each is taken from the course itself: the drawing pad while the trained network reads a digit, a
+Each comes from the course itself: the drawing pad while the trained network reads a digit, a
 committed figure of a lecture, a table of checks and the report of the simulated class. The pages
-are opened in Chromium, which the course needs for this and for its tests in a browser only.
+are opened in Chromium, which the course needs only for this and for its browser tests.
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ class PicturesError(RuntimeError):
 
 
 def write_pictures() -> list[Path]:
-    """Write all pictures; it takes a minute, because the simulated class is graded for it.
+    """Write all pictures, in a minute, because the simulated class is graded for it.
 
     Returns:
-        The files, all of them written anew.
+        The paths of the pictures.
 
     Raises:
         ChromiumError: there is no Chromium. Then no file is changed.
@@ -147,7 +147,7 @@ def graded_class() -> Iterator[tuple[Path, Path]]:
     with tempfile.TemporaryDirectory(prefix="course-pictures-") as name, scratch():
         folder = Path(name)
         print("grading the simulated class for two of the pictures, about a minute", flush=True)
-        with redirect_stdout(io.StringIO()):  # what it says of its folder does not hold here
+        with redirect_stdout(io.StringIO()):  # the paths that it prints are temporary here
             failed = demo.run(folder, time.monotonic())
         page = f"{demo.PROBLEM_SET}.html"
         feedback = folder / "grading" / "feedback" / STUDENT / demo.PROBLEM_SET / page
@@ -161,10 +161,10 @@ def of_page(browser: Browser, path: Path, width: int, box_of: Any) -> bytes:
     """Return a part of a page as PNG.
 
     Args:
-        browser: where it is opened.
-        path: of the HTML file.
-        width: of the window, in pixels.
-        box_of: from the opened page to the part: x, y, width and height in pixels.
+        browser: the browser in which to open it.
+        path: the path of the HTML file.
+        width: the width of the window, in pixels.
+        box_of: returns the part of an opened page: x, y, width and height in pixels.
     """
     page = browser.new_page(viewport={"width": width, "height": 800})
     page.goto(path.resolve().as_uri())
@@ -174,20 +174,20 @@ def of_page(browser: Browser, path: Path, width: int, box_of: Any) -> bytes:
 
 
 def _checks_box(page: Page) -> dict[str, float]:
-    """Return where the student's softmax and the table of its visible checks are."""
+    """Return the box of the student's softmax and the table of its visible checks."""
     table = page.locator("#test_softmax_visible")
     code = table.locator("xpath=preceding-sibling::section[1]")
     return _around(code.bounding_box(), table.bounding_box())
 
 
 def _report_box(page: Page) -> dict[str, float]:
-    """Return the report down to the first rows of its table of checks."""
+    """Return the box of the report down to the first rows of its table of checks."""
     rows = page.locator("table tbody tr")
     return _around(page.locator("h1").bounding_box(), rows.nth(2).bounding_box())
 
 
 def _around(first: Any, last: Any) -> dict[str, float]:
-    """Return a box that holds two others, with a margin."""
+    """Return a box that contains two others, with a margin."""
     margin = 12
     left = min(first["x"], last["x"]) - margin
     top = first["y"] - margin

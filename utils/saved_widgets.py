@@ -1,8 +1,8 @@
-"""What stands in a saved notebook in place of a widget, which lives only as long as its kernel.
+"""Remove widgets from saved notebooks, since a widget exists only as long as its kernel.
 
-JupyterLab shows "Error displaying widget: model not found" for a widget that was saved. So widgets
-are taken out before a notebook is written: by `build`, and by the JupyterLab that `lab` starts,
-each time it saves. What the widget brought for a page without a kernel remains.
+JupyterLab shows "Error displaying widget: model not found" for a saved widget. So widgets are
+removed before a notebook is written: by `build`, and by the JupyterLab that `lab` starts, each time
+it saves. The widget's HTML for pages without a kernel stays.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ NO_KERNEL = (
 
 
 def take_out_widget(data: dict[str, Any]) -> None:
-    """Remove a widget from the data of an output, in place; leave what says the same on a page."""
+    """Remove a widget from the data of an output, in place; keep its HTML, or add a note."""
     if data.pop(WIDGET, None) is not None and set(data) <= {"text/plain"}:
         data["text/plain"] = NO_KERNEL
 
@@ -25,7 +25,7 @@ def before_saving(model: dict[str, Any], **_: object) -> None:
     """Take all widgets out of a notebook that a Jupyter server is about to save.
 
     Args:
-        model: what is saved, as Jupyter's contents manager hands it to its `pre_save_hook`.
+        model: the model that Jupyter's contents manager passes to its `pre_save_hook`.
     """
     if model.get("type") != "notebook" or not isinstance(model.get("content"), dict):
         return

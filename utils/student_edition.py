@@ -1,4 +1,4 @@
-"""Writes the student edition: the course without solutions, hidden tests and what is for staff."""
+"""Write the student edition: the course without solutions, hidden tests and files for staff."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ FOR_STAFF = re.compile(r"(?ms)^\[tool\.(?:pytest|ruff|mypy)\b.*")  # the rest of
 
 
 def write_student_edition(root: Path, folder: Path) -> int:
-    """Write the student edition into a new folder, whole or not at all.
+    """Write the student edition into a new folder, completely or not at all.
 
     Args:
         root: the course folder.
-        folder: where it is to be; nothing may be there but an empty folder.
+        folder: the target; it must not exist, or be an empty folder.
 
     Returns:
         The number of files.
@@ -91,7 +91,7 @@ def _read(root: Path, name: str) -> str:
 
 
 def _limits(root: Path) -> str:
-    """Return settings by which `check` stops what `grade` will stop."""
+    """Return settings that give `check` the same limits as `grade`."""
     config = load_config(root)
     lines = [
         '"""What a notebook may use when it is checked: the same as when it is graded."""',
@@ -135,7 +135,7 @@ def _lectures(root: Path) -> dict[str, bytes]:
 
 
 def _assignments(root: Path) -> dict[str, bytes]:
-    """Return the problem sets as students get them, released from their sources."""
+    """Return the released files of the problem sets, generated from their sources."""
     names = problem_sets(root)
     if not names:
         raise BuildError(

@@ -1,7 +1,7 @@
-"""What of this package a student needs: its modules, found by what they import, and its packages.
+"""Find the modules of this package that a student needs, by their imports, and their dependencies.
 
-The student edition consists of these, and pip installs these packages. `setup.py` reads it before
-anything is installed, so this module uses the standard library only.
+The student edition consists of these modules, and pip installs these packages. `setup.py` imports
+this module before anything is installed, so it uses the standard library only.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 COMMANDS = ("check", "doctor", "lab")
-FOR_STAFF = (  # though directly in utils/, or imported by `doctor`
+FOR_STAFF = (  # left out although directly in utils/, or imported by `doctor`
     "utils.chromium",
     "utils.lecture_minutes",
     "utils.lecture_outputs",
@@ -24,7 +24,8 @@ FOR_STAFF = (  # though directly in utils/, or imported by `doctor`
     "utils.grading.sandbox_probes",
 )
 DATA_FOR_STAFF = ("scaffold", "slides.css", "slides.js")  # in utils/data/
-# Packages that no module imports and that `lab` needs; and those whose module has another name.
+# Packages that `lab` needs although no module imports them; then packages whose module has another
+# name.
 FOR_LAB = ("jupyter", "jupyterlab", "jsonschema")
 MODULE_NAMES = {"scikit-learn": "sklearn"}
 _NAME = re.compile(r"\butils(?:\.\w+)+")
@@ -50,7 +51,7 @@ def student_modules(root: Path) -> dict[str, Path]:
         path = root.joinpath(*name.split("."))
         path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
         if name in found or is_for_staff(name) or not path.is_file():
-            continue  # also what is the name of something in a module
+            continue  # the name may be that of an object in a module
         found[name] = path
         waiting += [name.rpartition(".")[0], *_imported(path)]
     return dict(sorted(found.items()))
@@ -71,7 +72,7 @@ def student_packages(root: Path) -> list[str]:
         name.partition(".")[0]
         for path in student_modules(root).values()
         for name in _imported(path)
-    } - {"nbgrader"}  # its part of the grader does not run where work is checked
+    } - {"nbgrader"}  # `check` does not run the modules that import it
     lines = (root / "requirements.txt").read_text(encoding="utf-8").splitlines()
     named = ((re.match(r"[\w-]+", line), line) for line in lines)
     packages = ((found[0], line) for found, line in named if found)
@@ -93,7 +94,7 @@ def lab_packages(root: Path) -> list[str]:
 
 
 def _imported(path: Path) -> Iterator[str]:
-    """Yield what a module may import: also in functions, and in the code of other processes."""
+    """Yield the names that a module may import, also in functions and code for other processes."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         match node:
             case ast.Import(names):

@@ -27,7 +27,7 @@ ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_
 
 
 def load_config(course: Path) -> Config:
-    """Return what a course's `nbgrader_config.py` says, for nbgrader's own classes."""
+    """Return the settings in a course's `nbgrader_config.py`, for nbgrader's own classes."""
     from traitlets.config import PyFileConfigLoader  # not needed by a notebook
 
     return PyFileConfigLoader(CONFIG, path=str(course)).load_config()
@@ -40,7 +40,7 @@ def problem_sets_in(sources: Path) -> list[str]:
 
 
 def processors() -> int:
-    """Return how many processors this process may use."""
+    """Return the number of processors that this process may use."""
     with contextlib.suppress(AttributeError):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -48,9 +48,9 @@ def processors() -> int:
 
 @contextlib.contextmanager
 def garbage_collection_paused() -> Iterator[None]:
-    """Pause garbage collection during imports, and exempt from it what they made.
+    """Pause garbage collection during imports, and exempt the imported objects from it.
 
-    Collecting took as long as a third of the imports.
+    Collection took a third as long as the imports.
     """
     gc.disable()
     try:
@@ -64,11 +64,11 @@ def garbage_collection_paused() -> Iterator[None]:
 
 
 def atomic_write(path: Path, data: bytes | str, durable: bool = False) -> None:
-    """Write a file so that readers, and interruptions, find the old or the new one whole.
+    """Write a file atomically: readers and interrupted runs find the complete old or new file.
 
     Args:
-        path: the file; its folder is made, its mode stays.
-        data: what it is to hold; text becomes UTF-8 with its line endings as they are.
+        path: the file; its folder is created, its mode is kept.
+        data: the new content; text is encoded as UTF-8, its line endings unchanged.
         durable: return only when the content and the name are on the disk.
     """
     with atomic_file(path, durable=durable) as file:
@@ -77,14 +77,14 @@ def atomic_write(path: Path, data: bytes | str, durable: bool = False) -> None:
 
 @contextlib.contextmanager
 def atomic_file(path: Path, mode: int | None = None, durable: bool = False) -> Iterator[BinaryIO]:
-    """Open a new file that takes the place of `path` when the context is left without an error.
+    """Open a new file that replaces `path` when the context ends without an error.
 
     Several processes may write the same file at once: the last one wins. An error leaves nothing
-    behind. What a killed process leaves is deleted by the first call in that folder a day later.
+    behind. The file of a killed process is deleted by the first call in that folder a day later.
 
     Args:
-        path: the file; its folder is made.
-        mode: permissions; by default the old file's, or what a new file gets.
+        path: the file; its folder is created.
+        mode: permissions; by default those of the old file, or a new file's default.
         durable: see `atomic_write`.
     """
     folders = [path.parent]
@@ -99,7 +99,7 @@ def atomic_file(path: Path, mode: int | None = None, durable: bool = False) -> I
     try:
         with part.open("xb") as file:
             if mode is not None:
-                part.chmod(mode)  # before anybody can read what is written
+                part.chmod(mode)  # before anything is written that others could read
             yield file
             if durable:
                 file.flush()
@@ -140,7 +140,7 @@ def try_lock(file: IO | int) -> bool:
             import fcntl
 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except ImportError:  # this Python can lock nothing
+    except ImportError:  # this Python has no file locks
         return True
     except OSError:
         return False
@@ -153,5 +153,5 @@ def figures_wanted() -> str:
 
 
 def left_out(alt: str) -> str:
-    """Return what stands in the place of a figure that is not drawn."""
+    """Return the text that replaces a figure that is not drawn."""
     return f"[A figure, drawn when you run this cell in your notebook: {alt}]"

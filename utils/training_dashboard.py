@@ -24,11 +24,11 @@ from utils.training import History
 
 
 class TrainingDashboard(ipywidgets.VBox):
-    """A training run to start, to watch and to stop: progress bar, numbers, curves, a sentence.
+    """A training run to start, watch and stop: progress bar, numbers, curves, a sentence.
 
-    Training runs in a thread of its own, so that the kernel stays free for the Stop button and for
-    other cells. One kernel trains one run at a time: starting a second dashboard, or making one (as
-    running its cell again does), stops the run of the first.
+    Training runs in a separate thread, so that the kernel stays free for the Stop button and for
+    other cells. A kernel trains one run at a time: starting or making a second dashboard (as
+    running its cell again does) stops the run of the first.
 
     Args:
         run: called in the thread with `watch` and one keyword argument per control. It trains with
@@ -36,16 +36,16 @@ class TrainingDashboard(ipywidgets.VBox):
         draw: turns a history, of no steps at first, into (figure, sentence). It is called in the
             thread, too, so its figure is a `matplotlib.figure.Figure`: pyplot is for one thread.
         name: what is trained, two or three words; tests find the dashboard by that.
-        **controls: ipywidgets with a `value`, by the name of the argument of `run`. They rest while
-            training runs.
+        **controls: ipywidgets with a `value`, by the name of the argument of `run`. They are
+            disabled while training runs.
 
     Attributes:
-        history: of the latest run, as far as it has come; None before the first.
-        thread: in which that run trains or has trained; None before the first.
+        history: the history of the latest run so far; None before the first.
+        thread: the thread of that run; None before the first.
 
     Raises:
-        ValueError: the sentence of `draw` is none. An error of `draw` is passed on at the start;
-            later it ends the run and is said below the figure, like one of `run`.
+        ValueError: the sentence of `draw` is not a sentence. An error of `draw` is raised at the
+            start; later it ends the run and is shown below the figure, like an error of `run`.
 
     Example:
         >>> def run(watch, lr):
@@ -87,14 +87,14 @@ class TrainingDashboard(ipywidgets.VBox):
         self._end_what_runs("a dashboard was made anew")
 
     def close(self) -> None:
-        """Take the dashboard away; a run of it ends after its present step."""
+        """Remove the dashboard; its run ends after the current step."""
         self._run.stop_because = "the dashboard was closed"
         super().close()
 
-    # In the kernel's threads: what the buttons do
+    # In the kernel's threads: actions of the buttons
 
     def _on_start(self) -> None:
-        """Begin a run with the present settings, unless one is under way."""
+        """Start a run with the current settings, unless one is under way."""
         with self._lock:
             if TrainingDashboard._under_way is self._run:
                 self._say("This run is still under way: press Stop before you start another.")
@@ -103,13 +103,13 @@ class TrainingDashboard(ipywidgets.VBox):
             try:
                 self._run = TrainingDashboard._under_way = _Run()
                 self._begin()
-            except BaseException:  # the kernel was interrupted, in just this moment
+            except BaseException:  # the kernel was interrupted at this moment
                 self._end_what_runs("the kernel was interrupted")
                 self._rest("The start was interrupted: press Start training once more.")
                 raise
 
     def _begin(self) -> None:
-        """Show that the present run begins, and let its thread go."""
+        """Show that the current run starts, and start its thread."""
         self.history = None
         for control in self.controls.values():
             control.disabled = True
@@ -122,7 +122,7 @@ class TrainingDashboard(ipywidgets.VBox):
         self.thread.start()
 
     def _on_stop(self) -> None:
-        """Ask the run to end; it looks after each step."""
+        """Ask the run to end; it checks after each step."""
         with self._lock:
             if TrainingDashboard._under_way is not self._run:
                 self._say("Nothing runs, so there is nothing to stop: press Start training.")
@@ -131,7 +131,7 @@ class TrainingDashboard(ipywidgets.VBox):
             self._say("Stopping after this step.")
 
     def _end_what_runs(self, why: str) -> None:
-        """Ask the run of any dashboard to end, and wait for nothing."""
+        """Ask the run of any dashboard to end, without waiting."""
         with self._lock:
             if TrainingDashboard._under_way is not None:
                 TrainingDashboard._under_way.stop_because = why
@@ -174,7 +174,7 @@ class TrainingDashboard(ipywidgets.VBox):
                 self._rest(end)
 
     def _follow(self, run: _Run, history: History, *, picture: bool = True) -> None:
-        """Show how far this run has come, unless another one has been started since."""
+        """Show the progress of this run, unless another one has been started since."""
         if run is self._run:
             self.history = history
             self._show(history, picture)
@@ -196,7 +196,7 @@ class TrainingDashboard(ipywidgets.VBox):
         return ", ".join(f"{c.description} {c.value}" for c in self.controls.values())
 
     def _rest(self, sentence: str) -> None:
-        """Give the controls back, and say why."""
+        """Enable the controls, and show a sentence."""
         for control in self.controls.values():
             control.disabled = False
         self._say(sentence)
@@ -205,7 +205,7 @@ class TrainingDashboard(ipywidgets.VBox):
         self.sentence.value = spoken(sentence)
 
     def _show(self, history: History, picture: bool = True) -> None:
-        """Show how far a run has come: bar, numbers and, which takes time, curves."""
+        """Show the progress of a run: bar, numbers and, with `picture`, the curves (slow)."""
         done, total = len(history.loss), history.epochs * history.steps_per_epoch
         numbers = "no step yet"
         if done:
@@ -225,7 +225,7 @@ class TrainingDashboard(ipywidgets.VBox):
 
 @dataclass(eq=False)
 class _Run:
-    """One run of a dashboard; not empty, `stop_because` asks it to end, and says why."""
+    """One run of a dashboard; a non-empty `stop_because` asks it to end, and is the reason."""
 
     stop_because: str = ""
 
@@ -260,7 +260,7 @@ def training_figure(
     """
     per_epoch, n = max(1, history.steps_per_epoch), len(history.loss)
     fig = Figure(figsize=(8.5, 4.2))
-    fig.set_layout_engine("none")  # a layout by hand: half the time to draw
+    fig.set_layout_engine("none")  # laid out by hand: draws in half the time
     left, right = (fig.add_axes((x, 0.43, 0.41, 0.5)) for x in (0.06, 0.57))
     width = max(1, n // 200)  # steps whose mean is one point of the curve
     loss = np.reshape(history.loss[: n - n % width], (-1, width)).mean(axis=1)
@@ -299,7 +299,7 @@ def training_figure(
 def _draw_inside(ax: Axes, W1: NDArray, digits: NDArray, says: NDArray) -> None:
     """Draw columns of W1 as images, blue for positive weights, and digits, in one row of pictures.
 
-    One picture for all, for each further pair of axes would take 10 ms.
+    A single image for all of them, since each further pair of axes would take 10 ms.
     """
     units = min(6, W1.shape[1])
     strip = np.full((28, 32 * (units + len(digits)) + 8, 3), 255, np.uint8)

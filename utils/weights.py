@@ -25,7 +25,7 @@ _DATA = Path(__file__).resolve().parent / "data"
 
 
 def weights_file(source: str) -> Path:
-    """Return where the weights for "MNIST" or "digits" are kept.
+    """Return the path of the weights for "MNIST" or "digits".
 
     Raises:
         ValueError: `source` is neither.

@@ -1,4 +1,4 @@
-"""What a test cell calls: named checks, each with a share of the points and hints.
+"""The functions that test cells call: named checks, each with points and hints.
 
 A test cell is a list of checks and ends in the points:
 
@@ -12,22 +12,23 @@ A test cell is a list of checks and ends in the points:
         checks.leaves_alone(softmax, np.array([0.0, 0.0]))
     return task.points()
 
-- A check passes unless its body raises, and whatever the student's code raises costs that check
-  alone. What makes several checks fail is told once, in a row of its own, with its line and the
+- A check passes unless its body raises; an exception from the student's code costs only that
+  check. If several checks fail for one cause, a separate row names it once, with its line and the
   next step; the rows of those checks say "same cause".
-- A hint is chosen by how a check failed: by the part that is wrong (`dW="..."`), else by the kind
-  of failure (`nan="..."`, see `HINTS`), else the check's general hint.
+- The hint depends on how a check failed: first by the part that is wrong (`dW="..."`), then by the
+  kind of failure (`nan="..."`, see `HINTS`), else it is the check's general hint.
 - A check that uses only helpers for side properties (`leaves_alone`, `finite`, ...) counts only if
-  a check of the same task that compares values passed. Knowing nothing earns nothing.
-- A list in place of an array costs one check; the numbers in it are judged as they are.
+  a check of the same task that compares values has passed. So code without any knowledge of the
+  task earns nothing.
+- A list in place of an array costs one check; the numbers in it are checked as usual.
 - The helpers take the student's function first, then its arguments: a tuple for several, anything
-  else for one. They hand over copies, so a function that overwrites its argument spoils nothing,
-  and they trust only plain arrays and numbers: an object that claims to equal everything is no
-  result. What is expected is worked out before the student's code is called.
-- Hidden checks name the property and a hint, and show no numbers.
+  else for one. They pass copies, so a function that overwrites its argument does no harm, and they
+  trust only plain arrays and numbers: an object that claims to equal everything is not a result.
+  Expected values are computed before the student's code is called.
+- Hidden checks show the property and a hint, but no numbers.
 
-Three things run test cells: the student's own kernel, `check`, and the judge, where the student's
-objects are proxies. The latter two say in `student_cells` what the student's cells contain.
+Three programs run test cells: the student's own kernel, `check`, and the judge, where the student's
+objects are proxies. The latter two put the source of the student's cells into `student_cells`.
 """
 
 from utils.checks.calls import call, copied, replaced

@@ -1,4 +1,4 @@
-"""Calls of the student's code, on copies of what it is given."""
+"""Call the student's code on copies of its arguments."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def call(f: Callable, *args: Any, **kwargs: Any) -> Any:
 
 @contextlib.contextmanager
 def replaced(f: Callable, name: str, known: dict[Callable, Callable]) -> Iterator[None]:
-    """While it lasts, let the student's f call a right function in place of one of its own.
+    """In this context, let the student's f call a correct function in place of one of its own.
 
-    So a mistake in an earlier task costs nothing in a later one. The student's own function comes
-    back afterwards, and the right one answers no longer.
+    So a mistake in an earlier task costs nothing in a later one. Afterwards the student's own
+    function is restored, and the correct one raises RuntimeError.
 
     Args:
         f: the student's function under test.
-        name: of the function that f calls, such as "numerical_gradient".
-        known: what it should give: maps the first argument, one of the test's own functions, to a
+        name: the name of the function that f calls, such as "numerical_gradient".
+        known: the correct results: maps the first argument, one of the test's own functions, to a
             function of the second. For any other first argument the student's own is called.
     """
     lasts = True
@@ -41,7 +41,7 @@ def replaced(f: Callable, name: str, known: dict[Callable, Callable]) -> Iterato
             return known[first](np.array(second, dtype=float))
         return before[0](*args, **named)
 
-    bind = getattr(type(f), "_proxy_bind", None)  # of a proxy in the judge
+    bind = getattr(type(f), "_proxy_bind", None)  # a proxy in the judge has it
     if bind is None:
         names = getattr(f, "__globals__", None) or (
             CheckContext.running.names if CheckContext.running else {}
@@ -57,12 +57,12 @@ def replaced(f: Callable, name: str, known: dict[Callable, Callable]) -> Iterato
         yield
     finally:
         lasts = False
-        with contextlib.suppress(Exception):  # where the student process has ended
+        with contextlib.suppress(Exception):  # the student process may have ended
             bind(f, name, *before)
 
 
 def copied(value: Any) -> Any:
-    """Copy arrays, and the tuples, lists and dicts that hold them; hand on anything else.
+    """Copy arrays, and tuples, lists and dicts that contain them; return other values unchanged.
 
     A copy has the memory layout of its original: transposed, or every second element of a longer
     array.

@@ -1,4 +1,4 @@
-"""One check: runs its body, and says what became of it."""
+"""A single check: run its body, and explain the result."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from utils.checks_format import SAME_CAUSE
 
 
 class Check(CheckContext):
-    """One check: its body passes unless it raises; warnings and stderr are silenced meanwhile.
+    """A check, as a context: it passes unless its body raises; warnings and stderr are silenced.
 
     Args:
         task_name: the function or class that the student writes.
@@ -25,8 +25,8 @@ class Check(CheckContext):
     Attributes:
         state: key of `STATE_LABELS`.
         what: what happened, "" if it passed.
-        hint: what to do, "" if it passed or if the table tells a common cause.
-        same_cause: whether that is so.
+        hint: what to do, "" if it passed or if the table names a common cause.
+        same_cause: whether the table names a common cause for it.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Check(CheckContext):
 
     @property
     def what(self) -> str:
-        """Say what happened."""
+        """What happened, "" if it passed."""
         if not self.failure:
             return ""
         if self.same_cause and not self.failure.what.startswith(SAME_CAUSE):
@@ -67,7 +67,7 @@ class Check(CheckContext):
 
     @property
     def is_evidence(self) -> bool:
-        """Say whether it passed and shows that the student's code knows the task."""
+        """Whether it passed and compared values, so that side properties may count."""
         if self.failure or self.needs_values:
             return False
         return self.needs_values is False or self.compared != {"side"}
@@ -103,7 +103,7 @@ class Check(CheckContext):
             CheckContext.running = None
 
     def _judge(self, error: BaseException | None, trace: Any) -> bool:
-        if isinstance(error, KeyboardInterrupt):  # the stop button, or nbgrader's time limit
+        if isinstance(error, KeyboardInterrupt):  # the stop button, or nbgrader's timeout
             return False
         if error is None:
             self.failure, self.hint = None, ""
@@ -111,6 +111,6 @@ class Check(CheckContext):
             what = error.what if self.hidden else str(error)
             cause = (error.kind, error.part, error.what) if error.blocks else None
             self.failure = Failure(what, error.kind, error.part, cause=cause)
-        else:  # SystemExit and the like, too: they cost this check alone
+        else:  # SystemExit and the like, too: they cost only this check
             self.failure = diagnose(error, trace, self)
         return True

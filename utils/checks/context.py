@@ -1,4 +1,4 @@
-"""What the running check has called and looked at; the helpers note it here."""
+"""The state of the running check, in which helpers record what it calls and compares."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 
 
 class CheckContext:
-    """What happens while a check runs.
+    """The state of a check while it runs.
 
     Attributes:
-        running: the check that runs; None between two checks.
+        running: the running check; None between two checks.
         task_name: the function or class that the student writes.
         hidden: whether the check is hidden.
-        compared: "values", "side": what its helpers looked at.
+        compared: what its helpers have compared: "values", "side" or both.
         containers: lists that were read as arrays.
         is_about_arrays: whether a list should cost this check.
         called: the function that was called last.
-        file, names: the test cell's file name and global names.
+        file, names: the test cell's file name and globals.
     """
 
     running: CheckContext | None = None
@@ -35,14 +35,14 @@ class CheckContext:
 
 
 def looks_at(what: str) -> None:
-    """Note for the running check whether a helper compares values or a side property."""
+    """Record for the running check that a helper compares "values" or a "side" property."""
     if CheckContext.running:
         CheckContext.running.compared.add(what)
 
 
 @contextlib.contextmanager
 def only_side() -> Iterator[None]:
-    """Do not count a comparison of two results of the student's as one of values."""
+    """In this context, do not record comparisons: both results are the student's."""
     check = CheckContext.running
     before = set(check.compared) if check else set()
     try:
@@ -57,12 +57,12 @@ def hides() -> bool:
 
 
 def a_kind(kind: type) -> str:
-    """Return a type in words; hidden checks do not tell which of many a student has chosen."""
+    """Return a type in words; hidden checks do not show a type that the student has chosen."""
     return "something else" if hides() else f"a {kind.__name__}"
 
 
 def subject_of(check: CheckContext | None = None, part: str = "") -> str:
-    """Return the name of what is looked at, between backticks: a part, or what was called."""
+    """Return the subject of a message in backticks: the part, or the function that was called."""
     check = check or CheckContext.running
     if part:  # hidden checks show no digits
         return "a parameter" if hides() and re.search(r"\d", part) else f"`{part}`"

@@ -1,4 +1,4 @@
-"""What to say of an exception that came out of a check: a sentence and a next step."""
+"""Explain an exception from a check in a sentence, with a next step."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _OWN_FOLDER = os.path.dirname(__file__) + os.sep
 
 
 def diagnose(error: BaseException, trace: TracebackType, check: CheckContext) -> Failure:
-    """Return why an exception came out of a check's body, in words for the student."""
+    """Explain to the student an exception from a check's body."""
     names = {base.__name__ for base in type(error).__mro__}
     line, code, source = _place(error, trace)
     if "NotImplementedError" in names:
@@ -43,7 +43,7 @@ def diagnose(error: BaseException, trace: TracebackType, check: CheckContext) ->
         if failure.cause is None and failure.state == "failed":
             failure.cause = (type(error).__name__, failure.line, failure.what if not line else "")
         return failure
-    # Neither a number nor a name of the student's own choice may tell what a hidden check asked.
+    # The student could choose numbers or names in the text to reveal what a hidden check asked.
     if failure.state == "failed" and failure.kind != "left over":
         failure = Failure("stopped with an error", "error", next_step=HIDDEN_ERROR, cause="error")
     failure.line, failure.code = 0, ""
@@ -57,7 +57,7 @@ HIDDEN_ERROR = (
 
 
 def _is_own(trace: TracebackType) -> bool:
-    """Say whether an exception was raised by the test cell's own line."""
+    """Return whether an exception was raised in the test cell itself."""
     last = trace
     while last.tb_next:
         last = last.tb_next
@@ -65,7 +65,7 @@ def _is_own(trace: TracebackType) -> bool:
 
 
 def _is_called_back(trace: TracebackType, check: CheckContext) -> bool:
-    """Say whether the student's code called a function of the test cell, which raised."""
+    """Return whether the student's code called a function of the test cell, which raised."""
     files: list[str] = []
     step: TracebackType | None = trace
     while step and (step := step.tb_next):
@@ -79,7 +79,7 @@ def _is_called_back(trace: TracebackType, check: CheckContext) -> bool:
 def _stopped(
     error: BaseException, names: set[str], trace: TracebackType, placed: bool, check: CheckContext
 ) -> Failure:
-    """Return what to say of an exception that the student's code raised."""
+    """Explain an exception that the student's code raised."""
     try:
         message = short(" ".join(str(error).split()))
     except Exception:
@@ -138,7 +138,7 @@ def _stopped(
     return failure
 
 
-# Next steps by what the message of an exception holds: they fit whatever a check is about.
+# Next steps by patterns in an exception's message, valid for any check.
 _BY_MESSAGE = {
     "is not callable": "What stands before the brackets is not a function. Does a variable have "
     "the name of a function, or is an operator missing?",
@@ -154,7 +154,7 @@ _SHAPES = "shape|broadcast|dimension|axis|axes|size|index"
 
 
 def _by_message(message: str) -> tuple[str, str]:
-    """Return what to do about an exception: for sure, or "", and if no hint of a check fits."""
+    """Return two next steps: one that is certain, or "", and one in case no check has a hint."""
     for pattern, step in _BY_MESSAGE.items():
         if re.search(pattern, message):
             return step, step
@@ -164,7 +164,7 @@ def _by_message(message: str) -> tuple[str, str]:
 
 
 def _arguments(message: str, subject: str, placed: bool) -> tuple[str, str] | None:
-    """Return what to say of a call with the wrong arguments, None if it was none."""
+    """Explain a call with the wrong arguments; return None for other errors."""
     if "takes no arguments" in message:
         what = "`{}` has no `__init__`".format(_first(r"(\w+)\(\)", message))
         return (
@@ -199,7 +199,7 @@ def _without_internals(message: str) -> str:
 
 
 def _unwritten(check: CheckContext, line: int, source: str) -> Failure:
-    """Return what to say of `raise NotImplementedError()`: nothing written, or left over."""
+    """Explain `raise NotImplementedError()`: nothing is written, or the line is left over."""
     task = check.task_name
     if source and line and has_code_beside(source, line):
         where = "its cell" if check.hidden else f"line {line}"
@@ -217,7 +217,7 @@ def _unwritten(check: CheckContext, line: int, source: str) -> Failure:
 
 
 def _undefined(name: str, check: CheckContext) -> Failure:
-    """Return why a name that the checks call is not there."""
+    """Explain why a name that the checks call is not defined."""
     say = functools.partial(Failure, kind="error", cause=("undefined", name), state="undefined")
     plainly = say(f"`{name}` is not defined", hint="Run its cell first, and fix any error there.")
     if check.hidden:
@@ -271,7 +271,7 @@ def _defined(check: CheckContext) -> list[str]:
 
 
 def _place(error: BaseException, trace: TracebackType) -> tuple[int, str, str]:
-    """Return line, text of the line and source of the student's cell; 0 and "" if not known."""
+    """Return line number, line and source of the student's cell; 0, "" and "" if unknown."""
     found = (0, "", "")
     if _from_student(error):
         label = getattr(error, "raised_cell", "")
@@ -291,7 +291,7 @@ def _place(error: BaseException, trace: TracebackType) -> tuple[int, str, str]:
 
 
 def _from_student(error: BaseException) -> bool:
-    """Say whether the judge has brought this exception from the student process."""
+    """Return whether this exception comes from the student process, through the judge."""
     return hasattr(type(error), "raised_cell")
 
 

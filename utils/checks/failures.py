@@ -1,4 +1,4 @@
-"""Why a check failed, in words, and the next steps by the kind of a failure."""
+"""Failures of checks, in words, and next steps by the kind of failure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STATE_LABELS = {
     "undefined": "○ not defined",
 }
 WAITS = "this holds, but it counts only if a check of the values passes"
-# Next steps by the kind of a failure, where a check has none of its own.
+# Next steps by the kind of failure, for checks without their own.
 HINTS = {
     "none": "End the function with `return ...`. `print` shows a value, but does not return it.",
     "container": "Convert it to an array before you return it: `np.array(...)`.",
@@ -34,10 +34,10 @@ class PropertyError(Exception):
 
     Args:
         what: what happened, without numbers.
-        detail: more, which may show numbers; hidden checks leave it out.
+        detail: more, possibly with numbers; hidden checks leave it out.
         kind: key of the hint: "values", "shape" or a key of `HINTS`.
-        part: name of the part that is wrong, such as "dW"; it is a key of a hint, too.
-        blocks: whether nothing can be said about values, so that other checks fail alike.
+        part: name of the part that is wrong, such as "dW", which is also a key of a hint.
+        blocks: whether values cannot be checked at all, so that other checks fail for this cause.
     """
 
     def __init__(
@@ -59,10 +59,10 @@ class Failure:
     Attributes:
         what: what happened.
         kind, part: keys of the hint.
-        hint: the next step, if the failure itself tells it.
-        next_step: the next step if several checks failed alike and no hint of theirs fits.
-        cause: equal for failures that have one cause; None if others cannot have it.
-        line, code: place in the student's cell, 0 and "" if unknown.
+        hint: the next step, if the failure determines it.
+        next_step: the next step if several checks failed alike and none of their hints fits.
+        cause: equal for failures with a common cause; None if the cause cannot be shared.
+        line, code: line number in the student's cell and its text, 0 and "" if unknown.
         state: key of `STATE_LABELS`.
     """
 

@@ -13,7 +13,7 @@ from utils.checks.values import expect, in_shape, plain
 
 
 def with_params(net: Any, params: dict[str, np.ndarray]) -> Any:
-    """Give a network these parameters, by changes in place as training makes them; return it."""
+    """Set a network's parameters in place, as training does; return the network."""
     own = net.params
     if type(own) in (list, tuple, str) or own is None:
         what = f"`params` is a {type(own).__name__}, not a dict"
@@ -38,17 +38,17 @@ def with_params(net: Any, params: dict[str, np.ndarray]) -> Any:
 
 
 def label_kinds(t: np.ndarray, num_classes: int) -> tuple[np.ndarray, ...]:
-    """Return integer labels (N,) in all ways a loss takes them: integers, one-hot rows (N, K)."""
+    """Return integer labels (N,) in the forms that a loss accepts: integers, one-hot (N, K)."""
     rows = np.eye(num_classes)[t]
     return t, t.astype(np.uint8), rows, rows.astype(int)
 
 
 def normal(weights: Any, std: float) -> None:
-    """Check that weights (D, H) are normal random numbers about 0, a few thousand at least.
+    """Check that weights (D, H) are drawn from a normal distribution with mean 0.
 
     Args:
-        weights: of a new layer with D inputs and H units.
-        std: the standard deviation they should have; theirs may be 20 % off.
+        weights: the weights of a new layer with D inputs and H units, at least a few thousand.
+        std: the expected standard deviation; 20 % off is tolerated.
     """
     looks_at("side")
     w = plain(weights).astype(np.float64)
@@ -63,7 +63,7 @@ def normal(weights: Any, std: float) -> None:
 
 
 def seeded(make: Callable[[int | None], Any], names: tuple[str, ...]) -> None:
-    """Check that `make(seed)` makes a network whose parameters of these names follow the seed."""
+    """Check that the named parameters of the network `make(seed)` depend on the seed alone."""
     looks_at("side")
     nets = [make(seed).params for seed in (0, 0, 1, 1, None, None)]
     for name in names:

@@ -17,17 +17,17 @@ from utils.checks.student_code import in_kernel
 
 
 def earlier(problem_set: str, course: Callable, *trials: Any, **helpers: Callable) -> Callable:
-    """Return the student's own function from an earlier problem set if it is right.
+    """Return the student's own function from an earlier problem set if it is correct.
 
-    In the student's own kernel the notebook beside this one is read, the cell of the function is
-    run alone, and its results are compared with the course's. Wherever work is graded the course's
-    function is returned, and nothing is read.
+    In the student's own kernel, read the earlier notebook, run only the cell of the function, and
+    compare its results with the course's. In grading, return the course's function without reading
+    anything.
 
     Args:
-        problem_set: where the student wrote it, such as "ps1_output_layer".
-        course: the course's function of the same name, which stands in if needed.
+        problem_set: the set in which the student wrote it, such as "ps1_output_layer".
+        course: the course's function of the same name, used if the student's is not.
         trials: arguments to compare the two on: a tuple for several, anything else for one.
-        helpers: what the student's function calls besides NumPy, by name.
+        helpers: functions that the student's function calls besides NumPy's, by name.
     """
     name = course.__name__
     if not in_kernel():
@@ -62,7 +62,7 @@ def earlier(problem_set: str, course: Callable, *trials: Any, **helpers: Callabl
 
 
 def _solution_cell(path: Path, name: str) -> str:
-    """Return the source of the cell in which a notebook has the student write a function."""
+    """Return the source of the cell for a function in a problem set's notebook."""
     notebook = json.loads(path.read_text(encoding="utf-8"))
     for cell in notebook["cells"]:
         if cell.get("metadata", {}).get("nbgrader", {}).get("grade_id") == name:

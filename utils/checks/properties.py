@@ -1,4 +1,4 @@
-"""Properties of a function: f first, then its arguments, a tuple for several.
+"""Checks of a function's properties: f first, then its arguments, a tuple for several.
 
 `gives` and `gradient` compare values; all others look at side properties.
 """
@@ -20,7 +20,7 @@ def gives(
 ) -> None:
     """Check f(args) against expected values: a number for a scalar, array-like for an array.
 
-    `expected` may be a function of the same arguments: it is called first, on copies of its own.
+    `expected` may be a function of the same arguments: it is called before f, on separate copies.
     """
     looks_at("values")
     if callable(expected):
@@ -39,7 +39,7 @@ def gives_floats(f: Callable, args: Any, shape: tuple[int, ...]) -> None:
 
 
 def finite(f: Callable, args: Any) -> None:
-    """Check that the result holds neither nan nor inf."""
+    """Check that the result contains neither nan nor inf."""
     looks_at("side")
     array = plain(call(f, *as_tuple(args)))
     for kind, found in (("nan", np.isnan(array)), ("inf", np.isinf(array))):
@@ -68,7 +68,7 @@ def keeps_order(f: Callable, a: np.ndarray) -> None:
 
 
 def agrees(f: Callable, args: Any, other: Any, rtol: float = 1e-5) -> None:
-    """Check that f gives the same for two sets of arguments: a shift, labels and one-hot labels."""
+    """Check that f gives equal results for two sets of arguments, such as shifted scores."""
     looks_at("side")
     expected = plain(call(f, *as_tuple(other))).copy()
     with only_side():
@@ -76,7 +76,7 @@ def agrees(f: Callable, args: Any, other: Any, rtol: float = 1e-5) -> None:
 
 
 def row_by_row(f: Callable, batch: np.ndarray) -> None:
-    """Check that every row of f(batch) is what f gives for that row alone."""
+    """Check that every row of f(batch) equals f of that row alone."""
     looks_at("side")
     whole = plain(call(f, batch)).copy()
     same = whole.shape[:1] == batch.shape[:1]
@@ -87,7 +87,7 @@ def row_by_row(f: Callable, batch: np.ndarray) -> None:
 
 
 def repeats(f: Callable, args: Any, between: Any) -> None:
-    """Check that a call on other data in between changes neither the next result nor the first."""
+    """Check that a call on other data changes neither an earlier result nor a repeated one."""
     looks_at("side")
     first = plain(call(f, *as_tuple(args)))
     kept = copied(first)
@@ -128,16 +128,16 @@ def same_bits(a: Any, b: Any) -> bool:
 def gradient(f: Callable, x: np.ndarray, slope: Any) -> None:
     """Check a gradient against central differences in float64.
 
-    |slope - numerical| / (|slope| + |numerical|) in norms must be below 1e-5; 1e-7 is typical of a
-    right gradient, 1e-2 of a wrong one.
+    ||slope - numerical|| / (||slope|| + ||numerical||) must be below 1e-5; 1e-7 is typical of a
+    correct gradient, 1e-2 of a wrong one.
 
     Args:
-        f: takes an array of x's shape and dtype float64, gives one number.
-        x: where to look; it is not changed.
+        f: a function of a float64 array of x's shape that returns one number.
+        x: the point at which the gradient is taken; it is not changed.
         slope: the gradient under test, of x's shape.
     """
     looks_at("values")
-    got = in_shape(slope, x.shape).copy()  # a later call may change what an earlier one returned
+    got = in_shape(slope, x.shape).copy()  # a later call may change an earlier result
     expect(np.isfinite(got).all(), "the gradient contains nan or inf", kind="nan")
     flat, step, off, size = x.astype(np.float64).ravel(), 1e-5, 0.0, 0.0
     for i in range(flat.size):

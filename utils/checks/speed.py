@@ -1,4 +1,4 @@
-"""Whether a function works on whole arrays, by the time that it takes."""
+"""Check by its running time whether a function works on whole arrays."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from utils.checks.calls import as_tuple, call
 from utils.checks.context import looks_at, subject_of
 from utils.checks.failures import PropertyError
 
-ROUNDS = 5  # of timing each
+ROUNDS = 5  # timings of each function
 
-# In the judge: gives the processor time of the student process since a `time.monotonic`, in
-# seconds; 0.0 where nothing tells it.
+# In the judge: returns the processor time of the student process since a `time.monotonic`, in
+# seconds; 0.0 if unknown.
 student_seconds: Callable[[float], float] | None = None
 
 
@@ -21,7 +21,7 @@ def measure_student(clock: Callable[[float], float] | None) -> None:
     """Let `fast` count the processor time of another process, in which the student's code runs.
 
     Args:
-        clock: see `student_seconds`; None if there is no such process any more.
+        clock: see `student_seconds`; None if there is no longer such a process.
     """
     global student_seconds
     student_seconds = clock
@@ -36,24 +36,24 @@ def fast(
 ) -> None:
     """Check that f takes much less time than a loop over single numbers for the same work.
 
-    What counts is processor time, so that it costs nobody points if other programs keep a machine
-    busy. The best call of each counts, and one quick call is enough to pass. So is a list, which
-    costs a check of its own: it takes long to arrive, however fast f is.
+    Processor time is measured, so that other programs on a busy machine cost nobody points. The
+    fastest call of each counts, and one fast call is enough to pass. A list as a result also
+    passes: it costs another check, and takes long to transfer, however fast f is.
 
-    Through the judge, f runs in another process, and its arrays have to travel: extended floats
-    take a third of the loop's time for that. Both ends do the same work to send and receive them,
-    so as much as this end takes does not count, up to three quarters of the other's time. Before a
-    call passes that is not much quicker than the loop, the loop is timed again. What is slow by
-    less than a factor of 3 is tried four times as often: matrix products take that much longer
-    where other programs use all processors.
+    In the judge, f runs in another process, and its arrays have to be transferred: for extended
+    floats that takes a third of the loop's time. Both ends do the same work to send and receive
+    them, so the time of this end is subtracted from the other's, up to three quarters of it. The
+    loop is timed again before a call passes that is not much faster. If f is too slow by less than
+    a factor of 3, it is timed four times as often: matrix products take that much longer while
+    other programs use all processors.
 
     Args:
-        f, args: what to call.
-        loop: does the same with Python's own loops; a hundredth to a tenth of a second is right:
-            calls whose arrays are small are seldom interrupted, and so have a quick one among them.
-        share: of the loop's time that f may take; whole arrays need a hundredth of it, or less.
-            What is to be told as slow has to take more than twice the share.
-        than: what `loop` does, if it is anything else, such as many calls of another function.
+        f, args: the function and its arguments.
+        loop: does the same with Python's own loops, in 0.01 to 0.1 s: calls on small arrays are
+            rarely interrupted, so that some of them are fast.
+        share: the share of the loop's time that f may take; whole arrays need 0.01 or less, and
+            code that should fail has to take more than twice the share.
+        than: what `loop` does, if it is something else, such as many calls of another function.
     """
     looks_at("side")
     best_f = best_loop = float("inf")
@@ -80,13 +80,13 @@ def _total_seconds(run: Callable[[], Any]) -> float:
 
 
 def _seconds(run: Callable[[], Any]) -> tuple[Any, float, float]:
-    """Return what a run gives, and how long it takes here and in the student process.
+    """Return the result of a run, and its processor time here and in the student process.
 
-    That is processor time: of this thread, since a limit makes the clock of a process coarse.
+    Here it is that of this thread: resource limits make the clock of a process coarse.
     """
     begun = monotonic()
     if student_seconds is not None:
-        student_seconds(begun)  # looks at what the process has used before
+        student_seconds(begun)  # records what the process has used before
     start, used = perf_counter(), thread_time()
     got = run()
     seconds, used = perf_counter() - start, thread_time() - used

@@ -1,4 +1,4 @@
-"""The source of the student's cells: what is defined, written, unused or imported there."""
+"""Analyse the source of the student's cells: names that are defined, unused or imported."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 
 from IPython import get_ipython
 
-# The student's code cells by grade id, in their order. A program that runs test cells outside
-# of the student's own kernel puts them here, so that a missing name can be explained.
+# The student's code cells by grade id, in order. Programs that run test cells outside the student's
+# own kernel put them here, so that missing names can be explained.
 student_cells: dict[str, str] = {}
 
-# What the cells hold may be made to keep the judge busy.
+# A student may write cells to keep the judge busy.
 MAX_PARSED = 100_000  # characters of the student's cells that are parsed to explain a failure
 
-# What could solve a task in place of the student: other libraries, and the course's own solutions.
-# A module of the student's own is neither.
+# Modules that could solve a task in place of the student: other libraries, and the course's own
+# solutions. A student's own module is neither.
 _LIBRARY = re.compile(
     r"(utils\.(functions|gradients|layers|networks|training)|autograd|cupy|cv2|jax|keras|mxnet|numba"
     r"|numexpr|pandas|polars|scipy|skimage|sklearn|statsmodels|sympy|tensorflow|theano|torch)\b"
@@ -28,7 +28,7 @@ _OTHER_IMPORT = re.compile(r"(?m)^\s*(?:import|from)\s+(?!numpy\b|utils\s+import
 
 
 def in_kernel() -> bool:
-    """Say whether this is a student's own kernel: not `check`, not where work is graded."""
+    """Return whether this is a student's own kernel, rather than `check` or grading."""
     return kernel() is not None and "NBGRADER_EXECUTION" not in os.environ
 
 
@@ -40,7 +40,7 @@ def kernel() -> Any:
 
 
 def student_sources() -> list[str]:
-    """Return the student's cells: as they were handed over, or as this kernel has run them."""
+    """Return the student's cells: from `student_cells`, or those that this kernel has run."""
     if student_cells:
         found, left = [], MAX_PARSED
         for source in student_cells.values():
@@ -63,7 +63,7 @@ def parse(source: str) -> ast.Module | None:
 
 
 def has_code_beside(source: str, line: int) -> bool:
-    """Say whether the function around a line of a cell holds more than that line."""
+    """Return whether the function around a line of a cell contains more than that line."""
     tree = parse(source)
     around = [
         node
@@ -77,7 +77,7 @@ def has_code_beside(source: str, line: int) -> bool:
 
 
 def is_written(source: str, name: str) -> bool:
-    """Say whether a cell defines a function of this name with code in it."""
+    """Return whether a cell defines a function of this name with code in it."""
     if f"def {name}" not in source:
         return False
     tree = parse(source)
@@ -91,7 +91,7 @@ def is_written(source: str, name: str) -> bool:
 
 
 def is_empty(statement: ast.stmt) -> bool:
-    """Say whether a statement does nothing: text, `pass`, `raise NotImplementedError()`."""
+    """Return whether a statement does nothing: text, `pass`, `raise NotImplementedError()`."""
     if isinstance(statement, ast.Raise):
         return "NotImplementedError" in ast.dump(statement)
     if isinstance(statement, ast.Expr):
@@ -107,7 +107,7 @@ def defined_in(source: str) -> list[str]:
 
 
 def unused_parameters(task: str) -> list[str]:
-    """Return the parameters that the student's function never uses, [] if that is not known."""
+    """Return the parameters that the student's function never uses, [] if unknown."""
     for source in reversed(student_sources()):
         if f"def {task}" not in source:
             continue
@@ -121,7 +121,7 @@ def unused_parameters(task: str) -> list[str]:
 
 
 def missing_module(node: ast.AST) -> str:
-    """Return the module that an import statement asks for and that is not installed."""
+    """Return the module in an import statement that is not installed, or ""."""
     modules = []
     if isinstance(node, ast.Import):
         modules = [alias.name for alias in node.names]
@@ -140,11 +140,12 @@ def missing_module(node: ast.AST) -> str:
 def library(names: set[str]) -> tuple[str, int, str] | None:
     """Return the library that does the work of the student's functions of these names.
 
-    What they call counts, too; an import that none of them uses does not. Of a name that is both
-    defined and imported, the definition counts.
+    Functions that they call count, too; unused imports do not. If a name is both defined and
+    imported, the definition counts.
 
     Returns:
-        The library, the line that imports it and the text of that line; None if NumPy does it all.
+        The library, the line number of its import and the text of that line; None if only NumPy is
+        used.
     """
     sources = student_sources()
     if not any(map(_OTHER_IMPORT.search, sources)):

@@ -1,4 +1,4 @@
-"""The table of a task's checks: its rows, and from these text and HTML for a notebook."""
+"""The table of a task's checks: its rows, as text and as HTML for a notebook."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _LEFT = 'style="text-align: left; vertical-align: top"'
 
 @dataclass
 class Row:
-    """A row: result, earned and possible points, and what is said of a check or of a cause.
+    """A row of the table: result, points earned and possible, and the name of a check or cause.
 
-    `details` has what happened and the hint, or the next step, each with its label.
+    `details` maps labels to what happened and to the hint or next step.
     """
 
     passed: bool
@@ -37,7 +37,7 @@ def headline(table: dict[str, Any]) -> str:
 
 
 def rows(table: dict[str, Any]) -> Iterator[Row]:
-    """Yield the rows; the cause that several failed checks have in common comes first."""
+    """Yield the rows, first the common cause of several failed checks."""
     cause = table.get("cause") or {"what": "", "hint": ""}
     step = {"Next step": cause["hint"]} if cause["hint"] else {}
     if cause["what"] or step:
@@ -86,7 +86,7 @@ def as_html(table: dict[str, Any]) -> str:
 
 
 def _rows_if_begun(table: dict[str, Any]) -> list[Row]:
-    """Return the rows to show to somebody who works on the task: none while it is unwritten."""
+    """Return the rows to show to a student who works on the task: none while it is unwritten."""
     unwritten = {check["state"] for check in table["checks"]} == {"unwritten"}
     found = [] if unwritten else list(rows(table))
     for row in found:
@@ -96,5 +96,5 @@ def _rows_if_begun(table: dict[str, Any]) -> list[Row]:
 
 
 def _html(text: str) -> str:
-    """Escape text for HTML and set what stands between backticks as code."""
+    """Escape text for HTML, with `code` elements for text between backticks."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))

@@ -1,4 +1,4 @@
-"""The checks of one test cell: their points, the causes that they share, and their table."""
+"""The checks of one test cell: their points, common causes of failures, and their table."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from utils.checks_format import MIME, SAME_CAUSE
 
 
 class Task:
-    """The checks of one test cell and the table of what became of them.
+    """The checks of one test cell and the table of their results.
 
-    Notebooks show the table as HTML, a terminal as text; programs find it under the type `MIME`.
+    Notebooks show the table as HTML, a terminal as text; programs read it from the type `MIME`.
 
     Args:
         name: name of the task: the function or class that the student writes.
@@ -27,7 +27,7 @@ class Task:
         hidden_points: points of the hidden checks, for the headline of the visible ones.
 
     Attributes:
-        cause: what made several checks fail: a dict with `what`, `hint`, `line`, `code`; or None.
+        cause: the common cause of failures: a dict with `what`, `hint`, `line`, `code`; or None.
     """
 
     def __init__(self, name: str, hidden: bool = False, hidden_points: float | None = None) -> None:
@@ -51,12 +51,12 @@ class Task:
 
         Args:
             points: its share of the points; shares are added without rounding errors.
-            name: the property, as a student reads it.
-            hint: what to look at first if it fails; code stands between backticks.
-            needs_values: whether it counts only if a check of values passed; by default what only
-                uses helpers for side properties does.
+            name: the property, in words for the student.
+            hint: what to look at first if it fails; code is in backticks.
+            needs_values: whether it counts only if a check of values has passed; by default True if
+                it only uses helpers for side properties.
             about_arrays: whether a list in place of an array costs this check rather than the first
-                one that reads it; so does `gives_floats`.
+                one that reads it; `gives_floats` also sets this.
             hints: better hints by part ("dW", "W1_b1") or by kind ("nan", "shape", "error").
         """
         check = Check(self.name, self.hidden, points, name, hint, hints, needs_values)
@@ -67,7 +67,7 @@ class Task:
     def points(self) -> float:
         """Return the points of the checks that count, and show the table.
 
-        In a notebook the result shows itself as the table, and its text is the number. Elsewhere
+        In a notebook the result is displayed as the table, and its text is the number. Elsewhere
         the table is displayed and the result is a plain float.
         """
         self.settle()
@@ -99,14 +99,14 @@ class Task:
             self.cause = cause
 
     def _charge_container(self) -> None:
-        """Let a list in place of an array cost one check: one about the array, or the first."""
+        """Fail one check for a list in place of an array: one about arrays, or else the first."""
         read = [check for check in self.checks if check.containers and not check.failure]
         about = [check for check in read if check.is_about_arrays]
         for check in about[-1:] or read[:1]:
             check.failure = Failure(check.containers[0], "container")
 
     def _charge_library(self) -> None:
-        """Let no check pass whose work another library than NumPy does."""
+        """Fail all checks if a library other than NumPy does the work."""
         names = {self.name, *(getattr(check.called, "__name__", "") for check in self.checks)}
         if all(check.failure for check in self.checks) or not (found := library(names)):
             return
@@ -124,7 +124,7 @@ class Task:
             )
 
     def _find_cause(self) -> None:
-        """Tell what made several checks fail, or all of them, in a row of its own."""
+        """Find the common cause of several failed checks, or of all, for its own row."""
         failed = [(check, check.failure) for check in self.checks if check.failure]
         groups: dict[Any, list[tuple[Check, Failure]]] = {}
         for check, failure in failed:
@@ -163,7 +163,7 @@ class Task:
 
     @property
     def headline(self) -> str:
-        """One line that says it all."""
+        """The title of the table: the task, the points, and whether all checks passed."""
         hidden = ", hidden checks" if self.hidden else ""
         unit = "visible points" if self.hidden_points is not None else "points"
         text = f"{self.name}{hidden}: {float(self.earned):g} of {float(self.total):g} {unit}"
@@ -197,14 +197,14 @@ class Task:
         return {MIME: self.table}
 
     def _ipython_display_(self) -> None:
-        """Show all three forms at once; IPython would ask for a dozen, one after another."""
+        """Display all three formats at once; IPython would try a dozen, one after another."""
         table = self.table
         forms = {MIME: table, "text/plain": as_text(table), "text/html": as_html(table)}
         display(forms, raw=True)
 
 
 class Points(float):
-    """The points of a test cell as a notebook's result: shown as the table, read as the number."""
+    """The points of a test cell: a number that a notebook displays as the table."""
 
     task: Task
 
@@ -224,7 +224,7 @@ _made: list[Task] = []  # in the running cell of a notebook's kernel
 
 
 def _watch(task: Task) -> None:
-    """Let a test cell fail that forgets its points: nbgrader takes no result for full marks."""
+    """Make a test cell without points fail: nbgrader gives full marks for no result."""
     if not (shell := kernel()):
         return
     _made.append(task)

@@ -1,4 +1,4 @@
-"""Properties of a value that the student's code has returned."""
+"""Checks of a value that the student's code has returned."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from utils.checks.failures import PropertyError
 
 _NUMBERS = {bool, int, float, *np.sctypeDict.values()}
 
-# What a student process hands over may be made to keep the judge busy.
+# A student's code may return values made to keep the judge busy.
 MAX_LISTED = 1_000_000  # numbers and lists in a list that is read as an array
 
 
@@ -27,7 +27,7 @@ def expect(
 ) -> None:
     """Raise `PropertyError` unless the condition holds; see there for the other arguments.
 
-    A detail that takes time to write, such as an array's numbers, may be a function that writes it.
+    A detail that is slow to format, such as an array's numbers, may be a function that returns it.
     """
     if not condition:
         raise PropertyError(what, detail() if callable(detail) else detail, kind, part, blocks)
@@ -63,7 +63,7 @@ def plain(value: Any, part: str = "") -> np.ndarray:
 
 
 def _from_container(value: list | tuple, what: str, part: str) -> np.ndarray:
-    """Return a list of numbers as an array, and note that it was one."""
+    """Return a list of numbers as an array, and record that it was a list."""
     if _holds_numbers(value, [MAX_LISTED]):
         try:
             array = np.asarray(value)
@@ -78,9 +78,9 @@ def _from_container(value: list | tuple, what: str, part: str) -> np.ndarray:
 
 
 def _holds_numbers(value: Any, left: list[int]) -> bool:
-    """Say whether a list holds numbers alone; stop when there are more than are left.
+    """Return whether a list contains only numbers, at most as many as are `left`.
 
-    It may hold one list or array many times over, so these count, too, even if they are empty.
+    It may contain one list or array many times, so these count, too, even if they are empty.
     """
     left[0] -= 1
     if type(value) in (list, tuple):
@@ -114,16 +114,16 @@ def _of_part(what: str, part: str) -> str:
 
 
 def equal(got: Any, expected: Any, rtol: float = 1e-5, atol: float = 1e-8, part: str = "") -> None:
-    """Check that a result is plain, and has the expected shape and values; nan equals nothing.
+    """Check that a result is plain, with the expected shape and values; nan equals nothing.
 
-    Work out what is expected before the student's code is called, from arrays of your own.
+    Compute the expected values before the student's code is called, from separate arrays.
 
     Args:
         got: the student's result.
         expected: a number, or array-like.
-        rtol, atol: |got - expected| may be atol + rtol |expected|. The default lets float32 pass
-            and rounding to five digits fail.
-        part: name of what is compared, such as "dW": it stands in the message and chooses the hint.
+        rtol, atol: |got - expected| may be at most atol + rtol |expected|. By default float32
+            passes and rounding to five digits fails.
+        part: name of the value, such as "dW", for the message and the choice of the hint.
     """
     looks_at("values")
     expected = np.asarray(expected)
@@ -140,9 +140,9 @@ def equal(got: Any, expected: Any, rtol: float = 1e-5, atol: float = 1e-8, part:
 
 
 def equal_by_name(got: Any, expected: dict[str, Any], atol: float = 1e-8) -> None:
-    """Check the arrays in a dict by name, such as gradients; more names than expected are fine.
+    """Check the arrays in a dict by name, such as gradients; additional names are allowed.
 
-    The failure's part is the names that are wrong, such as "W1" or "W1_b1".
+    The failure's part consists of the wrong names, such as "W1" or "W1_b1".
     """
     looks_at("values")
     subject, kind = subject_of(), type(got)
@@ -186,7 +186,7 @@ def not_swapped(got: dict[str, Any], expected: dict[str, Any]) -> None:
 
 
 def _agree(value: Any, wanted: Any) -> bool:
-    """Say whether a value is an array of numbers that agrees with another, in shape, too."""
+    """Return whether a value is an array of numbers with another's shape and values."""
     is_array = type(value) is np.ndarray and value.dtype.kind in "iuf"
     return is_array and value.shape == np.shape(wanted) and np.allclose(value, wanted)
 
@@ -201,7 +201,7 @@ def pair(got: Any, *names: str) -> tuple:
     A named tuple is one, too, or whatever else of the student's gives them to `x, history = ...`.
 
     Raises:
-        PropertyError: it is one value, or not so many.
+        PropertyError: it is one value, or not as many values as `names`.
     """
     subject, kind = subject_of(), type(got)
     asked = f"`({', '.join(names)})`"
@@ -240,7 +240,7 @@ def arrays(got: Any, name: str) -> list[np.ndarray]:
 
     Args:
         got: the student's list.
-        name: what it is called in the text of the task.
+        name: its name in the text of the task.
     """
     kind = type(got)
     if got is None or kind is str or kind is dict or kind in _NUMBERS:

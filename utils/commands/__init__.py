@@ -12,8 +12,9 @@ def new_parser(command: str, about: str) -> argparse.ArgumentParser:
     """Return a parser for a command's arguments.
 
     Args:
-        command: its name.
-        about: its module's docstring; the help shows the first line above the options.
+        command: the command's name.
+        about: its module's docstring; the help shows the first line above the options, the rest
+            below them.
     """
     first, _, rest = about.partition("\n")
     return argparse.ArgumentParser(
@@ -25,7 +26,7 @@ def new_parser(command: str, about: str) -> argparse.ArgumentParser:
 
 
 def positive(what: str) -> Callable[[str], int]:
-    """Return a type of argument: a whole number of `what`, 1 or more."""
+    """Return an argparse type for a whole number of `what`, 1 or more."""
 
     def number(text: str) -> int:
         with contextlib.suppress(ValueError):
@@ -37,11 +38,11 @@ def positive(what: str) -> Callable[[str], int]:
 
 
 def add_course(parser: argparse.ArgumentParser, needed: bool = True) -> None:
-    """Add the arguments of a command that works on a problem set of some course.
+    """Add the arguments of a command that works on a problem set of a course.
 
     Args:
-        parser: is changed.
-        needed: a problem set has to be given.
+        parser: the parser; it is changed.
+        needed: whether a problem set is required.
     """
     parser.add_argument(
         "problem_set",
@@ -56,13 +57,13 @@ def add_course(parser: argparse.ArgumentParser, needed: bool = True) -> None:
 
 
 def agreed(question: str, yes: bool) -> bool:
-    """Return whether the user agrees to what a command is about to do.
+    """Ask the user a yes-or-no question; return whether the answer is yes.
+
+    Without a terminal, print a message and return False.
 
     Args:
-        question: ends in a question mark.
-        yes: `--yes` was given, so nobody is asked.
-
-    Without a terminal nobody can be asked: then a sentence says so, and the answer is no.
+        question: the question, with its question mark.
+        yes: whether `--yes` was given; then do not ask.
     """
     if yes:
         return True

@@ -10,7 +10,7 @@ from utils.system import ROOT
 
 def main(argv: list[str]) -> int:
     """Run `tests/benchmarks` with these arguments and return its exit status."""
-    sys.path.insert(0, str(ROOT))  # the front door keeps the current folder out of the path
+    sys.path.insert(0, str(ROOT))  # `python3 -m utils` removes the current folder
     try:
         benchmarks = importlib.import_module("tests.benchmarks.__main__")
     except ModuleNotFoundError as error:

@@ -1,11 +1,12 @@
-"""`python3 -m utils build`: write the generated files of the course anew.
+"""`python3 -m utils build`: regenerate the generated files of the course.
 
-A problem set is tried out first: the solution has to earn every point, the release none, and each
-check has to fail for some wrong implementation; else nothing of it is written. The points of its
-checks are filled into its texts. Then nbgrader itself generates `assignments/` from `solutions/`,
-in a temporary course and without a gradebook, so that nothing else is touched and two builds give
-the same bytes. The outputs of `lectures/` come from a clean kernel, see `utils/lecture_outputs.py`.
-With --pictures only the pictures of the README are written, see `utils/readme_pictures.py`.
+Each problem set is tested first: the solution has to earn all points, the release none, and each
+check has to fail for some wrong implementation; otherwise nothing of the set is written. The points
+of its checks are filled into its texts. Then nbgrader itself generates `assignments/` from
+`solutions/`, in a temporary course and without a gradebook, so that nothing else changes and two
+builds give the same bytes. The outputs of `lectures/` come from a clean kernel, see
+`utils/lecture_outputs.py`. With --pictures only the pictures of the README are written, see
+`utils/readme_pictures.py`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from utils.system import ROOT, atomic_write, load_config
 
 
 def main(argv: list[str]) -> int:
-    """Write what has changed, name it, and return 0, or 1 where something cannot be built."""
+    """Write and list the files that have changed; return 0, or 1 if something cannot be built."""
     parser = argparse.ArgumentParser(prog="python3 -m utils build", description=__doc__)
     parser.add_argument(
         "names",
@@ -73,7 +74,7 @@ def main(argv: list[str]) -> int:
 
 
 def build_course(names: Sequence[str], *, remeasure: bool) -> None:
-    """Write problem sets and lectures with one of these in their name, else all."""
+    """Build the problem sets and lectures whose names contain one of these parts, or all."""
     from utils.lecture_outputs import build_lectures
 
     sets, lectures = chosen(ROOT, names)
@@ -82,13 +83,13 @@ def build_course(names: Sequence[str], *, remeasure: bool) -> None:
         _report("assignments", filled + build_assignments(ROOT, sets))
     if not names:
         for path in without_source(ROOT):
-            print(f"left alone: {path}, for there is no source of it in solutions/")
+            print(f"left alone: {path} has no source in solutions/")
     if lectures or not names:
         _report("lectures", build_lectures(ROOT, lectures, remeasure=remeasure))
 
 
 def build_pictures() -> None:
-    """Write the pictures of the README, and name them."""
+    """Write the pictures of the README, and list them."""
     from utils.readme_pictures import write_pictures  # slow to import
 
     for path in write_pictures():
@@ -109,10 +110,10 @@ def _report(what: str, changed: list[Path]) -> None:
 
 
 def chosen(root: Path, names: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the problem sets and the lectures with one of these parts in their name, else all.
+    """Return the problem sets and the lectures whose names contain one of these parts, or all.
 
     Raises:
-        BuildError: nothing has such a name.
+        BuildError: a part occurs in no name.
     """
     sets = problem_sets(root)
     lectures = sorted(path.name for path in (root / "lectures").glob("[0-9]*.ipynb"))
@@ -134,13 +135,13 @@ def try_out(root: Path, name: str) -> Path | None:
 
     Args:
         root: the course folder.
-        name: of the problem set.
+        name: the problem set's name.
 
     Returns:
-        The source if the points in it were written anew, None if they are as they were.
+        The path of the source if its points were rewritten, None if they were up to date.
 
     Raises:
-        BuildError: something is wrong; nothing is written.
+        BuildError: a test failed; nothing is written.
     """
     from utils.grading.run import points, self_test  # slow to import
     from utils.grading.run.limits import limits_of
@@ -179,19 +180,19 @@ def try_out(root: Path, name: str) -> Path | None:
 
 
 def read_source(path: Path) -> nbformat.NotebookNode:
-    """Return a notebook of `solutions/`.
+    """Read a notebook of `solutions/`.
 
     Raises:
-        BuildError: it is not one.
+        BuildError: the file is not a notebook.
     """
     try:
         return nbformat.read(path, as_version=4)
-    except (OSError, ValueError) as error:  # also not JSON, and not valid
+    except (OSError, ValueError) as error:  # including invalid JSON and invalid notebooks
         raise BuildError(f"{path} is not a notebook that can be read: {error}") from None
 
 
 def blank_answers(notebook: nbformat.NotebookNode) -> dict[str, str]:
-    """Return what students find in the cells of their tasks, by grade id."""
+    """Return the released texts of the cells that students write, by grade id."""
     from nbgrader.preprocessors import ClearSolutions  # slow to import
 
     clear = ClearSolutions(enforce_metadata=False)
@@ -204,16 +205,16 @@ def blank_answers(notebook: nbformat.NotebookNode) -> dict[str, str]:
 
 
 def build_assignments(root: Path, only: Sequence[str] = ()) -> list[Path]:
-    """Generate `assignments/` from `solutions/`, and remember what was handed out.
+    """Generate `assignments/` from `solutions/`, and remember the releases.
 
-    A problem set in `assignments/` that has no source is left alone: it could not be built again.
+    A problem set in `assignments/` without a source is left alone: it could not be built again.
 
     Args:
         root: the course folder.
-        only: names of problem sets to build just these, all if empty.
+        only: names of the problem sets to build, all if empty.
 
     Returns:
-        The files that were written or removed, none if all were up to date.
+        The files that were written or removed, [] if all were up to date.
 
     Raises:
         BuildError: there are no sources.
@@ -241,7 +242,7 @@ def build_assignments(root: Path, only: Sequence[str] = ()) -> list[Path]:
 
 
 def without_source(root: Path) -> list[Path]:
-    """Return the problem sets in `assignments/` that cannot be built, for they have no source."""
+    """Return the problem sets in `assignments/` that cannot be built: they have no source."""
     names = problem_sets(root)
     return sorted(path for path in (root / "assignments").glob("*/") if path.name not in names)
 
@@ -249,7 +250,7 @@ def without_source(root: Path) -> list[Path]:
 def _remember(
     root: Path, names: list[str], old: dict[Path, bytes], fresh: dict[Path, bytes]
 ) -> None:
-    """Keep hashes of what students may have been given."""
+    """Add the hashes of the old and the new release to the file of releases."""
     from utils.grading.course import releases  # slow to import, and it needs the course's settings
     from utils.grading.notebook.source_cells import RELEASES_FILE
 
@@ -259,6 +260,6 @@ def _remember(
             content = files.get(Path(name, f"{name}.ipynb"))
             if content is None:
                 continue
-            with contextlib.suppress(ValueError):  # a notebook that somebody has damaged
+            with contextlib.suppress(ValueError):  # a damaged notebook
                 cells = json.loads(content).get("cells", [])
                 releases.remember(path, name, releases.release_of_notebook(cells))

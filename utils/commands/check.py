@@ -30,7 +30,7 @@ from utils.grading.run import self_study
 from utils.grading.terminal import clean
 from utils.system import ONE_THREAD, ROOT
 
-# What the process that checks may know of the environment: a submission can read all of it.
+# Environment variables that the checking process keeps; a submission can read them all.
 KNOWN = (
     "HOME", "PATH", "TZ", "LD_LIBRARY_PATH", "MPLCONFIGDIR", "XDG_CACHE_HOME", "MNIST_DIR",
     "TMPDIR", "SYSTEMROOT", "TEMP", "TMP", "USERPROFILE", "APPDATA", "LOCALAPPDATA",
@@ -53,11 +53,11 @@ SPOILERS = (
 
 
 class Terminated(KeyboardInterrupt):
-    """Somebody asked this process to end."""
+    """This process has received SIGTERM."""
 
 
 class CheckFailed(RuntimeError):
-    """The course's own code failed; the message says how."""
+    """The course's own code failed; the message says why."""
 
 
 def main(argv: list[str]) -> int:
@@ -71,7 +71,7 @@ def main(argv: list[str]) -> int:
     asked = parser.parse_args(argv)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # an old terminal may lack the tick
+            stream.reconfigure(errors="replace")  # an old terminal may lack the tick mark
     if not os.path.lexists(asked.file):
         name = Path(asked.file).name.removesuffix(".ipynb")
         likely = [Path(f"{asked.file}.ipynb"), ROOT / "assignments" / name / f"{name}.ipynb"]
@@ -81,7 +81,7 @@ def main(argv: list[str]) -> int:
     if os.path.isdir(asked.file):
         print(clean(f"{asked.file} is a folder; give the notebook in it"), file=sys.stderr)
         return 2
-    with contextlib.suppress(OSError):  # an environment that may not be written
+    with contextlib.suppress(OSError):  # the environment is not writable
         let_the_course_win()
     finished = asked.finished and self_study.has_solutions()
     try:
@@ -121,15 +121,15 @@ def checked(
     limits: dict[str, float] | None = None,
     hidden: bool = False,
 ) -> dict[str, Any]:
-    """Return what `check_process.check_file` finds, in a process of its own.
+    """Run `check_process.check_file` in a separate process and return its result.
 
     Args:
         path: the notebook.
-        sandboxed: see there; on Linux by default.
+        sandboxed: see there; by default True on Linux.
         limits, hidden: see there.
 
     Raises:
-        CheckFailed: the process had no answer.
+        CheckFailed: the process gave no answer.
     """
     if sandboxed is None:
         sandboxed = sys.platform == "linux"
@@ -140,7 +140,7 @@ def checked(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=given | ONE_THREAD | {"LANG": "C.UTF-8"},
-        start_new_session=True,  # Ctrl-C is for this process
+        start_new_session=True,  # only this process handles Ctrl-C
     )
     try:
         question = {
@@ -164,7 +164,7 @@ def checked(
 
 
 def show(found: dict[str, Any]) -> bool:
-    """Print what was found, and return whether all checks passed."""
+    """Print the results, and return whether all checks passed."""
     if found["sandbox"] == "none":
         print(f"{UNSAFE}\n")
     for note in found["notes"]:
@@ -216,7 +216,7 @@ def _is_test_of(test: Mapping[str, Any], name: str) -> bool:
 
 
 def clean_lines(text: str) -> str:
-    """Return a text of several lines as it can be printed."""
+    """Return a text of several lines, made safe for a terminal."""
     return "\n".join(
         line[: len(line) - len(line.lstrip(" "))] + clean(line.lstrip(" "))
         for line in text.splitlines()
@@ -224,7 +224,7 @@ def clean_lines(text: str) -> str:
 
 
 def _show_test(test: dict[str, Any]) -> None:
-    """Print a test cell's table; of one without a table, or that stopped, its points."""
+    """Print a test cell's table, or its points if it has no table or was stopped."""
     if test["table"]:
         print(clean_lines(test["table"]))
     if test["error"] or not test["table"]:

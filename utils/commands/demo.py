@@ -20,7 +20,7 @@ from utils.grading.run.temporary_files import scratch
 from utils.grading.terminal import clean, columns, cut
 from utils.system import CONFIG, ROOT, load_config
 
-if TYPE_CHECKING:  # they take a second to import
+if TYPE_CHECKING:  # these take a second to import
     from utils.grading.course.settings import Course
     from utils.grading.reports.report_data import Report, Row
     from utils.grading.run.cluster import LocalWorkers
@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # they take a second to import
 
 PROBLEM_SET = "ps1_output_layer"
 SOURCE = Path("solutions") / PROBLEM_SET / f"{PROBLEM_SET}.ipynb"
-# An endless loop is in the simulated class, too, and nobody wants to wait for it.
+# Short limits, since the simulated class contains an endless loop.
 LIMITS = """
 c.JudgedExecute.call_seconds = 1
 c.JudgedExecute.cell_seconds = 4
@@ -39,7 +39,7 @@ c.NbGraderAPI.logfile = ""
 
 
 def main(argv: list[str]) -> int:
-    """Release, submit, grade, report; return 0 when every submission has an outcome."""
+    """Release, submit, grade, report; return 0 if every submission has a result."""
     if argv:
         print("demo takes no arguments", file=sys.stderr)
         return 2
@@ -63,14 +63,14 @@ def main(argv: list[str]) -> int:
 
 
 def run(folder: Path, started: float) -> int:
-    """Do it all in an empty folder, print the table and where everything is."""
+    """Run the demo in an empty folder, and print the table and the paths of the results."""
     sandboxed = is_sandboxed()
     with start_early() if sandboxed else contextlib.nullcontext() as local:
         return grade_class(folder, local, started)
 
 
 def grade_class(folder: Path, local: LocalWorkers | None, started: float) -> int:
-    """Do it all with workers that are starting, with nbgrader's own grading if there are none."""
+    """Run the demo with starting workers, or with nbgrader's own grading if there are none."""
     from utils.grading.course.settings import find_course
     from utils.grading.simulated_class import (
         HOSTILE_PS1_OUTPUT_LAYER,
@@ -97,7 +97,7 @@ def grade_class(folder: Path, local: LocalWorkers | None, started: float) -> int
 
 
 def is_sandboxed() -> bool:
-    """Say whether submissions can be sandboxed on this machine, and print it if they cannot."""
+    """Return whether submissions can be sandboxed on this machine; if not, print why."""
     from utils.grading.judge.grade_notebook import NotSandboxed, available_sandbox
 
     try:
@@ -118,7 +118,7 @@ def make_course(folder: Path) -> None:
 
 
 def grade(course: Course, local: LocalWorkers) -> tuple[int, Report]:
-    """Grade as `grade` does; return how many submissions have no outcome, and the report."""
+    """Grade like `grade`; return the number of submissions without a result, and the report."""
     from utils.commands.grade import Bar
     from utils.grading.run import runner
 
@@ -153,7 +153,7 @@ def grade_by_nbgrader(course: Course, students: tuple[Student, ...]) -> tuple[in
 
 
 def print_table(report: Report, students: tuple[Student, ...]) -> None:
-    """Print student, score, what the student did and what the checks say about it."""
+    """Print for each student the score, what the student did and the first problem found."""
     from utils.grading.reports.report_data import number
 
     rows = {row.student: row for row in report.rows}
@@ -168,7 +168,7 @@ def print_table(report: Report, students: tuple[Student, ...]) -> None:
 
 
 def by_hand(report: Report) -> str:
-    """Return a sentence on the points that no test gives."""
+    """Return a sentence on the points that a person gives."""
     from utils.grading.reports.report_data import number
 
     points = report.max_score - sum(report.max_points[test] for test in report.tests)
@@ -179,7 +179,7 @@ def by_hand(report: Report) -> str:
 
 
 def remark(row: Row) -> str:
-    """Return the first thing that went wrong with a submission, and how many more did."""
+    """Return the first problem with a submission, and the number of others."""
     wrong = list(row.notes) if row.score is None or "stopped" in row.why else []
     for checks in row.checks.values():
         wrong += [f"{c['name']}: {c['what']}" for c in checks if c["state"] != "passed"]

@@ -25,8 +25,8 @@ from utils.mnist_files import MnistError
 from utils.system import ROOT, processors
 from utils.weights import load_weights, weights_file
 
-GRADES = find_spec("utils.grading.sandbox_probes") is not None  # the student edition does not
-Finding = tuple[bool, str, str]  # is it as it should be, what, and what was found or is to be done
+GRADES = find_spec("utils.grading.sandbox_probes") is not None  # False in the student edition
+Finding = tuple[bool, str, str]  # whether it is good, its name, what was found or has to be done
 
 
 def main(argv: list[str]) -> int:
@@ -105,22 +105,22 @@ def compare_course(folder: Path) -> int:
 
 
 def conclusion(amiss: int, sandboxes: list[str], mnist: bool) -> str:
-    """Return the last lines: what is amiss, whether work can be graded here, whether MNIST is here.
+    """Return the last lines: problems, whether work can be graded here, whether MNIST is here.
 
     Args:
-        amiss: how many things are not as they should be.
-        sandboxes: the one that stands here, if one does.
-        mnist: the real images are here.
+        amiss: number of problems.
+        sandboxes: a list with the kind of sandbox available here, or [].
+        mnist: whether the real images are here.
     """
     if amiss:
-        lines = [f"{amiss} thing(s) above marked NO need a hand."]
+        lines = [f"{amiss} item(s) marked NO above need attention."]
     elif sandboxes:
         lines = ["All is well."]
     else:
         lines = ["Everything that a student needs is here."]
     if not sandboxes and GRADES:
         lines.append(
-            "No sandbox stands here: `grade` runs no submission on this machine. The lines above "
+            "No sandbox is available, so `grade` runs no submissions here. The lines above "
             "say what is missing."
         )
     lines.append(
@@ -139,7 +139,7 @@ def _mnist() -> bool:
 
 
 def course() -> Iterator[Finding]:
-    """Yield where the course is and what it runs on."""
+    """Yield the course's folder, the Python version and the machine."""
     yield True, "folder", str(ROOT)
     yield os.access(ROOT, os.W_OK), "may be written", "needed for grading/ and for saving notebooks"
     yield True, "Python", f"{platform.python_version()}, {sys.executable}"
@@ -149,10 +149,10 @@ def course() -> Iterator[Finding]:
 
 
 def packages() -> Iterator[Finding]:
-    """Yield each package of requirements.txt with the version that is here."""
+    """Yield each package of requirements.txt with its installed version."""
     try:
         lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:  # only the package is installed
+    except FileNotFoundError:  # only this package is installed
         names = metadata.packages_distributions().get("utils", [])
         lines = [line for name in names for line in metadata.requires(name) or []]
     for line in lines:
@@ -172,7 +172,7 @@ def packages() -> Iterator[Finding]:
 
 
 def data() -> Iterator[Finding]:
-    """Yield where MNIST comes from, and whether the trained weights are whole."""
+    """Yield the source of MNIST, and whether the trained weights can be loaded."""
     yield True, "MNIST_DIR", os.environ.get("MNIST_DIR") or "not set"
     yield True, "cache", str(cache_folder())
     try:
@@ -193,16 +193,16 @@ def data() -> Iterator[Finding]:
 
 
 def browser() -> Iterator[Finding]:
-    """Yield what the browser tests need."""
+    """Yield whether Chromium, which the browser tests need, is installed."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     yield bool(chromium), "Chromium", chromium or "not on PATH: those tests are skipped"
 
 
 def grading(sandboxes: list[str]) -> Iterator[Finding]:
-    """Yield the sandbox that submissions run in, and each protection with its feature.
+    """Yield the sandbox that submissions run in, and each protection with the feature behind it.
 
     Args:
-        sandboxes: takes the name of the one that stands here, if one does.
+        sandboxes: the kind of sandbox is appended if one is available.
     """
     from utils.grading.sandbox_probes import protections
 
@@ -223,10 +223,10 @@ def grading(sandboxes: list[str]) -> Iterator[Finding]:
 
 
 def other_processes(mounts: str) -> Finding:
-    """Return whether a submission under Landlock can tell which processes there are.
+    """Return whether a submission under Landlock can detect other processes.
 
-    Landlock does not keep it from `os.stat`, so two that run at the same time could tell each other
-    something by how many threads or open files they have.
+    Landlock does not restrict `os.stat`, so two submissions that run at the same time could
+    communicate through their numbers of threads or open files.
 
     Args:
         mounts: the text of /proc/mounts.
@@ -241,5 +241,5 @@ def other_processes(mounts: str) -> Finding:
     )
 
 
-if __name__ == "__main__":  # where the package is installed without this repository
+if __name__ == "__main__":  # for a package installed without this repository
     sys.exit(main(sys.argv[1:]))

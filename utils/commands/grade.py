@@ -29,23 +29,23 @@ from utils.grading.sandbox.system_calls import LINUX
 from utils.grading.terminal import clean, columns, cut, pad, width
 from utils.system import garbage_collection_paused, processors
 
-if TYPE_CHECKING:  # they take a second to import, and --help needs none of it
+if TYPE_CHECKING:  # these take a second to import, and --help does not need them
     from utils.grading.course.settings import Course
     from utils.grading.reports.report_data import Report
     from utils.grading.run.cluster import LocalWorkers
     from utils.grading.run.worker import Progress
 
-ROWS = 40  # of the closing table; larger classes see those that need a person
+ROWS = 40  # of the final table; for a larger class it lists only those who need a person
 SCHEMES = ("tcp", "tls", "ws", "wss", "ucx")  # of a Dask scheduler's address
-LEAST = 16  # columns that an id may have on a narrow terminal
+LEAST = 16  # minimum columns for an id on a narrow terminal
 
 
 class Terminated(KeyboardInterrupt):
-    """Somebody asked this process to end."""
+    """This process has received SIGTERM."""
 
 
 def main(argv: list[str]) -> int:
-    """Grade; return 0 when every submission has an outcome."""
+    """Grade; return 0 if every submission has a result."""
     started = time.monotonic()
     asked = parse(argv)
     if not LINUX and not asked.scheduler:
@@ -63,13 +63,13 @@ def main(argv: list[str]) -> int:
 
 
 def run(asked: argparse.Namespace, started: float) -> int:
-    """Grade as asked for on the command line."""
+    """Grade with the options of the command line."""
     with contextlib.nullcontext() if asked.scheduler else start_early(asked.jobs) as local:
         return grade(asked, local, started)
 
 
 def grade(asked: argparse.Namespace, local: LocalWorkers | None, started: float) -> int:
-    """Grade with workers that are starting, or with those of a scheduler."""
+    """Grade with local workers that are starting, or with those of a scheduler."""
     spare_imports()
     if asked.unsafe:
         warn_of_unsafe(asked)
@@ -94,9 +94,9 @@ def grade(asked: argparse.Namespace, local: LocalWorkers | None, started: float)
     except (CourseError, ExtensionsError) as error:
         print(clean(error), file=sys.stderr)
         return 1
-    except OSError as error:  # a full disk, a folder that may not be written
+    except OSError as error:  # a full disk, a folder that is not writable
         print(
-            f"{clean(error)}; what is graded is recorded, mend this and run "
+            f"{clean(error)}; what is graded is recorded, fix this and run "
             f"`grade {asked.problem_set}` again",
             file=sys.stderr,
         )
@@ -106,12 +106,12 @@ def grade(asked: argparse.Namespace, local: LocalWorkers | None, started: float)
         print_table(report)
         print_counts(progress, time.monotonic() - started)
         print(f"report: {course.reports / asked.problem_set}.html and .csv")
-    gc.freeze()  # the end of the process looks for garbage, too
+    gc.freeze()  # skips garbage collection at the end of the process
     return 1 if progress.failures else 0
 
 
 UNSAFE = (
-    "warning: --unsafe, and no sandbox stands here. The submissions of this run are not sandboxed: "
+    "warning: --unsafe without a sandbox. The submissions of this run are not sandboxed: "
     "each can read and change all that you can, such as the gradebook and the hidden tests. Stop "
     "now with Ctrl-C unless you trust all of them; `python3 -m utils doctor` says what is missing."
 )
@@ -122,7 +122,7 @@ UNSAFE_ELSEWHERE = (
 
 
 def warn_of_unsafe(asked: argparse.Namespace) -> None:
-    """Say in plain words what --unsafe means, if no sandbox stands here or nobody can tell."""
+    """Print a warning about --unsafe, unless a sandbox is available here."""
     if asked.scheduler:
         print(UNSAFE_ELSEWHERE, file=sys.stderr)
         return
@@ -133,7 +133,7 @@ def warn_of_unsafe(asked: argparse.Namespace) -> None:
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    """Return what was asked for on the command line."""
+    """Parse the command line."""
     parser = new_parser("grade", __doc__)
     add_course(parser)
     parser.add_argument("--students", metavar="A,B", type=_names, help="only theirs")
@@ -148,14 +148,14 @@ def parse(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--force", action="store_true", help="grade what is unchanged, too")
     parser.add_argument(
-        "--unsafe", action="store_true", help="run submissions although no sandbox stands here"
+        "--unsafe", action="store_true", help="run submissions even without a sandbox"
     )
     parser.add_argument("--quiet", action="store_true", help="print problems only")
     return parser.parse_args(argv)
 
 
 def _names(text: str) -> list[str]:
-    """Return the ids in a line of CSV, so that one with a comma can be given in quotes."""
+    """Parse ids as a line of CSV, so that an id with a comma can be quoted."""
     names = [name.strip() for line in csv.reader([text], skipinitialspace=True) for name in line]
     if not names or not all(names):
         raise argparse.ArgumentTypeError("give the students' ids with commas between them")
@@ -163,7 +163,7 @@ def _names(text: str) -> list[str]:
 
 
 def _address(text: str) -> str:
-    """Return the address of a Dask scheduler: scheme://host:port, or host:port for TCP."""
+    """Check the address of a Dask scheduler: scheme://host:port, or host:port for TCP."""
     scheme, separator, place = text.rpartition("://")
     host, _, port = place.rpartition(":")
     plain = port.isascii() and port.isdecimal() and 0 < int(port) < 2**16
@@ -176,16 +176,18 @@ def _address(text: str) -> str:
 
 
 def start_early(count: int | None = None) -> LocalWorkers:
-    """Start workers, and what workers and submissions are forked from: all import meanwhile.
+    """Start local workers and the processes from which workers and submissions are forked.
+
+    All of them import modules while this process continues.
 
     Args:
-        count: of worker processes; as many as processors by default.
+        count: number of worker processes; by default the number of processors.
     """
     from multiprocessing import forkserver, resource_tracker
 
     multiprocessing.set_forkserver_preload(["utils.grading.run.preload"])
-    resource_tracker.ensure_running()  # the server's start would do it, and then unblock Ctrl-C
-    with _interrupt_put_off():  # Ctrl-C is for this process alone; `preload` sees to that
+    resource_tracker.ensure_running()  # else the fork server would start it and unblock Ctrl-C
+    with _interrupt_put_off():  # only this process handles Ctrl-C; see also `preload`
         forkserver.ensure_running()
     with garbage_collection_paused():
         from utils.grading.judge.fork_server import FORK_SERVER
@@ -199,7 +201,7 @@ def start_early(count: int | None = None) -> LocalWorkers:
 
 @contextlib.contextmanager
 def _interrupt_put_off() -> Iterator[None]:
-    """Let Ctrl-C have its effect after this, not in the middle; processes started here block it."""
+    """Delay Ctrl-C until the end of this context; processes started in it block Ctrl-C."""
     came: list[int] = []
     handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -214,12 +216,12 @@ def _interrupt_put_off() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _ends_when_asked() -> Iterator[None]:
-    """Let Ctrl-C or SIGTERM end this process with everything in order, and the first alone."""
+    """Let Ctrl-C or SIGTERM end this process cleanly; ignore repeated signals."""
     asked = False
 
     def end(number: int, frame: FrameType | None) -> None:
         nonlocal asked
-        if not asked:  # a second one would stop what puts everything in order
+        if not asked:  # a second one would interrupt the cleanup
             asked = True
             raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
@@ -236,7 +238,7 @@ class Bar:
 
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
-        self.bar: Any = None  # tqdm's, from the first that is shown
+        self.bar: Any = None  # tqdm's bar, made on the first call of `show`
 
     def __enter__(self) -> Bar:
         return self
@@ -246,7 +248,7 @@ class Bar:
             self.bar.close()
 
     def show(self, progress: Progress) -> None:
-        """Show how far the run is."""
+        """Show the progress of the run."""
         from tqdm import tqdm
 
         if self.bar is None:
@@ -268,9 +270,9 @@ class Bar:
 def print_problems(
     asked: argparse.Namespace, course: Course, progress: Progress, report: Report
 ) -> None:
-    """Print what staff should know or mend, one sentence each, on stderr.
+    """Print notes and problems for staff to stderr, one sentence each.
 
-    With --quiet, where no table names them, submissions that cannot be read are problems, too.
+    With --quiet there is no table, so unreadable submissions are listed here, too.
     """
     problems = list(progress.notes)
     for failure in progress.failures:
@@ -285,7 +287,7 @@ def print_problems(
 
 
 def print_table(report: Report) -> None:
-    """Print a line for each student; of a large class, for those who need a person."""
+    """Print a line for each student; in a large class, only for those who need a person."""
     rows = report.rows
     if len(rows) > ROWS:
         rows = [row for row in rows if row.why and row.why != ["written answer"]][:ROWS]
@@ -303,7 +305,7 @@ def print_table(report: Report) -> None:
 
 
 def print_counts(progress: Progress, seconds: float) -> None:
-    """Print what this run did."""
+    """Print the numbers of submissions in this run, by outcome."""
     parts = [
         f"{progress.graded} graded",
         f"{progress.unreadable} unreadable",

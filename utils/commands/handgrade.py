@@ -1,8 +1,8 @@
 """`handgrade PS`: grade a problem set's written answers on one page, beside their rubric.
 
-The page opens in your browser and is for this machine and you only. It shows nobody's name, unless
-you say --names. Points and comments go into the gradebook at once, and stay when `grade` runs
-again. Ctrl-C here ends it; then run `grade PS`, which writes pages and report anew.
+The page opens in your browser; only you on this machine can open it. It shows no names, unless you
+give --names. Points and comments are written to the gradebook at once, and are kept when `grade`
+runs again. Press Ctrl-C here to end; then run `grade PS`, which updates pages and report.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def main(argv: list[str]) -> int:
             unread = server.do(load).unread()
         except (CourseError, ExtensionsError, OSError) as error:
             print(f"\n{clean(error)}", file=sys.stderr)
-            unread = server.answers.unread()  # as this page knows them
+            unread = server.answers.unread()  # as of the last load of the page
         print(f"\nsaved {server.saved} times, {unread} of {total} answers are still to read")
         if server.saved:
             print(f"now run `grade {asked.problem_set}`: pages and report get the new points")
@@ -70,17 +70,17 @@ def main(argv: list[str]) -> int:
 
 
 def _open(stack: contextlib.ExitStack, address: str) -> None:
-    """Open the page in the browser, by a file: a list of processes would show an address."""
+    """Open the page in the browser through a file: the process list would show the address."""
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="handgrade-"))
     file = Path(folder) / "open.html"
     file.write_text(PAGE.format(html.escape(address)), encoding="utf-8")
-    with contextlib.suppress(webbrowser.Error):  # the address stands in the terminal
+    with contextlib.suppress(webbrowser.Error):  # the address is in the terminal
         webbrowser.open(file.as_uri())
 
 
 @contextlib.contextmanager
 def _ends_when_asked() -> Iterator[None]:
-    """Let SIGTERM end it as Ctrl-C does."""
+    """Let SIGTERM end the server like Ctrl-C."""
 
     def end(*_: object) -> None:
         raise KeyboardInterrupt
@@ -93,7 +93,7 @@ def _ends_when_asked() -> Iterator[None]:
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    """Return what was asked for on the command line."""
+    """Parse the command line."""
     parser = new_parser("handgrade", __doc__)
     add_course(parser)
     parser.add_argument("--names", action="store_true", help="show whose answers they are")

@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
         return 1
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}"]
     start_page = "--LabApp.default_url=/lab/tree/lectures"
-    with contextlib.suppress(OSError):  # an environment that may not be written: they ask and warn
+    with contextlib.suppress(OSError):  # not writable: accept questions and warnings
         ask_no_questions()
         keep_kernels_quiet()
         let_the_course_win()
@@ -49,20 +49,20 @@ def main(argv: list[str]) -> int:
     before = signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
     try:
         process = subprocess.Popen([*command, start_page, SAVING, *argv], cwd=ROOT)
-        signal.signal(signal.SIGTERM, lambda *_: process.terminate())  # its kernels end, too
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())  # this also ends its kernels
         if asked:
             process.terminate()
         while True:
             try:
                 return process.wait()
             except KeyboardInterrupt:
-                continue  # JupyterLab asks, or ends on the second Ctrl-C
+                continue  # JupyterLab asks, and ends on the second Ctrl-C
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
 def ask_no_questions() -> None:
-    """Turn off, in this environment only, JupyterLab's question whether it may look up news."""
+    """Turn off JupyterLab's question whether it may fetch news, in this environment only."""
     config = Path(sys.prefix) / "etc" / "jupyter" / "labconfig" / "page_config.json"
     if not config.exists():
         config.parent.mkdir(parents=True, exist_ok=True)
@@ -73,8 +73,8 @@ def ask_no_questions() -> None:
 def keep_kernels_quiet() -> None:
     """Let kernels of this environment log errors only.
 
-    Each would warn in the terminal, when it starts, that its messages on this machine are signed
-    but not encrypted, which has always been so.
+    On its start, each kernel would warn in the terminal that its messages on this machine are
+    signed but not encrypted, which is normal.
     """
     config = Path(sys.prefix) / "etc" / "ipython" / "ipython_kernel_config.py"
     if not config.exists():
@@ -89,9 +89,9 @@ def let_the_course_win() -> None:
     from the cells of checks.
     """
     if sys.prefix == sys.base_prefix:
-        return  # not an environment of the course's own
+        return  # not a virtual environment
     config = Path(sys.prefix) / "etc" / "ipython" / "ipython_config.py"
     wanted = KERNEL_CONFIG.format(mark=MARK, root=str(ROOT)).encode()
-    found = config.read_bytes() if config.exists() else b""  # in whatever encoding
+    found = config.read_bytes() if config.exists() else b""  # bytes, as its encoding is unknown
     if found != wanted and (not found or found.startswith(MARK.encode())):
         atomic_write(config, wanted)

@@ -1,8 +1,8 @@
 """`new psN_name`: make the scaffold of a further problem set.
 
 It has one function with its solution, its visible and hidden checks, and the table of right and
-wrong implementations that the tests run. It is complete: it is built at once, and every test of the
-problem sets takes it in. Replace the example with tasks of your own; `CONTRIBUTING.md` says how.
+wrong implementations for the tests. It is complete: it is built at once, and all tests of problem
+sets include it. Replace the example with your own tasks; `CONTRIBUTING.md` says how.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from utils.grading.run.release import BuildError
 from utils.system import ROOT, atomic_write
 
 SCAFFOLD = Path(__file__).resolve().parent.parent / "data" / "scaffold"
-EXAMPLE = "psN_name"  # what stands for the problem set's name in the scaffold
+EXAMPLE = "psN_name"  # placeholder for the problem set's name in the scaffold
 
 
 def main(argv: list[str]) -> int:
-    """Write the scaffold and build it; return 0, or 1 where that is not possible."""
+    """Write the scaffold and build it; return 0, or 1 if that is not possible."""
     parser = new_parser("new", __doc__ or "")
     parser.add_argument("name", metavar="PS", type=new_name, help="such as ps7_convolution")
     name = parser.parse_args(argv).name
@@ -45,7 +45,7 @@ def main(argv: list[str]) -> int:
 
 
 def new_name(text: str) -> str:
-    """Return the name of a problem set, as argparse takes it."""
+    """Check the name of a new problem set; used as a type by argparse."""
     if re.fullmatch(r"ps[0-9]+_[a-z][a-z0-9_]*", text):
         return text
     raise argparse.ArgumentTypeError(
@@ -59,13 +59,13 @@ def make(root: Path, name: str) -> list[Path]:
 
     Args:
         root: the course folder.
-        name: as `new_name` returns it.
+        name: from `new_name`.
 
     Returns:
-        The files.
+        The paths of the files.
 
     Raises:
-        BuildError: there is such a problem set, or another one with its number.
+        BuildError: a problem set with this name or number exists.
     """
     number = name.partition("_")[0]
     for folder in (root / "solutions", root / "assignments"):

@@ -1,13 +1,13 @@
 """`report PS`: write a problem set's report from what is graded; `report --term`: the term's.
 
-Without options: grading/reports/PS.csv and PS.html, as `grade` writes them; after grading by hand
-they have the new points. With --term, grading/reports/term.csv and term.html: all students by all
-problem sets, with the weights, the dropped sets and the grades of `term.toml`, see README.md. With
---format the scores as a learning-management system imports them,
-PS_canvas.csv or PS_moodle.csv, and, of what `zip_collect` got from the system, the students' pages
-in a zip file that it takes back. With --similarity a page with pairs of submissions that are alike,
-PS_similarity.html: a reason to look, not a verdict. This needs the submissions only, so it can be
-had before they are graded.
+Without options, write grading/reports/PS.csv and PS.html like `grade`, including points given by
+hand since. With --term, write grading/reports/term.csv and term.html: all students by all problem
+sets, with the weights, the dropped sets and the grades of `term.toml`, see README.md. With
+--format, write the scores for import into a learning-management system, PS_canvas.csv or
+PS_moodle.csv, and a zip file for upload with the pages of the students whose submissions
+`zip_collect` got from that system. With --similarity, write a page with pairs of similar
+submissions, PS_similarity.html: a reason to look, not a verdict. It needs no grades, only the
+submissions.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from utils.system import atomic_write, garbage_collection_paused
 
 
 def main(argv: list[str]) -> int:
-    """Write what is asked for, say where it is, and return 0."""
+    """Write the requested files, print their paths, and return 0."""
     asked = parse(argv)
     spare_imports()
     with garbage_collection_paused():
@@ -74,7 +74,7 @@ def main(argv: list[str]) -> int:
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    """Return what was asked for on the command line."""
+    """Parse the command line."""
     parser = new_parser("report", __doc__)
     add_course(parser, needed=False)
     parser.add_argument("--term", action="store_true", help="all problem sets, in place of PS")

@@ -2,8 +2,8 @@
 
 The slides show the committed outputs: nothing is executed. Open `index.html` in a browser. Press S
 for the speaker view with the notes; add ?print-pdf to the address to print all slides. A question
-and its answer are on different slides. A live control is left out, because a static figure stands
-before it. reveal.js comes from the package sphinx-revealjs, and formulas are MathML.
+and its answer are on different slides. Live controls are left out, because a static figure precedes
+each of them. reveal.js comes from the package sphinx-revealjs, and formulas are MathML.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from utils.system import ROOT
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 REVEAL_FILES = ("LICENSE", "dist/reset.css", "dist/reveal.css", "dist/reveal.js", "plugin/notes")
-FULL = 620  # pixels of a slide of 1280 x 720 that its content may fill
-LINE, CHARACTERS = 38, 82  # of text: pixels, and how many fit
+FULL = 620  # maximum height of a slide's content in pixels; slides are 1280 x 720
+LINE, CHARACTERS = 38, 82  # a line of text: its height in pixels, its number of characters
 CODE_LINE, CODE_CHARACTERS = 30, 88
 FIGURE = 430  # pixels
 QUESTION = re.compile(r"(.*?)<details>\s*<summary>(.*?)</summary>(.*)</details>", re.DOTALL)
@@ -44,7 +44,7 @@ class SlidesError(ValueError):
 
 
 def main(argv: list[str]) -> int:
-    """Write the slides of one lecture; return 0, or 1 where that is not possible."""
+    """Write the slides of one lecture; return 0, or 1 if that is not possible."""
     parser = new_parser("slides", __doc__ or "")
     parser.add_argument("name", metavar="NAME", help="a part of a lecture's name, such as 02")
     parser.add_argument(
@@ -66,7 +66,7 @@ def main(argv: list[str]) -> int:
 
 
 def find_lecture(root: Path, name: str) -> Path:
-    """Return the one lecture with this in its name.
+    """Return the only lecture whose name contains this text.
 
     Raises:
         SlidesError: there is none, or more than one.
@@ -84,11 +84,11 @@ def write_slides(lecture: Path, folder: Path) -> int:
     """Write the slides of a lecture into a folder and return how many there are.
 
     Args:
-        lecture: the notebook; it is only read.
-        folder: is replaced if it holds slides.
+        lecture: the notebook; it is not changed.
+        folder: the target, which is replaced if it contains slides.
 
     Raises:
-        SlidesError: the notebook cannot be read, the folder holds something else, or reveal.js is
+        SlidesError: the notebook cannot be read, the folder contains other files, or reveal.js is
             missing.
     """
     if folder.exists() and any(folder.iterdir()) and not (folder / "reveal.js").is_dir():
@@ -236,7 +236,7 @@ def _output(output: NotebookNode) -> Iterator[Piece]:
 
 
 def _blocks(markdown: str) -> list[str]:
-    """Return the paragraphs of a text, a heading together with the paragraph that follows it."""
+    """Return the paragraphs of a text, each heading with the paragraph that follows it."""
     blocks: list[str] = []
     fenced = False
     for block in re.split(r"\n\s*\n", markdown.strip()):
@@ -256,7 +256,7 @@ def _markdown(text: str) -> str:
 
 
 def _with_formulas(page: str) -> str:
-    """Return HTML of a question with its formulas as MathML, and its pictures without a style."""
+    """Return the HTML of a question with formulas as MathML and without styles on pictures."""
     parts = NOT_TEXT.split(page)
     for i in range(0, len(parts), 2):
         parts[i] = re.sub(

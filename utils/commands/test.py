@@ -1,4 +1,4 @@
-"""`test`: check the code and run every test; with arguments, run pytest with them instead."""
+"""`test`: check the code and run all tests; with arguments, run only pytest with them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import sys
 from utils.system import ROOT
 
 CHECKS = (["ruff", "check", "."], ["mypy"])
-# Each process runs one file of tests at a time, in the files' order: what the tests of a file share
-# is made once, and the long files do not come last.
+# Each process runs whole files of tests in their given order: fixtures of a file are made once, and
+# long files do not come last.
 EVERYTHING = ["-n=logical", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder"]
 
 
 def main(argv: list[str]) -> int:
     """Run ruff, mypy and pytest, or pytest alone with arguments; return 0 if all succeed."""
-    # A script's background job ignores SIGINT, and so would the processes that tests interrupt.
+    # Background jobs of a script ignore SIGINT, and so would the processes that tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     status = 0
     for check in () if argv else CHECKS:

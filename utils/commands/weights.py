@@ -1,7 +1,7 @@
 """`weights`: train the network of the inference lectures and write its weights.
 
-Weights that are there already are replaced only if you agree, with `--yes` or when you are asked:
-numbers in the lectures depend on them.
+Existing weights are replaced only if you agree, with `--yes` or when asked: numbers in the lectures
+depend on them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from utils.weights import train_weights, weights_file
 
 
 def main(argv: list[str]) -> int:
-    """Train on the data that is here; return 0, or 1 when nothing was written."""
+    """Train on MNIST or its stand-in; return 0, or 1 if nothing was written."""
     if argv not in ([], ["--yes"]):
         print("weights takes no arguments but --yes; set MNIST_DIR to choose the data")
         return 2

@@ -1,9 +1,9 @@
-"""The judge in an nbgrader course: one line of its `nbgrader_config.py` turns it on.
+"""Use the judge in any nbgrader course, with one line in its `nbgrader_config.py`.
 
     c = get_config()
     from utils.grading.judge_settings import use_judge; use_judge(c)
 
-`JUDGE.md` says what a course has to know.
+`JUDGE.md` has the details.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ PAGES = "utils.grading.reports.nbgrader_pages"
 
 
 def use_judge(c: Any) -> None:
-    """Let nbgrader's commands run submissions in a sandbox, and tests where no student's code is.
+    """Let nbgrader's commands run submissions in a sandbox and tests in a separate process.
 
     Limits of a submission can be set afterwards: `c.JudgedExecute.call_seconds = 60`.
 
     Args:
-        c: what `get_config()` gives.
+        c: the configuration from `get_config()`.
     """
-    # `SubmissionExporter` reads what was handed in, `RestoreCells` goes first, `JudgedExecute`
-    # takes the place of `Execute`, and `SaveAutoGrades` of nbgrader's; the rest is nbgrader's.
+    # `SubmissionExporter` reads submissions, `RestoreCells` comes first, `JudgedExecute` replaces
+    # `Execute`, and `SaveAutoGrades` nbgrader's own; the rest is nbgrader's.
     c.Autograde.exporter_class = f"{STEPS}.SubmissionExporter"
     c.Autograde.sanitize_preprocessors = [
         f"{STEPS}.RestoreCells",
@@ -43,8 +43,8 @@ def use_judge(c: Any) -> None:
         "nbgrader.preprocessors.CheckCellMetadata",
     ]
     set_limits(c)
-    # A student's notebook may hold HTML, and staff look at it while logged in: on the pages of the
-    # formgrader and of `nbgrader generate_feedback`, nothing of it runs or loads anything.
+    # A student's notebook may contain HTML, and staff view it while logged in: on the pages of the
+    # formgrader and of `nbgrader generate_feedback`, it cannot run code or load files.
     c.HTMLExporter.preprocessors = [f"{PAGES}.SafePage"]
     c.HTMLExporter.sanitize_html = True
     # The page that a student gets shows no hidden test's source or expected values.
@@ -56,7 +56,7 @@ def use_judge(c: Any) -> None:
 
 
 def set_limits(c: Any) -> None:
-    """Give submissions as much time as nbgrader lets a cell run; `Limits` has the rest."""
+    """Set the time limits to nbgrader's 30 seconds; other limits keep the defaults of `Limits`."""
     c.JudgedExecute.call_seconds = 30
     c.JudgedExecute.cell_seconds = 30
     c.JudgedExecute.call_cpu_seconds = 30

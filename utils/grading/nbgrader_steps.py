@@ -1,8 +1,8 @@
 """The grader as steps of nbgrader's own commands; `nbgrader_config.py` names them.
 
-In `nbgrader autograde`, `SubmissionExporter` stands in place of nbconvert's reader, `RestoreCells`
-before `ClearOutput`, `JudgedExecute` in place of `Execute`, and `SaveAutoGrades` in place of
-nbgrader's. `judge_settings` puts all of them into a configuration, and with them the steps of
+In `nbgrader autograde`, `SubmissionExporter` replaces nbconvert's reader, `RestoreCells` comes
+before `ClearOutput`, `JudgedExecute` replaces `Execute`, and `SaveAutoGrades` replaces nbgrader's
+own. `judge_settings` puts all of them into a configuration, with the steps of
 `reports.nbgrader_pages`.
 """
 
@@ -48,7 +48,7 @@ from utils.grading.terminal import clean
 
 
 class SubmissionExporter(NotebookExporter):
-    """Reads what was handed in, which may be anything, and writes notebooks.
+    """Reads a submitted file, which may contain anything, and writes a notebook.
 
     Raises:
         Unreadable: the file is not a notebook.
@@ -57,7 +57,7 @@ class SubmissionExporter(NotebookExporter):
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         directory = getattr(self.parent, "coursedir", None)
-        if directory is not None:  # its own reading of the time ends in a traceback
+        if directory is not None:  # nbgrader's parsing of the time can end in a traceback
             directory.get_existing_timestamp = self._timestamp
 
     def _timestamp(self, folder: str) -> datetime.datetime | None:
@@ -77,7 +77,7 @@ class SubmissionExporter(NotebookExporter):
             return super().from_filename(filename, resources, **kw)
         try:
             for path in Path(filename).parent.rglob("*"):
-                if path.is_symlink():  # nbgrader has copied what it leads to, whatever that is
+                if path.is_symlink():  # nbgrader has copied its target, which may be any file
                     raise Unreadable(f"beside it lies {path.name}, a link to another file")
             if found is not None and found.unreadable:
                 raise Unreadable(found.unreadable)
@@ -95,13 +95,13 @@ class SubmissionExporter(NotebookExporter):
 
 # Which file of a folder is graded ---------------------------------------------------------------
 
-HANDED_IN = "handed_in"  # where a step finds what `Chooser` has chosen
+HANDED_IN = "handed_in"  # key in `resources` for the choice of `Chooser`
 
 
 def init_notebooks(converter: Autograde) -> None:
-    """Find the notebooks to grade as `grade` does: by their cells, whatever they are called.
+    """Find the notebooks to grade like `grade`: by their cells, not by their names.
 
-    nbgrader's own method looks for names only. It has no setting for this.
+    This replaces nbgrader's method, which looks for names only and has no setting for this.
     """
     directory = converter.coursedir
     name = directory.assignment_id
@@ -131,7 +131,7 @@ Autograde.init_notebooks = init_notebooks
 
 
 def _chooser(converter: Autograde, problem_set: str) -> Chooser | None:
-    """Return what chooses a problem set's notebook, None for one with several notebooks."""
+    """Return the `Chooser` of a problem set, None if the set has several notebooks."""
     directory = converter.coursedir
     try:
         with Gradebook(directory.db_url, directory.course_id) as gradebook:
@@ -146,11 +146,11 @@ def _chooser(converter: Autograde, problem_set: str) -> Chooser | None:
 
 
 def chosen_for(converter: Any, folder: str) -> HandedIn | None:
-    """Return what `init_notebooks` has chosen in a folder.
+    """Return the choice of `init_notebooks` in a folder.
 
     Args:
-        converter: nbgrader's.
-        folder: of the submission, or what nbgrader has made of it.
+        converter: nbgrader's converter.
+        folder: the submission's folder, or nbgrader's output folder for it.
     """
     directory: Any = getattr(converter, "coursedir", None)
     for place, found in getattr(converter, "handed_in", {}).items():
@@ -162,7 +162,7 @@ def chosen_for(converter: Any, folder: str) -> HandedIn | None:
 
 
 class RestoreCells(NbGraderPreprocessor):
-    """Puts a submitted notebook in order before any other step of nbgrader sees it."""
+    """Restores a submitted notebook before any other step of nbgrader sees it."""
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         names = resources["nbgrader"]
@@ -184,9 +184,9 @@ class RestoreCells(NbGraderPreprocessor):
 
 
 def _course(names: dict, directory: CourseDirectory) -> list[SourceCell]:
-    """Return the course's cells of the notebook that nbgrader is at.
+    """Return the course's cells of the notebook that nbgrader is processing.
 
-    The gradebook has them; what names mean in the course's notebook, its source tells.
+    They come from the gradebook, and the data on names from the course's source notebook.
     """
     with Gradebook(names["db_url"]) as gradebook:
         cells = source_cells.cells_of_gradebook(gradebook, names["assignment"], names["notebook"])
@@ -201,7 +201,7 @@ def _course(names: dict, directory: CourseDirectory) -> list[SourceCell]:
 
 
 def _limit(name: str, words: str) -> Any:
-    """Return the setting of a limit."""
+    """Return the traitlet for a limit."""
     kind = Integer if KINDS[name] == "int" else Float
     return kind(getattr(Limits, name), help=words).tag(config=True)
 
@@ -225,7 +225,7 @@ class JudgedExecute(NbGraderPreprocessor):
     unsafe = Bool(False, help="Run submissions even where there is no sandbox.").tag(config=True)
 
     def limits(self, problem_set: str) -> Limits:
-        """Return what a submission to a problem set may use."""
+        """Return the limits of submissions to a problem set."""
         given = {name: getattr(self, name) for name in (*KINDS, "problem_sets")}
         return limits_of({"JudgedExecute": given}, problem_set)
 
@@ -241,7 +241,7 @@ class JudgedExecute(NbGraderPreprocessor):
         use_usual_delimiters(nb, self.config)
         course = _course(names, directory)
         files = files_beside(resources["metadata"]["path"])
-        if found := resources.get(HANDED_IN):  # it may have been in a folder or an archive
+        if found := resources.get(HANDED_IN):  # the notebook may be in a folder or an archive
             files = found.files | files
         ours = read_files(data_files(directory, names["assignment"]))
         notes = list(nb.metadata.pop("grading", {}).get("notes", []))
@@ -256,11 +256,11 @@ class JudgedExecute(NbGraderPreprocessor):
         return nb, resources
 
 
-ASKS = "judge_asks"  # where a step finds the test cells for which a person has to give the points
+ASKS = "judge_asks"  # key in `resources` for the test cells whose points a person has to give
 
 
 class SaveAutoGrades(NbGraderSaveAutoGrades):
-    """Saves the points; where the judge may be why some are missing, a person has to give them."""
+    """Saves the points; if the judge may have lost some, the gradebook asks a person to look."""
 
     def _add_score(self, cell: NotebookNode, resources: dict) -> None:
         super()._add_score(cell, resources)
@@ -274,7 +274,7 @@ class SaveAutoGrades(NbGraderSaveAutoGrades):
 
 
 def read_files(paths: Mapping[str, Path]) -> dict[str, bytes]:
-    """Return the contents of the course's own files, as far as they can be read."""
+    """Return the contents of those of the course's own files that can be read, by name."""
     found = {}
     for name, path in paths.items():
         with contextlib.suppress(Unreadable):

@@ -1,8 +1,8 @@
-"""Tries out what a submission could do on this machine: real attempts, from a real sandbox.
+"""Test the sandbox on this machine with real attacks.
 
-Each probe is code that a submission could hold. It runs as a student's cell, in the sandbox that
-stands here, and tries to do harm to throw-away things made for it. The same is tried in the judge,
-as by a submission that has taken it over. A protection holds if the attempt fails.
+Each probe is code that a submission could contain. It runs as a student's cell, in the sandbox
+available here, and attacks temporary targets made for it. The same probes run in the judge, as if a
+submission had taken control of it. A protection holds if the attack fails.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ attempt("session", os.setsid)
 print(json.dumps(found))
 """
 
-# Each of these may end the process, so each has one of its own.
+# Each of these may end the process, so each runs in its own.
 _LAST_ATTEMPTS = {
     "many": "attempt('many', lambda: fill(100_000, 1))",
     "fill": "attempt('fill', lambda: fill(1000, 1 << 20))",
@@ -108,10 +108,10 @@ class Protection:
     """Something that a submission must not be able to do.
 
     Attributes:
-        name: what it cannot do if this holds.
-        feature: what of the kernel sees to it.
-        holds: an attempt has failed just now.
-        reason: what became of the attempt.
+        name: what a submission cannot do if the protection holds.
+        feature: the feature of the kernel that provides it.
+        holds: whether the attempt has failed just now.
+        reason: the result of the attempt.
     """
 
     name: str
@@ -120,7 +120,7 @@ class Protection:
     reason: str
 
 
-# What a submission cannot do, and what prevents it: namespaces, and Landlock where that differs.
+# Protections, with the features that provide them: in namespaces, and in Landlock if different.
 _PROTECTIONS = {
     "read": ("reads no other file of this machine", "mount namespace", "Landlock"),
     "write": ("writes no other file of this machine", "mount namespace", "Landlock, seccomp"),
@@ -148,7 +148,7 @@ _PROTECTIONS = {
 }  # fmt: skip
 
 
-# What the judge may do, or what can be tried only where files can be made.
+# Probes of what the judge may do, or that need to create files.
 _NOT_FOR_JUDGES = ("solutions", "reference", "many", "fill", "lasting")
 
 
@@ -156,8 +156,8 @@ def protections() -> tuple[str, list[Protection]]:
     """Try every protection.
 
     Returns:
-        The sandbox that stands here, "" for none, and what became of each attempt, or of making a
-        sandbox if none stands.
+        The kind of sandbox available here ("" for none), and the result of each attempt, or of
+        making each kind of sandbox if none is available.
     """
     if not system_calls.LINUX:
         return "", [Protection("runs in a sandbox", "Linux", False, supervisor.ELSEWHERE)]
@@ -197,7 +197,7 @@ def _verdict(answer: str) -> tuple[bool, str]:
 
 
 def _attempts(sandbox: str) -> dict[str, str]:
-    """Let submissions try everything; return what they say, and what is seen from outside."""
+    """Run all probes; return what they report, or what is observed from outside."""
     limits = Limits(memory=256 << 20, processes=8, files=200, file_bytes=8 << 20)
     config = SandboxConfig(limits, sandbox)
     mark = f"doctor-{os.getpid()}"[:15]
@@ -205,7 +205,7 @@ def _attempts(sandbox: str) -> dict[str, str]:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         secret = Path(folder, "secret")
         secret.write_text("secret")
-        secret.chmod(0o666)  # it has to be the sandbox that keeps it shut
+        secret.chmod(0o666)  # only the sandbox must protect it
         os.chmod(folder, 0o755)
         server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         local = stack.enter_context(socket.socket(socket.AF_UNIX))
@@ -244,7 +244,7 @@ def _attempts(sandbox: str) -> dict[str, str]:
 
 
 def _try(config: SandboxConfig, code: str, name: str) -> dict[str, str]:
-    """Run a cell; return what it found, or that its process was ended at it."""
+    """Run a cell; return what it reports, or why its process was ended."""
     with student_alone(FORK_SERVER.connect(), config) as submission:
         ran = submission.run_cell("probe", code)
     for output in ran.outputs:
@@ -254,7 +254,7 @@ def _try(config: SandboxConfig, code: str, name: str) -> dict[str, str]:
 
 
 def _try_in_judge(config: SandboxConfig, code: str) -> dict[str, str]:
-    """Run a test cell; return what it found, or that the judge did not come to an end."""
+    """Run a test cell; return what it reports, or that the judge did not finish."""
     last = "print(json.dumps(found))"
     code = code.replace(last, f"attempt('own', lambda: write('x'))\n{last}")
     cell = {"kind": "test", "label": "probe", "source": code, "points": 1.0, "hidden": False}

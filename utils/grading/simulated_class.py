@@ -1,7 +1,7 @@
 """A class of invented students for `demo` and the tests: right work, mistakes, accidents, attacks.
 
-Each student's answers are given as source text by the grade id of the solution cell; cells that are
-not named stay as they were released.
+Each student's answers are source texts by the grade id of the solution cell; other cells stay as
+released.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class Student:
     Attributes:
         name: the student's id.
         story: what this student did, in a few words.
-        answers: source text by grade id.
-        cut: hands in only the first half of the file.
+        answers: source texts by grade id.
+        cut: whether the student hands in only the first half of the file.
     """
 
     name: str
@@ -34,9 +34,9 @@ def write_submission(student: Student, released: Path, submitted: Path) -> None:
     """Fill the student's answers into a released notebook.
 
     Args:
-        student: whose answers.
-        released: the notebook as it was released.
-        submitted: where the filled-in notebook goes; its folder is made.
+        student: the student.
+        released: the released notebook.
+        submitted: the path for the filled-in notebook; its folder is created.
 
     Raises:
         ValueError: an answer names a cell that the released notebook does not have.
@@ -56,11 +56,11 @@ IDENTITY = "def identity_function(a):\n    return a\n"
 
 
 def _softmax(body: str) -> dict[str, str]:
-    """Return answers with a right identity function and a softmax of these lines."""
+    """Return answers with a correct identity function, and a softmax with this body."""
     return {"identity_function": IDENTITY, "softmax": f"def softmax(a):\n{body}"}
 
 
-# A line for the name and the story, then the lines of softmax.
+# For each student a line with the name and the story, then the body of softmax.
 _USUAL = """
 akiko: right, as in the lecture
     a = a * 1.0
@@ -163,7 +163,7 @@ PS1_OUTPUT_LAYER = (
     Student("yusuf", "hands in half a file", {}, cut=True),
 )
 
-# Not to be run outside of a sandbox.
+# Do not run these outside a sandbox.
 HOSTILE_PS1_OUTPUT_LAYER = (
     Student(
         "eve",

@@ -1,7 +1,7 @@
-"""Text from elsewhere on a terminal: nothing in it is obeyed, and columns stand below each other.
+"""Print untrusted text on a terminal safely, with aligned columns.
 
-Students' ids and messages may hold anything. East Asian characters are two columns wide, accents
-that are characters of their own none, so the number of characters says little about the width.
+Students' ids and messages may contain anything. East Asian characters are two columns wide and
+combining accents none, so the number of characters says little about the width.
 """
 
 from __future__ import annotations
@@ -11,31 +11,31 @@ import shutil
 
 from wcwidth import wcswidth
 
-WIDE = 120  # columns where nobody says how many there are: behind a pipe, in a file
+WIDE = 120  # columns if the width is unknown: in a pipe or a file
 
 
 def columns() -> int:
-    """Return how wide the terminal is, or `COLUMNS` if that is set."""
+    """Return the terminal's width in columns, or the environment variable `COLUMNS` if set."""
     return shutil.get_terminal_size((WIDE, 24)).columns
 
 
 def clean(text: object) -> str:
-    """Return text, or what an error says, as one line that a terminal only shows.
+    """Return text, or an error's message, as one line that is safe on a terminal.
 
-    Every text that may hold a student's words or names goes through it. Line breaks become blanks,
-    so that nobody writes lines of their own; a question mark stands for what a terminal would obey
-    and for characters that change the order of others.
+    Use it for every text that may contain a student's words or names. Line breaks become blanks, so
+    that nobody can forge lines; a question mark replaces control characters and characters that
+    change the order of others.
     """
     return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in str(text))
 
 
 def width(text: str) -> int:
-    """Return how many columns a terminal needs for text from `clean`."""
+    """Return the width in columns of text from `clean`."""
     return max(0, wcswidth(text))
 
 
 def cut(text: str, most: int) -> str:
-    """Return text, or its beginning and an ellipsis where it needs more columns than `most`."""
+    """Return text, shortened with an ellipsis if it is wider than `most` columns."""
     if width(text) <= most:
         return text
     low, high = 0, len(text)
@@ -59,5 +59,5 @@ _ESCAPES = re.compile(
 
 
 def without_escapes(text: str) -> str:
-    """Return text of several lines without what a terminal would obey, colours among it."""
+    """Return text of several lines without terminal escape sequences, including colours."""
     return _ESCAPES.sub("", text)

@@ -1,8 +1,8 @@
-"""Text and tables that come from other programs: Excel, Moodle, Canvas, Windows Notepad.
+"""Read text and tables from other programs: Excel, Moodle, Canvas, Windows Notepad.
 
-They differ in encoding (UTF-8 with a byte order mark, UTF-16, Windows' code pages), in the
-separator, and in how they write the same letter: macOS writes ü as u and two dots. Here all of that
-becomes plain text, with composed letters (Unicode's NFC).
+They differ in encoding (UTF-8 with a byte order mark, UTF-16, Windows code pages), in the
+separator, and in Unicode normalisation: macOS writes ü as u with a combining diaeresis. Here all of
+that becomes plain text with composed letters (NFC).
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 MAX_TABLE = 32 << 20  # bytes of a table
-MARKS = 30  # accents and the like on one letter; no language writes as many
+MARKS = 30  # combining marks on one letter; no language uses as many
 
 
 def plain(text: str) -> str:
-    """Return text with composed letters, so that equal names are equal strings."""
+    """Return text in NFC (composed letters), so that equal names are equal strings."""
     return unicodedata.normalize("NFC", without_piles(text))
 
 
 def same(text: str) -> str:
-    """Return what names have in common that differ in case, spaces or accents' encoding only."""
+    """Return a key that is equal for names differing only in case, spaces or normalisation."""
     return " ".join(unicodedata.normalize("NFKC", without_piles(text)).casefold().split())
 
 
 def without_piles(text: str) -> str:
-    """Return text without the marks that are too many on one letter.
+    """Return text with at most `MARKS` combining marks on each letter.
 
-    For Unicode's forms, which Python's parser needs of every name, too, the marks on a letter are
-    sorted in a time that grows with the square of their number: some kilobytes would take minutes.
+    Unicode normalisation, which Python's parser also applies to names, sorts the marks on a letter
+    in quadratic time: a few kilobytes of marks would take minutes.
     """
     if text.isascii():
         return text
@@ -52,7 +52,7 @@ def _is_mark(character: str) -> bool:
 
 
 def decode(data: bytes) -> str:
-    """Return bytes as text: UTF-8, UTF-16, else Windows' western code page."""
+    """Decode bytes as UTF-8, UTF-16, or else the western code page of Windows."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return plain(data.decode("utf-16", "replace"))
     if b"\0" in data[:64]:  # UTF-16 without a byte order mark: every other byte of ASCII is 0
@@ -65,14 +65,14 @@ def decode(data: bytes) -> str:
 
 
 def writable(name: str) -> str:
-    """Return a file's name as text that can be written: it may hold bytes that are none."""
+    """Return a file name as valid text, with bytes that are not text replaced."""
     return os.fsencode(name).decode(errors="replace")
 
 
 def read_table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    """Return a CSV file's column names and its lines, each with its number in the file.
+    """Read a CSV file; return the column names, and (line number, row) for each line.
 
-    Names are in lower case with one space between words; the separator is found in the first line.
+    Names are in lower case with single spaces; the separator is detected in the first line.
 
     Raises:
         OSError: the file cannot be read.
@@ -106,14 +106,14 @@ def read_table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Return the name that is most like another one, "" if none is like it."""
+    """Return the most similar of some names, "" if none is similar."""
     by_form = {same(known): known for known in names}
     found = difflib.get_close_matches(same(name), by_form, 1, 0.6)
     return by_form[found[0]] if found else ""
 
 
 def some(names: Collection[str], most: int = 5) -> str:
-    """Return a few names and how many more there are, as part of a sentence."""
+    """Join a few names with commas, and add how many more there are."""
     shown = [*names][:most]
     rest = len(names) - len(shown)
     return ", ".join(shown) + (f" and {rest} more" if rest else "")

@@ -220,7 +220,7 @@ def test_archives_within_each_other_have_an_end(tmp_path):
         content = zipped({"deeper.zip": content})
     (tmp_path / "deeper.zip").write_bytes(content)
     ((_, said),) = archives.unpack_beside(tmp_path / "deeper.zip", Budget())
-    assert "too many archives within each other" in said
+    assert "is nested in too many archives" in said
 
 
 def test_a_class_whose_archive_is_damaged_gets_a_sentence(new_classroom):

@@ -57,10 +57,10 @@ def test_all_that_is_kept_can_be_written_as_utf_8():
     ("data", "why"),
     [
         (b" \n", "the file is empty"),
-        (b"[1]", "it is JSON, but no notebook"),
+        (b"[1]", "it is JSON, but not a notebook"),
         (b'{"cells": 3}', "it has no cells"),
         (b"\xef\xbb\xbf\r\n", "the file is empty"),
-        (b"{", "it is not valid JSON, so no notebook: its end is missing"),
+        (b"{", "it is not valid JSON, so not a notebook: its end is missing"),
         (b'{"cells": [{"source": "a', "JSON.*its end is missing.*; hand in a full copy"),
         (b'{"cells": [],}', r"JSON.*: hand in a copy that JupyterLab opens \(.* line 1 column"),
         (
@@ -74,7 +74,7 @@ def test_all_that_is_kept_can_be_written_as_utf_8():
         (b"\xef\xbb\xbf <!DOCTYPE html>", "it is a web page"),
         (b'{\n<<<<<<< HEAD\n"cells": []', "the marks of a merge"),
         ('{"cells": []}'.encode("utf-16"), "not text in UTF-8, but in UTF-16"),
-        (b'{"cells": ["\xff"]}', "it is not text in UTF-8, so no notebook: save it in UTF-8"),
+        (b'{"cells": ["\xff"]}', "it is not text in UTF-8, so not a notebook: save it in UTF-8"),
         (json.dumps({"cells": [0] * 2001}).encode(), "it has 2001 cells, more than the 2000"),
     ],
 )

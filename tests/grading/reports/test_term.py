@@ -145,7 +145,7 @@ def test_the_file_is_read_in_any_encoding(tmp_path, encoding):
         ("[grades]\nA = 1001\n", 2, "A is 1001: give a number from 0 to 1000"),
         ("[grades]\nA = 'ninety'\n", 2, "give a number"),
         ("[weights]\nA = 1\n[grades]\nA = 'x'\n", 4, "give a number"),
-        ("x = " + "[" * 5000, None, "too many brackets|Write lines"),
+        ("x = " + "[" * 5000, None, "nested too deeply|Write lines"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(tmp_path, text, line, words):

@@ -17,7 +17,7 @@ from utils.system import ROOT, load_config
         ({"memory": 1e9}, "a whole number above 0"),
         ({"cell_seconds": 0}, "a number above 0"),
         ({"cell_seconds": True}, "a number above 0"),
-        ({"problem_sets": {"ps1": {"seconds": 3}}}, "a limit 'seconds', which there is not"),
+        ({"problem_sets": {"ps1": {"seconds": 3}}}, "an unknown limit 'seconds'"),
     ],
 )
 def test_an_invalid_limit_gets_a_sentence(settings, said):

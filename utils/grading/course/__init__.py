@@ -1,1 +1,1 @@
-"""A course: folders and settings, what arrives, the gradebook, scores, lateness."""
+"""A course: folders and settings, collected submissions, the gradebook, scores, lateness."""

@@ -1,4 +1,4 @@
-"""What archives hold: zip and tar in all their kinds, read within limits."""
+"""Read the members of zip and tar archives of all kinds, within limits."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, cast
 
-LONGEST_END = (1 << 16) + 200  # bytes in which a zip file's last records and its comment lie
-LONGEST_HEADER = 1 << 14  # bytes of what a tar archive says about one member
+LONGEST_END = (1 << 16) + 200  # bytes of a zip file's last records and its comment
+LONGEST_HEADER = 1 << 14  # bytes of a tar archive's headers for one member
 HEADERS = (
     tarfile.XHDTYPE,
     tarfile.XGLTYPE,
@@ -43,7 +43,7 @@ OPEN: dict[str, Callable[..., Any]] = {
     "xz": lzma.open,
     "tar": open,
 }
-# All that a damaged file has been seen to raise in `zipfile`, `tarfile` and below them.
+# Exceptions that `zipfile`, `tarfile` and the modules below them raise for damaged files.
 DAMAGED = (
     zipfile.BadZipFile, zipfile.LargeZipFile, tarfile.TarError, lzma.LZMAError, zlib.error,
     EOFError, ValueError, LookupError, ArithmeticError, RuntimeError, AttributeError, TypeError,
@@ -59,12 +59,12 @@ class BadArchive(ValueError):
 
 @dataclass
 class Budget:
-    """What may still be unpacked.
+    """How much may still be unpacked.
 
     Attributes:
-        files, size: in all, size in bytes.
-        of_file: bytes of one file.
-        ratio: how many times an archive's own size, once 50 MB are exceeded.
+        files, size: number of files and total bytes that are left.
+        of_file: maximum bytes of one file.
+        ratio: maximum unpacked size relative to the archive's size, applied beyond 50 MB.
     """
 
     files: int = 2000
@@ -75,7 +75,7 @@ class Budget:
 
 @dataclass
 class Member:
-    """A file in an archive: its name there and how to read it, or why it cannot be read."""
+    """A file in an archive: its name in it and how to read it, or why it cannot be read."""
 
     name: str
     open: Callable[[], IO[bytes] | None] = lambda: None
@@ -83,7 +83,7 @@ class Member:
 
 
 def kind_of(path: Path) -> str:
-    """Return what an archive is ("zip", "tar", "gzip", "RAR", ...), "" if it is none."""
+    """Return the kind of an archive ("zip", "tar", "gzip", "RAR", ...), "" for other files."""
     with path.open("rb") as file:
         head = file.read(512)
     for start, kind in KINDS:
@@ -96,7 +96,7 @@ def kind_of(path: Path) -> str:
 
 
 def tar_head(path: Path) -> bytes:
-    """Return the first block of compressed data, if it is a tar archive's."""
+    """Return the first block of the decompressed data if it is a tar header, else nothing."""
     with contextlib.suppress(OSError, *DAMAGED), OPEN[kind_of(path)](path, "rb") as file:
         head = file.read(512)
         tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
@@ -105,7 +105,7 @@ def tar_head(path: Path) -> bytes:
 
 
 def packed_notebook(path: Path) -> bool:
-    """Return whether gzip's data are a single notebook, by the name or by how they begin."""
+    """Return whether a gzip file is a single notebook, by its name or its first bytes."""
     if path.name.casefold().endswith((".ipynb.gz", ".ipynb")):
         return True
     with contextlib.suppress(OSError, *DAMAGED), gzip.open(path, "rb") as file:
@@ -128,9 +128,9 @@ def members_of(archive: Path, budget: Budget) -> Iterator[Member]:
     elif kind:
         raise BadArchive(f"is a {kind} archive, which cannot be unpacked here; ask for a zip file")
     elif _has_zip_end(archive):
-        yield from _zip_members(archive, budget)  # something stands before the archive
+        yield from _zip_members(archive, budget)  # data may precede the archive
     else:
-        raise BadArchive("is not an archive, whatever its name says, or it is damaged")
+        raise BadArchive("is not an archive, despite its name, or is damaged")
 
 
 def _has_zip_end(archive: Path) -> bool:
@@ -141,11 +141,11 @@ def _has_zip_end(archive: Path) -> bool:
 
 
 def _count(archive: Path, budget: Budget) -> None:
-    """Refuse a zip file with far more members than may be unpacked: Python reads of all at once."""
+    """Refuse a zip file with far too many members, since Python reads the whole list at once."""
     with archive.open("rb") as file:
         file.seek(max(0, archive.stat().st_size - LONGEST_END))
         end = file.read()
-    size = 0  # bytes of the list of members, as the archive's last records say
+    size = 0  # bytes of the list of members, from the archive's last records
     for mark, place, form in ((b"PK\5\6", 12, "<L"), (b"PK\6\6", 40, "<Q")):
         start = end.rfind(mark)
         if 0 <= start <= len(end) - place - struct.calcsize(form):
@@ -162,7 +162,7 @@ def _zip_members(archive: Path, budget: Budget) -> Iterator[Member]:
     except BadArchive:
         raise
     except DAMAGED:
-        raise BadArchive("is damaged, or was not uploaded to its end") from None
+        raise BadArchive("is damaged, or its upload was incomplete") from None
     with bundle:
         for info in bundle.infolist():
             name = _zip_name(info)
@@ -178,7 +178,7 @@ def _zip_members(archive: Path, budget: Budget) -> Iterator[Member]:
 
 
 def _zip_name(info: zipfile.ZipInfo) -> str:
-    """Return a member's name; programs that write UTF-8 do not always say so."""
+    """Return a member's name; some programs write UTF-8 without setting the flag for it."""
     name = info.filename
     if not info.flag_bits & 0x800:
         with contextlib.suppress(UnicodeError):
@@ -200,16 +200,16 @@ def _tar_members(archive: Path, kind: str, budget: Budget) -> Iterator[Member]:
 
 
 class _TarInfo(tarfile.TarInfo):
-    """What a tar archive says about a member; refused where it would take long to read."""
+    """A tar header; refused if reading it would take too long."""
 
     def _proc_member(self, bundle: tarfile.TarFile) -> tarfile.TarInfo | None:
-        """Go on from a header; refuse a longer text about the next member.
+        """Continue after a header; refuse an extended header that is too long.
 
-        Python reads such a text whole, and before 3.12 in quadratic time. Its source names this
-        method, which every version calls, as the one to override.
+        Python reads an extended header whole, and before 3.12 in quadratic time. Its source names
+        this method, which every version calls, as the one to override.
 
         Raises:
-            BadArchive: the text is too long.
+            BadArchive: the extended header is too long.
         """
         if self.type in HEADERS and not 0 <= self.size <= LONGEST_HEADER:
             raise BadArchive("holds a file with a name that is too long; the rest is left out")
@@ -217,7 +217,7 @@ class _TarInfo(tarfile.TarInfo):
 
 
 class _Counted:
-    """A stream that ends with `BadArchive` when more comes than may."""
+    """A stream that raises `BadArchive` when more is read than allowed."""
 
     def __init__(self, stream: IO[bytes], left: int) -> None:
         self.stream, self.left = stream, left

@@ -1,8 +1,8 @@
-"""Archives that students hand in: unpacked within limits, whatever they are.
+"""Unpack archives that students hand in, within limits.
 
-A file is taken for what its first bytes say, not for what it is called. Each member that cannot be
-had costs itself and leaves a sentence; what is fine is unpacked. Nothing is written outside of the
-folder that is asked for, no link or device is made, and the bytes are counted while they come.
+The first bytes of a file decide its format, not its name. A member that cannot be unpacked is
+reported in a sentence; all others are unpacked. Nothing is written outside the target folder, no
+link or device is created, and bytes are counted as they are unpacked.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from utils.grading.text_files import plain
 ENDINGS = (".tar.gz", ".tar.bz2", ".tar.xz", ".zip", ".tgz", ".tar", ".gz", ".rar", ".7z")
 CHUNK = 1 << 16
 LONGEST = 200  # bytes of a name
-# What operating systems and editors leave behind; nobody misses it.
+# Files that operating systems and editors leave behind.
 JUNK = re.compile(
     r"(^|/)(__MACOSX|\.ipynb_checkpoints|__pycache__|\.git|\.venv)(/|$)"
     r"|(^|/)(\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)$"
@@ -41,28 +41,28 @@ FREE_OF_RATIO = 50 << 20
 
 @dataclass
 class Unpacked:
-    """What came of an archive: the files that are there, and a sentence on each that is not."""
+    """The result of unpacking: the unpacked files, and a sentence on each other member."""
 
     files: list[Path] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
 def ending(name: str) -> str:
-    """Return a name's ending if it is an archive's, in lower case, else ""."""
+    """Return a file name's ending in lower case if it is an archive's, else ""."""
     lower = name.casefold()
     return next((known for known in ENDINGS if lower.endswith(known)), "")
 
 
 def without_ending(name: str) -> str:
-    """Return an archive's name without its ending, nor with that of a notebook in it."""
+    """Return an archive's name without its ending and without `.ipynb` before it."""
     stem = name[: len(name) - len(ending(name))] or "archive"
     return re.sub(r"\.ipynb$", "", stem, flags=re.IGNORECASE) or "archive"
 
 
 def is_archive(path: Path) -> bool:
-    """Return whether a file's name says that it is an archive, and is not only compressed data.
+    """Return whether a file is an archive by its name, and more than compressed data.
 
-    A `train-images.gz` holds no files, so it stays what it is.
+    A `train-images.gz` contains no files, so it is left as it is.
     """
     known = ending(path.name)
     if known != ".gz":
@@ -74,16 +74,16 @@ def is_archive(path: Path) -> bool:
 
 
 def unpack(archive: Path, target: Path, budget: Budget) -> Unpacked:
-    """Unpack an archive into a folder, which is made.
+    """Unpack an archive into a new folder.
 
     Args:
         archive: the file.
-        target: where its files go.
-        budget: what may be unpacked; it is less afterwards.
+        target: the folder.
+        budget: how much may be unpacked; what was used is subtracted.
 
     Raises:
         BadArchive: nothing in it can be read.
-        OSError: the disk is full, or the folder may not be written.
+        OSError: the disk is full, or the folder is not writable.
     """
     size = archive.stat().st_size
     if not size:
@@ -127,12 +127,12 @@ def unpack(archive: Path, target: Path, budget: Budget) -> Unpacked:
 
 
 def _write(member: Member, path: Path, most: int) -> tuple[str, int]:
-    """Write a member to a file; return what is wrong with it, "" for nothing, and its size."""
+    """Write a member to a file; return a problem, or "", and the number of bytes unpacked."""
     count, file, whole = 0, None, False
     try:
         try:
             stream = member.open()
-            assert stream is not None  # only what has a problem has none
+            assert stream is not None  # only a member with a problem has none
             path.parent.mkdir(parents=True, exist_ok=True)
             file = path.open("xb")
         except (FileExistsError, NotADirectoryError):
@@ -161,24 +161,24 @@ def _write(member: Member, path: Path, most: int) -> tuple[str, int]:
 
 
 def clean_name(name: str) -> tuple[list[str], str]:
-    """Return the parts of a member's name as they can be used, and what is wrong with it.
+    """Return the usable parts of a member's path, and the problem with it, or "".
 
-    A leading slash or drive is dropped. Characters that are not text become `_`, a long name loses
-    its middle.
+    A leading slash or drive is dropped. Control characters become `_`, and the middle of a long
+    name is left out.
     """
     text = plain(name[:LONGEST_HEADER].encode("utf-8", "replace").decode())
     text = re.sub(r"^[A-Za-z]:/", "", text.replace("\\", "/"))
     parts = [part for part in PurePosixPath(text.lstrip("/")).parts if part not in ("", ".")]
     if ".." in parts:
-        return [], "leads out of the archive, by its name"
+        return [], "has a name that leads out of the archive"
     parts = [_short(re.sub(r"[\x00-\x1f\x7f]", "_", part)) for part in parts]
     if len(parts) > 12:
-        return [], "lies in more than 12 folders within each other"
+        return [], "is nested more than 12 folders deep"
     return (parts, "") if parts else ([], "has no name")
 
 
 def _short(part: str) -> str:
-    """Return a name that a file may have: its middle is left out if it is too long."""
+    """Return a name with its middle left out if it is too long for a file."""
     data = part.encode()
     if len(data) <= LONGEST:
         return part
@@ -188,11 +188,11 @@ def _short(part: str) -> str:
 
 
 def free_name(parts: list[str], taken: dict[str, int]) -> list[str]:
-    """Return a name that no other member has, on disks that know no upper case, too.
+    """Return a name that no other member has, even on a case-insensitive disk.
 
     Args:
         parts: the name.
-        taken: names in use, and the last number that each was given; changed.
+        taken: names in use, with the last number appended to each; updated.
     """
     *folders, name = parts
     stem, suffix = os.path.splitext(name)
@@ -208,7 +208,7 @@ def free_name(parts: list[str], taken: dict[str, int]) -> list[str]:
 
 
 def shown(name: str) -> str:
-    """Return a name as it can be shown: printable and not too long."""
+    """Return a name for a message: printable and at most 120 characters."""
     text = "".join(c if c.isprintable() else "?" for c in name.encode("utf-8", "replace").decode())
     return text if len(text) <= 120 else f"{text[:70]}...{text[-45:]}"
 
@@ -222,16 +222,16 @@ def unpack_beside(
 
     Args:
         archive: the file.
-        budget: what may be unpacked; it is less afterwards.
-        folder: the folder's name; that of the archive without its ending unless given.
-        depth: how many archives may lie within each other.
+        budget: how much may be unpacked; what was used is subtracted.
+        folder: the folder's name; by default the archive's name without its ending.
+        depth: how deeply archives may be nested.
 
     Returns:
         Each archive with a problem, and the sentence that names it.
     """
     name = shown(archive.name)
     if not depth:
-        return [(archive, f"{name} lies in too many archives within each other")]
+        return [(archive, f"{name} is nested in too many archives")]
     try:
         target = free_folder(archive.parent, folder or without_ending(archive.name))
         done = unpack(archive, target, budget)
@@ -249,7 +249,7 @@ def unpack_beside(
 
 
 def free_folder(parent: Path, name: str) -> Path:
-    """Return a path that is not there yet, of this name if possible."""
+    """Return a path that does not exist yet, with this name if possible."""
     path, number = parent / name, 1
     while os.path.lexists(path):
         number += 1

@@ -1,11 +1,11 @@
-"""Who handed in what: takes files that Canvas or Moodle hands out to the students' folders.
+"""Collect the files in a download from Canvas or Moodle into the students' folders.
 
-`Collector` is a plugin of nbgrader's own `zip_collect`. Everything is collected of those who handed
-in a notebook, whatever it is called. Who it was is said by the class list, see `roster`; somebody
-who is not in it gets an id such as `doejohn_canvas12345` or `John Doe_moodle1234567`.
+`Collector` is a plugin of nbgrader's own `zip_collect`. It collects all files of everyone who
+handed in a notebook, whatever its name. The class list identifies the student, see `roster`;
+somebody who is not in it gets an id such as `doejohn_canvas12345` or `John Doe_moodle1234567`.
 
-What arrived, collected or not, is kept in `collected.json` beside the archive's folder: reports
-name everyone in it, and feedback finds the way back to the system by it.
+Everything that arrived, collected or not, is recorded in `collected.json` beside the archive's
+folder: reports list everyone in it, and `lms` uses it to name the feedback files for the system.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ from utils.grading.text_files import plain
 from utils.system import atomic_write
 
 COLLECTED = "collected.json"
-ROWS = 10  # of the summary for each kind of news
+ROWS = 10  # of the summary for each kind of message
 
 
 @dataclass
 class Arrival:
-    """What arrived of one student for one problem set.
+    """One student's submission to one problem set, as it arrived.
 
     Attributes:
-        system, name, number: as the system has them.
-        marker: the name of the person's folder in the archive, or what their files' names begin
-            with.
-        files: for each file, its name in the student's folder and in the archive.
+        system: "canvas" or "moodle".
+        name, number: the student's name and number in that system.
+        marker: the name of the student's folder in the archive, or the prefix of their file names.
+        files: names in the student's folder -> names in the archive.
         problems: sentences on what could not be collected.
-        late: whether Canvas calls it late.
-        time: when it was handed in, as a CSV file of the system says, in UTC; "" for nothing.
+        late: whether Canvas marks it as late.
+        time: the submission time in UTC, from a CSV file of the system; "" if unknown.
     """
 
     system: str
@@ -62,7 +62,7 @@ class Arrival:
 
 
 def read_arrivals(path: Path) -> dict[str, Arrival]:
-    """Return what was collected of a problem set, by student; nothing if the file is not there."""
+    """Read what was collected for a problem set, by student; {} if there is no valid file."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         return {student: Arrival(**about) for student, about in found["students"].items()}
@@ -71,10 +71,10 @@ def read_arrivals(path: Path) -> dict[str, Arrival]:
 
 
 class Collector(FileNameCollectorPlugin):
-    """Takes in everything that Canvas or Moodle hands out.
+    """Collects all files in a download from Canvas or Moodle.
 
-    The outermost name of that kind says who handed a file in, for that one is the system's. What
-    comes after it, such as files in a student's own zip file, has names that the student chose.
+    The outermost name in the system's format identifies the student, since the system wrote it. The
+    names inside it, such as those in a student's own zip file, were chosen by the student.
     """
 
     def __init__(self, **settings: Any) -> None:
@@ -92,14 +92,14 @@ class Collector(FileNameCollectorPlugin):
         self.parent._transfer_files = transfer_and_report
 
     def collect(self, submitted_file: str) -> dict[str, Any] | None:
-        """Return whose file this is and which, None if it is to be left out.
+        """Return the student and the name of a file, or None to leave it out.
 
         Args:
-            submitted_file: a file that nbgrader has taken out of a zip file.
+            submitted_file: a file that nbgrader has extracted from the archive.
 
         Returns:
-            "student_id", "file_id", and "timestamp" where the time is known; and what else a
-            regular expression of the site's names.
+            "student_id", "file_id", and "timestamp" if the time is known; and further groups of
+            the site's own regular expression.
         """
         if self.plan is None:
             try:
@@ -109,7 +109,7 @@ class Collector(FileNameCollectorPlugin):
         return (self.plan or {}).get(Path(submitted_file))
 
     def _by_site(self) -> dict[Path, dict[str, Any]]:
-        """Return what the site's own regular expression says about each file."""
+        """Return the groups that the site's own regular expression matches in each file's name."""
         plan = {}
         for path, within in self._files():
             match = re.match(self.named_regexp, f"/{within}", re.DOTALL)
@@ -119,11 +119,11 @@ class Collector(FileNameCollectorPlugin):
                     found["student_id"] = plain(found["student_id"])
                 plan[path] = found
             else:
-                self.news["left out, for the name says of nobody"].append(within)
+                self.news["left out, since the name identifies nobody"].append(within)
         return plan
 
     def _files(self) -> list[tuple[Path, str]]:
-        """Return all extracted files, and their names within the archive of the class."""
+        """Return all extracted files, with their names in the class's archive."""
         top = self._folder("extracted")
         found = []
         for path in sorted(top.rglob("*")):
@@ -139,7 +139,7 @@ class Collector(FileNameCollectorPlugin):
     # Whose each file is -----------------------------------------------------------------------
 
     def _survey(self) -> dict[Path, dict[str, Any]]:
-        """Return what is to be collected: for each file the student, its name and the time."""
+        """Return for each file to collect the student, the file's new name and the time."""
         listed, said = roster.read_listed(self._folder("archive"))
         self.news["not used"] += said
         files = [(path, within, *_outermost(within)) for path, within in self._files()]
@@ -160,7 +160,7 @@ class Collector(FileNameCollectorPlugin):
             if reading is not None:
                 mine[self.ids[reading]].append((path, within, reading, rest or reading.rest))
             elif path.suffix.casefold() != ".csv":
-                self.news["left out, for the name says of nobody"].append(within)
+                self.news["left out, since the name identifies nobody"].append(within)
         for (sentence, _), reading in zip(problems, blamed, strict=True):
             if reading is not None:
                 self.arrivals[self.ids[reading]].problems.append(sentence)
@@ -179,10 +179,10 @@ class Collector(FileNameCollectorPlugin):
         return plan
 
     def _choose(self, options: list[Reading], known: dict[str, str]) -> Reading | None:
-        """Return the way to read a name that counts, None if there is none.
+        """Choose among several readings of a file name, or return None.
 
-        It is the first, for that is the system's. But if somebody has put the marker of another
-        person into their own name, it is theirs.
+        The first one counts, since the system wrote it. But if somebody's own name contains another
+        person's marker, the file belongs to the former.
         """
         shortest = min(map(len, known), default=0) - 1
         fits = [
@@ -200,7 +200,7 @@ class Collector(FileNameCollectorPlugin):
         return best[0] if best else None
 
     def _name_people(self, found: list[Reading], listed: list[roster.Listed]) -> None:
-        """Give everyone an id, by the class list where they are in it."""
+        """Give everyone an id: the class list's if they are in it."""
         people = roster.read(self._students())
         matcher = Matcher(people, listed)
         policy = lateness.LatePolicy(parent=self.parent)
@@ -239,10 +239,10 @@ class Collector(FileNameCollectorPlugin):
     def _name_files(
         self, student: str, files: list[tuple[Path, str, Reading, str]]
     ) -> dict[Path, str]:
-        """Return the name of each of a student's files in their folder; no two are the same.
+        """Return a distinct name in the student's folder for each of their files.
 
-        Canvas writes a file that was handed in again as `ps1-1.ipynb`, and numbers files as they
-        come in: the latest counts.
+        Canvas names a resubmitted file `ps1-1.ipynb`, and numbers files in the order of arrival:
+        the latest counts.
         """
         best: dict[str, tuple[tuple[int, ...], Path]] = {}
         for path, _, reading, rest in files:
@@ -254,7 +254,7 @@ class Collector(FileNameCollectorPlugin):
                 best[key] = rank, path
         counts = {path: key for key, (_, path) in best.items()}
         names: dict[Path, str] = {}
-        taken = dict.fromkeys(SKIPPED, 1)  # names with a meaning; no student gives them
+        taken = dict.fromkeys(SKIPPED, 1)  # reserved names, which students cannot use
         for path, within, _, rest in sorted(files, key=lambda one: (one[3].count("/"), one[1])):
             if path not in counts:
                 self.log.warning("%s: left out, a later one of that name counts", within)
@@ -268,7 +268,7 @@ class Collector(FileNameCollectorPlugin):
     # The summary ------------------------------------------------------------------------------
 
     def _finish(self, data: dict[str, Any]) -> None:
-        """Keep what was collected, and print it in a few lines."""
+        """Record what was collected, and print a summary."""
         path = self._folder("archive").parent / COLLECTED
         if self.arrivals:
             kept = self._still_known(read_arrivals(path)) | self.arrivals
@@ -287,7 +287,7 @@ class Collector(FileNameCollectorPlugin):
         print(f"the rest of what was said is in {path.with_name(LOG)}", file=sys.stderr)
 
     def _still_known(self, earlier: dict[str, Arrival]) -> dict[str, Arrival]:
-        """Return what was collected earlier, but for people whom the class list now names."""
+        """Return the earlier arrivals, except of people who have a new id from the class list."""
         ids = {(one.system, one.number or one.marker): name for name, one in self.arrivals.items()}
         known = {}
         for name, one in earlier.items():
@@ -304,7 +304,7 @@ class Collector(FileNameCollectorPlugin):
         return known
 
     def _students(self) -> Path:
-        """Return where the class list is: beside the folder with the submissions."""
+        """Return the path of the class list: beside the folder with the submissions."""
         directory = self.parent.coursedir
         submitted = directory.format_path(directory.submitted_directory, "student", "problem_set")
         return Path(submitted).parent.parent.parent / STUDENTS
@@ -323,7 +323,7 @@ class Collector(FileNameCollectorPlugin):
 
 
 def _outermost(within: str) -> tuple[list[Reading], str]:
-    """Return all ways to read the outermost name that says something, and what follows it."""
+    """Return all readings of the outermost name in a system's format, and the path below it."""
     parts = within.split("/")
     for place, part in enumerate(parts):
         found = readings(part, folder=place < len(parts) - 1)

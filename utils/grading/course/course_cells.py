@@ -1,7 +1,7 @@
-"""A problem set's cells in the gradebook, brought up to date where there are submissions already.
+"""Update a problem set's cells in the gradebook, even after submissions have been graded.
 
 nbgrader refuses to add or remove a cell once something has been graded. Here the gradebook gets the
-new cells in one transaction; every point and comment that a person gave stays.
+new cells in one transaction, and keeps all points and comments that a person gave.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ from utils.grading.notebook.source_cells import (
 )
 from utils.grading.text_files import some
 
-HOLDERS = {  # a kind of cell, where a notebook lists it, and what each submission has for it
+HOLDERS = {  # kind of cell -> the notebook's list of such cells, and a submission's record for one
     GradeCell: ("grade_cells", (Grade,)),
     SolutionCell: ("solution_cells", (Comment,)),
     TaskCell: ("task_cells", (Grade, Comment)),
@@ -61,7 +61,7 @@ HOLDERS = {  # a kind of cell, where a notebook lists it, and what each submissi
 
 
 def prepared_cells(course: Course, problem_set: str) -> list[SourceCell]:
-    """Return the cells of a problem set's source as nbgrader would record them.
+    """Return the cells of a problem set's source in the form that nbgrader records.
 
     Raises:
         CourseError: there is no such problem set, or nbgrader refuses its source.
@@ -95,11 +95,11 @@ def prepared_cells(course: Course, problem_set: str) -> list[SourceCell]:
 def released_notebooks(
     source: NotebookNode, path: Path, problem_set: str, config: Config
 ) -> Iterator[NotebookNode]:
-    """Yield a notebook as nbgrader records it, with hidden tests, and then as it hands it out.
+    """Yield a notebook as nbgrader records it, with hidden tests, and then as it releases it.
 
     Args:
-        source: nbgrader's source notebook; it is left alone.
-        path: where it is.
+        source: nbgrader's source notebook; it is not changed.
+        path: its path.
         problem_set: the assignment's name.
         config: nbgrader's settings.
     """
@@ -117,7 +117,7 @@ def released_notebooks(
             if not recorded:
                 yield copy.deepcopy(notebook)
             recorded = True
-        elif not recorded or kind.__module__.startswith("nbgrader."):  # a course's own may write
+        elif not recorded or kind.__module__.startswith("nbgrader."):  # others may write
             notebook, resources = kind(parent=converter).preprocess(notebook, resources)
     if not recorded:
         yield copy.deepcopy(notebook)
@@ -125,7 +125,7 @@ def released_notebooks(
 
 
 def _other_notebooks(path: Path) -> list[str]:
-    """Return which notebooks with test cells lie beside a problem set's own."""
+    """Return the names of other notebooks with test cells in a problem set's folder."""
     return sorted(
         one.name
         for one in path.parent.glob("*.ipynb")
@@ -139,7 +139,7 @@ def _gives_points(cell: Any) -> bool:
 
 
 def _others_left_out(problem_set: str, others: Sequence[str]) -> str:
-    """Return what to do with an assignment of several notebooks."""
+    """Return a sentence on how to grade an assignment of several notebooks."""
     return (
         f"its folder also has {some(others)}: `grade` takes one notebook, named like its folder. "
         f"`nbgrader autograde {shlex.quote(problem_set)}` grades all of them, in the judge, too; "
@@ -148,9 +148,9 @@ def _others_left_out(problem_set: str, others: Sequence[str]) -> str:
 
 
 def recorded(course: Course, gradebook: Gradebook, problem_set: str) -> list[SourceCell]:
-    """Return a problem set's cells as the gradebook has them, in the order of their source.
+    """Return a problem set's cells in the gradebook, in the order of their source.
 
-    A problem set that the gradebook does not know has none.
+    The list is empty if the problem set is not in the gradebook.
     """
     try:
         cells = cells_of_gradebook(gradebook, problem_set, problem_set)
@@ -159,7 +159,7 @@ def recorded(course: Course, gradebook: Gradebook, problem_set: str) -> list[Sou
     try:
         source = nbformat.read(course.source(problem_set), as_version=4)
     except (OSError, ValueError):
-        return cells  # the gradebook alone will do
+        return cells  # the gradebook alone is enough
     cells = with_meanings(cells, source)
     names = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in source.cells]
     place = {name: number for number, name in enumerate(names)}
@@ -175,8 +175,8 @@ def take_in(
     """Record a problem set's cells; see `CourseGradebook.take_in`.
 
     Args:
-        course: whose.
-        gradebook: nbgrader's.
+        course: the course.
+        gradebook: nbgrader's gradebook.
         problem_set: its name.
         writing: makes the context of a transaction.
     """
@@ -230,14 +230,14 @@ def _graded_by_hand(db: Any, notebook: Notebook, cell: SourceCell) -> bool:
 
 
 def _remember(course: Course, problem_set: str, cells: Sequence[SourceCell]) -> None:
-    """Remember what was handed out, so that nobody is said to have edited it."""
+    """Remember the released texts, so that they do not count as a student's edits."""
     path = releases.files_of(course.directory, problem_set)[1]
-    with contextlib.suppress(OSError):  # a folder that may not be written
+    with contextlib.suppress(OSError):  # the folder is not writable
         releases.remember(path, problem_set, releases.release_of(cells))
 
 
 def _generate(course: Course, problem_set: str) -> None:
-    """Let nbgrader record the problem set; what it would release is thrown away."""
+    """Let nbgrader record the problem set, and discard the files that it releases."""
     config = copy.deepcopy(course.config)
     config.CourseDirectory.assignment_id = problem_set
     config.CourseDirectory.db_url = course.db_url
@@ -261,7 +261,7 @@ def _generate(course: Course, problem_set: str) -> None:
 
 @contextlib.contextmanager
 def _release_folder(course: Course) -> Iterator[str]:
-    """Yield an empty folder; one that a run has left which was killed is removed."""
+    """Yield an empty folder, after removing what a killed run has left in its place."""
     folder = course.run_time / ".release"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -272,7 +272,7 @@ def _release_folder(course: Course) -> Iterator[str]:
 
 
 def differences(have: Sequence[SourceCell], want: Sequence[SourceCell]) -> list[str]:
-    """Return what has changed from some cells to others, in a few words each."""
+    """Describe each difference between two lists of cells in a few words."""
     before = {cell.grade_id: cell for cell in have}
     after = {cell.grade_id: cell for cell in want}
     found = [f"{name} is new" for name in after if name not in before]
@@ -291,12 +291,12 @@ def differences(have: Sequence[SourceCell], want: Sequence[SourceCell]) -> list[
 
 
 def update(db: Any, notebook: Notebook, want: Sequence[SourceCell]) -> None:
-    """Give a notebook in the gradebook the course's cells; nothing is committed.
+    """Give a notebook in the gradebook the course's cells, without a commit.
 
     Args:
         db: the gradebook's session.
-        notebook: the gradebook's.
-        want: the cells that it is to have; what it has for others is deleted.
+        notebook: the gradebook's record of the notebook.
+        want: the new cells; records of other cells are deleted.
     """
     wanted: dict[type, dict[str, dict[str, Any]]] = {kind: {} for kind in HOLDERS}
     for cell in want:
@@ -333,14 +333,14 @@ def update(db: Any, notebook: Notebook, want: Sequence[SourceCell]) -> None:
 
 
 def _by_hand(row: Grade | Comment) -> bool:
-    """Return whether a person gave points or wrote a comment."""
+    """Return whether a person gave these points or wrote this comment."""
     if isinstance(row, Comment):
         return bool(row.manual_comment)
     return row.manual_score is not None or bool(row.extra_credit)
 
 
 def back_up(path: Path) -> Path:
-    """Copy an SQLite gradebook, and return where the copy is."""
+    """Copy an SQLite gradebook, and return the path of the copy."""
     now = datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")
     copied = path.with_name(f"{path.stem}-before-{now}{path.suffix}")
     source, target = sqlite3.connect(path), sqlite3.connect(copied)

@@ -1,6 +1,6 @@
-"""Read dates and times as people and programs write them, in English, German and Japanese.
+"""Parse dates and times as people and programs write them, in English, German and Japanese.
 
-Nothing is guessed: a text that could be two dates is an error.
+Nothing is guessed: a text that could mean two dates is an error.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ def parse_time(
     zone: datetime.tzinfo = datetime.UTC,
     alone: datetime.time = END_OF_DAY,
 ) -> datetime.datetime:
-    """Return a date and time in UTC, without a time zone as nbgrader has it.
+    """Parse a date and time; return it in UTC without `tzinfo`, as nbgrader stores it.
 
     Args:
-        text: a date in which nothing has to be guessed: with the year first, or with the month's
-            name in English or German; with or without a time, an offset, or the name of a time
-            zone. Seconds since 1970 are taken, too.
-        zone: where the text says none.
-        alone: the time of a date without one.
+        text: an unambiguous date: with the year first, or with the month's name in English or
+            German; with or without a time, an offset, or the name of a time zone. Seconds or
+            milliseconds since 1970 are accepted, too.
+        zone: the time zone if the text names none.
+        alone: the time of day if the text has none.
 
     Raises:
-        ValueError: it is none, or could be two; the message shows how to write one.
+        ValueError: the text is not a date, or ambiguous; the message shows how to write one.
     """
     words = plain(text).replace("\u202f", " ").replace("\u3000", " ").replace("\u200e", "")
     words = " ".join(words.split())
@@ -64,7 +64,7 @@ def parse_time(
 
 
 def _epoch(words: str) -> datetime.datetime | None:
-    """Return the time of seconds or milliseconds since 1970, from 2001 on."""
+    """Parse seconds or milliseconds since 1970, for dates since September 2001; else None."""
     if not re.fullmatch(r"\d{10}(\d{3})?(\.\d+)?", words, re.ASCII):
         return None
     whole = words.partition(".")[0]
@@ -72,7 +72,7 @@ def _epoch(words: str) -> datetime.datetime | None:
 
 
 def _written_out(words: str, zone: datetime.tzinfo, alone: datetime.time) -> datetime.datetime:
-    """Return a date and time with its zone; every part of the text must have a meaning."""
+    """Parse a written date and time with its zone; every part of the text must be understood."""
     match = re.fullmatch(r"(\d{4}-\d\d-\d\d)-(\d\d)-(\d\d)(?:-(\d\d)(?:-(\d+))?)?", words)
     if match:
         words = f"{match[1]} {match[2]}:{match[3]}:{match[4] or '00'}"

@@ -1,8 +1,8 @@
 """nbgrader's gradebook, for `grade`, `handgrade` and the reports.
 
-nbgrader asks the gradebook for every single grade and commits it by itself. Here a whole class is
-read in three questions, and what became of several submissions is written in one transaction:
-either all of it is in the gradebook or nothing is.
+nbgrader queries and commits every single grade by itself. Here a whole class is read in three
+queries, and the results of several submissions are written in one transaction: either all of them
+are in the gradebook or none.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from utils.grading.notebook.source_cells import SourceCell, usual_delimiters
 
 @dataclass
 class Entry:
-    """What became of a submission, as it goes into the gradebook.
+    """The result of a submission, to be written to the gradebook.
 
     Attributes:
-        student: whose.
-        result: of its grading.
-        timestamp: when it was handed in, as `timestamp.txt` says it; None if nothing does.
+        student: the student's id.
+        result: the result of grading.
+        timestamp: the submission time from `timestamp.txt`, in UTC; None if unknown.
     """
 
     student: str
@@ -63,7 +63,7 @@ class CourseGradebook:
     """A course's gradebook, as a context.
 
     Args:
-        course: whose.
+        course: the course.
 
     Raises:
         CourseError: the gradebook cannot be opened.
@@ -73,7 +73,7 @@ class CourseGradebook:
         self.course = course
         self.gradebook, self.path = gradebook_access.opened(course)
         self.db = self.gradebook.db
-        # the plugin that nbgrader's own step would ask
+        # the plugin that nbgrader's own step would use
         step = AssignLatePenalties(config=course.config)
         self.late = step.plugin_class(config=course.config)
 
@@ -85,7 +85,7 @@ class CourseGradebook:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
-        """Undo everything if writing fails; keep nothing of it in memory.
+        """Roll back if writing fails, and discard the session's cached objects.
 
         Raises:
             CourseError: the gradebook cannot be written.
@@ -122,13 +122,13 @@ class CourseGradebook:
         return bool(course_cells.recorded(self.course, self.gradebook, problem_set))
 
     def take_in(self, problem_set: str) -> list[str]:
-        """Record a problem set's cells and points as its source has them.
+        """Record a problem set's cells and points from its source.
 
-        Where there are submissions already, cells come and go, and every point and comment that a
-        person gave stays; an SQLite gradebook is copied before that.
+        If there are submissions already, cells are added and removed, but all points and comments
+        that a person gave are kept; an SQLite gradebook is backed up first.
 
         Returns:
-            Sentences on what has changed, none if the gradebook had it all.
+            Sentences on what has changed, none if the gradebook was up to date.
 
         Raises:
             CourseError: there is no such problem set, or nbgrader refuses its source.
@@ -146,7 +146,7 @@ class CourseGradebook:
     # The students' side -----------------------------------------------------------------------
 
     def students(self) -> dict[str, dict[str, str]]:
-        """Return everyone in the gradebook, with what it says about them, by their id."""
+        """Return the gradebook's data about each student, by id."""
         rows = self.db.execute(
             select(
                 Student.id,
@@ -160,7 +160,7 @@ class CourseGradebook:
         return {row[0]: dict(zip(names, (v or "" for v in row[1:]), strict=True)) for row in rows}
 
     def scores(self, problem_set: str) -> dict[str, Scores]:
-        """Return what the gradebook says about each submission of a problem set, by student."""
+        """Return the scores of each submission to a problem set, by student."""
         found: dict[str, Scores] = {}
         of_set = (Assignment.name == problem_set, Notebook.name == problem_set)
 
@@ -202,18 +202,18 @@ class CourseGradebook:
     def record(
         self, problem_set: str, entries: Sequence[Entry], extensions: lateness.Extensions
     ) -> dict[str, Scores]:
-        """Write what became of submissions, all of it or nothing.
+        """Write the results of submissions, either all or none.
 
-        Points and comments that a person gave stay. Where a person gave points for something that
-        has changed since, the gradebook asks a person to look again.
+        Points and comments that a person gave are kept. If a person gave points for an answer that
+        has changed since, the gradebook asks for a person again.
 
         Args:
-            problem_set: of these submissions.
-            entries: what became of them.
-            extensions: as `lateness.deadlines` gives them.
+            problem_set: its name.
+            entries: the results.
+            extensions: from `lateness.deadlines`.
 
         Returns:
-            What the gradebook says now, by student.
+            The new scores in the gradebook, by student.
 
         Raises:
             CourseError: the gradebook cannot be written; nothing of these entries is in it.
@@ -226,7 +226,7 @@ class CourseGradebook:
             }
 
     def _submissions(self, problem_set: str, students: Sequence[str]) -> dict[str, Submitted]:
-        """Return the gradebook's objects for some students, made where there are none yet."""
+        """Return the gradebook's objects for some students; create missing ones."""
         assignment = self.gradebook.find_assignment(problem_set)
         (notebook,) = (one for one in assignment.notebooks if one.name == problem_set)
         names = {cell.id: cell.name for cell in notebook._base_cells}
@@ -284,18 +284,18 @@ class CourseGradebook:
         extensions: lateness.Extensions,
         is_current: Callable[[], bool],
     ) -> Scores:
-        """Write what a person gives for an answer, with the penalty that follows from it.
+        """Write a person's points and comment for an answer, and update the penalty.
 
         Args:
-            problem_set, student, cell: whose answer.
+            problem_set, student, cell: identify the answer.
             given: points and comment; points None for none yet.
-            seen: what the person saw there before.
-            extensions: as `lateness.deadlines` gives them.
-            is_current: whether the answer is still the one that the person has read. It is asked
-                while nobody else can write, so no grading comes in between.
+            seen: the points and comment that the person saw before.
+            extensions: from `lateness.deadlines`.
+            is_current: returns whether the answer is still the one that the person has read. It is
+                called while nobody else can write, so that no grading can come in between.
 
         Returns:
-            What the gradebook says of the submission now.
+            The new scores of the submission.
 
         Raises:
             CourseError: the gradebook cannot be written, or the answer, its points or its comment
@@ -325,11 +325,11 @@ class CourseGradebook:
         return scores
 
     def charge_lateness(self, problem_set: str, extensions: lateness.Extensions) -> None:
-        """Write the new deadlines, and the penalties that nbgrader's plugin asks for.
+        """Update the deadlines and penalties of all submissions to a problem set.
 
         Args:
-            problem_set: all its submissions are looked at, and written where they differ.
-            extensions: as `lateness.deadlines` gives them.
+            problem_set: its name.
+            extensions: from `lateness.deadlines`.
         """
         assignment = self.gradebook.find_assignment(problem_set)
         if assignment.duedate is None:
@@ -352,7 +352,7 @@ class CourseGradebook:
         scores: Scores,
         extensions: lateness.Extensions,
     ) -> None:
-        """Write a new deadline and a penalty where they differ, into `scores`, too."""
+        """Write a changed deadline or penalty to the gradebook, and update `scores`."""
         score, penalty = sum(cell.points for cell in scores.cells.values()), None
         if submission.assignment.duedate is not None:
             lateness.extend(submission, extensions)
@@ -371,7 +371,7 @@ class CourseGradebook:
 def _new_submission(
     assignment: Assignment, problem_set: Notebook, student: str
 ) -> tuple[SubmittedAssignment, SubmittedNotebook]:
-    """Return a submission with room for every grade and comment, as nbgrader makes it."""
+    """Make a submission with empty records for all grades and comments, as nbgrader does."""
     submission = SubmittedAssignment(assignment_id=assignment.id, student_id=student)
     for notebook in assignment.notebooks:
         made = SubmittedNotebook(notebook_id=notebook.id, assignment=submission)

@@ -1,4 +1,4 @@
-"""How the gradebook is opened, and what is said while another program keeps it locked."""
+"""Open the gradebook, and wait while another program has it locked."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from utils.grading.course.settings import Course, CourseError
 from utils.grading.terminal import clean
 from utils.system import try_lock
 
-ADVISORY_LOCK = 0x6E626772  # of PostgreSQL, while the tables are made
-LOCKED_SECONDS = 60  # how long to wait for another program that writes to the same SQLite file
+ADVISORY_LOCK = 0x6E626772  # key of PostgreSQL's lock while the tables are created
+LOCKED_SECONDS = 60  # to wait for another program that writes to the same SQLite file
 
 
 @contextlib.contextmanager
@@ -43,7 +43,10 @@ def only_one(course: Course) -> Iterator[None]:
 
 
 def opened(course: Course) -> tuple[Gradebook, Path | None]:
-    """Open a course's gradebook, made if there is none; return it and the path of an SQLite file.
+    """Open a course's gradebook; create it if there is none.
+
+    Returns:
+        The gradebook, and the path of its SQLite file (None for a database on a server).
 
     Raises:
         CourseError: it cannot be opened.
@@ -60,7 +63,7 @@ def opened(course: Course) -> tuple[Gradebook, Path | None]:
     elif url.get_backend_name() == "postgresql":
         making = _alone(url)
     _put_programs_on_path()
-    warnings.filterwarnings("ignore", category=SAWarning)  # nbgrader's own affair
+    warnings.filterwarnings("ignore", category=SAWarning)  # caused by nbgrader
     try:
         with making:
             book = Gradebook(url.render_as_string(hide_password=False), course.course_id)
@@ -75,9 +78,9 @@ def opened(course: Course) -> tuple[Gradebook, Path | None]:
 
 
 def _finish_making(db: Session) -> None:
-    """Note nbgrader's version in a new gradebook, if a run was killed before it did.
+    """Write the schema version to a new gradebook if nbgrader was killed before it did.
 
-    Without it `nbgrader db upgrade` would take the gradebook for one of long ago.
+    Without it `nbgrader db upgrade` would take the gradebook for a very old one.
     """
     if db.scalars(select(Assignment.id).limit(1)).first() is None:
         table = "alembic_version (version_num VARCHAR(32) NOT NULL)"
@@ -98,7 +101,7 @@ def wait_until_free(path: Path) -> None:
     """Wait until no other program writes to an SQLite gradebook.
 
     Args:
-        path: the file; one that is not there yet is free.
+        path: the file; it need not exist.
 
     Raises:
         CourseError: it is still in use after `LOCKED_SECONDS`.
@@ -110,7 +113,7 @@ def wait_until_free(path: Path) -> None:
             print(clean(said), file=sys.stderr, flush=True)
         if time.monotonic() > ends:
             raise CourseError(_still_locked(path))
-        time.sleep(0.1)  # not in SQLite's own wait, which no signal interrupts
+        time.sleep(0.1)  # SQLite's own waiting ignores signals
 
 
 def _is_locked(path: Path) -> bool:
@@ -118,7 +121,7 @@ def _is_locked(path: Path) -> bool:
     try:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("ROLLBACK")
-    except sqlite3.Error as error:  # others are told when the gradebook is opened
+    except sqlite3.Error as error:  # other errors are reported on opening the gradebook
         return _is_lock_error(error)
     finally:
         connection.close()
@@ -127,7 +130,7 @@ def _is_locked(path: Path) -> bool:
 
 def _is_lock_error(error: object) -> bool:
     """Return whether an error says that another program has locked the gradebook."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest says more precisely which
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the other bits are an extended code
     return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
@@ -136,7 +139,7 @@ def _in_use(path: Path) -> str:
 
 
 def _still_locked(path: Path) -> str:
-    """Return the sentence on a gradebook that stayed locked for too long."""
+    """Return the message about a gradebook that stayed locked for too long."""
     return (
         f"{_in_use(path)}, still after {LOCKED_SECONDS} seconds. Close that program, or wait until "
         "it has finished, and run the same command again; what is graded is recorded"
@@ -145,7 +148,7 @@ def _still_locked(path: Path) -> str:
 
 @contextlib.contextmanager
 def _alone(url: URL) -> Iterator[None]:
-    """Let one program at a time make the tables of a gradebook on a server."""
+    """Let only one program at a time create the tables of a gradebook on a server."""
     engine = create_engine(url)
     try:
         with engine.connect() as connection:  # the lock ends with the connection
@@ -157,9 +160,9 @@ def _alone(url: URL) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _signals_put_off() -> Iterator[None]:
-    """Put off Ctrl-C, in programs that are started meanwhile, too.
+    """Block Ctrl-C in this context, also in programs started in it.
 
-    For a new gradebook nbgrader calls `alembic`, which would end in a traceback.
+    For a new gradebook nbgrader runs `alembic`, which would end in a traceback.
     """
     signals = {signal.SIGINT, signal.SIGTERM}
     if hasattr(signal, "pthread_sigmask"):  # not on Windows
@@ -173,7 +176,7 @@ def _signals_put_off() -> Iterator[None]:
 
 
 def _put_programs_on_path() -> None:
-    """Let nbgrader find `alembic`, which it calls by name for a new gradebook."""
+    """Let nbgrader find `alembic`, which it runs by name for a new gradebook."""
     beside = os.path.dirname(sys.executable)
     if beside not in os.environ.get("PATH", "").split(os.pathsep):
         os.environ["PATH"] = os.pathsep.join([beside, os.environ.get("PATH", "")])

@@ -1,4 +1,4 @@
-"""Late submissions: later deadlines for single students, and what being late costs.
+"""Late submissions: later deadlines for single students, and penalties.
 
 `grading/extensions.csv` has a line per student and problem set:
 
@@ -7,19 +7,20 @@
     ben,ps1_output_layer,2026-12-02T12:00:00+01:00
     chloe,ps1_output_layer,2026-12-03
 
-A date alone means until the end of that day. Where no time zone is named, `LatePolicy.time_zone` is
-meant. `grade` writes these deadlines into the gradebook as nbgrader's extensions, and takes back
-those whose line is no longer there; extensions that were not from this file, such as those by
-nbgrader's `Gradebook.grant_extension`, stay unless a line says otherwise.
+A date without a time means the end of that day. Without a time zone, `LatePolicy.time_zone`
+applies. `grade` writes these deadlines into the gradebook as nbgrader's extensions, and withdraws
+those whose line has been removed; extensions from elsewhere, such as nbgrader's
+`Gradebook.grant_extension`, stay unless a line overrides them.
 
 The deadline of the class is the problem set's due date in the gradebook. The submission time comes
-only from `timestamp.txt` beside the notebook. nbgrader's exchange writes it, and `zip_collect`
-where a CSV file of Moodle's or Canvas's says when somebody handed in. Without that file a
-submission is never late; a file that cannot be understood is told, and a person has to look.
+only from `timestamp.txt` beside the notebook. nbgrader's exchange writes this file, and so does
+`zip_collect` if a CSV file from Moodle or Canvas has the time. Without it a submission is never
+late; a file that cannot be parsed is reported, and a person has to look.
 
 `LatePolicy` is a plugin of nbgrader's own `AssignLatePenalties`, so `nbgrader autograde` and
-`grade` take away the same points. One thing only `grade` does: nbgrader does not ask the plugin
-about those who are in time by the gradebook, so it still goes by an extension whose line is gone.
+`grade` deduct the same points, with one exception: nbgrader does not call the plugin for
+submissions that are on time by the gradebook, so it still applies an extension whose line has been
+removed until `grade` withdraws it.
 """
 
 from __future__ import annotations
@@ -40,9 +41,9 @@ from utils.grading.course.dates import parse_time
 from utils.grading.text_files import decode, nearest, plain, read_table
 
 COLUMNS = ("student", "problem_set", "new_deadline")
-TIMESTAMP = "timestamp.txt"  # beside a submission: when it was handed in
-MAX_TIMESTAMP = 1000  # bytes of it
-OURS = 1  # microseconds of a deadline in the gradebook, by which we know that the file said so
+TIMESTAMP = "timestamp.txt"  # beside a submission: the submission time
+MAX_TIMESTAMP = 1000  # bytes
+OURS = 1  # microseconds of a deadline in the gradebook, which mark it as one from the file
 Extensions = Mapping[tuple[str, str], datetime.datetime]  # (student, problem set) -> UTC, no zone
 
 
@@ -55,9 +56,9 @@ class Line:
     """One line of the file of extensions.
 
     Attributes:
-        number: of the line in the file.
-        student, problem_set: whose deadline for what.
-        deadline: in UTC, without a time zone as nbgrader has it.
+        number: its line number in the file.
+        student, problem_set: the student's id and the problem set's name.
+        deadline: in UTC, without `tzinfo`, as nbgrader stores it.
     """
 
     number: int
@@ -70,12 +71,12 @@ def read_lines(path: Path, zone: datetime.tzinfo = datetime.UTC) -> list[Line]:
     """Return the lines of a file of extensions, none if there is no such file.
 
     Args:
-        path: a CSV file with the columns of `COLUMNS`, see `text_files.read_table`. A deadline is
-            as `dates.parse_time` takes it.
-        zone: of deadlines that name none.
+        path: a CSV file with the columns of `COLUMNS`, see `text_files.read_table`; deadlines are
+            parsed by `dates.parse_time`.
+        zone: the time zone of deadlines that name none.
 
     Raises:
-        ExtensionsError: a column is missing, a line is incomplete, or a date is none.
+        ExtensionsError: a column is missing, a line is incomplete, or a date is invalid.
     """
     try:
         header, lines = read_table(path)
@@ -103,20 +104,20 @@ def read_lines(path: Path, zone: datetime.tzinfo = datetime.UTC) -> list[Line]:
 
 
 def deadlines(lines: Sequence[Line]) -> dict[tuple[str, str], datetime.datetime]:
-    """Return the new deadlines by student and problem set; the last line counts."""
+    """Return the new deadlines by (student, problem set); of several lines the last counts."""
     return {(line.student, line.problem_set): line.deadline for line in lines}
 
 
 def strays(
     path: Path, lines: Sequence[Line], students: Collection[str], problem_sets: Collection[str]
 ) -> list[str]:
-    """Return a sentence for each line of a file of extensions that nothing follows from.
+    """Return a sentence for each line of a file of extensions that has no effect.
 
     Args:
         path: the file, for the sentences.
-        lines: what it says.
-        students: everyone who is known.
-        problem_sets: all that are known.
+        lines: its lines.
+        students: the ids of all known students.
+        problem_sets: the names of all known problem sets.
     """
     notes = []
     students = {plain(name) for name in students}
@@ -135,13 +136,13 @@ def strays(
 
 
 def read_timestamp(folder: Path) -> tuple[datetime.datetime | None, str]:
-    """Return when a submission was handed in, and what is wrong with the file that says so.
+    """Read the time of a submission from its `timestamp.txt`.
 
     Args:
-        folder: the submission's.
+        folder: the submission's folder.
 
     Returns:
-        The time in UTC, None if nothing says it; a sentence if a file is there and says no time.
+        The time in UTC (None if unknown), and a sentence if the file exists but has no valid time.
     """
     path = folder / TIMESTAMP
     if not os.path.lexists(path):
@@ -165,11 +166,11 @@ def read_timestamp(folder: Path) -> tuple[datetime.datetime | None, str]:
 def extend(submission: SubmittedAssignment, extensions: Extensions) -> None:
     """Write a student's new deadline into the gradebook, as nbgrader's extension.
 
-    A new deadline that came from the file and is no longer there is taken out again.
+    An extension that came from the file and is no longer in it is withdrawn.
 
     Args:
-        submission: of a student; it is left alone if the problem set has no due date to begin with.
-        extensions: as `deadlines` gives them.
+        submission: the student's; it is not changed if the problem set has no due date.
+        extensions: from `deadlines`.
     """
     due = submission.assignment.duedate
     if due is None:
@@ -184,7 +185,7 @@ def extend(submission: SubmittedAssignment, extensions: Extensions) -> None:
 
 
 class LatePolicy(LateSubmissionPlugin):
-    """Takes a share of the score for every day or part of a day that a submission is late."""
+    """Deducts a percentage of the score for every day, even one begun, of lateness."""
 
     percent_per_day = Float(0, min=0, max=100, help="Of the score, for every day begun.").tag(
         config=True
@@ -223,13 +224,13 @@ class LatePolicy(LateSubmissionPlugin):
     def late_submission_penalty(
         self, student_id: str, score: float, total_seconds_late: float
     ) -> float | None:
-        """Return the points to take away, None for none.
+        """Return the points to deduct, None for none.
 
         Args:
-            student_id: whose submission.
+            student_id: the student's id.
             score: points before the penalty.
-            total_seconds_late: after the deadline; nbgrader knows the extensions in the gradebook,
-                and those in the file are written there first.
+            total_seconds_late: seconds after the deadline, including extensions in the gradebook;
+                `grade` writes those in the file there first.
         """
         seconds = self._seconds_late(student_id, total_seconds_late) - 60 * self.grace_minutes
         if seconds <= 0:
@@ -240,7 +241,7 @@ class LatePolicy(LateSubmissionPlugin):
         return min(score, score * days * self.percent_per_day / 100) or None
 
     def _seconds_late(self, student: str, seconds: float) -> float:
-        """Take the file of extensions into account when nbgrader's own step asks."""
+        """Apply the file of extensions when nbgrader's own step calls this plugin."""
         step = self.parent
         if not self.extensions or not hasattr(step, "gradebook"):
             return seconds

@@ -1,8 +1,8 @@
-"""Which file of a student's folder is the notebook to grade, and what is there if none is.
+"""Choose the notebook to grade in a student's folder, or describe what is there instead.
 
 Students hand in `ps1 (1).ipynb`, `ps1.ipynb.json`, a folder, a zip file, two notebooks. A notebook
-of the problem set is known by the grade ids of its cells, whatever it is called and wherever it
-lies. The one with the most answers counts; a person is told of the others.
+of the problem set is recognised by the grade ids of its cells, whatever its name and folder. The
+one with the most answers counts; the others are reported to a person.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from utils.grading.notebook.source_cells import SourceCell
 from utils.grading.text_files import same, some, writable
 
 SECRET = "submission_secret.txt"  # of nbgrader's exchange
-LONG = 200  # characters of a text that no other problem set has by chance
+LONG = 200  # characters; another problem set will not contain a text as long by chance
 MAX_SEEN = 2000  # files of a folder that are looked at
 KINDS = {
     ending: kind
@@ -66,16 +66,16 @@ COPY = re.compile(r"\((\d+)\)|-copy(\d*)|[ _-](?:copy|kopie|コピー)[ _-]?(\d*
 
 @dataclass
 class HandedIn:
-    """What a student handed in.
+    """A student's submission.
 
     Attributes:
-        name: the notebook's, within the folder; "" if there is none.
+        name: the notebook's path within the folder; "" if there is none.
         content: the notebook's bytes.
         unreadable: why the notebook cannot be read, "" if it can.
-        files: names and contents of what lies beside the notebook.
-        notes: sentences on which notebook counts.
+        files: names and contents of the files beside the notebook.
+        notes: sentences on the choice of the notebook.
         ask: whether a person has to compare notebooks.
-        missing: what is there instead of a notebook, "" if nothing is.
+        missing: what is there instead of a notebook, "" for nothing.
     """
 
     name: str = ""
@@ -92,10 +92,10 @@ class Candidate:
     """A notebook that has cells of the problem set.
 
     Attributes:
-        name: within the student's folder.
-        path: where its bytes are.
-        answers: what is written in the cells that students write, by grade id.
-        texts: all cells, to know copies by.
+        name: its path within the student's folder.
+        path: the file to read.
+        answers: the texts of the cells that students write, by grade id.
+        texts: the texts of all cells, to recognise copies.
     """
 
     name: str
@@ -109,9 +109,9 @@ class Chooser:
 
     Args:
         problem_set: its name.
-        cells: the course's cells of it.
-        others: grade ids of other problem sets, which do not tell this one's notebooks.
-        releases: what was handed out before, see `releases.known`.
+        cells: the course's cells of the problem set.
+        others: grade ids of other problem sets, which cannot identify this one's notebooks.
+        releases: earlier releases, see `releases.known`.
     """
 
     def __init__(
@@ -125,14 +125,14 @@ class Chooser:
         ids = {cell.grade_id for cell in cells if cell.grade or cell.solution or cell.task}
         self.ids = ids - set(others) or ids
         self.foreign = set(others) - ids - {None, ""}
-        # Where a notebook of the right name has lost its grade ids, long texts of test cells tell.
+        # Long texts of test cells identify a notebook of the right name without grade ids.
         self.telling = [cell for cell in cells if cell.is_test and len(cell.source) >= LONG]
         self.asked = {
             cell.grade_id: asked
             for cell in cells
             if cell.solution and cell.cell_type == "code" and (asked := bound_names(cell.source))
         }
-        self.least = min(2, len(self.ids))  # one name, such as "answer", may be another set's, too
+        self.least = min(2, len(self.ids))  # a single id, such as "answer", may occur in other sets
         self.stubs = {
             cell.grade_id: {text_hash(cell.source), *(one.get(cell.grade_id) for one in releases)}
             for cell in cells
@@ -150,7 +150,7 @@ class Chooser:
         return cls(problem_set, cells, others, known(course.directory, problem_set))
 
     def look(self, folder: Path) -> HandedIn:
-        """Return what is in a student's folder; a folder that is not there holds nothing."""
+        """Find the submission in a student's folder, which need not exist."""
         found = self._look(folder)
         if found.content and self.foreign:
             with contextlib.suppress(Unreadable):
@@ -178,7 +178,7 @@ class Chooser:
             found, problems = self._candidates(folder, Path(place))
             if not found and os.path.lexists(usual):
                 return self._take(usual.name, usual, folder)
-            if not found:  # JupyterLab's own copy may be all that is left
+            if not found:  # JupyterLab's checkpoint may be the only copy left
                 left = folder / ".ipynb_checkpoints"
                 for path in sorted(left.glob("*.ipynb")) if not left.is_symlink() else ():
                     if not path.is_symlink():
@@ -186,7 +186,7 @@ class Chooser:
             if not found:
                 return HandedIn(missing=_what_is_there(folder, problems))
             best = max(found, key=self._rank)
-            for one in found:  # of equal copies, the one that is called as it should be
+            for one in found:  # of equal copies, prefer the one with the right name
                 if one.texts == best.texts and one.name == usual.name:
                     best = one
             result = self._take(best.name, best.path, best.path.parent)
@@ -194,7 +194,7 @@ class Chooser:
         return result
 
     def _look_elsewhere(self, folder: Path) -> HandedIn:
-        """Return what a student has put beside the problem set's folder, which is not there."""
+        """Find files that a student has put beside the problem set's folder, which is missing."""
         with contextlib.suppress(OSError):
             entries = sorted(folder.parent.iterdir())
             for entry in entries:
@@ -274,17 +274,17 @@ class Chooser:
         return [Candidate(name, path, answers, [text_of(cell) for cell in cells])]
 
     def _task_of(self, cell: Mapping[str, Any]) -> str:
-        """Return the task that a cell without a grade id defines the names of, "" for none."""
+        """Return the task whose names a cell without a grade id defines, "" for none."""
         names = bound_names(text_of(cell)) if cell["cell_type"] == "code" else None
         return next((task for task, asked in self.asked.items() if asked <= (names or set())), "")
 
     def _rank(self, one: Candidate) -> tuple:
-        """Return what makes a notebook count: the most answers, then the latest name."""
+        """Return the sort key of a notebook: the most answers count, then the latest name."""
         usual = one.name == f"{self.problem_set}.ipynb"
         return len(one.answers), _copy_number(one.name), usual, -one.name.count("/"), one.name
 
     def _explain(self, best: Candidate, found: list[Candidate]) -> tuple[list[str], bool]:
-        """Return what to say of the choice, and whether a person has to look."""
+        """Return sentences on the choice, and whether a person has to look."""
         usual, shown = f"{self.problem_set}.ipynb", archives.shown
         notes = []
         if best.name != usual:
@@ -332,7 +332,7 @@ def _seen(folder: Path) -> Iterator[Path]:
 
 
 def _is_packed(path: Path) -> bool:
-    """Return whether a file that is called a notebook is an archive."""
+    """Return whether a file with a notebook's name is an archive."""
     if path.suffix.casefold() != ".ipynb":
         return False
     try:
@@ -361,7 +361,7 @@ def is_notebook(path: Path) -> bool:
 def _what_is_there(folder: Path, problems: Iterable[str]) -> str:
     names = [path.relative_to(folder).as_posix() for path in _seen(folder)]
     names += sorted(f"{entry.name}, a link" for entry in folder.iterdir() if entry.is_symlink())
-    if not names:  # what editors and systems leave behind is not nothing, either
+    if not names:  # then even the files that editors and systems leave behind
         files = (p for p in folder.rglob("*") if p.is_file() and p.name not in (TIMESTAMP, SECRET))
         names = sorted(path.relative_to(folder).as_posix() for path in islice(files, MAX_SEEN))
     if not names:
@@ -370,7 +370,7 @@ def _what_is_there(folder: Path, problems: Iterable[str]) -> str:
 
 
 def kinds(names: Iterable[str]) -> str:
-    """Return what files are, as part of a sentence: `a PDF (ps1.pdf), a Python file (ps1.py)`."""
+    """Describe files, as part of a sentence: `a PDF (ps1.pdf), a Python file (ps1.py)`."""
     listed = []
     for name in names:
         suffix = os.path.splitext(name)[1].casefold()

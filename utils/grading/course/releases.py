@@ -1,8 +1,8 @@
-"""The texts that were handed out before: a submission made from an earlier release is not edited.
+"""Earlier releases, so that a submission made from one does not count as edited.
 
-Of each release of a problem set, a hash of every cell's text is kept, hidden tests left out: in
-`solutions/releases.json` by `build`, in `grading/reports/releases.json` by `grade` and by
-nbgrader's `generate_assignment`, for which `RememberRelease` is a step.
+For each release of a problem set, a hash of every cell's text without hidden tests is kept: by
+`build` in `solutions/releases.json`, by `grade` and nbgrader's `generate_assignment` (through the
+step `RememberRelease`) in `grading/reports/releases.json`.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ Release = Mapping[str, str]  # grade id -> hash of the text
 
 
 def release_of(cells: Iterable[SourceCell]) -> dict[str, str]:
-    """Return the release that the course's cells make."""
+    """Return the release of the course's cells."""
     return {cell.grade_id: text_hash(without_hidden_tests(cell.source)) for cell in cells}
 
 
 def release_of_notebook(cells: Iterable[Any]) -> dict[str, str]:
-    """Return the release that a notebook's cells make: those with a grade id."""
+    """Return the release of a notebook's cells; those without a grade id are ignored."""
     named = {grade_id(cell): text_of(cell) for cell in cells}
     return {name: text_hash(without_hidden_tests(text)) for name, text in named.items() if name}
 
 
 def remember(path: Path, problem_set: str, release: Release) -> bool:
-    """Add a release to a file, unless it knows it; return whether the file was written.
+    """Add a release to a file unless it is in it; return whether the file was written.
 
     Raises:
         OSError: the file cannot be written.
@@ -72,7 +72,7 @@ def remember(path: Path, problem_set: str, release: Release) -> bool:
 
 
 def files_of(directory: CourseDirectory, problem_set: str) -> tuple[Path, Path]:
-    """Return the two files of a course: the one that is committed, and the one made at run time."""
+    """Return a course's two files of releases: the committed one, and the one made at run time."""
     source = directory.format_path(directory.source_directory, ".", problem_set)
     submitted = directory.format_path(directory.submitted_directory, "student", problem_set)
     folders = Path(os.path.normpath(source)).parent, Path(submitted).parents[2] / "reports"
@@ -88,7 +88,7 @@ def known(directory: CourseDirectory, problem_set: str) -> list[dict[str, str]]:
 
 
 def texts(directory: CourseDirectory, problem_set: str) -> frozenset[str] | None:
-    """Return the hashes of all texts that were ever handed out, see `restore.put_in_order`."""
+    """Return the hashes of all texts ever released, see `restore.put_in_order`; None if unknown."""
     today: set[str] = set()
     for kind in (directory.release_directory, directory.source_directory):
         path = Path(directory.format_path(kind, ".", problem_set)) / f"{problem_set}.ipynb"
@@ -100,13 +100,13 @@ def texts(directory: CourseDirectory, problem_set: str) -> frozenset[str] | None
 
 
 class RememberRelease(NbGraderPreprocessor):
-    """Keeps the hashes of what `nbgrader generate_assignment` hands out."""
+    """Remembers the hashes of the cells that `nbgrader generate_assignment` releases."""
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
-        """Remember a notebook as it is released; it is left alone."""
+        """Remember a notebook as it is released, without changing it."""
         directory = getattr(getattr(self.parent, "parent", None), "coursedir", None)
         if directory is not None:
             name = resources["nbgrader"]["assignment"]
-            with contextlib.suppress(OSError):  # a folder that may not be written
+            with contextlib.suppress(OSError):  # the folder is not writable
                 remember(files_of(directory, name)[1], name, release_of_notebook(nb.cells))
         return nb, resources

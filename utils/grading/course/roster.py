@@ -1,16 +1,16 @@
-"""The class list, and what Moodle and Canvas say about people and times in CSV files of theirs.
+"""The class list, and the CSV files of Moodle and Canvas with people and submission times.
 
 `grading/students.csv` has a line for each student:
 
     id,name,email,canvas_id,moodle_id
     doe,John Doe,doe@example.org,12345,
 
-Only `id` must be filled in. It may come from Excel: with a byte order mark, with semicolons, with
-`Canvas ID` for `canvas_id`. By it, what arrives is given to one person all term, although Moodle
-numbers participants anew in each assignment.
+Only `id` must be filled in. The file may come from Excel: with a byte order mark, with semicolons,
+with `Canvas ID` for `canvas_id`. With it, a person's submissions get the same id all term, although
+Moodle numbers participants anew in each assignment.
 
-CSV files beside the downloaded archive are read, too: Moodle's grading worksheet (who a participant
-is, and when they handed in), and for Canvas a table of submissions with a column `submitted_at`.
+CSV files beside the downloaded archive are read, too: Moodle's grading worksheet (names and
+submission times), and for Canvas a table of submissions with a column `submitted_at`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from utils.grading.text_files import nearest, read_table, same
 
 STUDENTS = "students.csv"
 COLUMNS = ("id", "name", "email", "canvas_id", "moodle_id")
-ALSO = {  # other names of a column, in the form of `_form`
+ALSO = {  # other names of a column, as `_form` returns them
     "id": ("student_id", "username", "login"),
     "name": ("full_name", "student_name", "student"),
     "email": ("email_address", "e_mail", "mail"),
@@ -38,7 +38,7 @@ ALSO = {  # other names of a column, in the form of `_form`
 
 
 class RosterError(CourseError):
-    """The class list cannot be understood; the message says what to do."""
+    """The class list is invalid; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,12 @@ class Person:
 
 @dataclass
 class Listed:
-    """What a system's CSV file says about somebody.
+    """A person's entry in a system's CSV file.
 
     Attributes:
-        numbers, names: by which the person is found: numbers of the system, names, logins.
-        name, email, id_number: as the system has them.
-        time: when they handed in, as it stands in the file; "" for nothing.
+        numbers, names: identify the person: numbers in the system, names, logins.
+        name, email, id_number: as in the system.
+        time: the submission time as in the file; "" for none.
     """
 
     system: str
@@ -72,10 +72,11 @@ class Listed:
 
 
 def read(path: Path) -> list[Person]:
-    """Return the class list, nobody if there is no such file.
+    """Return the class list, empty if there is no such file.
 
     Raises:
-        RosterError: there is no column `id`, or an id is there twice or cannot name a folder.
+        RosterError: the file cannot be read, there is no column `id`, or an id is empty, occurs
+            twice or cannot be a folder's name.
     """
     try:
         header, lines = read_table(path)
@@ -101,7 +102,7 @@ def read(path: Path) -> list[Person]:
             raise RosterError(f"{path}, line {number}: the id is empty")
         if re.search(r"[/\\\x00-\x1f]", person.id) or person.id.startswith("."):
             raise RosterError(
-                f"{path}, line {number}: {person.id!r} cannot be an id, for it is a folder's name; "
+                f"{path}, line {number}: {person.id!r} cannot be an id, as it names a folder; "
                 "leave out slashes and a dot at the beginning"
             )
         if person.id in people:
@@ -119,18 +120,18 @@ def _form(name: str) -> str:
 
 
 class Matcher:
-    """Finds who in the class list handed something in.
+    """Finds the person in the class list who handed in a file.
 
     Args:
         people: the class list.
-        listed: what CSV files of the systems say.
+        listed: the entries of the systems' CSV files.
     """
 
     def __init__(self, people: Sequence[Person], listed: Sequence[Listed] = ()) -> None:
         self.people, self.listed = people, listed
 
     def about(self, reading: Reading) -> Listed | None:
-        """Return what a system's CSV file says about somebody, None for nothing."""
+        """Return a person's entry in a system's CSV file, or None."""
         rows = [row for row in self.listed if row.system == reading.system]
         by_number = [row for row in rows if _number(reading.number) in row.numbers]
         if len(by_number) == 1:
@@ -142,7 +143,7 @@ class Matcher:
         return named[0] if len(named) == 1 and not by_number else None
 
     def find(self, reading: Reading) -> Person | None:
-        """Return whose name it is, None if nobody's or if it could be several people's."""
+        """Return the person with this name, None if there is none or more than one."""
         if reading.system == "canvas":
             ways = [lambda p: p.canvas_id and _number(p.canvas_id) == _number(reading.number)]
             names = {_letters(reading.name)}
@@ -167,7 +168,7 @@ class Matcher:
         return found[0] if len(found) == 1 else None
 
     def like(self, reading: Reading) -> str:
-        """Return the id of the person whose name is most like this one, "" for nobody's."""
+        """Return the id of the person with the most similar name, "" if none is similar."""
         names: dict[str, str] = {}
         for person in self.people:
             names |= dict.fromkeys(_names(person, reading.system), person.id)
@@ -180,12 +181,12 @@ def _number(text: str) -> str:
 
 
 def _letters(text: str) -> str:
-    """Return a name as Canvas puts it into a file's name: letters and digits only."""
+    """Return a name as Canvas writes it in file names: letters and digits only."""
     return re.sub(r"[\W]+", "", same(text))
 
 
 def _names(person: Person, system: str) -> set[str]:
-    """Return the names that a system may give somebody."""
+    """Return the forms in which a system may write a person's name."""
     words = same(person.name.replace(",", " ")).split()
     orders = [words, [*words[-1:], *words[:-1]], [*words[1:], *words[:1]]] if words else []
     if system == "moodle":
@@ -194,10 +195,13 @@ def _names(person: Person, system: str) -> set[str]:
 
 
 def read_listed(folder: Path) -> tuple[list[Listed], list[str]]:
-    """Return what the CSV files in a folder say about people, and a sentence on each other one.
+    """Read the CSV files in a folder.
 
     Args:
-        folder: where the downloaded archive is.
+        folder: the folder of the downloaded archive.
+
+    Returns:
+        The entries about people, and a sentence on each file that cannot be used.
     """
     found: list[Listed] = []
     problems = []
@@ -232,7 +236,7 @@ _TIMES = ("submitted_at", "submitted at", "submission time", "submission date")
 
 
 def _of(header: Iterable[str], words: Iterable[str]) -> str:
-    """Return the first column whose name holds one of these words, "" for none."""
+    """Return the first column whose name contains one of these words, "" for none."""
     names = list(header)
     return next((name for word in words for name in names if word in name), "")
 
@@ -261,7 +265,7 @@ def _from_worksheet(header: Sequence[str], lines: Iterable[dict[str, str]]) -> l
 
 
 def _from_canvas(header: Sequence[str], lines: Iterable[dict[str, str]]) -> list[Listed]:
-    """Read a table of Canvas's submissions: who, by number, login or name, and `submitted_at`."""
+    """Read a table of Canvas submissions: a number, login or name, and `submitted_at`."""
     time = _of(header, _TIMES)
     forms = {_form(n): n for n in reversed(header)}
     numbers = [forms[n] for n in ("user_id", "canvas_id", "student_id", "id") if n in forms][:1]
@@ -293,7 +297,7 @@ def _time(text: str) -> str:
 
 
 def time_of(listed: Listed | None, zone: datetime.tzinfo) -> tuple[datetime.datetime | None, str]:
-    """Return when somebody handed in, in UTC, and what is wrong with the time, "" for nothing."""
+    """Return a person's submission time in UTC (None if unknown), and a problem with it, or ""."""
     if listed is None or not listed.time:
         return None, ""
     try:

@@ -1,4 +1,4 @@
-"""Points and comments, as the gradebook has them."""
+"""Points and comments in the gradebook."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ class CellScore:
     """One graded cell of one submission.
 
     Attributes:
-        auto: points by the tests, None where a person has to give them.
-        manual: points that a person gave, None for none.
-        extra: points that a person added.
+        auto: points from the tests, None if a person has to give them.
+        manual: points from a person, None for none.
+        extra: bonus points from a person.
         needs_person: whether the gradebook asks a person to look.
     """
 
@@ -24,13 +24,13 @@ class CellScore:
 
     @property
     def points(self) -> float:
-        """What counts: a person's points before those by the tests, and what was added."""
+        """The points that count: a person's, else the tests', plus bonus points."""
         given = self.auto if self.manual is None else self.manual
         return (given or 0.0) + self.extra
 
     @property
     def unread(self) -> bool:
-        """Whether nobody has given points yet and a person has to."""
+        """Whether a person still has to give the points."""
         return self.needs_person and self.manual is None and self.auto is None
 
 
@@ -48,15 +48,15 @@ class HandGrade:
 
 @dataclass
 class Scores:
-    """What the gradebook says about one student's submission.
+    """The gradebook's data on one student's submission.
 
     Attributes:
         cells: the graded cells by grade id.
-        comments: comments by grade id: by a person, else automatic, else "".
-        by_person: those that a person wrote, "" for none.
-        penalty: points lost by being late.
-        seconds_late: after the student's own deadline.
-        handed_in: when, in UTC; None if the gradebook does not know.
+        comments: comments by grade id: a person's, else the automatic one, else "".
+        by_person: a person's comments by grade id, "" for none.
+        penalty: points lost for lateness.
+        seconds_late: seconds after the student's own deadline.
+        handed_in: the submission time in UTC; None if unknown.
     """
 
     cells: dict[str, CellScore] = field(default_factory=dict)

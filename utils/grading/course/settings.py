@@ -1,8 +1,8 @@
-"""Where a course keeps what: its folders, its gradebook's address, its settings.
+"""A course's folders, its gradebook's address, and its settings.
 
 Everything comes from the course's `nbgrader_config.py`, so that `grade`, `report` and nbgrader's
-own commands always mean the same files. A folder without one, such as a semester's submissions
-beside the repository, is a course, too: settings and problem sets are then the repository's.
+own commands use the same files. A folder without this file, such as a semester's submissions
+beside the repository, is also a course: then settings and problem sets are the repository's.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STEPS = ("submitted", "autograded", "feedback")
 
 
 class CourseError(ValueError):
-    """A course is not as it has to be; the message says what to do."""
+    """Something is wrong with a course; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Course:
 
     @property
     def course_id(self) -> str:
-        """The course's name in the gradebook; PostgreSQL insists on one."""
+        """The course's name in the gradebook; PostgreSQL requires one."""
         return self.directory.course_id or "default_course"
 
     def folder(self, step: str, student: str, problem_set: str) -> Path:
@@ -55,11 +55,11 @@ class Course:
         return Path(self.directory.format_path(name, student, problem_set))
 
     def notebook(self, step: str, student: str, problem_set: str) -> Path:
-        """Return where a submission's notebook is at one of nbgrader's steps."""
+        """Return the path of a submission's notebook at one of nbgrader's steps."""
         return self.folder(step, student, problem_set) / f"{problem_set}.ipynb"
 
     def feedback(self, student: str, problem_set: str) -> Path:
-        """Return where a student's feedback goes."""
+        """Return the path of a student's feedback page."""
         return self.folder("feedback", student, problem_set) / f"{problem_set}.html"
 
     def source(self, problem_set: str) -> Path:
@@ -89,7 +89,7 @@ class Course:
         )
 
     def released(self, problem_set: str) -> Path:
-        """Return the problem set's notebook as students get it."""
+        """Return the path of the problem set's released notebook."""
         return self._notebook_in(self.directory.release_directory, problem_set)
 
     def _notebook_in(self, folder: str, problem_set: str) -> Path:
@@ -103,7 +103,7 @@ class Course:
 
     @property
     def run_time(self) -> Path:
-        """The folder that holds what is made at run time."""
+        """The folder of the files made at run time."""
         return self.submitted.parent
 
     @property
@@ -127,7 +127,7 @@ class Course:
         return self.root / "term.toml"
 
     def arrivals(self, problem_set: str) -> Path:
-        """Return the file that says what `zip_collect` found for a problem set."""
+        """Return the path of the record that `zip_collect` writes for a problem set."""
         settings = self.config.get("ZipCollectApp", Config())
         downloaded = settings.get("downloaded_directory", str(Path(RUN_TIME) / "downloaded"))
         if not (self.root / downloaded).is_dir():
@@ -135,24 +135,24 @@ class Course:
         return self.root / downloaded / problem_set / "collected.json"
 
     def students(self) -> list[str]:
-        """Return everyone who has a folder for submissions; `misnamed` are not among them."""
+        """Return the ids of all students with a folder for submissions, except `misnamed` ones."""
         return [name for name in self._folders() if writable(name) == name]
 
     def misnamed(self) -> list[str]:
-        """Return the folders for submissions whose names are not text, as they can be shown."""
+        """Return printable names of the folders for submissions whose names are not UTF-8."""
         return [writable(name) for name in self._folders() if writable(name) != name]
 
     def compose_names(self, known: Collection[str]) -> list[str]:
-        """Give folders with decomposed letters in their names, as macOS makes them, composed ones.
+        """Rename folders whose names have decomposed letters, as on macOS, to composed ones (NFC).
 
-        A `ü` is then one letter, as it is in class lists and extensions, so that one person has
+        A `ü` is then a single character, as in class lists and extensions, so that each person has
         one id.
 
         Args:
-            known: ids in the gradebook; who is there with decomposed letters keeps them.
+            known: ids in the gradebook; those with decomposed letters are kept.
 
         Returns:
-            A sentence for each folder that cannot get its name.
+            A sentence for each folder that cannot be renamed.
         """
         problems = []
         for name in self.students():

@@ -1,4 +1,5 @@
 """Grading by hand: a problem set's written answers beside their rubric, on one page in a browser.
 
-`answers` reads them and writes points and comments into the gradebook, `server` shows them.
+`answers` reads the answers and writes points and comments to the gradebook, `server` serves the
+page.
 """

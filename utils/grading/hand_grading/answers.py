@@ -1,4 +1,4 @@
-"""The answers of a problem set that a person grades, and what the course says about them."""
+"""The written answers to a problem set, with their rubrics and model answers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from utils.grading.reports.cell_outputs import pictures
 from utils.grading.reports.rendering import Renderer
 from utils.grading.reports.report_data import in_full, name_of_person
 
-SECRET = secrets.token_bytes(32)  # of this process: nobody else can work out the order
+SECRET = secrets.token_bytes(32)  # of this process: the order cannot be derived without it
 MAX_COMMENT = 20_000  # characters
 DIVIDER = re.compile(r"^(?:---+|\*\*\*+)\s*$", re.MULTILINE)  # between model answer and rubric
 
@@ -39,10 +39,10 @@ class Question:
 
     Attributes:
         cell: its grade id.
-        max_points: that it can earn.
+        max_points: its maximum points.
         text: the question, as HTML.
-        rubric, model: what the course's solution says; the model answer "" if there is no rubric
-            apart from it.
+        rubric, model: rubric and model answer from the course's solution; `model` is "" if the two
+            are not separated.
     """
 
     cell: str
@@ -57,12 +57,12 @@ class Answer:
     """A student's answer to a question.
 
     Attributes:
-        student, name: whose.
-        question: to which.
-        body: the answer as HTML, safe to show.
-        digest: of what was read, see `_digest`.
-        grade: what a person has given.
-        needs_person: the gradebook asks a person to look.
+        student, name: the student's id and name.
+        question: the question.
+        body: the answer as safe HTML.
+        digest: a hash of the answer as it was read, see `_digest`.
+        grade: the points and comment that a person has given.
+        needs_person: whether the gradebook asks a person to look.
     """
 
     student: str
@@ -75,26 +75,26 @@ class Answer:
 
     @property
     def state(self) -> str:
-        """What there is to do about it, in words."""
+        """Whether it is unread, graded, or has changed since it was graded, as text."""
         if self.grade.points is None:
             return "unread"
         return "changed since it was graded: look again" if self.needs_person else "graded"
 
 
 class Answers:
-    """A problem set's questions and answers, in an order that says nothing about the students.
+    """A problem set's questions and answers, in an order that reveals nothing about the students.
 
     Attributes:
         questions: by the grade ids of their cells.
-        by_key: the answers, in the order of the page.
+        by_key: the answers by key, in the order of the page.
 
     Args:
-        course: whose.
+        course: the course.
         book: its gradebook.
-        problem_set: which.
+        problem_set: its name.
 
     Raises:
-        CourseError: there is nothing that a person grades; the message says what to do.
+        CourseError: there are no answers to grade; the message says what to do.
     """
 
     def __init__(self, course: Course, book: CourseGradebook, problem_set: str) -> None:
@@ -183,7 +183,7 @@ class Answers:
         return self.course.notebook("autograded", student, self.problem_set)
 
     def _key(self, answer: Answer) -> str:
-        """Return what the page calls an answer: it stays the same, and says nothing of whose."""
+        """Return the page's key for an answer: a constant hash that does not reveal the student."""
         return self._hash(answer.student, answer.question.cell)
 
     def _hash(self, *names: str) -> str:
@@ -198,13 +198,13 @@ class Answers:
         """Write a person's points and comment into the gradebook, and return them.
 
         Args:
-            key: of the answer in `by_key`.
-            points: as it was typed; "" for none yet.
-            comment: Markdown, which the student's page shows.
-            seen: what the person saw before.
+            key: the answer's key in `by_key`.
+            points: the text that the person typed; "" for none yet.
+            comment: Markdown for the student's page.
+            seen: the points and comment that the person saw before.
 
         Raises:
-            CourseError: something is wrong with it, or the gradebook says something else by now.
+            CourseError: points or comment are invalid, or the gradebook or answer has changed.
         """
         answer = self.by_key[key]
         given = HandGrade(_number(points, answer.question.max_points), _text(comment))
@@ -221,7 +221,7 @@ class Answers:
         return given
 
     def _is_current(self, answer: Answer) -> bool:
-        """Return whether the answer on the disk is the one that was shown."""
+        """Return whether the answer on disk is still the one that was shown."""
         path = self._path(answer.student)
         if path.with_name(f".{self.problem_set}.pending").exists():  # it is being graded anew
             return False
@@ -233,14 +233,14 @@ class Answers:
 
 
 def _shown(cell: NotebookNode, files: dict[str, bytes]) -> Markup:
-    """Return an answer as HTML that runs nothing, loads nothing and leads nowhere."""
+    """Return an answer as HTML without code, external files or links."""
     alone = nbformat.v4.new_notebook(cells=[cell])
     return feedback.page(alone, files, Renderer(links=False))[0].body
 
 
 def _digest(cell: Any) -> str:
-    """Return what identifies an answer's text and pictures."""
-    attachments = {  # a file holds some of them as lists of lines
+    """Return a hash of an answer's text and pictures."""
+    attachments = {  # files contain some of them as lists of lines
         name: {kind: "".join(data) for kind, data in bundle.items()}
         for name, bundle in cell.get("attachments", {}).items()
     }
@@ -249,10 +249,10 @@ def _digest(cell: Any) -> str:
 
 
 def _number(text: str, most: float) -> float | None:
-    """Return points as a person types them, None for none.
+    """Parse points that a person typed; return None for an empty text.
 
     Raises:
-        CourseError: it is not a number of points that the answer can earn.
+        CourseError: the text is not a number from 0 to `most`.
     """
     text = text.strip().replace(",", ".")
     if not text:

@@ -1,9 +1,9 @@
-"""A page on this machine only, on which a person grades answers; the standard library serves it.
+"""Serve a local page on which a person grades answers, with the standard library's web server.
 
-The page lies below a secret path that nobody else on this machine or on the web knows, so there is
-no cookie that another site could use. A request under another host name is refused, and so is one
-from another site. The answers are hostile: they are cleaned before they get here, and the page's
-policy lets no script run but its own, and nothing be loaded from elsewhere.
+The page is below a secret path, so no cookie is needed that another site could exploit. Requests
+with another host name and requests from other sites are refused. The answers are hostile: they are
+cleaned before they get here, and the page's content security policy allows only its own script and
+no external resources.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from utils.grading.reports.report_data import in_full
 from utils.grading.reports.templates import render
 
 ADDRESS = "127.0.0.1"
-HOST = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?")  # any port: there may be a tunnel
+HOST = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?")  # any port: it may be tunnelled
 MAX_BODY = 200_000  # bytes of a request
-SHOWN = 2 << 20  # characters of an answer on the page; a longer one has a page of its own
+SHOWN = 2 << 20  # characters; a longer answer gets its own page
 POLICY = (
     "default-src 'none'; script-src {script}; style-src 'unsafe-inline'; img-src data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -39,12 +39,12 @@ class Server(http.server.ThreadingHTTPServer):
     """Serves the answers of one problem set.
 
     Args:
-        load: opens the gradebook and reads the answers; called in the one thread that uses them.
-        names: show whose answers they are.
-        port: to listen to; 0 for any.
+        load: opens the gradebook and reads the answers; called in the only thread that uses them.
+        names: show the students' names.
+        port: the port to listen on; 0 for any.
 
     Attributes:
-        saved: how many times something was written.
+        saved: number of times that points or comments were written.
     """
 
     daemon_threads = True
@@ -59,7 +59,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.secret = secrets.token_urlsafe(32)
         self.load, self.names = load, names
         self.saved = 0
-        self.thread = ThreadPoolExecutor(1)  # the gradebook is for one thread
+        self.thread = ThreadPoolExecutor(1)  # the gradebook can be used in one thread only
         try:
             self.answers = self.do(load)
         except BaseException:
@@ -67,7 +67,7 @@ class Server(http.server.ThreadingHTTPServer):
             raise
 
     def server_bind(self) -> None:
-        """Listen, without asking the network for this machine's name as the library does."""
+        """Listen, without the library's DNS lookup of this machine's name."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = self.socket.getsockname()[:2]
 
@@ -77,17 +77,17 @@ class Server(http.server.ThreadingHTTPServer):
         return f"http://{ADDRESS}:{self.server_port}/{self.secret}/"
 
     def do(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        """Do something with the gradebook and return the result."""
+        """Call a function in the gradebook's thread and return the result."""
         return self.thread.submit(work, *arguments).result()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a browser that went away."""
+        """Ignore errors of a connection, such as a browser that disconnects."""
 
     def page(self, script: str) -> str:
-        """Return the page, read anew.
+        """Read the answers anew and return the page.
 
         Args:
-            script: the word by which the page's own script is known.
+            script: the nonce of the page's own script.
         """
         self.answers = self.do(self.load)
         return render(
@@ -105,7 +105,7 @@ class Server(http.server.ThreadingHTTPServer):
         )  # fmt: skip
 
     def save(self, request: Any) -> dict[str, Any]:
-        """Write what a request says, and return what the page needs to know.
+        """Write the points and comment in a request; return the new state for the page.
 
         Raises:
             CourseError: it cannot be written; the message says what to do.
@@ -134,10 +134,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     server_version = "course"
     sys_version = ""
     protocol_version = "HTTP/1.1"
-    timeout = 60  # seconds of a connection on which nothing comes
+    timeout = 60  # seconds until an idle connection is closed
 
     def do_GET(self) -> None:
-        """Send the page, or one answer that is too long for it."""
+        """Send the page, or a single answer that is too long for it."""
         path = self._path()
         if path is None:
             return
@@ -175,7 +175,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self._send(200, said, "application/json")
 
     def _path(self) -> str | None:
-        """Return the path behind the secret one; None if the request is not for us."""
+        """Return the path below the secret one; None if the request was refused."""
         host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
         _, secret, path, *_ = [*self.path.partition("?")[0].split("/", 2), "", "", ""]
         if not HOST.fullmatch(host) or origin not in (None, f"http://{host}"):
@@ -187,7 +187,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return None
 
     def _say(self, status: int, sentence: str) -> None:
-        self.close_connection = True  # what else the request holds is not read
+        self.close_connection = True  # the rest of the request is not read
         self._send(status, sentence, "text/plain")
 
     def _send(self, status: int, text: str, kind: str, policy: str = "") -> None:
@@ -210,4 +210,4 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, format: str, *arguments: Any) -> None:
-        """Keep the terminal for what matters."""
+        """Do not log requests to the terminal."""

@@ -1,1 +1,1 @@
-"""Judging a submission: what starts its judge and student process, what both do, and the result."""
+"""Judge a submission: start the judge and the student process, run their cells, read the result."""

@@ -1,13 +1,12 @@
 """What a test changes besides values: modules, the student's names, random numbers.
 
-In one kernel a test may take `np.sum` away, put a mock in place of `input`, delete the student's
-helper, or seed a random generator, and the student's function sees it. Here the judge looks for
-such changes whenever the test asks the student process something, tells them to that process, and
-has them undone in its own modules until the test's code goes on: what the judge itself computes
-never depends on what a test has patched.
+In a single kernel a test may delete `np.sum`, mock `input`, delete the student's helper, or seed a
+random generator, and the student's function sees it. Whenever a test asks the student process
+something, the judge looks for such changes, sends them to that process, and undoes them in its own
+modules until the test's code continues. So the judge's own code never runs with a test's patches.
 
-Of the student's names only functions and classes can be replaced, and only names that the test has
-read before: so nothing that a hidden test defines gets into the student process by its name.
+A test can replace only those of the student's names that stand for functions and classes, and that
+it has read before: so nothing that a hidden test defines gets into the student process by its name.
 """
 
 from __future__ import annotations
@@ -31,9 +30,9 @@ from utils.grading.remote.proxy import StudentProxy, is_class
 # Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
 
-Patch = tuple[Any, str, tuple]  # a module or class, a name of it, and the value or ()
+Patch = tuple[Any, str, tuple]  # a module or class, a name in it, and (value,) or ()
 
-# Whose names change while tests run, whether a test changes them or not.
+# Modules whose names change while tests run even if no test changes them.
 _NOT_WATCHED = frozenset(
     ("__main__", "utils", "unittest", "warnings", "IPython", "traitlets", "linecache", "inspect",
      "importlib", "ipykernel", "comm")
@@ -48,8 +47,8 @@ class Effects:
     """What the tests of one submission have changed.
 
     Args:
-        namespace: of the test cells.
-        cells: the submission's, as `Judge` takes them.
+        namespace: the test cells' globals.
+        cells: the submission's cells, as for `Judge`.
     """
 
     def __init__(self, namespace: dict[str, Any], cells: Collection[dict]) -> None:
@@ -57,16 +56,16 @@ class Effects:
         self.seeded = any(cell.get("seeds") for cell in cells)
         tests = (cell["binds"] for cell in cells if cell["kind"] == "test")
         self.of_tests = frozenset(name for names in tests for name in names)
-        self.running = False  # a test cell's own code runs
+        self.running = False  # whether a test cell's own code is running
         self.lock = threading.RLock()  # held while the judge's code asks the student process
-        self.names: dict[str, Any] = {}  # of the student's, that the test may replace
-        self.borrowed: dict[str, Any] = {}  # of the student's, that the running test cell uses
-        self.missing: frozenset[str] = frozenset()  # names that it uses and nobody had bound
-        self._kept: list[Patch] = []  # what is to be in force while a test's code runs
-        self._known: dict[int, tuple[Any, dict[str, Any]]] = {}  # modules, and their names
+        self.names: dict[str, Any] = {}  # the student's, which the test may replace
+        self.borrowed: dict[str, Any] = {}  # the student's, which the running test cell uses
+        self.missing: frozenset[str] = frozenset()  # names that it uses and that were unbound
+        self._kept: list[Patch] = []  # patches in force while a test's code runs
+        self._known: dict[int, tuple[Any, dict[str, Any]]] = {}  # modules and their original names
         self._ids: dict[int, list[int]] = {}
         self._random: list[random_state.State | None] = [None, None]
-        self._told: tuple = ()  # link, and what its process was told
+        self._told: tuple = ()  # the link, and what was sent to its process
 
     # Test cells -----------------------------------------------------------------------------------
 
@@ -75,7 +74,7 @@ class Effects:
 
         Args:
             cell: the test cell.
-            borrowed: the student's names that it uses.
+            borrowed: the student's objects that it uses, by name.
         """
         self.borrowed = borrowed
         known = {*vars(builtins), *self.namespace}
@@ -95,7 +94,7 @@ class Effects:
         self._put_back()
 
     def end(self) -> None:
-        """Undo what is in force; it is so again when the next test cell begins."""
+        """Undo the tests' changes; they return when the next test cell begins."""
         if self.running:
             self._lift()
         self.names, self.borrowed, self.missing = {}, {}, frozenset()
@@ -105,11 +104,11 @@ class Effects:
         return Switch(self, False)
 
     def testing(self) -> Switch:
-        """Let the test's own code run, in the midst of the judge's."""
+        """Apply the test's changes while the test's own code runs, called from the judge's."""
         return Switch(self, True)
 
     def switch(self, running: bool) -> bool:
-        """Let the test's code run, or the judge's; return whether it was the test's before."""
+        """Switch to the test's code or to the judge's; return whether it was the test's before."""
         before = self.running
         if before and not running:
             self._lift()
@@ -120,14 +119,14 @@ class Effects:
     # Modules --------------------------------------------------------------------------------------
 
     def _watch(self, named: Iterable[str]) -> None:
-        """Remember the names of all modules that the next test cell can reach."""
+        """Remember the names in all modules that the next test cell can reach."""
         tops = {"builtins", "sys"}
         for name in named:
             parts = name.split(".")
             for end in range(1, len(parts) + 1):
                 try:
                     importlib.import_module(".".join(parts[:end]))
-                except Exception:  # the rest of the name is a class or a function
+                except Exception:  # the rest of the name is in a module, not one itself
                     break
                 tops.add(parts[0])
         for value in list(self.namespace.values()):
@@ -149,7 +148,7 @@ class Effects:
             self._ids[id(owner)] = list(map(id, names.values()))
 
     def _lift(self) -> None:
-        """Put all modules in order, and remember what was changed."""
+        """Restore all modules, and remember what was changed."""
         self.running = False
         self._kept = []
         for key, (owner, before) in self._known.items():
@@ -168,13 +167,13 @@ class Effects:
             set_name(owner, name, *value)
         self.running = True
 
-    # What the student process is told -------------------------------------------------------------
+    # Messages to the student process --------------------------------------------------------------
 
     def changes(self, link: object) -> tuple | None:
-        """Return what the student process has to be told; None for nothing.
+        """Return the arguments of `StudentConnection.change`, or None if nothing has changed.
 
         Args:
-            link: to the process; a new one knows nothing yet.
+            link: the connection to the process; a new process has been told nothing.
         """
         patches = tuple((address_of(owner), name, *value) for owner, name, value in self._kept)
         names: list[tuple] = []
@@ -198,9 +197,9 @@ class Effects:
         return *changes, *states
 
     def values(self) -> tuple[str, ...]:
-        """Return the student's names that stand for values: a call may give them other ones.
+        """Return the student's names for values (no functions, no classes); calls may rebind them.
 
-        No name that a test binds is one: of `1` nobody can tell whose it is.
+        Names that a test binds are excluded: whose a value such as `1` is cannot be told.
         """
         return tuple(
             name
@@ -214,24 +213,24 @@ class Effects:
         )
 
     def unbound(self) -> set[str]:
-        """Return the names that the running test cell uses and nobody has bound yet."""
+        """Return the names that the running test cell uses and that are still unbound."""
         return {name for name in self.missing if name not in self.namespace}
 
     def renew(self, values: dict[str, Any]) -> None:
-        """Let names have the values that the student process now gives them."""
+        """Rebind names to the values that they now have in the student process."""
         for name, value in values.items():
             self.borrowed[name] = self.namespace[name] = value
 
     def forget(self) -> bool:
-        """Return whether the student process still has changes; it is told that there are none.
+        """Return whether the student process still has changes, which the caller must undo there.
 
-        The student's own cells are to find everything as it was.
+        The student's own cells must not see a test's changes.
         """
         told, self._told = self._told, ()
         return len(told) > 1
 
     def drawn(self, words: Any) -> None:
-        """Draw as many random numbers as the student process has drawn."""
+        """Advance the random generators by the words that the student process has drawn."""
         if type(words) is tuple and len(words) == len(random_state.KINDS):
             for kind in random_state.KINDS:
                 random_state.advance(kind, words[kind])
@@ -239,10 +238,10 @@ class Effects:
 
 
 class Switch:
-    """A context in which the test's code runs, or the judge's; not of `contextlib`, which is
-    Python code that a test may have taken functions from.
+    """A context in which the test's code runs, or the judge's.
 
-    A test may have several threads. The judge's code runs in one at a time.
+    `contextlib` would be Python code that a test may have patched. A test may have several threads;
+    the judge's code runs in one at a time.
     """
 
     def __init__(self, effects: Effects, running: bool) -> None:
@@ -260,7 +259,7 @@ class Switch:
 
 
 def _is_patch(owner: Any, name: str, old: Any, new: Any) -> bool:
-    """Return whether a change of a name is the test's doing, and not a library's own."""
+    """Return whether a changed name was changed by the test rather than by a library."""
     if owner is sys:
         return name in _OF_SYS and not isinstance(new, NoInput)
     if name.startswith("_") and not isinstance(owner, type):
@@ -275,6 +274,6 @@ def _is_patch(owner: Any, name: str, old: Any, new: Any) -> bool:
 
 
 def name_in(message: str) -> str:
-    """Return the name that a NameError is about, "" if it does not say."""
+    """Return the name in a NameError's message, or "" if there is none."""
     found = re.search(r"name '(\w+)' is not defined", message[:500])
     return found[1] if found else ""

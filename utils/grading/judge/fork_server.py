@@ -1,7 +1,7 @@
-"""The fork server, as the process that grades sees it: started, asked for judges, ended.
+"""The client of the fork server: start it, ask it for judges, end it.
 
-What it does is in `fork_server_process`. A run with several workers starts one fork server, from
-which each worker has its own forked: see `ForkServer.open`.
+The server itself is `fork_server_process`. A run with several workers starts one fork server, from
+which each worker forks its own: see `ForkServer.open`.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ from utils.grading.sandbox.messages import (
 from utils.mnist import given_folder
 from utils.system import ONE_THREAD, ROOT
 
-SHARED = "GRADING_FORK_SERVER"  # in the environment: the socket of the one to be forked from
+SHARED = "GRADING_FORK_SERVER"  # environment variable: the socket of the shared one
 
 
 class ForkServerError(RuntimeError):
-    """No processes can be started."""
+    """The fork server cannot start processes."""
 
 
 @contextlib.contextmanager
 def student_alone(control: socket.socket, config: SandboxConfig) -> Iterator[StudentClient]:
-    """Let this process ask a student process itself, without a judge, while the context lasts.
+    """Yield a client with which this process asks a student process directly, without a judge.
 
     Args:
-        control: leads to the fork server.
-        config: what the process is to be like.
+        control: a socket connected to the fork server.
+        config: the configuration of the student process.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours:
@@ -64,9 +64,9 @@ def student_alone(control: socket.socket, config: SandboxConfig) -> Iterator[Stu
 
 
 class ForkServer:
-    """A fork server, started on first use and again when it has died.
+    """A fork server, started on first use and restarted after it has died.
 
-    Threads may share one. A process that was forked from another starts its own.
+    Threads may share one. A forked process starts its own.
 
     Args:
         plots: as for `main`.
@@ -80,10 +80,10 @@ class ForkServer:
         self._owner = 0
         self._ready = False
         self._folder = ""
-        self._sandboxes: dict[str, str] = {}  # sandbox -> why it does not stand; empty if it does
+        self._sandboxes: dict[str, str] = {}  # sandbox -> why it is unavailable, or ""
 
     def connect(self) -> socket.socket:
-        """Return the socket on which processes are asked for."""
+        """Return the socket for requests, starting the fork server if necessary."""
         with self._lock:
             if not self._lives():
                 self._end()
@@ -95,12 +95,12 @@ class ForkServer:
             return self._control
 
     def open(self, address: str) -> dict[str, str]:
-        """Start it, without waiting, for the fork servers of other processes to be forked from it.
+        """Start it, without waiting, so that other processes can fork their fork servers from it.
 
         Args:
-            address: of a new socket, in a folder that is this user's alone.
+            address: the path of a new socket, in a folder that only this user can enter.
         Returns:
-            What the other processes need in their environment.
+            The environment variables that the other processes need.
         """
         with self._lock, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
             listener.bind(address)
@@ -111,7 +111,7 @@ class ForkServer:
     def fork(self) -> None:
         """Start it as a fork of this process, for one submission.
 
-        This process must have a clean environment and know nothing that a submission may not: see
+        This process must have a clean environment and contain nothing secret from submissions: see
         `_clean_environment`.
         """
         from utils.grading.judge.fork_server_process import main
@@ -142,7 +142,7 @@ class ForkServer:
             return False
 
     def _fork_shared(self) -> bool:
-        """Have this fork server forked from one that another process has opened, if it lives."""
+        """Fork this fork server from another process's open one; return whether that worked."""
         address = os.environ.get(SHARED, "")
         if not address or self._plots:
             return False
@@ -202,7 +202,7 @@ class ForkServer:
         self._take(ours)
 
     def close(self) -> None:
-        """End the fork server, and with it all judges and submissions that are running."""
+        """End the fork server, with all judges and submissions that are running."""
         with self._lock:
             self._end()
 
@@ -213,11 +213,11 @@ class ForkServer:
                 self._process.wait()
                 if self._folder:
                     with contextlib.suppress(OSError):
-                        os.rmdir(self._folder)  # if the fork server could not
+                        os.rmdir(self._folder)  # if the fork server has not
         self._control = self._process = None
 
     def sandbox(self) -> str:
-        """Return the kind of sandbox here, or "" for none; a process is started to see."""
+        """Return the kind of sandbox available here, or ""; start a process to find out."""
         for sandbox in ("namespaces", "landlock"):
             if not self.why_not(sandbox):
                 return sandbox
@@ -241,13 +241,13 @@ class ForkServer:
     def judge(
         self, cells: list[dict], config: SandboxConfig, course_names: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Have a submission judged.
+        """Run a submission's judge and return its result.
 
         Args:
-            cells, course_names: as `Judge` takes them.
-            config: what its process is to be like.
+            cells, course_names: as for `Judge`.
+            config: the configuration of the student process.
         Returns:
-            `cells` (by place, as text: what became of each), `notes`, `seconds`, `cpu_seconds`,
+            `cells` (the outcome of each, by its index as text), `notes`, `seconds`, `cpu_seconds`,
             `memory_bytes`, `stopped`; or `error` if the judge itself failed.
         """
         control = self.connect()
@@ -271,12 +271,12 @@ class ForkServer:
 
 
 def _clean_environment() -> dict[str, str]:
-    """Return what the fork server may know of the environment; submissions can read all of it."""
+    """Return the fork server's environment variables, all of which submissions can read."""
     keep = ("HOME", "PATH", "TZ", "LD_LIBRARY_PATH", "MPLCONFIGDIR", "XDG_CACHE_HOME", "MNIST_DIR")
     found = {name: os.environ[name] for name in keep if name in os.environ}
     given = found.get("MNIST_DIR", "").strip()
     if given and (folder := given_folder(given)):
-        found["MNIST_DIR"] = str(folder)  # not relative: the fork server runs in another folder
+        found["MNIST_DIR"] = str(folder)  # absolute: the fork server runs in another folder
     return found | ONE_THREAD | {"LANG": "C.UTF-8"}
 
 
@@ -289,10 +289,10 @@ _PLOTS = re.compile(r"matplotlib|pyplot|pylab|\bplots\b|\bplt\b")
 
 
 def fork_server_for(cells: list[dict]) -> ForkServer:
-    """Return the fork server that suits a submission's cells; the other one would do, too."""
+    """Return the faster fork server for a submission's cells; either would work."""
     return PLOTS_FORK_SERVER if any(map(draws, cells)) else FORK_SERVER
 
 
 def draws(cell: dict) -> bool:
-    """Return whether a cell looks as if it wants Matplotlib."""
+    """Return whether a cell seems to use Matplotlib."""
     return bool(_PLOTS.search(cell["source"]))

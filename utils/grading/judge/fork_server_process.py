@@ -1,10 +1,10 @@
 """The fork server's own process, and the judges that it forks.
 
 It starts with a clean environment, imports NumPy and IPython once, and Matplotlib if submissions
-will want it: a second's work that nbgrader does for every submission. Then it only forks. A job
-comes through a socket of its own, from which this process reads the first message, the
-`SandboxConfig`. The cells follow it, and the judge alone reads them: nothing secret is in the
-memory that a student process inherits.
+will use it: a second's work that nbgrader repeats for every submission. Then it only forks. Each
+job has its own socket, from which this process reads the first message, the `SandboxConfig`. The
+cells follow, and only the judge reads them: the memory that a student process inherits contains
+nothing secret.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ from utils.grading.sandbox.messages import (
 )
 from utils.grading.sandbox.supervisor import Supervisor
 
-with contextlib.suppress(ImportError):  # elsewhere than on Linux and macOS
+with contextlib.suppress(ImportError):  # not on Windows
     import resource
 
 
 def main(control: int, plots: bool, listener: int, warm: bool = True) -> NoReturn:
-    """Make ready to fork, then `_serve`.
+    """Prepare to fork, then `_serve`.
 
     Args:
-        control: number of a socket.
-        plots: whether submissions will want Matplotlib. Processes without it are forked in half
+        control: file descriptor of the socket for requests.
+        plots: whether submissions will use Matplotlib. Processes without it are forked in half
             the time.
-        listener: number of a socket on which other fork servers are asked for; -1 for none.
-        warm: do first what would else take each submission's time; for one alone it does not pay.
+        listener: file descriptor of a socket for requests for other fork servers; -1 for none.
+        warm: call `warm_up` first; for a single submission it does not pay.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     shell = make_shell(plots)
@@ -63,7 +63,7 @@ def main(control: int, plots: bool, listener: int, warm: bool = True) -> NoRetur
     for kind in (seccomp.STUDENT, seccomp.STUDENT_ALONE, seccomp.JUDGE):
         seccomp.call_filter(kind)
     cgroups.why_not()
-    with contextlib.suppress(OSError):  # a crash leaves nothing of a submission's memory behind
+    with contextlib.suppress(OSError):  # no core dumps of a submission's memory
         Path("/proc/self/coredump_filter").write_text("0")
     if warm:
         gc.collect()
@@ -80,15 +80,15 @@ def _serve(
     """Supervise submissions until the other end of `commands` closes.
 
     Args:
-        commands: where judges and students' processes are asked for.
+        commands: the socket for requests for judges and student processes.
         listeners: a process that connects to one of these gets a fork server forked from this one.
         folder: where `namespaces.make_roots` has made the submissions' file systems; "" if
             another process removes them.
-        shell: for all that are forked.
+        shell: the shell that all forked processes use.
     """
     supervisors: list[Supervisor] = []
     forked: set[int] = set()  # fork servers
-    with contextlib.suppress(ConnectionError):  # the asker may have gone; the loop finds out
+    with contextlib.suppress(ConnectionError):  # the client may have gone; the loop will notice
         commands.send(READY + folder.encode())
     while True:
         poll = select.poll()
@@ -144,7 +144,7 @@ def _serve(
 
 
 def _end_all(folder: str) -> NoReturn:
-    """End with all that was started here, and wait for it: the grader's accounts are then whole."""
+    """End this process and its children, and wait for them, so that their usage is counted."""
     process.end_children()
     cgroups.remove_all()
     if folder:
@@ -165,16 +165,16 @@ def _student(sock: socket.socket, config: SandboxConfig, shell: CellShell) -> No
 
 
 def _alone(commands: socket.socket, shell: CellShell) -> Supervisor:
-    """Return the supervisor of students' processes that the grader itself talks to."""
+    """Return the supervisor of student processes that the grader asks directly."""
     config = _read_config(json.loads(commands.recv(1 << 16)))
     return Supervisor(config, commands, lambda sock: _student(sock, config, shell))
 
 
 def _judged(job: socket.socket, shell: CellShell) -> Supervisor:
-    """Start the judge of a submission, and its first process; return their supervisor.
+    """Start a submission's first student process and its judge; return their supervisor.
 
-    The configuration is read here. The cells, which come after it, are read by the judge alone, in
-    its sandbox: no process that is forked here has them in its memory.
+    Only the configuration is read here. The judge reads the cells that follow, in its sandbox, so
+    that no process forked here has them in its memory.
     """
     config = _read_config(receive_message(job))
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -185,7 +185,7 @@ def _judged(job: socket.socket, shell: CellShell) -> Supervisor:
                 run = functools.partial(_judge, job, theirs, first, config, shell)
                 started.start_judge([job, theirs, first], run)
         except BaseException:
-            started.job = None  # it is needed to say so
+            started.job = None  # kept open to report the failure
             started.close()
             raise
     return started

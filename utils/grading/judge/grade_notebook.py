@@ -1,7 +1,7 @@
-"""Grade one submission: from its bytes to the executed notebook and what became of each cell.
+"""Grade one submission: from its bytes to the executed notebook and the outcome of each cell.
 
-It writes nothing of the course's, and imports little, since every worker and every `check` does.
-`nbgrader_steps` has the same as parts of `nbgrader autograde`.
+This writes none of the course's files and imports little, since every worker and every `check`
+imports it. `nbgrader_steps` does the same in the steps of `nbgrader autograde`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PERSON = "a person has to give these points"
 
 
 class NotSandboxed(RuntimeError):
-    """Submissions are not run, because there is no sandbox."""
+    """Submissions are not run because no sandbox is available."""
 
 
 def grade_notebook(
@@ -45,16 +45,16 @@ def grade_notebook(
     """Grade a submission.
 
     Args:
-        submission: the submitted file.
+        submission: the bytes of the submitted file.
         course: the course's cells, see `source_cells.cells_of_gradebook`.
-        limits: what it may use.
-        files: what lies beside the notebook, the problem set's and the student's: names and
-            contents, see `extra_files`.
+        limits: the resources that it may use.
+        files: the files beside the notebook, the problem set's and the student's: contents by
+            name, see `extra_files`.
         unsafe: run it even where there is no sandbox.
         released, releases, documents: see `restore.put_in_order`.
-        course_files: those of the files that the course hands out; the judge has no others.
+        course_files: the files that the course hands out; the judge sees only these.
     Returns:
-        The executed notebook, None if the file is unreadable; and what became of it.
+        The executed notebook (None if the file is unreadable), and the result.
     Raises:
         NotSandboxed: there is no sandbox.
         ForkServerError: no processes can be started.
@@ -76,10 +76,10 @@ def grade_notebook(
 
 
 def available_sandbox(unsafe: bool = False) -> str:
-    """Return the sandbox that stands on this machine.
+    """Return the kind of sandbox available on this machine.
 
     Raises:
-        NotSandboxed: none does; not raised if `unsafe`.
+        NotSandboxed: there is none, and `unsafe` is False.
     """
     if not system_calls.LINUX:
         raise NotSandboxed(supervisor.ELSEWHERE)
@@ -103,10 +103,10 @@ def run_with_files(
     Args:
         notebook: changed in place.
         course: the course's cells.
-        limits: what the submission may use.
-        kind: of the sandbox, as `available_sandbox` returns it.
-        files: the student's, by name; of one that the course hands out, too, the course's counts.
-        ours: those that the course hands out; the judge has no others.
+        limits: the resources that the submission may use.
+        kind: the kind of sandbox, from `available_sandbox`.
+        files: the student's files, by name; a file of the course with the same name replaces one.
+        ours: the files that the course hands out; the judge sees only these.
     """
     with in_a_folder({**files, **ours}) as folder, in_a_folder(ours) as judges:
         config = SandboxConfig(
@@ -122,11 +122,11 @@ def run_with_files(
 def run_notebook(
     notebook: NotebookNode, config: SandboxConfig, course: Sequence[SourceCell] = ()
 ) -> GradingResult:
-    """Run a notebook that is in order; its cells' outputs are filled in, and points by nbgrader.
+    """Run a restored notebook and fill in its cells' outputs; nbgrader computes the points.
 
     Args:
         notebook: changed in place.
-        config: what the student process is to be like.
+        config: the configuration of the student process.
         course: the course's cells.
     """
     from nbgrader.utils import determine_grade, is_grade, is_task
@@ -148,13 +148,13 @@ def run_cells(
     judge: Callable[..., dict[str, Any]] | None = None,
     course: Sequence[SourceCell] = (),
 ) -> GradingResult:
-    """Run a notebook that is in order; its cells' outputs are filled in, but no points.
+    """Run a restored notebook and fill in its cells' outputs, without points.
 
     Args:
         notebook: changed in place; of nbformat's nodes or of plain dicts.
-        config: what the student process is to be like.
-        judge: as `ForkServer.judge`; that of the fork server which suits the cells by default.
-        course: the course's cells, which know what names mean in its own notebook.
+        config: the configuration of the student process.
+        judge: a function like `ForkServer.judge`; by default that of `fork_server_for`.
+        course: the course's cells, which tell what names mean in its own notebook.
     """
     cells, places = _cells(notebook)
     course_names = {
@@ -202,7 +202,7 @@ def run_cells(
 
 
 def _as(kind: type, value: Any) -> Any:
-    """Return a value whose dicts are of another kind, such as nbformat's nodes."""
+    """Return a value with all its dicts converted to another kind, such as nbformat's nodes."""
     if isinstance(value, dict):
         return kind({key: _as(kind, item) for key, item in value.items()})
     return [_as(kind, item) for item in value] if isinstance(value, list) else value
@@ -214,7 +214,7 @@ def _not_run() -> dict[str, Any]:
 
 
 def _cells(notebook: Mapping[str, Any]) -> tuple[list[dict], list[int]]:
-    """Return the code cells as the judge takes them, and their places in the notebook."""
+    """Return the code cells in the form that `Judge` needs, and their places in the notebook."""
     cells: list[dict] = []
     places: list[int] = []
     for place, cell in enumerate(notebook["cells"]):
@@ -239,7 +239,7 @@ def _cells(notebook: Mapping[str, Any]) -> tuple[list[dict], list[int]]:
 
 
 def show_notes(notebook: NotebookNode, notes: Sequence[str]) -> None:
-    """Put the notes at the top of a notebook, as a cell of text."""
+    """Put the notes at the top of a notebook, as a Markdown cell that replaces an earlier one."""
     from nbformat.v4 import new_markdown_cell
 
     notebook.cells = [cell for cell in notebook.cells if cell.get("id") != NOTES_ID]
@@ -251,6 +251,6 @@ def show_notes(notebook: NotebookNode, notes: Sequence[str]) -> None:
 
 
 def _as_text(note: str) -> str:
-    """Return a note in which nothing is Markdown or HTML: parts of it may be a student's."""
+    """Escape all Markdown and HTML in a note, parts of which a student may have written."""
     text = " ".join(note.split())
     return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+-!|~$&" else c for c in text[:1000])

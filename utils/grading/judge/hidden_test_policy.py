@@ -1,14 +1,14 @@
 """When hidden tests run, and what a student gets to see of them.
 
-Hidden tests run after all other cells (`Judge.run_cells`), so that everything which is shown of a
-notebook comes from processes that have not seen their inputs. A hidden test that binds names which
-a visible test needs runs in its place, and the student process ends after it. Each hidden test
-finds the names as they were at its place in the notebook.
+Hidden tests run after all other cells (`Judge.run_cells`), so that all outputs shown in a notebook
+come from processes that have not seen the hidden tests' inputs. A hidden test that binds names
+which a visible test needs runs where it stands, and the student process ends after it. Each hidden
+test finds the names as they were at its place in the notebook.
 
-While one runs (`Notes.hidden`), what the student's code prints, warns of and displays is dropped.
-Notes, limits and errors are then the same sentences whatever happens: the student's code could
-otherwise choose its words by what the test asks, and so tell it. Of an error only that it happened
-is kept, see `shown_outputs`. `reports.hidden_tests` hides source and values on pages.
+While one runs (`Notes.hidden`), the prints, warnings and displays of the student's code are
+dropped. Notes, limits and errors then have a fixed text: otherwise the student's code could choose
+its words by what the test asks, and so reveal it. Only the fact of an error is kept, see
+`shown_outputs`. `reports.hidden_tests` hides source and values on pages.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from utils.grading.notebook.shell import error_output
 from utils.grading.notebook.source import defined
 
 ENDED = "it was ended after a hidden test"
-NOTE = "the student process ended in a hidden test"  # how and where is not told
+NOTE = "the student process ended in a hidden test"  # without how and where
 JUDGE_LIMIT = "a hidden test met a limit of the grader, which is not the submission's fault"
 
 
 def shown_outputs(outputs: list[Output], failed: bool) -> list[Output]:
-    """Return what is kept of a hidden test's outputs: no warning and no error, which may be theirs.
+    """Return a hidden test's outputs without warnings and errors, whose text a student may choose.
 
     Args:
-        outputs: of the test cell.
+        outputs: the test cell's outputs.
         failed: whether it ended in an error.
     """
     kept = [
@@ -40,12 +40,12 @@ def shown_outputs(outputs: list[Output], failed: bool) -> list[Output]:
 
 
 def is_used_below(cells: list[dict], index: int, known: Collection[str]) -> bool:
-    """Return whether a test that students have needs a name that this hidden one binds.
+    """Return whether a visible test below needs a name that this hidden test binds.
 
     Args:
-        cells: the submission's.
-        index: of the hidden test.
-        known: names that mean something in any case.
+        cells: the submission's cells.
+        index: the hidden test's index.
+        known: names that are bound in any case.
     """
     binds = set(cells[index]["binds"]) - set(known)
     return any(
@@ -56,7 +56,7 @@ def is_used_below(cells: list[dict], index: int, known: Collection[str]) -> bool
 
 
 def is_changed_below(cells: list[dict], index: int) -> bool:
-    """Return whether the student's cells below may change what those above have defined."""
+    """Return whether the student's cells below may redefine what those above define."""
     students = [
         (place, defined(cell["source"]))
         for place, cell in enumerate(cells)

@@ -1,7 +1,7 @@
 """The judge: runs a notebook's cells, the student's in their process and the test cells here.
 
-`names` says what a name means in a test cell, `hidden_test_policy` when hidden tests run and what
-they show, `verdict` what a test cell's points are.
+`names` resolves the names in a test cell, `hidden_test_policy` decides when hidden tests run and
+what they show, `verdict` reads a test cell's points.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from utils.grading.remote.judge_limits import ASK_FOR_PLAIN, NOT_THEIR_FAULT
 from utils.grading.remote.proxy import judge_limit_behind
 from utils.grading.remote.student_errors import StudentError
 
-# How a test looks at the attributes of an exception that it has caught.
+# Code by which a test inspects the attributes of an exception that it has caught.
 _LOOKS_AT_CAUGHT = r"\b(hasattr|getattr|vars|dir)\(\s*{0}\b|\b{0}\.__"
 _LOOKS_FOR_VIEWS = re.compile(r"\b(may_share|shares)_memory\b|\.base\b|\b(OWNDATA|owndata)\b")
 _CHANGES_ITEMS = re.compile(r"(?m)\]\s*([-+*/@%&|^]|//|\*\*|<<|>>)?=(?!=)|^\s*\w+\s*[-+*/@%]=")
@@ -35,11 +35,11 @@ class Judge:
 
     Args:
         shell: runs the test cells.
-        student: runs the student's.
-        cells: dicts with `kind` ("student", "locked" or "test"), `label`, `source`; for tests and
-            locked cells what `source.about` says, for tests `points` and `hidden`.
-        course_names: what the course's own notebook says of names: `imports`, `classes`,
-            `completes`, see `SourceCell`; and `modules`, those that lie beside it.
+        student: runs the student's cells.
+        cells: dicts with `kind` ("student", "locked" or "test"), `label`, `source`; tests and
+            locked cells also have the keys from `source.about`, tests `points` and `hidden`.
+        course_names: names in the course's own notebook: `imports`, `classes`, `completes`, see
+            `SourceCell`; and `modules`, the names of the modules beside it.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Judge:
         self.ran: dict[int, Ran] = {}
         self.verdicts: dict[int, Verdict] = {}
         student.publish = self._publish
-        student.muted = True  # but for test cells
+        student.muted = True  # except in test cells
 
     def _publish(self, output: Output) -> None:
         self.shell.outputs.add(
@@ -70,12 +70,12 @@ class Judge:
         )
 
     def _code_ended(self) -> None:
-        """Let the judge's own code go on after a cell's, whose figures are still open."""
+        """Return to the judge's own code after a cell's, while its figures are still open."""
         self.effects.end()
         patched_library.notice_figures(self.student)
 
     def run_cells(self) -> dict[int, Ran | Verdict]:
-        """Return what became of each cell, by its place in `cells`."""
+        """Run all cells; return the outcome of each, by its index in `cells`."""
         sources = {c["label"]: c["source"] for c in self.cells if c["kind"] == "student"}
         checks: Any = importlib.import_module("utils.checks")
         checks.student_cells.clear()
@@ -96,7 +96,7 @@ class Judge:
                     waiting[index] = place
                 else:
                     self.verdicts[index] = self._test(cell, place)
-                    if cell["hidden"]:  # what is shown from now on comes from another process
+                    if cell["hidden"]:  # outputs must now come from another process
                         self.student.end(hidden_test_policy.ENDED)
                 continue
             self.ran[index] = self._student(cell)
@@ -110,7 +110,7 @@ class Judge:
         return {**self.ran, **self.verdicts}
 
     def _student(self, cell: dict) -> Ran:
-        """Run a student's cell; once two thirds of the time are gone, only its definitions."""
+        """Run a student's cell; after two thirds of the time, only its definitions."""
         late = self.student.time.seconds_for_cells < 0
         if late:
             self.student.stop(
@@ -119,7 +119,7 @@ class Judge:
         return self.student.run_cell(cell["label"], cell["source"], only_define=late)
 
     def _test(self, cell: dict, place: Place) -> Verdict:
-        """Run a test cell where it stands."""
+        """Run a test cell with the names of its place in the notebook."""
         student, namespace = self.student, self.shell.user_ns
         student.missed_names = place.missed
         student.judge_limits_met.clear()
@@ -160,7 +160,7 @@ class Judge:
         return verdict
 
     def _look_for_judge_limits(self, error: BaseException, source: str) -> None:
-        """Note if it is the judge, and not the student, that made a test end in an error."""
+        """Note it if the judge, not the student, may have caused a test's error."""
         student = self.student
         if isinstance(error, AssertionError) and (
             _LOOKS_FOR_VIEWS.search(source)
@@ -194,7 +194,7 @@ class Judge:
             student.note_judge_limit(why if told else f"{why}: {NOT_THEIR_FAULT}. {ASK_FOR_PLAIN}")
 
     def _look_for_exceptions(self, source: str) -> None:
-        """Note if a test looks at what exceptions and their classes do not have in the judge."""
+        """Note it if a test looks at attributes that exceptions do not have in the judge."""
         for name in self.student.exceptions:
             text = re.escape(name)  # which the student has chosen
             if re.search(rf"\b{text}\s*[.(]|\b(hasattr|getattr|vars|dir)\({text}\b", source):
@@ -210,9 +210,9 @@ class Judge:
                 )
 
     def _once_more(self, waiting: dict[int, Place]) -> None:
-        """Run again what missed a name, now that all cells have run.
+        """Run again the cells that missed a name, now that all cells have run.
 
-        Students run their cells in any order: a helper may stand below what uses it.
+        Students run their cells in any order: a helper may stand below the cell that uses it.
 
         Args:
             waiting: hidden tests that have not run; those that miss names get a new place.
@@ -252,10 +252,10 @@ class Judge:
     def _hidden(self, waiting: dict[int, Place]) -> None:
         """Run the hidden tests that have waited.
 
-        Where one does not get all of its points, and the student's cells below it may have changed
-        what it tests, it runs again in a process in which only the cells above it have.
+        If one loses points, and the student's cells below it may have redefined what it tests, it
+        runs again in a process that has run only the cells above it.
         """
-        bound: dict[str, Any] = {}  # by hidden tests, for those after them
+        bound: dict[str, Any] = {}  # bound by hidden tests, for those after them
         again = []
         for index, place in waiting.items():
             cell = self.cells[index]

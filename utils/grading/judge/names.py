@@ -1,10 +1,9 @@
 """What a name means in a test cell.
 
-It means, in this order: what the test cells and the locked cells define; what the course's own
-notebook imports in its other cells; what it usually means (`np`, `checks`); what the student's
-cells define, by a proxy. So a test's own tools are never the student's. Only a name that the
-course's solution changes, such as a locked class that it completes, means what the student has made
-of it.
+It is looked up in this order: the definitions in test cells and locked cells; the imports in other
+cells of the course's own notebook; `USUAL_NAMES` (`np`, `checks`); the student's definitions, as
+proxies. So the student can never replace a test's tools. Only a name that the course's solution
+changes, such as a locked class that it completes, is the student's version.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ from utils.grading.notebook.source import unpack_code
 from utils.grading.remote.proxy import StudentProxy
 from utils.grading.remote.student_errors import StudentError, error_class
 
-# What a name in a test cell means if neither the test cells nor the locked cells define it.
+# The modules that names in a test cell stand for if no test cell or locked cell defines them.
 USUAL_NAMES = {"np": "numpy", "plt": "matplotlib.pyplot", "math": "math", "checks": "utils.checks"}
 
 
-# What a test judges with is never the student's, whatever the course's solution binds.
+# A test's tools are never the student's, whatever the course's solution binds.
 TOOL_MODULES = ("numpy.testing", "unittest", "pytest", "nose", "hypothesis", "pandas.testing")
 TOOL_NAMES = re.compile(r"_*(assert|check|test|verify|expect|grade)", re.IGNORECASE)
 
@@ -39,10 +38,10 @@ class Place:
 
     Attributes:
         cells: how many of the student's cells have run.
-        namespace: what the names mean there.
-        borrowed: those names that stand for the student's objects.
-        missed: some name that the test uses means nothing there.
-        error: why that could not be found out.
+        namespace: the test cells' globals there.
+        borrowed: the student's objects among them, by name.
+        missed: whether the test uses a name that is undefined there.
+        error: the exception if the names could not be looked up.
     """
 
     cells: int
@@ -57,12 +56,12 @@ class Names:
 
     Args:
         shell: runs the test cells.
-        student: runs the student's.
-        cells, course_names: as `Judge` takes them.
+        student: runs the student's cells.
+        cells, course_names: as for `Judge`.
 
     Attributes:
-        borrowed: the student's, as the latest test cell saw them.
-        broken: names of locked cells, and why they mean nothing here.
+        borrowed: the student's objects by name, as the latest test cell saw them.
+        broken: names that locked cells failed to bind here, and why.
     """
 
     def __init__(
@@ -92,7 +91,7 @@ class Names:
         return module.startswith(TOOL_MODULES) or (module.partition(".")[0] in self.student.modules)
 
     def _needed(self) -> set[int]:
-        """Return which locked cells bind a name that a test cell uses, directly or not."""
+        """Return the indexes of locked cells that bind a name used by a test, also indirectly."""
         wanted = {name for c in self.cells if c["kind"] == "test" for name in c["uses"]}
         wanted.update(word for c in self.cells if c["kind"] == "test" for word in c["words"])
         needed: set[int] = set()
@@ -110,7 +109,7 @@ class Names:
                 self.own.update(set(self.cells[index]["binds"]) - self.completed)
 
     def _add_indirect_uses(self) -> None:
-        """Let every test and locked cell use what the cells use whose names it uses.
+        """Add to the names that test and locked cells use those that their helpers use.
 
         A locked function, or the helper of an earlier test, may call the student's function.
         """
@@ -134,13 +133,13 @@ class Names:
             cell["needs"] = sorted(uses)
 
     def let_course_import(self) -> None:
-        """Let tests import the course's own modules, which lie in this process's folder."""
+        """Let tests import the course's own modules, which are in this process's folder."""
         modules = self.student.modules
         if not modules:
             return
         if "" not in sys.path:
             sys.path.insert(0, "")
-        if "utils" in modules:  # of the course's own: nothing here needs this package from now on
+        if "utils" in modules:  # a module of that name: this package is not needed any longer
             for name in [name for name in sys.modules if name.partition(".")[0] == "utils"]:
                 del sys.modules[name]
 
@@ -148,8 +147,8 @@ class Names:
         """Run a locked cell here, too, so that tests use the course's definitions.
 
         Args:
-            index: of the cell.
-            ended: the exception in which it ended for the student, "" for none.
+            index: the cell's index.
+            ended: the type of the exception that it raised in the student process, "" for none.
         """
         error: BaseException | None
         cell = self.cells[index]
@@ -181,13 +180,13 @@ class Names:
                 )
 
     def bind_borrowed(self, cell: dict) -> None:
-        """Put the student's names that a cell uses into its namespace."""
+        """Put the student's objects that a cell uses into its namespace."""
         namespace = self.shell.user_ns
         for name, value in self.borrowed.items():
             if namespace.get(name, self) is value:
                 del namespace[name]
             else:
-                self.own.add(name)  # a test cell has given the name a meaning of its own
+                self.own.add(name)  # a test cell has rebound the name
         self.borrowed = {}
         known = vars(builtins).keys() - self.completed
         needs = cell.get("needs", cell["uses"])
@@ -195,7 +194,7 @@ class Names:
         if "type" in needs and "type" not in self.own:
             namespace.setdefault("type", patched_library.TYPE)
         used -= self._import(used)
-        # All names are asked for before it can be told which of them this cell uses.
+        # Get all of them first: only then is it known which of them this cell uses.
         self.borrowed = self.student.get(used & self.student.names()) if used else {}
         raised = {
             name: value._proxy_about.lineage
@@ -213,9 +212,9 @@ class Names:
         namespace.update(self.borrowed)
 
     def _import(self, names: set[str]) -> set[str]:
-        """Import what the course's own notebook imports, or usual names; return which of them.
+        """Import names as the course's own notebook does, or as usual; return those names.
 
-        What cannot be imported here is none of the student's names either.
+        A name whose import fails is returned, too: it must not become the student's.
         """
         namespace, found = self.shell.user_ns, set()
         for name in names - self.completed:
@@ -229,7 +228,7 @@ class Names:
                         importlib.import_module(f"{module}.{part}")
                     value = getattr(value, part)
                 namespace[name] = value
-            except Exception as error:  # whatever the module does
+            except Exception as error:  # the module may raise anything
                 self.broken[name] = (
                     f"`{name}` is imported by the course's notebook, and cannot be imported in the "
                     f"judge: {type(error).__name__}: {text_of(error)}"
@@ -238,7 +237,7 @@ class Names:
         return found
 
     def place(self, cell: dict) -> Place:
-        """Return where a test cell stands if all cells so far are those above it."""
+        """Return the place of a test cell, given that exactly the cells above it have run."""
         self.student.missed_names = False
         place = Place(len(self.student.cells))
         try:
@@ -252,6 +251,6 @@ class Names:
 
 
 def exceptions_in(borrowed: dict[str, Any]) -> dict[str, type[StudentError]]:
-    """Return the student's exceptions among some names, by the names of their types."""
+    """Return the student's exception types among these objects, by type name."""
     kinds = (value for value in borrowed.values() if issubclass(type(value), type))
     return {kind.__name__: kind for kind in kinds if issubclass(kind, StudentError)}

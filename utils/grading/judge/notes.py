@@ -1,4 +1,4 @@
-"""What the judge tells a person about a submission besides its points, and what it keeps back."""
+"""Notes on a submission for a person, and what they must not reveal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from utils.grading.terminal import clean
 globals()["__builtins__"] = dict(vars(builtins))
 
 MAX_NOTES, MAX_NOTE = 30, 1000  # how many, and characters of one
-MAX_JUDGE_LIMITS = 20  # sentences on what a test cell wanted and the judge does not do
+MAX_JUDGE_LIMITS = 20  # sentences on limits of the judge that a test cell met
 
 
 @dataclass(kw_only=True)
@@ -22,12 +22,12 @@ class Notes:
     """The notes on a submission.
 
     Attributes:
-        notes: sentences for the person who looks at it.
-        stopped: a process was ended before its time.
-        hidden: a hidden test runs: what calls print is dropped, and notes tell no more than that a
-            process ended.
-        judge_limits_met: sentences on what the running test wanted and the judge does not do.
-        bound_by_tests: names that only tests bind, and by which cell; no hidden one is among them.
+        notes: sentences for the person who looks at the submission.
+        stopped: whether a process was ended early.
+        hidden: whether a hidden test is running: the prints of calls are dropped, and notes say
+            only that a process ended.
+        judge_limits_met: sentences on limits of the judge that the running test met.
+        bound_by_tests: names that only visible tests bind, with the label of the cell.
     """
 
     notes: list[str] = field(default_factory=list)
@@ -42,13 +42,13 @@ class Notes:
         self.note(text)
 
     def note(self, text: str) -> None:
-        """Add a sentence for the person who looks at this submission; parts may be a student's."""
+        """Add a cleaned and shortened sentence, parts of which a student may have written."""
         text = clean(text[:MAX_NOTE])
         if text not in self.notes and len(self.notes) < MAX_NOTES:
             self.notes.append(text)
 
     def note_judge_limit(self, text: str) -> None:
-        """Note something that a test wants and that works in one kernel, but not here."""
+        """Note that a test needs something that works in a single kernel but not here."""
         if self.hidden:
             text = hidden_test_policy.JUDGE_LIMIT
         elif NOT_THEIR_FAULT not in text:
@@ -57,7 +57,7 @@ class Notes:
             self.judge_limits_met.append(text[:MAX_NOTE])
 
     def name_missing(self, message: str) -> str:
-        """Return what to add to a NameError of the student's code, "" for nothing."""
+        """Explain a NameError of the student's code if a test binds the name; else return ""."""
         name = name_in(message)
         cell = self.bound_by_tests.get(name)
         if not cell:
@@ -70,5 +70,5 @@ class Notes:
         return "" if self.hidden else f"; {text}"
 
     def as_note(self, text: str) -> str:
-        """Return a note; in hidden tests always the same, as a student chooses how it ends."""
+        """Return a note; in hidden tests a fixed text, since the student could choose the note."""
         return hidden_test_policy.NOTE if self.hidden else text

@@ -1,9 +1,9 @@
-"""What a test can ask of the libraries about a student's object, in the judge.
+"""Library functions patched in the judge, so that a test can use them on a student's object.
 
-`type` and functions of `inspect` and `dataclasses` look at objects from inside, which a proxy does
-not have: here they ask the student process. So do `pyplot`'s functions for the current figure,
-which is there. `open` takes no number of the judge's files, and `doctest` refuses to run what a
-student has written. The changes hold in the judge's process alone.
+`type` and functions of `inspect` and `dataclasses` inspect an object's internals, which a proxy
+does not have: here they ask the student process. So do `pyplot`'s functions for the current figure,
+which is there. `open` refuses the judge's file descriptors, and `doctest` refuses to run examples
+that a student has written. Only the judge process is patched.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ DREW_APART = (
     "the test makes a figure, and the submission draws on one in its own process: "
     f"{NOT_THEIR_FAULT}. Let the student's function make the figure, and take `plt.gca()` after it"
 )
-_TYPE = ("builtins:type",)  # the lineage of an ordinary class's class
+_TYPE = ("builtins:type",)  # the lineage of `type`
 DATACLASSES = ("is_dataclass", "fields", "asdict", "astuple", "replace")
 PYPLOT = ("gcf", "gca", "get_fignums", "close")
 
@@ -65,7 +65,7 @@ class TypeOf:
             return found if what == "function" or lineage[:1] == (first,) else type(proxy)
         found = type(*args, **named)
         if len(args) == 1 and issubclass(found, StudentError):
-            return args[0].__class__  # of Python's own type, or the student's
+            return args[0].__class__  # a built-in type, or the student's
         return self if found in (type, ErrorType) else found
 
     def __instancecheck__(self, value: Any) -> bool:
@@ -96,12 +96,15 @@ TYPE = TypeOf()
 
 
 def open_by_name(file: Any, *args: Any, **named: Any) -> Any:
-    """Open a file as `open` does, but none of the judge's own connections.
+    """Open a file like `open`, but not by file descriptor.
 
-    A test may open what a student's function returns (`open(save(), "w")`): a number would be one
-    of the judge's file descriptors, such as the one by which it gives its verdict.
+    A test may open what a student's function returns (`open(save(), "w")`): an integer would be one
+    of the judge's file descriptors, such as the socket for its verdict.
+
+    Raises:
+        ValueError: `file` is an integer.
     """
-    if hasattr(type(file), "__index__"):  # a number of NumPy's, too
+    if hasattr(type(file), "__index__"):  # NumPy's integers, too
         raise ValueError(f"a test opens files by their names, and {file!r} is a number")
     return builtins.open(file, *args, **named)
 
@@ -119,7 +122,7 @@ def let_library_ask() -> None:
 
 
 def _asking(original: Any, name: str, answer: Any) -> Any:
-    """Return a function that gives the answer for a proxy, and for other values the original's."""
+    """Wrap a library function: `answer` handles proxies, `original` all other values."""
 
     @functools.wraps(original)
     def asking(proxy: Any, *args: Any, **named: Any) -> Any:
@@ -142,7 +145,7 @@ def _inspected(name: str, proxy: StudentProxy, *args: Any, **named: Any) -> Any:
 
 
 def _of_dataclass(name: str, proxy: StudentProxy, *args: Any, **named: Any) -> Any:
-    """Answer for a function of `dataclasses`; `NotImplemented` if the object is of none."""
+    """Answer for a function of `dataclasses`; `NotImplemented` if it is not a dataclass."""
     if name == "is_dataclass" or not _is_dataclass(proxy):
         return _is_dataclass(proxy) if name == "is_dataclass" else NotImplemented
     match name:
@@ -163,11 +166,11 @@ def _is_dataclass(proxy: Any) -> bool:
     return type(getattr(proxy, "__dataclass_fields__", None)) is dict
 
 
-_MISSING = type(dataclasses.MISSING).__name__  # another one from Python 3.15 on
+_MISSING = type(dataclasses.MISSING).__name__  # renamed in Python 3.15
 
 
 def _fields(proxy: Any) -> tuple[dataclasses.Field, ...]:
-    """Return a student's fields as the judge's own, without those of the class itself."""
+    """Return the fields of a student's dataclass as the judge's own `Field` objects."""
     found = []
     for name, theirs in proxy.__dataclass_fields__.items():
         own = str(name).startswith("_proxy_")  # a proxy's own attributes are not fields
@@ -185,9 +188,9 @@ def _fields(proxy: Any) -> tuple[dataclasses.Field, ...]:
 
 
 def _unfolded(value: Any, dict_factory: Any = dict) -> Any:
-    """Return what the factory makes of the fields of a student's object, and of those in it."""
+    """Apply the factory to the fields of a student's dataclass, recursively (`asdict`)."""
     if _is_proxy(value) and _is_dataclass(value):
-        # A student chose the names: `getattr` would look at the proxy first.
+        # The student chose the names: `getattr` could find an attribute of the proxy itself.
         pairs = [(one.name, ask_student(value, "getattr", one.name)) for one in _fields(value)]
         return dict_factory([(name, _unfolded(part, dict_factory)) for name, part in pairs])
     if type(value) in (list, tuple):
@@ -198,7 +201,7 @@ def _unfolded(value: Any, dict_factory: Any = dict) -> Any:
 
 
 def let_doctest_refuse(student: StudentClient) -> None:
-    """Let `doctest` say that it does not run what stands in a student's docstrings."""
+    """Make `doctest` refuse to run examples in a student's docstrings."""
     import doctest
 
     def refuse(*args: Any, **named: Any) -> Any:
@@ -214,9 +217,9 @@ def let_doctest_refuse(student: StudentClient) -> None:
 
 
 def notice_figures(student: StudentClient) -> None:
-    """Notice if a test has made a figure, and the student's code has drawn on another one.
+    """Note it if a test has made a figure, but the student's code has drawn on another one.
 
-    To be called before figures are closed.
+    Call this before figures are closed.
     """
     figures: Any = sys.modules.get("matplotlib._pylab_helpers")
     if figures is not None and figures.Gcf.figs and student.link and not student.drew_apart:
@@ -225,17 +228,17 @@ def notice_figures(student: StudentClient) -> None:
 
 
 def gave_view(student: StudentClient) -> bool:
-    """Return whether a call has given a view of an argument, which is a copy in the judge."""
+    """Return whether a call has returned a view of an argument, which the judge gets as a copy."""
     with contextlib.suppress(StudentError, CannotCross):
         return student.link is not None and student.ask_process("views") is True
     return False
 
 
 def let_pyplot_ask(student: StudentClient) -> None:
-    """Let `plt.gca()` and the like find what the student has drawn, if the test has drawn nothing.
+    """Let `plt.gca()` and the like find the student's figures if the test has drawn nothing.
 
     Args:
-        student: whose process has the figures.
+        student: the client of the process with the figures.
     """
     plt: Any = sys.modules.get("matplotlib.pyplot")
     if plt is None or getattr(plt.gcf, "asks_students", False) is student:

@@ -1,8 +1,8 @@
-"""What a judge's process answers, read by the grader as if somebody had taken the process over.
+"""A judge's answer, which the grader reads as if an attacker controlled the judge.
 
-The judge meets every byte that a student process sends. Should one of them ever run code in it,
-then that code writes this answer. It can then lie about its own submission, and do nothing else:
-the answer is bounded, and everything in it has the type, the form and the range that it must have.
+The judge reads every byte that a student process sends. If these bytes ever made it run the
+student's code, that code would write this answer. It could then lie about its own submission, but
+do nothing else: the answer is bounded, and the type, form and range of everything in it is checked.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from utils.grading.sandbox.config import Limits
 
 MAX_BYTES = 64 << 20  # of an answer
 MAX_OUTPUTS_OF_NOTEBOOK = 10_000  # each costs the grader and its pages time and memory
-MAX_NOTES_READ, MAX_NOTE_READ = 200, 2000  # how many, and characters of one; judges write fewer
+MAX_NOTES_READ, MAX_NOTE_READ = 200, 2000  # more than judges write; characters of one
 MAX_CHECKS, MAX_WORDS = 500, 5000  # of a test cell, and characters of one of their texts
-_FORM = 10  # an output without any text takes so many characters, each as long as JSON's longest
-_LARGE = 1e12  # no number of seconds, and no points, are more
+_FORM = 10  # characters counted for an output without text, each as long as JSON's longest
+_LARGE = 1e12  # upper limit of seconds and of points
 
 
 class Malformed(ValueError):
-    """A judge's answer does not have the form that it must have."""
+    """A judge's answer does not have the required form."""
 
 
 def answer_of(found: Mapping[int, Ran | Verdict], student: StudentClient) -> dict[str, Any]:
-    """Return what a judge answers: what became of each cell, by its place, and the notes."""
+    """Build a judge's answer: the outcome of each cell, by its index, and the notes."""
     return {
         "cells": {str(index): vars(result) for index, result in found.items()},
         "notes": student.notes,
@@ -41,7 +41,7 @@ def answer_of(found: Mapping[int, Ran | Verdict], student: StudentClient) -> dic
 
 
 def truncate(result: dict[str, Any]) -> dict[str, Any]:
-    """Return a judge's result without the outputs that are too many, or too long together.
+    """Return a judge's result without surplus outputs: too many, or too long in total.
 
     Points are never left out.
     """
@@ -67,7 +67,7 @@ def truncate(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _leave_out(cell: dict[str, Any], too: str) -> None:
-    """Leave out a cell's outputs; of a test cell all but its result and its table of checks."""
+    """Remove a cell's outputs, except a test cell's result and its table of checks."""
     words = f"[the outputs of this notebook are too {too}; those of this cell are left out]\n"
     left = [
         output
@@ -79,7 +79,7 @@ def _leave_out(cell: dict[str, Any], too: str) -> None:
 
 
 def _least(cell: dict[str, Any]) -> int:
-    """Return about how many characters a cell's outputs have together, whatever kinds they are."""
+    """Return roughly the total number of characters in a cell's outputs of all kinds."""
     total = 0
     for output in cell["outputs"]:
         texts = [output.get("text", ""), output.get("evalue", "")]
@@ -89,15 +89,15 @@ def _least(cell: dict[str, Any]) -> int:
 
 
 def read(answer: Any, cells: list[dict], limits: Limits) -> dict[str, Any]:
-    """Return a judge's answer, checked.
+    """Check a judge's answer and return a clean copy.
 
     Args:
-        answer: what has arrived, as JSON gives it.
-        cells: what the judge was asked to run.
-        limits: of the submission.
+        answer: the decoded JSON.
+        cells: the cells that the judge was asked to run.
+        limits: the submission's limits.
 
     Raises:
-        Malformed: it does not have the form that it must have.
+        Malformed: the answer does not have the required form.
     """
     _need(isinstance(answer, dict), "it is not an object")
     if "error" in answer:
@@ -105,8 +105,8 @@ def read(answer: Any, cells: list[dict], limits: Limits) -> dict[str, Any]:
     given = answer.get("cells")
     _need(isinstance(given, dict), "it has no cells")
     known = {str(index): cell for index, cell in enumerate(cells)}
-    _need(given.keys() <= known.keys(), "it names cells that there are not")
-    # `truncate` leaves no more, but for a test of many tables.
+    _need(given.keys() <= known.keys(), "it names unknown cells")
+    # `truncate` leaves no more, except for a test with many tables.
     left = MAX_OUTPUTS_OF_NOTEBOOK + 3 * len(cells)
     for cell in given.values():
         if isinstance(cell, dict) and isinstance(outputs := cell.get("outputs"), list):
@@ -130,12 +130,12 @@ def _need(holds: bool, why: str) -> None:
 
 
 def _text(value: Any, most: int) -> str:
-    _need(isinstance(value, str), "a text is not one")
+    _need(isinstance(value, str), "a value is not text")
     return as_utf8(value[:most])
 
 
 def _number(value: Any, most: float = _LARGE) -> float:
-    _need(type(value) in (int, float), "a number is not one")
+    _need(type(value) in (int, float), "a value is not a number")
     try:
         number = float(value)
     except OverflowError:
@@ -145,7 +145,7 @@ def _number(value: Any, most: float = _LARGE) -> float:
 
 
 def _cell(given: Any, cell: dict, limits: Limits) -> dict[str, Any]:
-    """Return what became of one cell."""
+    """Check the outcome of one cell and return a clean copy."""
     _need(isinstance(given, dict), "a cell is not an object")
     outputs = given.get("outputs")
     _need(isinstance(outputs, list), "a cell has no outputs")
@@ -181,9 +181,9 @@ def _outputs(given: list, limits: Limits) -> list[dict[str, Any]]:
 
 
 def _test_outputs(outputs: list[dict], points: float, error: str) -> list[dict[str, Any]]:
-    """Return a test's outputs, from which nbgrader reads the points, so that it reads these.
+    """Return a test's outputs, changed so that nbgrader reads these points from them.
 
-    Nothing is on stderr, the points are a plain float, and no result is next to an error.
+    Nothing is on stderr, the points are a plain float, and there is no result besides an error.
     """
     kept = []
     for output in outputs:
@@ -215,7 +215,7 @@ def _table(given: Any) -> dict[str, Any]:
 
 
 def _cause(given: Any) -> dict[str, Any] | None:
-    """Return what made several checks of a table fail, None if nothing did."""
+    """Return the common cause for which several checks of a table failed, or None."""
     if given is None:
         return None
     _need(isinstance(given, dict), "a cause is not an object")

@@ -1,8 +1,8 @@
-"""A submission, as the judge sees it: a process that is started, asked, ended and started again.
+"""The judge's client of a submission: starts its process, asks it, ends and restarts it.
 
-When a call does not return or the process goes, the process is ended and the next question starts
-another one, in which the student's cells are run once more. So a call that never returns costs
-what depends on it, and grading goes on.
+When a call does not return or the process dies, it is ended, and the next question starts
+another one, in which the student's cells are run again. So a call that never returns costs
+only the points that depend on it, and grading continues.
 """
 
 from __future__ import annotations
@@ -44,21 +44,22 @@ JUDGE_MAX_STARTS = 60  # processes of one submission that the judge asks for
 
 @dataclass
 class StudentClient(Notes):
-    """The judge's way to the student process, or to the next one if that has ended.
+    """The judge's access to the student process, or to its successor once that has ended.
 
     Attributes:
         supervisor: starts processes, watches and ends them.
-        limits: what the submission may use.
-        cpu_seconds: of all its processes so far.
-        memory_bytes: largest resident set of one of them.
-        missed_names: the student's code raised a NameError, or a test found no such name.
-        muted: what calls print and warn of is dropped. The judge sets it whenever no test cell
-            runs: the text would go to its own stderr, and from there to somebody's terminal.
-        publish: takes what it displays during a test.
-        classes: names of classes that the course's solution defines.
+        limits: the resources that the submission may use.
+        cpu_seconds: processor time of all its processes so far.
+        memory_bytes: largest resident set of any of them.
+        missed_names: the student's code raised a NameError, or a test used an undefined name.
+        muted: the prints and warnings of calls are dropped. The judge sets this whenever no test
+            cell is running: the text would go to its stderr, and from there to a terminal.
+        publish: called with each output that the student's code displays during a test.
+        classes: names of the classes that the course's solution defines.
         modules: names of the course's own modules, beside the notebook.
-        locked: names that locked cells bind. What only a test defines no honest submission has.
-        exceptions: the student's exceptions that tests know by name.
+        locked: names that locked cells bind. Honest submissions have no class that only a test
+            defines.
+        exceptions: the student's exception types that tests know by name.
         effects: what the tests change besides values.
     """
 
@@ -105,15 +106,15 @@ class StudentClient(Notes):
         return self.link
 
     def rewind(self, count: int) -> None:
-        """Go back to where only the first so many cells had run."""
+        """End the process and go back to the state after the first `count` cells."""
         self.end("it was ended")
         del self.cells[count:]
 
     def _run_again(self) -> None:
-        """Run the cells so far in a fresh process, unseen.
+        """Run the cells so far in a fresh process, with muted output.
 
-        A cell that ends the process, which it did not when it was run first, is cut down to its
-        definitions, and everything starts once more. The time is not the tests', up to a limit.
+        If a cell now ends the process, only its definitions are used, and everything starts once
+        more. Up to a limit, this does not use up the tests' time.
         """
         muted, self.muted = self.muted, True
         try:
@@ -136,10 +137,10 @@ class StudentClient(Notes):
             self.muted = muted
 
     def _ask_in_time(self, seconds: float, verb: str, *args: Any) -> Any:
-        """Ask the process, and end it if it takes too long or answers what it must not."""
+        """Ask the process, and end it if it takes too long or breaks the protocol."""
         link = self.link
         assert link is not None
-        if link.depth:  # within another question, and its time
+        if link.depth:  # within another question, which limits the time
             try:
                 return link.ask(verb, *args)
             except StudentError as error:
@@ -166,7 +167,7 @@ class StudentClient(Notes):
             number, code = error.raised_line, error.raised_code
             line = f" (line {number}: `{code}`)" if number and not self.hidden else ""
             self._end_late(seconds, line)
-        if self.time.alarmed:  # it went on all the same
+        if self.time.alarmed:  # it ignored the alarm
             self._end_late(seconds, "")
         return answer
 
@@ -179,7 +180,7 @@ class StudentClient(Notes):
         """End the process and all that it started.
 
         Args:
-            why: what the student's later questions are told; "" if the process has gone by itself.
+            why: the reason, for later error messages; "" if the process has ended by itself.
         """
         if self.link:
             self.link.close()
@@ -194,11 +195,11 @@ class StudentClient(Notes):
     # Questions ------------------------------------------------------------------------------------
 
     def ask_object(self, verb: str, proxy: StudentProxy, *args: Any) -> Any:
-        """Ask about the object that a proxy stands for.
+        """Ask the student process about a proxy's object.
 
         Raises:
-            StudentError: its answer, or why there is none.
-            CannotCross: an argument cannot be handed over.
+            StudentError: the student's code raised it, or there is no answer.
+            CannotCross: an argument cannot be sent.
         """
         about = proxy._proxy_origin
         if not about and not self.hidden:  # else the student's choice of words might tell
@@ -233,7 +234,7 @@ class StudentClient(Notes):
                 raise
 
     def _follow(self, patience: float) -> None:
-        """Let the test see what a call has done besides its answer."""
+        """Apply a call's side effects here: random numbers drawn, names rebound."""
         if self.effects.seeded:
             self.effects.drawn(self._ask_in_time(patience, "drawn"))
         names = self.effects.values()
@@ -243,7 +244,7 @@ class StudentClient(Notes):
             self.effects.renew(self._pairs(self._ask_in_time(patience, "get", names), names))
 
     def ask_process(self, verb: str, *args: Any) -> Any:
-        """Ask the student process something that is about no object of its own."""
+        """Ask the student process a question that concerns none of its objects."""
         with self.effects.judging():
             self.ready()
             try:
@@ -253,17 +254,17 @@ class StudentClient(Notes):
                 raise
 
     def processor_seconds(self, since: float) -> float:
-        """Return the processor time of the process since a `time.monotonic`; 0.0 if none tells."""
+        """Return the process's processor time since a `time.monotonic`, or 0.0 if unknown."""
         return self.supervisor.cpu_seconds(since) if self.link else 0.0
 
     def undo_changes(self) -> None:
-        """Let the student's own cells find everything as it was before the last test."""
+        """Undo the tests' changes before the student's own cells run."""
         if self.effects.forget() and self.link:
             with contextlib.suppress(StudentError):
                 self._ask_in_time(self.limits.call_seconds, "change", (), ())
 
     def own_class(self, name: str) -> type | None:
-        """Return the class of this name that a locked cell defines."""
+        """Return the class of this name that a locked cell defines, or None."""
         first = name.partition(".")[0]
         found = self.effects.namespace.get(first) if first in self.locked else None
         for part in name.split(".")[1:]:
@@ -274,7 +275,11 @@ class StudentClient(Notes):
         return kind if kind.__module__ == "__main__" else None
 
     def revive(self, proxy: StudentProxy) -> None:
-        """Make a proxy stand for its successor if its process has ended."""
+        """Point a proxy at the same object in the new process if the old process has ended.
+
+        Raises:
+            Lost: the new process has no such object.
+        """
         if proxy._proxy_link is self.link:
             return
         link = self.ready()
@@ -291,7 +296,7 @@ class StudentClient(Notes):
         link.shared.adopt(new._proxy_number, proxy)  # and `new` may go
 
     def _ask_for_names(self, about: str, verb: str, *args: Any) -> Any:
-        """Ask the process; note that it was stopped if it does not answer."""
+        """Ask the process; if there is no answer, note that it was stopped and raise again."""
         try:
             return self._ask_in_time(self.limits.call_seconds, verb, *args)
         except (CallTimeout, ProcessEnded, OutOfTime) as error:
@@ -305,10 +310,7 @@ class StudentClient(Notes):
         return {name for name in found if type(name) is str} if type(found) is tuple else set()
 
     def get(self, names: set[str]) -> dict[str, Any]:
-        """Return what these names stand for in the student's cells, as far as they are defined.
-
-        The student's modules are not among them.
-        """
+        """Return the values of those names that the student's cells define, without modules."""
         if not names:
             return {}
         self.ready()
@@ -316,7 +318,7 @@ class StudentClient(Notes):
         return self._pairs(self._ask_for_names(", ".join(wanted)[:200], "get", wanted), wanted)
 
     def _pairs(self, pairs: Any, names: tuple[str, ...]) -> dict[str, Any]:
-        """Return what came in answer to "get", without modules."""
+        """Return the valid pairs in an answer to "get" as a dict, without modules."""
         values = {}
         for pair in pairs if type(pairs) is tuple else ():
             match pair:
@@ -335,7 +337,7 @@ class StudentClient(Notes):
 
         Args:
             label: names the cell in tracebacks and notes.
-            source: its text.
+            source: the cell's code.
             only_define: run only its imports, functions, classes and constants.
         """
         how, seconds = "define" if only_define else "run", self.limits.cell_seconds

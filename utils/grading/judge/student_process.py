@@ -1,6 +1,6 @@
 """The student process: runs the cells that a student may edit, and answers the judge.
 
-What it answers is in `remote.student_connection`.
+The answers come from `remote.student_connection`.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from utils.grading.sandbox.blocked_imports import forget_staff_modules
 def main(
     sock: socket.socket, shell: CellShell, output_limit: int, modules: Collection[str] = ()
 ) -> None:
-    """Run as a student process until the judge hangs up.
+    """Run as a student process until the judge closes the connection.
 
     Args:
-        sock: leads to the judge.
+        sock: a socket connected to the judge.
         shell: runs the cells.
-        output_limit: bytes of a cell's output.
+        output_limit: maximum bytes of a cell's output.
         modules: names of the modules that the course has put beside the notebook.
     """
     shell.outputs.limit = output_limit

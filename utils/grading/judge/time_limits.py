@@ -1,12 +1,13 @@
-"""Time limits: where a student's call, a student's cell and a whole submission are timed out.
+"""Time limits of a student's call, a student's cell and a whole submission.
 
-A question to the student process ends by processor time, which does not pass while others use the
-processors. Wall time ends what only waits. Other submissions that keep the processors busy cost
-nobody points: time in which this one wanted a processor and had none does not count, up to a limit.
+A question to the student process is limited by processor time, which does not pass while other
+processes use the processors. Wall time limits code that only waits. Other submissions that keep the
+processors busy cost nobody points: time spent waiting for a processor does not count, up to a
+limit.
 
 `student_client` asks the questions and ends the process, `remote.connection` waits for the answers,
-`StudentConnection.overdue` of `remote.student_connection` stops the student's code at its line, and
-`sandbox.supervisor` ends whatever is left.
+`StudentConnection.overdue` of `remote.student_connection` interrupts the student's code to learn
+its line, and `sandbox.supervisor` ends processes that are left over.
 """
 
 from __future__ import annotations
@@ -29,22 +30,22 @@ from utils.grading.text_files import seconds_in_words
 globals()["__builtins__"] = dict(vars(builtins))
 
 MIN_OVERTIME = 0.02  # seconds
-FOR_TESTS = 1 / 3  # of the submission's time, which its cells cannot use up
-MAX_TRIES = 4  # calls of something that never returns; further ones are not made
-SPARE = 1 / 4  # of the submission's time: what it gets for running cells again in a new process
-GRACE = 0.5  # seconds in which a process whose time is up may say at which line it was
+FOR_TESTS = 1 / 3  # of the submission's time, reserved for its tests
+MAX_TRIES = 4  # calls of a function that never returns, before it is no longer called
+SPARE = 1 / 4  # of the submission's time, given in addition for running cells again
+GRACE = 0.5  # seconds in which a process whose time is up may report its line
 
 
 class TimeLimits:
     """The time of one submission, and what it has used of it.
 
     Args:
-        limits: what the submission may use.
+        limits: the resources that the submission may use.
 
     Attributes:
         ends: when all of its time is used up, on the clock of `time.monotonic`.
-        setting: which limit of `Limits` the latest question has met, "" for none.
-        alarmed: how long the running question took when the process was told to stop, "" before.
+        setting: the name of the limit in `Limits` that the latest question has met, "" for none.
+        alarmed: a phrase such as "within 10 seconds", set when the process was told to stop.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -52,23 +53,23 @@ class TimeLimits:
         self.ends = time.monotonic() + limits.submission_seconds
         self.alarmed = self.setting = self.cpu_setting = ""
         self.spare = limits.submission_seconds * SPARE
-        self.timeouts: dict[str, int] = {}  # how often each object has taken too long
-        self.calls: dict[str, int] = {}  # how often each object was called
+        self.timeouts: dict[str, int] = {}  # calls that took too long, by object
+        self.calls: dict[str, int] = {}  # calls, by object
         self.stuck = 0  # cells that took too much processor time
-        self.share = 1.0  # of its processor time that the next question gets
+        self.share = 1.0  # fraction of the processor time that the next question gets
 
     @property
     def seconds_left(self) -> float:
-        """How much of its time is left."""
+        """Seconds that are left for the submission."""
         return self.ends - time.monotonic()
 
     @property
     def seconds_for_cells(self) -> float:
-        """How much of its time is left for the student's cells; the rest belongs to the tests."""
+        """Seconds that are left for the student's cells; the rest is reserved for the tests."""
         return self.seconds_left - self.limits.submission_seconds * FOR_TESTS
 
     def out_of_time(self) -> OutOfTime:
-        """Return what is raised when the submission's time is used up."""
+        """Return the exception to raise when the submission's time is used up."""
         self.setting = "submission_seconds"
         seconds = self.limits.submission_seconds
         verb = "is" if seconds == 1 else "are"
@@ -76,7 +77,7 @@ class TimeLimits:
 
     @contextlib.contextmanager
     def not_counted(self) -> Iterator[None]:
-        """Give back the time that passes here, up to a limit."""
+        """Do not count the time that passes in this context, up to a limit."""
         begun = time.monotonic()
         try:
             yield
@@ -93,9 +94,9 @@ class TimeLimits:
         """Set the time limits of the next question.
 
         Args:
-            link, supervisor: to the process.
-            seconds: how long the answer may take.
-            verb: the question; only "run" has the processor time of a cell.
+            link, supervisor: of the process.
+            seconds: wall time for the answer.
+            verb: the question; only "run" gets the processor time of a cell.
 
         Raises:
             OutOfTime: the submission has no time left.
@@ -122,15 +123,15 @@ class TimeLimits:
         seconds: float,
         cpu: float,
     ) -> float:
-        """Return how many seconds more a question may take that should be answered by now.
+        """Return how many more seconds an overdue question may take.
 
-        When no time is left, the process is told so, and has a moment to say at which line it is.
+        When no time is left, the process is told so, and has a moment to report its line.
 
         Args:
-            link, supervisor: to the process.
+            link, supervisor: of the process.
             begun: when it was asked, on the clock of `time.monotonic`.
-            seconds: how long the answer might take.
-            cpu: and of that, how long it might use a processor.
+            seconds: the limit of wall time for the answer.
+            cpu: the limit of processor time for the answer, in seconds.
         """
         if self.alarmed:
             return 0.0
@@ -152,53 +153,53 @@ class TimeLimits:
         return until - link.deadline
 
     def setting_met(self, error: BaseException) -> str:
-        """Return which setting a teacher raises for more time, "" if time was not the reason."""
+        """Return a hint at the setting that allows more time, or "" if time was not the reason."""
         is_late = isinstance(error, CallTimeout | OutOfTime) and self.setting
         return f" (limit: JudgedExecute.{self.setting})" if is_late else ""
 
     def exceeded(self, seconds: float, place: str) -> StudentError:
-        """Return what is raised when a question has taken too long.
+        """Return the exception to raise when a question has taken too long.
 
         Args:
-            seconds: that it had.
-            place: at which line it was, as the process says itself; "" if it does not.
+            seconds: its limit of wall time.
+            place: the line, as the process has reported it; "" if it has not.
         """
         if self.seconds_left <= 0:
             return self.out_of_time()
         taken = self.alarmed or f"within {seconds_in_words(seconds)}"
         return CallTimeout(f"no answer {taken}: it was stopped{place}")
 
-    # What takes too long again and again ----------------------------------------------------------
+    # Repeated timeouts ----------------------------------------------------------------------------
 
     def count_call(self, about: str) -> None:
-        """Count a call of something; raise `CallTimeout` if it is hopeless."""
+        """Count a call of an object; raise `CallTimeout` if no call of it has ever returned."""
         if self._is_hopeless(about):
             raise CallTimeout(f"none of its first {MAX_TRIES} calls ended: it is not called again")
         self.calls[about] = self.calls.get(about, 0) + 1
 
     def _is_hopeless(self, about: str) -> bool:
-        """Return whether none of several calls of something has returned."""
+        """Return whether an object was called at least `MAX_TRIES` times and never returned."""
         return self.timeouts.get(about, 0) >= max(MAX_TRIES, self.calls.get(about, 0))
 
     def call_seconds(self, about: str) -> float:
-        """Return how long a call of something may take: less if it has been too slow before."""
+        """Return the seconds for a call: half after each timeout, but not below one second."""
         late, most = self.timeouts.get(about, 0), self.limits.call_seconds
         return max(most / 2**late, min(1.0, most))
 
     def share_call(self, about: str) -> None:
-        """Give the next call less processor time if it, or a cell, has been too slow before."""
+        """Halve the next call's processor time for each earlier timeout of it or of a cell."""
         self.share = 1 / 2 ** min(self.timeouts.get(about, 0) + self.stuck, MAX_TRIES - 1)
 
     def share_cell(self, source: str) -> None:
-        """Give the next cell less processor time if it names what never returns."""
+        """Give the next cell less processor time if it names a function that never returns."""
         names = {name.strip("`") for name in self.timeouts if self._is_hopeless(name)}
         if names and set(re.findall(r"\w+", source)) & names:
             self.share = 1 / 2 ** (MAX_TRIES - 1)
 
     def count_timeout(self, about: str) -> None:
-        """Count a call of something that has taken too long."""
+        """Count a call of an object that has taken too long."""
         self.timeouts[about] = self.timeouts.get(about, 0) + 1
 
     def count_stuck_cell(self) -> None:
-        """Count a cell that has taken too long, if it was for its processor time."""
+        """Count a cell that has used too much processor time; waiting does not count."""
         self.stuck += "processor time" in self.alarmed

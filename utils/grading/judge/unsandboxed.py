@@ -1,8 +1,8 @@
-"""Runs a notebook where no sandbox is available: on Windows and macOS, for `check` alone.
+"""Run a notebook where no sandbox is available: on Windows and macOS, for `check` alone.
 
-The judge is this process. The student's cells run in a process of their own all the same, so the
-verdict, the time limits and what happens after an endless loop are the grader's; but that process
-is not kept from anything that its user may do.
+The judge is this process. The student's cells still run in a separate process, so the verdict, the
+time limits and the handling of endless loops are as in the grader; but that process may do
+anything that its user may do.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ def judge(
     """Judge a submission as `ForkServer.judge` does.
 
     Args:
-        cells, course_names: as `Judge` takes them.
-        config: what its process is to be like; it has no sandbox, whatever this says.
-        plots: whether it will want Matplotlib.
+        cells, course_names: as for `Judge`.
+        config: the configuration of the student process; its `sandbox` is ignored.
+        plots: whether the submission will use Matplotlib.
     """
     shell = make_shell(plots)
     shell.outputs.limit = config.limits.output_bytes
@@ -62,12 +62,12 @@ def judge(
 
 
 class UnsandboxedProcess(ProcessSupervisor):
-    """Starts a student process, and ends it and all that it started, as far as that can be told.
+    """Starts a student process, and ends it with all its known children.
 
-    Nothing tells here how long it has run or waited for a processor: wall time alone decides.
+    How long it has run or waited for a processor is unknown here: only wall time is limited.
 
     Args:
-        config: what the process is to be like; its files are copied into its working folder.
+        config: the configuration of the process; the files are copied into its working folder.
         plots: as for `judge`.
     """
 
@@ -107,7 +107,7 @@ class UnsandboxedProcess(ProcessSupervisor):
                 while True:
                     sock, _ = server.accept()
                     sock.settimeout(SECONDS)
-                    with contextlib.suppress(OSError):  # some other program of this machine
+                    with contextlib.suppress(OSError):  # some other program on this machine
                         if sock.recv(32, socket.MSG_WAITALL) == token.encode():
                             return sock
                     sock.close()
@@ -123,7 +123,7 @@ class UnsandboxedProcess(ProcessSupervisor):
         if not why:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(2)
-                why = f"it left by itself, with exit status {self.process.returncode}"
+                why = f"it ended by itself, with exit status {self.process.returncode}"
         if hasattr(os, "killpg"):
             with contextlib.suppress(OSError):
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -136,10 +136,10 @@ class UnsandboxedProcess(ProcessSupervisor):
 
 
 def main() -> NoReturn:
-    """Run as a student process; stdin says where the judge waits."""
+    """Run as a student process; stdin gives the port on which the judge waits."""
     port, token, limit, plots = sys.stdin.readline().split()
     sys.stdin = open(os.devnull)  # noqa: SIM115 - for as long as this process lives
-    shell = make_shell(plots == "1")  # before the first question, whose time is limited
+    shell = make_shell(plots == "1")  # before the first question, which has a time limit
     sock = socket.create_connection(("127.0.0.1", int(port)), SECONDS)
     sock.sendall(token.encode())
     sock.settimeout(None)

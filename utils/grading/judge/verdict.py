@@ -1,4 +1,4 @@
-"""What became of a test cell: its points, and what is shown of it.
+"""The outcome of a test cell: its points, and the outputs that are shown.
 
 The points are the cell's last expression. `results` writes them so that nbgrader reads the same.
 """
@@ -25,19 +25,19 @@ NO_POINTS = (
 
 
 class NoPoints(Exception):
-    """A test cell made checks and did not end in their points."""
+    """A test cell made checks but did not end in their points."""
 
 
 @dataclass
 class Verdict:
-    """What became of a test cell."""
+    """The outcome of a test cell."""
 
     points: float
     outputs: list[Output]
     checks: list[dict] = field(default_factory=list)
     error: str = ""
     missed_names: bool = False
-    left_to_person: str = ""  # why: it may be the judge, and not the student, that lost points
+    left_to_person: str = ""  # why, if the judge rather than the student may have lost points
 
 
 def verdict_of(
@@ -47,12 +47,12 @@ def verdict_of(
     outputs: list[Output],
     student: StudentClient,
 ) -> Verdict:
-    """Return what became of a test cell; `results` makes of it what nbgrader reads.
+    """Return the outcome of a test cell; `results` turns it into what nbgrader reads.
 
     Args:
         cell: the test cell.
-        value, error, outputs: what it gave.
-        student: takes notes.
+        value, error, outputs: its last value, its exception or None, its outputs.
+        student: collects notes.
     """
     checks = [check for output in outputs for check in _checks(output.get("data", {}).get(MIME))]
     if cell["hidden"]:
@@ -82,7 +82,7 @@ def points_of(cell: dict, value: Any, student: StudentClient) -> float:
         return max_points  # a test cell of plain asserts, none of which failed
     try:
         points = float(value)
-    except OverflowError:  # an int beyond all floats
+    except OverflowError:  # an int too large for a float
         points = math.inf if value > 0 else -math.inf
     if math.isfinite(points) and -1e-9 <= points <= max_points + 1e-9:
         return min(max(points, 0.0), max_points)
@@ -94,12 +94,12 @@ def points_of(cell: dict, value: Any, student: StudentClient) -> float:
 
 
 def _is_number(value: Any) -> bool:
-    """Return whether a test cell's result is points, as nbgrader reads it."""
+    """Return whether nbgrader would read a test cell's result as points."""
     return type(value) in (int, float) or isinstance(value, np.integer | np.floating)
 
 
 def _checks(table: Any) -> list[dict]:
-    """Return a table's checks, each with the table's name."""
+    """Return the checks of a table, each with the name of the table."""
     if not isinstance(table, dict):
         return []
     return [
@@ -110,12 +110,12 @@ def _checks(table: Any) -> list[dict]:
 
 
 def explained(table: dict[str, Any]) -> list[dict]:
-    """Return a table's checks; those that failed for one cause say what and the next step."""
+    """Return a table's checks, with the common cause of failures and the next step filled in."""
     checks, cause = table.get("checks", []), table.get("cause")
     if not isinstance(cause, dict):
         return checks
     told = {key: cause.get(key, "") for key in ("what", "hint")}
-    # Of other checks with a common cause the first one of them tells it.
+    # Of other checks with a common cause, the first one tells it already.
     return [
         check | told if check.get("same_cause") and check["what"] == SAME_CAUSE else check
         for check in checks

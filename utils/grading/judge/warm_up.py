@@ -1,4 +1,4 @@
-"""What the fork server does once, so that no submission has to: it runs in that process alone."""
+"""Work that the fork server does once, so that no submission has to repeat it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from utils.grading.remote.student_connection import StudentConnection
 from utils.grading.sandbox.config import Limits
 from utils.grading.sandbox.messages import ProcessSupervisor
 
-# What most submissions import, apart from NumPy, Matplotlib and IPython.
+# Modules that most submissions import, besides NumPy, Matplotlib and IPython.
 PRELOAD = (
     "numpy.testing",
     "utils.checks",
@@ -31,7 +31,7 @@ PRELOAD = (
 
 
 def warm_up(shell: CellShell, plots: bool) -> None:
-    """Do once what costs time when it is done first: imports, a figure, a traceback."""
+    """Do what is slow only the first time: imports, a figure, a traceback."""
     for name in PRELOAD:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
@@ -44,7 +44,7 @@ def warm_up(shell: CellShell, plots: bool) -> None:
     shell.outputs.start()
 
 
-# A figure as most cells draw one: what is drawn first loads fonts, parsers and writers of pictures.
+# A typical figure: the first one loads fonts, parsers and image writers.
 _FIGURE = """
 import matplotlib.pyplot as plt
 from utils import plots
@@ -58,7 +58,7 @@ with plt.rc_context():
     plots.show(fig, "This figure is drawn before any submission.")
 plt.plot([0, 1]); plt.title('x')
 """
-# A problem set in small: all that most submissions meet is met here.
+# A small problem set that runs the code paths of most submissions.
 _ANSWER = """
 import numpy as np
 def double(x):
@@ -102,8 +102,8 @@ test_double()
 def _warm_up_judge(shell: CellShell) -> None:
     """Judge a small problem set, both sides in this process.
 
-    Python quickens code that has run some times, and keeps that within the code. What is quick here
-    is quick in all that are forked, and need not be written, and so copied, by any of them.
+    Python specialises bytecode that has run several times, in place. Code specialised here is fast
+    in all forked processes, which need not write to its pages and so do not copy them.
     """
     cell = {"kind": "student", "label": "warm-up", "source": _ANSWER}
     test = {"kind": "test", "label": "test", "source": _TEST, "points": 7.0, "hidden": False}
@@ -111,7 +111,7 @@ def _warm_up_judge(shell: CellShell) -> None:
     cells: list[dict[str, Any]] = [cell, test, test | {"hidden": True}]
     main = sys.modules["__main__"]
     other = make_shell(False, shared=False)  # the names of both sides must not be the same
-    sys.modules["__main__"] = main  # which the new shell has replaced
+    sys.modules["__main__"] = main  # the new shell has replaced it
     for _ in range(6):
         ours, theirs = socket.socketpair()
         there = threading.Thread(target=StudentConnection(theirs, other).serve)
@@ -126,7 +126,7 @@ def _warm_up_judge(shell: CellShell) -> None:
 
 
 class _Started(ProcessSupervisor):
-    """Stands in where a submission's side runs in this process: there is nothing to start."""
+    """A supervisor for the warm-up, whose student side runs in this process already."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock

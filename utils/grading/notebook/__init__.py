@@ -1,1 +1,1 @@
-"""Notebooks: read a file, restore the course's cells, run cells, say why a task earned nothing."""
+"""Notebooks: read a file, restore the course's cells, run cells, explain tasks without points."""

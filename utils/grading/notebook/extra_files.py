@@ -1,8 +1,8 @@
-"""The files beside a submitted notebook: what a student process finds in its working folder.
+"""The files beside a submitted notebook, which a student process has in its working folder.
 
 They are read with limits and copied into a new folder, for `check`, `grade` and `nbgrader
-autograde` alike. A student's cells import modules from there, as from the folder of a notebook in
-Jupyter; the judge only those that the course has put there.
+autograde` alike. A student's cells can import modules from there, as from a notebook's folder in
+Jupyter; the judge imports only the course's modules.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from utils.grading.notebook.reading import Unreadable, read_file
 from utils.grading.text_files import writable
 from utils.system import ROOT
 
-MAX_FILES, MAX_BYTES, MAX_DEPTH = 50, 32 << 20, 5  # of all files; folders in each other
+MAX_FILES, MAX_BYTES, MAX_DEPTH = 50, 32 << 20, 5  # number, total bytes, nested folders
 MAX_LOOKED_AT = 2000  # entries of folders
 SKIPPED = ("timestamp.txt", "submission_secret.txt")  # of nbgrader's exchange
 DOCUMENTS = (
@@ -29,7 +29,7 @@ DOCUMENTS = (
 )  # fmt: skip
 SKIPPED_FOLDERS = ("__pycache__", "feedback")
 
-# What the course itself imports: a file of the same name beside a notebook is not imported.
+# Modules that the course imports: a file of the same name beside a notebook is not imported.
 COURSE_MODULES = frozenset(
     ("utils", "numpy", "matplotlib", "matplotlib_inline", "mpl_toolkits", "PIL", "IPython",
      "ipywidgets", "sklearn", "scipy", "platformdirs", "pooch")
@@ -37,14 +37,14 @@ COURSE_MODULES = frozenset(
 
 
 def files_beside(folder: str | Path, endings: tuple[str, ...] = ("",)) -> dict[str, bytes]:
-    """Return what lies in the folder of a notebook, by path with `/`: plain files up to a limit.
+    """Return the contents of the plain files in a notebook's folder, by path with `/`.
 
-    Links, notebooks and names that begin with a dot are left out. Where there is more than the
-    limits allow, modules go before data, and small files before large ones.
+    Links, notebooks and names that begin with a dot are left out. If there is more than the limits
+    allow, modules take precedence over data, and small files over large ones.
 
     Args:
-        folder: where the notebook is.
-        endings: those of the names that are wanted, in lower case; any unless given.
+        folder: the notebook's folder.
+        endings: endings of the wanted names, in lower case; by default all.
     """
     found: dict[str, bytes] = {}
     left = MAX_BYTES
@@ -60,14 +60,14 @@ def files_beside(folder: str | Path, endings: tuple[str, ...] = ("",)) -> dict[s
 
 
 def _look(folder: str | Path) -> Iterator[tuple[str, str, int]]:
-    """Yield the plain files below a folder: name, path, size."""
+    """Yield (name, path, size in bytes) of the plain files below a folder."""
     looked_at = 0
     queue = [(os.fspath(folder), "", 0)]
     while queue:
         place, above, depth = queue.pop(0)
         try:
             entries = sorted(os.scandir(place), key=lambda entry: entry.name)
-        except OSError:  # a folder that may not be read
+        except OSError:  # the folder is not readable
             continue
         for entry in entries:
             name = above + entry.name
@@ -85,7 +85,7 @@ def _look(folder: str | Path) -> Iterator[tuple[str, str, int]]:
 
 
 def is_plain_path(name: str) -> bool:
-    """Return whether a path with `/` leads down from a folder, wherever that is."""
+    """Return whether a path with `/` is relative and stays below its folder, on any system."""
     parts = name.split("/")
     odd = any(part in ("", ".", "..") or len(os.fsencode(part)) > 255 for part in parts)
     return not odd and not any(c in name for c in "\\:\0") and len(parts) <= MAX_DEPTH + 1
@@ -98,29 +98,29 @@ def in_a_folder(files: Mapping[str, bytes]) -> Iterator[str]:
         for name, content in files.items():
             if is_plain_path(name):
                 path = Path(folder, *name.split("/"))
-                with contextlib.suppress(OSError):  # a file and a folder of one name
+                with contextlib.suppress(OSError):  # a file and a folder have the same name
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(content)
         yield folder
 
 
 def modules_in(files: Iterable[str]) -> tuple[str, ...]:
-    """Return the names of the modules and packages that an import finds among files."""
+    """Return the names of the modules and packages that can be imported from these files."""
     tops = {name.partition("/")[0].removesuffix(".py") for name in files if name.endswith(".py")}
     return tuple(sorted(name for name in tops if name.isidentifier()))
 
 
 def documents(files: Iterable[str]) -> list[str]:
-    """Return those of a student's files that may hold a written answer.
+    """Return those of a student's files that may contain a written answer.
 
-    A notebook that is called `.ipynb.txt` is none.
+    A notebook with the ending `.ipynb.txt` is not one of them.
     """
     names = ((writable(name), name.casefold()) for name in files)
     return [name for name, lower in names if lower.endswith(DOCUMENTS) and ".ipynb" not in lower]
 
 
 def notes_on(files: Iterable[str]) -> list[str]:
-    """Return a note on each file of the student's that is not what an import finds."""
+    """Return a note on each of the student's files that an import of its name would not find."""
     notes: dict[str, str] = {}
     for name in sorted(files):
         top, _, below = name.partition("/")
@@ -136,7 +136,7 @@ def notes_on(files: Iterable[str]) -> list[str]:
 
 
 class CourseFirst:
-    """Finds the modules that the course needs where they are installed, not beside a notebook.
+    """An import finder that prefers installed modules to files beside a notebook.
 
     Args:
         beside: names of the modules that the course itself has put beside its notebook.
@@ -158,7 +158,7 @@ class CourseFirst:
 
 
 def import_from_working_folder(beside: Collection[str] = ()) -> None:
-    """Let this process import the modules in its working folder, as a kernel of Jupyter does.
+    """Let this process import the modules in its working folder, like a Jupyter kernel.
 
     Args:
         beside: see `CourseFirst`.
@@ -168,9 +168,9 @@ def import_from_working_folder(beside: Collection[str] = ()) -> None:
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Let a student's own kernel import the course's modules first, and tell of files in their way.
+    """Let a student's own kernel prefer the course's modules, and print notes on conflicting files.
 
-    IPython calls this; `lab` has its kernels load this module.
+    IPython calls this in the kernels of `lab`, whose configuration names this module.
     """
     sys.meta_path.insert(0, CourseFirst())
     folder = os.getcwd()
@@ -182,4 +182,4 @@ def load_ipython_extension(shell: Any) -> None:
             print(f"Note: {note}", file=sys.stderr)
 
     if notes:
-        shell.events.register("pre_run_cell", say)  # in a cell's output, where it is seen
+        shell.events.register("pre_run_cell", say)  # visible in a cell's output

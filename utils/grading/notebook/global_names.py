@@ -1,4 +1,4 @@
-"""The global names of a cell: which it reads before it binds them, and which it binds."""
+"""Find the global names that a cell binds, and those that it reads before it binds them."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ class GlobalNames(ast.NodeVisitor):
     """The global names of a cell.
 
     Attributes:
-        free: read before the cell certainly binds them, while it runs or in its functions.
-        read_first: read or deleted while it runs, before it certainly binds them.
-        bound: bound somewhere.
+        free: names read, by the cell or its functions, before the cell certainly binds them.
+        read_first: names read or deleted by the cell itself before it certainly binds them.
+        bound: names bound anywhere in the cell.
     """
 
     def __init__(self, tree: ast.Module, text: str) -> None:
         self.free: set[str] = set()
         self.read_first: set[str] = set()
         self.bound: set[str] = set()
-        self._certain: set[str] = set()  # bound so far, whatever happens
-        self._maybe = 0  # depth of statements that may not run
+        self._certain: set[str] = set()  # bound so far on every path
+        self._maybe = 0  # nesting depth of statements that may be skipped
         self._local: list[set[str]] = []  # names of comprehensions
         self.visit(tree)
         later, binds = _of_functions(text)
@@ -161,7 +161,7 @@ class GlobalNames(ast.NodeVisitor):
 
 
 def _of_functions(text: str) -> tuple[set[str], set[str]]:
-    """Return the global names that functions and classes of a cell read, and that they bind."""
+    """Return the global names that a cell's functions and classes read, and those they bind."""
     reads: set[str] = set()
     binds: set[str] = set()
     queue = symtable.symtable(text, "cell", "exec").get_children()

@@ -1,4 +1,4 @@
-"""Finds written answers that stand elsewhere than in the places for them."""
+"""Find written answers outside the cells that are meant for them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from utils.grading.notebook.reading import MAX_SOURCE, Cell, grade_id, text_hash
 from utils.grading.notebook.source import MAX_PARSED, parsed
 from utils.grading.notebook.source_cells import SourceCell
 
-MAX_ANSWERS = 20  # further cells that are shown as a written answer
+MAX_ANSWERS = 20  # maximum number of further cells shown as a written answer
 BESIDE = "*Nothing was written here. These files lie beside the notebook:*"
-ELSEWHERE = "*Found in a further cell of the notebook:*"  # stands above such an answer
+ELSEWHERE = "*Found in a further cell of the notebook:*"  # heading of such an answer
 
 
 def show_answers(
@@ -23,18 +23,17 @@ def show_answers(
     notes: list[str],
     documents: Collection[str] = (),
 ) -> None:
-    """Let the person who grades a written answer see the text that stands in further cells.
+    """Copy text from further cells into an answer cell that is unchanged or was deleted.
 
-    The place for an answer is as it was handed out, or was deleted, and the student has written
-    text elsewhere. A copy of the text goes into the place, so it is no longer "No response.", and
-    nbgrader's formgrader, too, asks a person to read it.
+    If the student has written the text elsewhere, the answer cell gets a copy, so that it no longer
+    counts as "No response.", and nbgrader's formgrader asks a person to read it.
 
     Args:
-        cells: in order; places for answers are changed in place.
+        cells: the restored cells; answer cells are changed in place.
         known: the course's cells by grade id.
         released: see `put_in_order`.
-        notes: what was done is added.
-        documents: names of files beside the notebook that may hold an answer.
+        notes: notes are added.
+        documents: names of files beside the notebook that may contain an answer.
     """
     places = [
         index
@@ -57,7 +56,7 @@ def show_answers(
         found.setdefault(above[-1] if above else places[0], []).append(cell)
     taken = {place for place in places if not _is_blank(cells[place], known, released)}
     for place, further in found.items():
-        if place in taken:  # the answer stands in its place; perhaps this is another one's
+        if place in taken:  # this answer is in its cell; the text may belong to another
             free = [other for other in places if other not in taken]
             if not free:
                 continue
@@ -94,7 +93,7 @@ def _is_blank(cell: Cell, known: Mapping[str, SourceCell], released: Collection[
 
 
 def _is_text(cell: Cell) -> bool:
-    """Return whether a cell holds words, not code."""
+    """Return whether a cell contains prose rather than code."""
     source = cell["source"]
     if not source.strip():
         return False
@@ -103,7 +102,7 @@ def _is_text(cell: Cell) -> bool:
     if len(source) > MAX_PARSED:
         return False
     if (tree := parsed(source)) is None:
-        # neither a magic nor a function with a fault in it
+        # neither a magic nor a function with a syntax error
         return not re.search(
             r"^[^\S\n]*([%!@]|def |class |import |from |return |for |while |if )|[=(]",
             source,
@@ -113,7 +112,7 @@ def _is_text(cell: Cell) -> bool:
 
 
 def _only_says(statement: ast.stmt) -> bool:
-    """Return whether a statement is a constant, or prints some."""
+    """Return whether a statement is a constant, or prints constants."""
     match statement:
         case ast.Expr(ast.Constant()):
             return True

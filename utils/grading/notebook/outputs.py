@@ -1,4 +1,4 @@
-"""A cell's outputs: kept while it runs, and cleaned when a submission reports them."""
+"""A cell's outputs: collected while it runs, and cleaned when a submission reports them."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ MAX_OUTPUTS_OF_CELL = 5000
 
 @dataclass
 class Ran:
-    """What became of a cell."""
+    """The result of running a cell."""
 
     outputs: list[Output]
     error: str = ""  # type of the exception that ended it
 
 
 class Outputs:
-    """What the running cell has shown so far: the head and the tail of it, up to a limit.
+    """The outputs of the running cell so far: their head and tail, up to a limit.
 
     Args:
-        limit: bytes to keep; half of them for the head.
+        limit: bytes to keep, half of them for the head.
     """
 
     def __init__(self, limit: int) -> None:
@@ -38,7 +38,7 @@ class Outputs:
         self.start()
 
     def start(self) -> None:
-        """Forget everything."""
+        """Discard all outputs."""
         self.head: list[Output] = []
         self.tail: deque[tuple[int, Output]] = deque()
         self.head_size = self.tail_size = self.lost = 0
@@ -56,7 +56,7 @@ class Outputs:
             self._keep_last({"output_type": "stream", "name": name, "text": text}, len(text))
 
     def add(self, output: Output) -> None:
-        """Add anything but text."""
+        """Add an output other than text."""
         self._clear_if_asked()
         size = len(json.dumps(output, default=str))
         if size > self.limit // 2:
@@ -69,13 +69,13 @@ class Outputs:
             self._keep_last(output, size)
 
     def update(self, display_id: str, data: dict, metadata: dict) -> None:
-        """Change a display that is shown already."""
+        """Change an earlier display with this id."""
         for output in (*self.head, *(output for _, output in self.tail)):
             if output.get("transient") == display_id:
                 output["data"], output["metadata"] = data, metadata
 
     def clear(self, wait: bool) -> None:
-        """Remove everything, now or when something comes to replace it."""
+        """Discard all outputs, now or when the next one arrives (`wait`)."""
         self.start()
         self.clear_next = wait
 
@@ -104,7 +104,7 @@ class Outputs:
             self.lost += gone
 
     def take(self) -> list[Output]:
-        """Return the outputs and forget them."""
+        """Return all outputs and discard them."""
         if self.lost:
             note = f"\n[... {self.lost:,} bytes of output are left out ...]\n"
             self.head.append({"output_type": "stream", "name": "stdout", "text": note})
@@ -117,13 +117,13 @@ class Outputs:
 
 
 def _continues(last: Output, output: Output) -> bool:
-    """Return whether both are text of the same stream."""
+    """Return whether both outputs are text of the same stream."""
     streams = last["output_type"] == output["output_type"] == "stream"
     return streams and last["name"] == output["name"]
 
 
 def _append(outputs: list[Output], output: Output) -> None:
-    """Add an output; text is added to text of the same stream."""
+    """Append an output; join text with preceding text of the same stream."""
     if outputs and _continues(outputs[-1], output):
         outputs[-1]["text"] += output["text"]
     else:
@@ -155,23 +155,23 @@ class Stream(io.TextIOBase):
 
 
 class NoInput(io.StringIO):
-    """`sys.stdin` of a running cell: there is nobody to ask."""
+    """`sys.stdin` of a running cell: there is no input."""
 
 
 _MIMES = re.compile(r"text/(plain|html|markdown|latex)|image/(png|jpeg|gif)|application/json")
 
 
 def clean_outputs(text: str, limit: int) -> list[Output]:
-    """Return outputs that a submission reports, brought into a notebook's form.
+    """Convert outputs that a submission reports into valid outputs of a notebook.
 
-    Left out is what a notebook does not know, what a browser would run (scripts, SVG) and what
-    programs read, such as a table of checks.
+    Invalid outputs, those that a browser would run (scripts, SVG) and those that programs read,
+    such as a table of checks, are left out.
 
     Args:
         text: the outputs as JSON.
-        limit: bytes of outputs to keep; a submission that follows the rules keeps to it.
+        limit: bytes of outputs to keep; an honest submission does not exceed it.
     """
-    if len(text) > 16 * limit + 10_000:  # JSON writes a character in up to twelve
+    if len(text) > 16 * limit + 10_000:  # JSON needs up to twelve per character
         return []
     try:
         given = json.loads(text)
@@ -216,5 +216,5 @@ def clean_outputs(text: str, limit: int) -> list[Output]:
 
 
 def as_utf8(text: str) -> str:
-    """Return text that can be written as UTF-8."""
+    """Replace characters that cannot be written as UTF-8."""
     return text.encode("utf-8", "replace").decode()

@@ -1,6 +1,6 @@
-"""Reads a submitted file: any bytes become a notebook in plain dicts, or a reason why not.
+"""Read a submitted file: any bytes become a notebook in plain dicts, or a reason why not.
 
-Nothing of the file is kept but its cells' kinds, texts, grade ids and attachments.
+Only the cells' types, texts, grade ids and attachments are kept.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ Cell = dict[str, Any]
 MAX_FILE = 64 << 20  # bytes of a submitted notebook
 MAX_CELLS = 2000
 MAX_SOURCE = 1 << 20  # characters of a cell
-MAX_CODE = 2 << 20  # of all cells of code; they are parsed
+MAX_CODE = 2 << 20  # characters of all code cells, which are parsed
 
-# How a file is opened: no link is followed, no pipe is waited for. Windows knows neither.
+# Flags to open a file: do not follow links, do not wait for pipes. Windows has neither.
 _FLAGS = ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT")
 _PLAIN_FILE = os.O_RDONLY | sum(getattr(os, name, 0) for name in _FLAGS)
 
 
 class Unreadable(ValueError):
-    """A submitted file that is not a notebook; the message says why."""
+    """A submitted file is not a notebook; the message says why."""
 
 
 def read_file(path: str | Path) -> bytes:
     """Return a submitted file's bytes.
 
     Raises:
-        Unreadable: it is missing, a link, a folder or too large.
+        Unreadable: the file is missing, not an ordinary file, or too large.
     """
     try:
         fd = os.open(path, _PLAIN_FILE)
@@ -48,7 +48,7 @@ def read_file(path: str | Path) -> bytes:
             raise Unreadable(
                 "it is a link to another file, not a notebook; the file itself is needed"
             ) from None
-        if os.path.isdir(path):  # Windows opens no folder
+        if os.path.isdir(path):  # Windows cannot open a folder
             raise Unreadable("it is a folder, not a notebook") from None
         reason = getattr(error, "strerror", None) or "this is not a file's name"
         raise Unreadable(f"it cannot be opened ({reason})") from None
@@ -60,8 +60,8 @@ def read_file(path: str | Path) -> bytes:
             raise Unreadable("it is not an ordinary file")
         if about.st_size > MAX_FILE:
             raise Unreadable(_too_large(about.st_size))
-        with open(fd, "rb", closefd=False) as file:  # a folder cannot be opened so
-            return file.read(min(about.st_size, MAX_FILE) + 1)  # it may grow while it is read
+        with open(fd, "rb", closefd=False) as file:  # a folder would raise an error here
+            return file.read(min(about.st_size, MAX_FILE) + 1)  # it may grow meanwhile
     finally:
         os.close(fd)
 
@@ -74,7 +74,7 @@ def _too_large(size: int) -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return the JSON of a file of the course's own, {} if it is missing or damaged."""
+    """Return the JSON object in one of the course's own files, {} if it is missing or damaged."""
     try:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -83,7 +83,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read(data: bytes) -> dict[str, Any]:
-    """Return a submitted notebook as `read_notebook` does, in plain dicts.
+    """Return a submitted notebook in plain dicts.
 
     Raises:
         Unreadable: the bytes are not a notebook.
@@ -94,12 +94,12 @@ def read(data: bytes) -> dict[str, Any]:
         raise Unreadable("the file is empty")
     found = _parse(data)
     if not isinstance(found, dict):
-        raise Unreadable("it is JSON, but no notebook")
+        raise Unreadable("it is JSON, but not a notebook")
     cells = found.get("cells")
     if not isinstance(cells, list) and isinstance(found.get("worksheets"), list):
         cells = _cells_of_version_3(found["worksheets"])
     if not isinstance(cells, list):
-        raise Unreadable("it is JSON, but no notebook: it has no cells")
+        raise Unreadable("it is JSON, but not a notebook: it has no cells")
     if len(cells) > MAX_CELLS:
         raise Unreadable(f"it has {len(cells)} cells, more than the {MAX_CELLS} that are read")
     ours = [cell for number, given in enumerate(cells) if (cell := _cell(given, number))]
@@ -113,10 +113,10 @@ def read(data: bytes) -> dict[str, Any]:
 
 
 def _parse(data: bytes) -> Any:
-    """Return what JSON says.
+    """Parse JSON.
 
     Raises:
-        Unreadable: it is not JSON in UTF-8.
+        Unreadable: the bytes are not JSON in UTF-8.
     """
     if data.startswith(b"\0\0\0\0"):  # as no encoding of text begins
         raise Unreadable(
@@ -127,7 +127,7 @@ def _parse(data: bytes) -> Any:
     if not encoding.startswith("utf-8"):
         found = encoding[:6].upper()
         raise Unreadable(
-            f"it is not text in UTF-8, but in {found}, so no notebook: save it in UTF-8"
+            f"it is not text in UTF-8, but in {found}, so not a notebook: save it in UTF-8"
         )
     # a copy over a network may end in bytes that are 0
     data = data.removeprefix(b"\xef\xbb\xbf").strip(b"\0 \r\n\t")
@@ -151,7 +151,7 @@ def _parse(data: bytes) -> Any:
         advice = "it is a file of another kind; the notebook itself is needed"
     elif not data.endswith(b"}"):
         advice = "its end is missing, as when saving or copying did not finish; hand in a full copy"
-    raise Unreadable(f"{wrong}, so no notebook: {advice}")
+    raise Unreadable(f"{wrong}, so not a notebook: {advice}")
 
 
 def new_notebook(cells: list[Cell]) -> dict[str, Any]:
@@ -168,14 +168,14 @@ def new_cell(kind: str, source: str, name: str, metadata: dict[str, Any] | None 
 
 
 def as_nodes(value: Any) -> Any:
-    """Return plain dicts as nbformat's, which has functions for this that check everything."""
+    """Convert plain dicts to nbformat's nodes."""
     import nbformat
 
     return nbformat.from_dict(value)
 
 
 def _cells_of_version_3(worksheets: list[Any]) -> list[Any]:
-    """Return the cells of a notebook of 2011 to 2015, in the form of today's."""
+    """Return the cells of a notebook in format 3 (2011 to 2015), converted to format 4."""
     cells = []
     for sheet in worksheets:
         given = sheet.get("cells") if isinstance(sheet, dict) else None
@@ -194,7 +194,7 @@ def _cells_of_version_3(worksheets: list[Any]) -> list[Any]:
 
 
 def text_of(cell: Mapping[str, Any]) -> str:
-    """Return a cell's text; in a file it may be a list of lines."""
+    """Return a cell's text, which may be a list of lines in a file."""
     source = cell.get("source", "")
     if isinstance(source, list):
         source = "".join(line for line in source if isinstance(line, str))
@@ -220,7 +220,7 @@ def _cell(given: Any, number: int) -> Cell | None:
 
 
 def _attachments(given: Any) -> dict[str, dict[str, str]]:
-    """Return a cell's pictures by name and type; join data in lines, and leave out all else."""
+    """Return a cell's pictures by name and MIME type, without invalid ones; join lists of lines."""
     found: dict[str, dict[str, str]] = {}
     for name, bundle in given.items() if isinstance(given, dict) else ():
         for kind, data in bundle.items() if isinstance(bundle, dict) else ():
@@ -238,6 +238,6 @@ def grade_id(cell: Mapping[str, Any]) -> str:
 
 
 def text_hash(source: str) -> str:
-    """Return what identifies a cell's text; space at the ends of lines does not count."""
+    """Return a hash of a cell's text, ignoring spaces at the ends of lines."""
     text = "\n".join(line.rstrip() for line in source.strip().splitlines())
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]

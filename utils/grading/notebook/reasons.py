@@ -1,7 +1,7 @@
-"""Why a task earned nothing, in a sentence each.
+"""Explain in a sentence each why tasks earned no points.
 
-A table of checks says why a check did not pass. It does not say that a cell was deleted, was left
-as it was handed out, or ended in an error before the tests began; this module does.
+A table of checks says why a check did not pass. This module also recognises that a cell was
+deleted, was left unchanged, or ended in an error before the tests began.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ MOST = 200  # characters of a student's words in one reason
 def reasons(
     notebook: Mapping[str, Any], course: Sequence[SourceCell], tests: Mapping[str, TestResult]
 ) -> list[str]:
-    """Return a sentence for every task and every other test cell without a single point.
+    """Return a sentence for every task, and for every other test cell, without any points.
 
     Args:
-        notebook: in order and executed.
+        notebook: the restored and executed notebook.
         course: the course's cells.
-        tests: what became of the test cells, see `GradingResult`.
+        tests: the results of the test cells, see `GradingResult`.
     """
     zero = {name for name, test in tests.items() if test.points == 0 < test.max_points}
     if not zero:
@@ -64,7 +64,7 @@ def _of_task(
     notebook: Mapping[str, Any],
     tests: list[TestResult],
 ) -> str:
-    """Return why a task that was not left as it was earned nothing."""
+    """Return why a task whose cell was changed earned no points."""
     names = ", ".join(f"`{name}`" for name in sorted(asked))
     if cell is None:
         own = (c for c in _student_cells(notebook) if not grade_id(c))
@@ -90,7 +90,7 @@ def _of_task(
 
 
 def _why(test: TestResult) -> str:
-    if test.hidden:  # how it ended would say more of it
+    if test.hidden:  # how it ended would reveal more
         return "none of its hidden checks passed"
     if test.error:
         return f"it stopped with {_short(test.error)}"
@@ -113,17 +113,17 @@ def _names(cell: Cell) -> frozenset[str]:
 
 
 def error_of(cell: Cell) -> str:
-    """Return the error that ended a cell, with its line, "" if none did."""
+    """Return the error that ended a cell, with its line, or ""."""
     for output in cell.get("outputs", ()):
         if output["output_type"] == "error":
             said = f"{output['ename']}: {output['evalue']}".removesuffix(": ")
-            said = re.sub(r" \(cell [^()]*, line \d+\)$", "", said)  # a syntax error says it itself
+            said = re.sub(r" \(cell [^()]*, line \d+\)$", "", said)  # of a syntax error
             return _short(said) + _line(cell["source"], output["traceback"])
     return ""
 
 
 def _line(source: str, traceback: Sequence[str]) -> str:
-    """Return " (line 3: `...`)" for the last line of a cell in a traceback."""
+    """Return " (line 3: `...`)" for the last line of the cell that a traceback names."""
     lines = source.splitlines()
     text = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(traceback))
     numbers = [int(number) for number in re.findall(r"\bcell \S+, line (\d{1,7})\b", text)]
@@ -133,7 +133,7 @@ def _line(source: str, traceback: Sequence[str]) -> str:
 
 
 def _left_over(source: str) -> int:
-    """Return the line of a `raise NotImplementedError`, 0 if there is none."""
+    """Return the line number of a `raise NotImplementedError`, 0 if there is none."""
     for node in ast.walk(parsed(source, MAX_PARSED) or ast.Module([], [])):
         if isinstance(node, ast.Raise) and node.exc is not None:
             raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc

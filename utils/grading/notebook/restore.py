@@ -1,13 +1,14 @@
-"""Puts a submitted notebook in order: the course's cells as handed out, the student's as they are.
+"""Restore a submitted notebook: the course's cells as released, the student's as they are.
 
-Students delete, copy, move and edit cells, by mistake or not. What the course put there (test
-cells, locked cells, points, flags) comes from the course's own record; from the submission comes
-only what a student may write. So no change to a test cell has any effect, and no file can stop a
-class. What a student wrote in the wrong place still counts: code in a cell of the course's runs as
-a cell of the student's own, and a written answer in a further cell is shown below its place.
+Students delete, copy, move and edit cells, by mistake or on purpose. The course's parts (test
+cells, locked cells, points, flags) are taken from the course's own record; from the submission come
+only the parts that a student may write. So no change to a test cell has any effect, and no file can
+stop the grading of a class. Work in the wrong place still counts: code in one of the course's cells
+runs as a separate cell of the student's, and a written answer in a further cell is copied into its
+answer cell.
 
-`check`, `grade` and `nbgrader autograde` all read and restore here. Inside, notebooks and cells are
-plain dicts: nbformat takes longer to import than a notebook to grade.
+`check`, `grade` and `nbgrader autograde` all read and restore here. Internally, notebooks and cells
+are plain dicts: importing nbformat takes longer than grading a notebook.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _FENCE = "```"
 
 
 def read_notebook(data: bytes) -> NotebookNode:
-    """Return a submitted notebook, rebuilt from nothing but its cells' texts and grade ids.
+    """Return a submitted notebook, rebuilt from its cells' types, texts, grade ids and attachments.
 
     Raises:
         Unreadable: the bytes are not a notebook.
@@ -44,7 +45,7 @@ def read_notebook(data: bytes) -> NotebookNode:
     return as_nodes(read(data))
 
 
-# Putting in order -------------------------------------------------------------------------------
+# Restoring --------------------------------------------------------------------------------------
 
 
 def restore(
@@ -54,10 +55,10 @@ def restore(
     releases: Sequence[Mapping[str, str]] = (),
     documents: Collection[str] = (),
 ) -> tuple[NotebookNode, list[str]]:
-    """Return a submitted notebook in order, and a note on each thing that was wrong.
+    """Return the restored notebook, and a note on each repair.
 
     Args:
-        submitted: as `read_notebook` or nbformat gives it; it is left alone.
+        submitted: from `read_notebook` or nbformat; it is not changed.
         course: the course's cells, in order.
         released, releases, documents: see `put_in_order`.
     """
@@ -72,17 +73,17 @@ def put_in_order(
     releases: Sequence[Mapping[str, str]] = (),
     documents: Collection[str] = (),
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return what `restore` does, in plain dicts.
+    """Restore a notebook like `restore`, in plain dicts.
 
     Args:
-        submitted: as `read` gives it; it is left alone.
+        submitted: from `read`; it is not changed.
         course: the course's cells, in order.
-        released: hashes of the texts of all cells that were ever handed out, see `hashes_of`. A
-            cell with one of these texts was not edited, whatever the course's text is today, and
-            holds nobody's answer. None: nobody knows, so no further cell counts as an answer.
-        releases: what was handed out before, see `releases.known`: a cell that the submission's
-            release did not have was not deleted.
-        documents: names of files beside the notebook that may hold a written answer, see
+        released: hashes of the texts of all cells ever released, see `hashes_of`. A cell with one
+            of these texts was not edited, whatever the course's current text is, and contains no
+            answer. None: unknown, so no further cell counts as an answer.
+        releases: earlier releases, see `releases.known`: a cell missing from the submission's
+            release does not count as deleted.
+        documents: names of files beside the notebook that may contain a written answer, see
             `extra_files.documents`.
     """
     known = {cell.grade_id: cell for cell in course}
@@ -90,8 +91,8 @@ def put_in_order(
     parts = _as_code(named(submitted["cells"], course), known, notes)
     kept = _one_of_each(parts, known, notes)
 
-    before: list[Cell] = []  # cells above the first of the course's
-    own: dict[str, list[Cell]] = {}  # a course's cell, below what a student wrote in it
+    before: list[Cell] = []  # cells above the course's first cell
+    own: dict[str, list[Cell]] = {}  # a course's cell, after the code that a student wrote in it
     after: dict[str, list[Cell]] = {}  # a course's cell -> the student's cells that follow it
     order: list[str] = []
     for index, (name, cell) in enumerate(parts):
@@ -131,9 +132,9 @@ def put_in_order(
 def _likeliest(
     parts: Sequence[tuple[str, Cell]], releases: Sequence[Mapping[str, str]]
 ) -> Mapping[str, str]:
-    """Return the release that a submission was made from: the one with which it agrees most.
+    """Return the release that a submission was most likely made from: the one it agrees with most.
 
-    Of several, the latest counts; it is the last.
+    In a tie, the latest release counts, which is the last.
     """
     texts = {name: text_hash(without_hidden_tests(cell["source"])) for name, cell in parts if name}
 
@@ -147,11 +148,11 @@ def _likeliest(
 def named(cells: Sequence[Cell], course: Sequence[SourceCell]) -> list[tuple[str, Cell]]:
     """Return a submission's cells with their grade ids.
 
-    Where a cell of the course's has lost its metadata, its text tells which it is.
+    A course's cell that has lost its metadata is recognised by its text.
     """
     names = [grade_id(cell) for cell in cells]
     known = {cell.grade_id for cell in course}
-    lost: dict[str, list[str]] = {}  # a text -> the course's cells that have it and are not there
+    lost: dict[str, list[str]] = {}  # a text -> the missing course cells that have it
     for one in course:
         if one.grade_id not in names and one.source.strip():
             lost.setdefault(text_hash(without_hidden_tests(one.source)), []).append(one.grade_id)
@@ -166,9 +167,9 @@ def named(cells: Sequence[Cell], course: Sequence[SourceCell]) -> list[tuple[str
 def _as_code(
     parts: list[tuple[str, Cell]], known: Mapping[str, SourceCell], notes: list[str]
 ) -> list[tuple[str, Cell]]:
-    """Return the cells, those as code that hold what a task asks for in a cell of another kind.
+    """Return the cells, converting to code those of another type that define a task's names.
 
-    Such a cell has lost its grade id, or its code stands between Markdown's fences.
+    Such a cell has lost its grade id, or its code is in a fenced Markdown block.
     """
     there = {name for name, _ in parts}
     lost = {
@@ -197,9 +198,9 @@ def _as_code(
 
 
 def _fenced(source: str) -> str | None:
-    """Return what stands between Markdown's fences if that is all of a text, else None.
+    """Return the content of a fenced Markdown block if the text is nothing else, else None.
 
-    No regular expression: blanks may belong to several of its parts, and it would try them all.
+    A regular expression would backtrack over blanks that can match several of its parts.
     """
     head, newline, rest = source.strip().partition("\n")
     if not (newline and head.startswith(_FENCE) and rest.endswith(_FENCE)):
@@ -213,7 +214,7 @@ def _fenced(source: str) -> str | None:
 def _one_of_each(
     parts: list[tuple[str, Cell]], known: dict[str, SourceCell], notes: list[str]
 ) -> dict[str, int]:
-    """Return which copy of each of the course's cells counts: the first with something written."""
+    """Return the index of the copy that counts for each course cell: the first that was edited."""
     kept: dict[str, int] = {}
     written: set[str] = set()
     for index, (name, cell) in enumerate(parts):
@@ -233,10 +234,10 @@ def _one_of_each(
 def _in_shape(
     cell: Cell, course: SourceCell, released: Collection[str], notes: list[str]
 ) -> list[Cell]:
-    """Return a submission's copy of one of the course's cells, with all that is the course's.
+    """Return a submission's copy of a course cell with the course's parts restored.
 
-    Above it stands, as a cell of the student's own, what a student wrote in a cell that is not
-    for writing: it runs before the course's text, so that what both define is the course's.
+    If a student wrote in a cell that is not meant for it, their text comes before it as a cell of
+    its own: it runs before the course's text, so that the course's definitions win.
     """
     result = course.cell()
     name = course.grade_id
@@ -250,7 +251,7 @@ def _in_shape(
             result["attachments"] = cell["attachments"]
         return [result]
     handed_out = without_hidden_tests(course.source)
-    text = text_hash(without_hidden_tests(cell["source"]))  # the course's own notebook has them
+    text = text_hash(without_hidden_tests(cell["source"]))  # as in the course's own notebook
     if text == text_hash(handed_out) or text in released:
         return [result]
     note = (
@@ -265,7 +266,7 @@ def _in_shape(
 
 
 def _is_written(source: str, handed_out: str, kind: str) -> bool:
-    """Return whether an edited text of the course's holds what a student may have wanted to add."""
+    """Return whether an edited text of the course's may contain a student's addition."""
     if kind != "code":
         return bool(source.strip())
     given = bound_names(handed_out) or frozenset()
@@ -274,13 +275,13 @@ def _is_written(source: str, handed_out: str, kind: str) -> bool:
 
 
 def _bound(cells: Iterable[Cell]) -> set[str]:
-    """Return the names that the student's own cells among these bind."""
+    """Return the names that the student's own code cells among these bind."""
     plain = (c for c in cells if c["cell_type"] == "code" and "nbgrader" not in c["metadata"])
     return {name for cell in plain for name in bound_names(cell["source"]) or ()}
 
 
 def _missing(cell: SourceCell, theirs: Iterable[Cell]) -> str:
-    """Return the note on a cell for code that is not there, but perhaps in another cell."""
+    """Return the note on a missing code cell, whose code may be in another cell."""
     asked = bound_names(cell.source) or frozenset()
     if asked and asked <= _bound(theirs):
         names = ", ".join(f"`{name}`" for name in sorted(asked))

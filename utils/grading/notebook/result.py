@@ -1,7 +1,7 @@
-"""The result of grading a notebook, in the one form it has from the judge to the gradebook's row.
+"""The result of grading a notebook, in the form used from the judge to the gradebook.
 
-`judge.grade_notebook` fills in what happened, `run.worker` what the gradebook needs. The autograded
-notebook's metadata keep it on disk; `run.runner` and `reports` read it from there.
+`judge.grade_notebook` fills in what happened, `run.worker` what the gradebook needs. It is stored
+in the autograded notebook's metadata, from which `run.runner` and `reports` read it.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from typing import Any
 from utils.grading.notebook.reading import read_json
 
 KEY = "grading_record"  # in the notebook's metadata
-VERSION = 1  # of what is kept there
-NOTES_ID = "grading-notes"  # of the cell that `grade_notebook.show_notes` puts at the top
+VERSION = 1  # of the stored format
+NOTES_ID = "grading-notes"  # id of the cell that `grade_notebook.show_notes` puts at the top
 
 
 @dataclass
 class TestResult:
-    """What became of a test cell.
+    """The result of a test cell.
 
     Attributes:
-        points, max_points: earned, and possible.
-        error: why it was not run to its end, "" if it was.
-        hidden: it holds hidden tests.
-        checks: of `utils.checks`: `name`, `points`, `state`, `what`, `hint` of each.
-        ask: why a person has to give the points: the judge may be why they are missing.
+        points, max_points: points earned, and possible.
+        error: why it did not run to its end, "" if it did.
+        hidden: whether it contains hidden tests.
+        checks: the checks of `utils.checks`, each with `name`, `points`, `state`, `what`, `hint`.
+        ask: why a person has to give the points (the judge may have lost them), or "".
     """
 
-    __test__ = False  # pytest would take it for tests
+    __test__ = False  # not a test class of pytest's
 
     points: float
     max_points: float
@@ -43,24 +43,24 @@ class TestResult:
 
 @dataclass
 class GradingResult:
-    """What became of a submission.
+    """The result of a submission.
 
     Attributes:
         status: "graded" or "unreadable".
         notes: sentences for the person who looks at it.
-        stopped: a process of it was ended before its time.
-        repaired: the course's cells had been changed and were put back.
-        seconds, cpu_seconds: wall time of the judge; processor time of all its processes.
-        memory_bytes: largest resident set of one of its processes.
-        tests: the test cells by grade id. Not kept on disk: the cells' outputs say the same.
-        auto: points of each graded cell by grade id, None where a person has to give them.
+        stopped: whether one of its processes was ended early.
+        repaired: whether course cells had been changed and were restored.
+        seconds, cpu_seconds: wall time of the judge; processor time of all processes.
+        memory_bytes: largest resident set of any process.
+        tests: the test cells by grade id. Not stored: the cells' outputs contain the same.
+        auto: points of each graded cell by grade id, None if a person has to give them.
         comments: automatic comment on each cell that students write, None for none.
         texts: hash of each cell that students write.
-        changed: cells whose text or points are not what they were when they were last graded; a
-            person who gave points for one of these is asked to look again.
-        digest: of all that the grading depends on.
+        changed: cells whose text or points have changed since they were last graded; if a person
+            gave points for one of these, the gradebook asks for a person again.
+        digest: a hash of everything that the grading depends on.
         file: the submitted file's name in the student's folder.
-        ask: a person has to look at what was handed in.
+        ask: whether a person has to look at the choice of the file.
     """
 
     status: str = "graded"
@@ -91,11 +91,11 @@ class GradingResult:
 
     @property
     def score(self) -> float:
-        """Points without those that a person has to give."""
+        """The points, without those that a person has to give."""
         return sum(points or 0.0 for points in self.auto.values())
 
     def compare(self, before: GradingResult | None) -> None:
-        """Set `changed`, given the latest result; to all cells if there is none."""
+        """Set `changed` by comparison with the previous result; without one, to all cells."""
         self.changed = sorted(
             name
             for name in self.auto.keys() | self.texts.keys()
@@ -105,14 +105,14 @@ class GradingResult:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return what a notebook's metadata keep of it."""
+        """Return the fields to store in a notebook's metadata."""
         kept = {name: getattr(self, name) for name in _KEPT}
         seconds = {name: round(kept[name], 4) for name in ("seconds", "cpu_seconds")}
         return {"version": VERSION} | kept | seconds
 
     @classmethod
     def from_json(cls, kept: Any) -> GradingResult | None:
-        """Return what `to_json` has written; None if it is something else."""
+        """Restore a result that `to_json` returned; return None for anything else."""
         if not isinstance(kept, Mapping) or kept.get("version") != VERSION:
             return None
         if not all(_fits(kept.get(name), getattr(_EMPTY, name)) for name in _KEPT):
@@ -129,11 +129,11 @@ def _fits(value: Any, like: object) -> bool:
 
 
 def result_of(notebook: Mapping[str, Any]) -> GradingResult | None:
-    """Return the result that an autograded notebook keeps, None if it keeps none."""
+    """Return the result stored in an autograded notebook, or None."""
     metadata = notebook.get("metadata")
     return GradingResult.from_json(metadata.get(KEY)) if isinstance(metadata, Mapping) else None
 
 
 def read_result(path: Path) -> GradingResult | None:
-    """Return the result that an autograded notebook's file keeps, None if it keeps none."""
+    """Return the result stored in an autograded notebook's file, or None."""
     return result_of(read_json(path))

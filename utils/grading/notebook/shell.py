@@ -1,7 +1,8 @@
-"""Runs notebook cells and keeps what they show, as a notebook's outputs.
+"""Run notebook cells and collect their outputs in a notebook's format.
 
 Both sides use it: the student process for the cells a student may edit, the judge for the test
-cells. One shell is made before the processes are forked; making it takes longer than a submission.
+cells. One shell is made before the processes are forked, since making it takes longer than running
+a submission.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _OWN_FOLDER = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 
 def _bundle(data: dict, metadata: dict | None) -> tuple[dict, dict]:
-    """Return a display's data and metadata as JSON can hold them."""
+    """Return a display's data and metadata in a form that JSON can represent."""
     ready = {}
     for mime, item in data.items():
         ready[mime] = base64.b64encode(item).decode() if isinstance(item, bytes) else item
@@ -70,7 +71,7 @@ class _Publisher(DisplayPublisher):
 
 class _Hook(DisplayHook):
     shell: Any
-    plain = False  # the cell has no magics, and what it wants hidden is known
+    plain = False  # no magics, and whether to show the last value is known
 
     def quiet(self) -> bool:
         return not self.plain and super().quiet()
@@ -104,7 +105,7 @@ class _Compiler(CachingCompiler):
 
 
 class Overdue(BaseException):
-    """The time of a question is up; raised wherever the student's code is, to name the line."""
+    """The time for a question is up; raised in the student's code, to find its line."""
 
 
 class CellShell(InteractiveShell):
@@ -117,9 +118,9 @@ class CellShell(InteractiveShell):
     compile: _Compiler
     displayhook: _Hook
     history_manager: Any
-    hidden = False  # whether the running cell's errors tell no more than their type
+    hidden = False  # whether the running cell's errors show only their type
     as_made: tuple = ()  # see `_changes`
-    code_ended: Callable[[], None] = staticmethod(lambda: None)  # called before all else is done
+    code_ended: Callable[[], None] = staticmethod(lambda: None)  # called first after a cell
 
     def __init__(self, **kwargs: Any) -> None:
         self.outputs = Outputs(1 << 20)
@@ -127,11 +128,11 @@ class CellShell(InteractiveShell):
 
     @contextlib.contextmanager
     def _tee(self, channel: str):
-        """IPython keeps a second copy of all output here; ours has a limit."""
+        """Do nothing: IPython would keep an unlimited second copy of all output."""
         yield
 
     def _format_exception_for_storage(self, *args: Any, **kwargs: Any) -> dict:
-        """IPython would format each exception once more here, for its history, at great length."""
+        """Return an empty record: IPython would format each exception again for its history."""
         return {"ename": "", "evalue": "", "traceback": []}
 
     def showtraceback(
@@ -155,14 +156,14 @@ class CellShell(InteractiveShell):
         self.showtraceback()
 
     def system(self, command: str) -> None:
-        """Shell commands (`!pip install ...`) are not run; the cell goes on."""
+        """Do not run a shell command (`!pip install ...`); the cell continues."""
         self.user_ns["_exit_code"] = 1
         print(f"[not run here: !{str(command)[:200]}]", file=sys.stderr)
 
     system_raw = system_piped = system
 
     def enable_gui(self, gui: str | None = None) -> None:
-        """Figures are inline; there is no window to open."""
+        """Do nothing: figures are inline, without windows."""
 
     def getoutput(self, command: str, split: bool = True, depth: int = 0) -> Any:
         self.system(command)
@@ -180,14 +181,12 @@ class CellShell(InteractiveShell):
 
         Args:
             label: names the cell in tracebacks.
-            source: its text; magics are fine.
-            hidden: an error tells no more than its type.
-            code: the cell's, if it has been compiled before.
-            show: the value of its last expression is one of the outputs, too; cells with magics
-                show it always.
+            source: its text, which may contain magics.
+            hidden: show only the type of an error.
+            code: the compiled cell, if it has been compiled before.
+            show: add the value of its last expression to the outputs; cells with magics always do.
         Returns:
-            The value of its last expression, and the exception that ended it; `outputs` has the
-            rest.
+            The value of its last expression, and the exception that ended it, or None.
         """
         self.compile.label, self.hidden = f"cell {label}", hidden
         self.last_error = None
@@ -210,7 +209,7 @@ class CellShell(InteractiveShell):
         return result.result, result.error_before_exec or result.error_in_exec
 
     def _changes(self) -> tuple:
-        """Return what a notebook may change of how cells are run."""
+        """Return the parts of IPython's state by which a notebook can change how cells run."""
         transformers = self.input_transformer_manager
         lists = (
             transformers.cleanup_transforms, transformers.line_transforms,
@@ -224,7 +223,7 @@ class CellShell(InteractiveShell):
     def _run_plain(
         self, source: str, code: CodeType, last: CodeType | None, show: bool
     ) -> tuple[Any, BaseException | None]:
-        """Run a cell without magics, as IPython would."""
+        """Run a cell without magics like IPython, but faster."""
         name, lines = self.compile.label, source.splitlines(keepends=True)
         linecache.cache[name] = (len(source), None, lines, name)
         self.history_manager.store_inputs(self.execution_count, source)
@@ -251,10 +250,10 @@ class CellShell(InteractiveShell):
         return value, error
 
     def define(self, label: str, source: str) -> None:
-        """Run nothing of a cell but its imports, functions, classes and constants.
+        """Run only the imports, functions, classes and constants of a cell.
 
         Raises:
-            Exception: whatever these raise.
+            Exception: any exception that these raise.
         """
         self.compile.label = f"cell {label}"
         source = self.transform_cell(source)
@@ -265,29 +264,29 @@ class CellShell(InteractiveShell):
 
 
 def error_output(error: BaseException, trace: TracebackType | None, hidden: bool = False) -> Output:
-    """Return an exception as a notebook's error output; it never raises.
+    """Return an exception as a notebook's error output; this never raises.
 
     Args:
-        error: whatever was raised, in whatever state.
-        trace: where.
-        hidden: say no more than its type: the text may tell what a hidden test expects.
+        error: the exception, whose methods may be a student's.
+        trace: its traceback.
+        hidden: show only its type: the text may reveal what a hidden test expects.
     """
     name, message = type_name(error), text_of(error)
-    if hidden:  # a type can be named after what it was given
+    if hidden:  # a type's name could contain the arguments
         known = (base for base in type(error).__mro__ if hasattr(builtins, base.__name__))
         name, message = next(known).__name__, ""
     lines = []
     if not hidden:
         try:
             lines = _traceback(error, trace)
-        except BaseException:  # its __str__, __cause__, ... are the student's
+        except BaseException:  # its __str__, __cause__, ... may be the student's
             lines = []
     told = f"\x1b[0;31m{name}\x1b[0m: {message or 'in a hidden test'}"
     return {"output_type": "error", "ename": name, "evalue": message, "traceback": lines or [told]}
 
 
 def _traceback(error: BaseException, trace: TracebackType | None) -> list[str]:
-    """Return a traceback's lines from the first cell on, without what the grader adds to it."""
+    """Return a traceback's lines starting at the first cell, without the grader's own frames."""
     steps: list[TracebackType] = []
     while trace:
         file = trace.tb_frame.f_code.co_filename
@@ -309,17 +308,17 @@ def _traceback(error: BaseException, trace: TracebackType | None) -> list[str]:
 
 
 def in_cell(filename: str) -> bool:
-    """Return whether code with this file name was a cell's."""
+    """Return whether a code object's file name is that of a cell."""
     return filename.startswith("cell ")
 
 
 def type_name(error: BaseException) -> str:
-    """Return the name of an exception's type, whatever its metaclass does."""
+    """Return the name of an exception's type, bypassing its metaclass."""
     return str(type.__getattribute__(type(error), "__name__"))[:200]
 
 
 def text_of(error: BaseException) -> str:
-    """Return an exception's message, whatever its `__str__` does."""
+    """Return an exception's message, even if its `__str__` fails."""
     try:
         text = str.__str__(str(error))
     except BaseException:
@@ -328,11 +327,11 @@ def text_of(error: BaseException) -> str:
 
 
 def make_shell(plots: bool, shared: bool = True) -> CellShell:
-    """Return a shell with inline figures; it leaves nothing on disk.
+    """Return a shell with inline figures that leaves nothing on disk.
 
     Args:
         plots: import Matplotlib now, not when a cell does.
-        shared: it is the one that `get_ipython` finds.
+        shared: make it the shell that `get_ipython` returns.
     """
     config = Config()
     config.HistoryManager.enabled = False
@@ -350,7 +349,7 @@ def make_shell(plots: bool, shared: bool = True) -> CellShell:
 
 
 def close_shell() -> None:
-    """Undo `make_shell` in a process that goes on: the next notebook gets a shell of its own."""
+    """Undo `make_shell`, so that the next notebook in this process gets a new shell."""
     if CellShell.initialized():
         CellShell.instance().restore_sys_module_state()
         CellShell.clear_instance()

@@ -1,8 +1,8 @@
-"""What a cell's text tells before it is run: the names it uses and binds, and its code.
+"""Analyse a cell before it runs: the names it uses and binds, and its compiled code.
 
-Test cells are the same in every submission, so the grader reads them once and hands the judge what
-it found. A cell without magics is compiled here and run without IPython's help, which would take
-longer than the cell.
+Test cells are the same in every submission, so the grader analyses them once and sends the judge
+the result. A cell without magics is compiled here and run without IPython, which would take longer
+than the cell.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from utils.grading.notebook.global_names import GlobalNames, imported_names
 
-MAX_PARSED = 100_000  # characters of a cell whose names are looked for; parsing takes far longer
+MAX_PARSED = 100_000  # characters; longer cells are not parsed for names
 
 
 def compile_plain(label: str, source: str) -> tuple[CodeType, CodeType | None] | None:
-    """Return a cell's code if it is plain Python, None if IPython has to deal with it.
+    """Compile a cell of plain Python; return None if IPython has to run it.
 
     Args:
         label: names the cell in tracebacks.
         source: its text.
     Returns:
-        The code of all statements but the last expression, and of this expression.
+        The code of all statements but a final expression, and of that expression, or None.
     """
     name = f"cell {label}"
     try:
@@ -42,16 +42,16 @@ def compile_plain(label: str, source: str) -> tuple[CodeType, CodeType | None] |
         last = None
         if tree.body and isinstance(tree.body[-1], ast.Expr):
             final = tree.body[-1]
-            if not _after(final, source).startswith(";"):  # which says: do not show it
+            if not _after(final, source).startswith(";"):  # then its value is not shown
                 tree.body.pop()
                 last = compile(ast.Expression(final.value), name, "eval", dont_inherit=True)
         return compile(tree, name, "exec", dont_inherit=True), last
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None  # a magic, `await` at the top level, or a fault: IPython knows
+        return None  # a magic, top-level `await` or a syntax error: for IPython
 
 
 def _is_special(tree: ast.Module, source: str) -> bool:
-    """Return whether IPython takes a cell for more than the Python that it is."""
+    """Return whether IPython treats valid Python specially: a lone name, or `__future__`."""
     match tree.body:
         case [ast.Expr(value=ast.Name())]:
             return True
@@ -59,33 +59,33 @@ def _is_special(tree: ast.Module, source: str) -> bool:
 
 
 def _after(node: ast.stmt, source: str) -> str:
-    """Return what follows a statement, from the first character that is not a space."""
+    """Return the rest of the line after a statement, without leading spaces."""
     assert node.end_lineno is not None
     line = source.split("\n")[node.end_lineno - 1].encode()
     return line[node.end_col_offset :].decode(errors="replace").lstrip()
 
 
 def pack_code(code: tuple[CodeType, CodeType | None] | None) -> str:
-    """Return code as text that JSON can hold, for another process of the same Python."""
+    """Encode code as text for JSON, for another process of the same Python version."""
     return base64.b64encode(marshal.dumps(code)).decode() if code else ""
 
 
 def unpack_code(text: str) -> tuple[CodeType, CodeType | None] | None:
-    """Return what `pack_code` packed; only ever from a process of the grader's own."""
+    """Decode the text from `pack_code`; only use it on text from the grader's own processes."""
     return marshal.loads(base64.b64decode(text)) if text else None
 
 
 @functools.lru_cache(4096)
 def about(label: str, source: str) -> dict[str, Any]:
-    """Return what the judge needs to know of a test cell or a locked cell.
+    """Return what the judge needs to know about a test cell or a locked cell.
 
     Returns:
-        `uses`: global names that it reads before it binds them, in its functions, too (magics'
-        arguments included); `reads`: those of them that it reads or deletes while it runs, before
-        it gives them a meaning of its own; `binds`: global names that it binds; `words`: names
-        that may stand in its texts, for `eval` and the like; `patches`: it sets or deletes
-        attributes, so it may change a module; `modules`: those that it names; `seeds`: it may seed
-        a random generator that all code shares; `code`: see `pack_code`.
+        `uses`: global names that it or its functions read before it binds them (including those in
+        magics' arguments); `reads`: those of them that the cell itself reads or deletes before it
+        binds them; `binds`: global names that it binds; `words`: names that may occur in its
+        strings, for `eval` and the like; `patches`: whether it sets or deletes attributes, and so
+        may change a module; `modules`: the modules that it names; `seeds`: whether it may seed a
+        global random generator; `code`: see `pack_code`.
     """
     code = compile_plain(label, source)
     text = source if code else TransformerManager().transform_cell(source)
@@ -93,9 +93,9 @@ def about(label: str, source: str) -> dict[str, Any]:
         tree = ast.parse(text)
         names = GlobalNames(tree, text)
     except (SyntaxError, ValueError, RecursionError):
-        names = GlobalNames(tree := ast.Module([], []), "")  # running it will tell
+        names = GlobalNames(tree := ast.Module([], []), "")  # it will fail when it runs
     mentioned: set[str] = set()
-    others = set(names.free)  # what is mentioned and is not a name of the cell's own
+    others = set(names.free)  # names mentioned that the cell does not define
     changed, texts = False, []
     for node in ast.walk(tree):
         match node:
@@ -127,7 +127,7 @@ def about(label: str, source: str) -> dict[str, Any]:
     }
 
 
-# What reads names in texts, changes attributes, seeds the random generators that all code shares.
+# Functions that read names in strings, change attributes, and seed the global random generators.
 _READ_TEXTS = {
     "eval", "exec", "compile", "globals", "locals", "vars", "dir", "getattr", "setattr", "delattr",
     "patch", "timeit", "Timer", "get_ipython", "run_line_magic", "__dict__",
@@ -137,7 +137,7 @@ _SEED = {"seed", "set_state", "setstate"}
 
 
 def _modules(tree: ast.Module, texts: list[str]) -> set[str]:
-    """Return the modules that a cell imports, and the dotted names in its texts."""
+    """Return the modules that a cell imports, and the dotted names in its strings."""
     found = {text for text in texts if re.fullmatch(r"[A-Za-z_]\w*(\.\w+)+", text)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -148,15 +148,15 @@ def _modules(tree: ast.Module, texts: list[str]) -> set[str]:
 
 
 def makes_task(source: str) -> bool:
-    """Return whether a test cell's text makes a `checks.Task`, whose points it has to end in."""
+    """Return whether a test cell creates a `checks.Task`, and so has to end in its points."""
     return _calls(parsed(source), "Task")
 
 
 def forgotten_points(source: str) -> str:
-    """Return what is wrong with a test cell that cannot give points, "" if nothing is.
+    """Return why a test cell cannot give points, or "".
 
-    nbgrader takes a test cell without a result for full marks. Only what is certain is told: a cell
-    may find its points in any way, and may also be plain asserts.
+    nbgrader gives full marks for a test cell without a result. Only certain errors are reported: a
+    cell may compute its points in any way, or may be plain asserts.
     """
     tree = parsed(source)
     if not tree or not tree.body:
@@ -179,11 +179,11 @@ def forgotten_points(source: str) -> str:
 
 
 def parsed(source: str, most: float = math.inf) -> ast.Module | None:
-    """Return a cell's syntax tree, with `pass` for each magic; None where only running it tells.
+    """Return a cell's syntax tree, with `pass` for each magic; None if it cannot be parsed.
 
     Args:
         source: the cell's text.
-        most: characters; a longer text is not parsed. Give a limit for what a student may write.
+        most: characters; a longer text is not parsed. Give a limit for a student's text.
     """
     if len(source) > most:
         return None
@@ -198,12 +198,12 @@ _UNPARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
 def _calls(tree: ast.Module | None, name: str) -> bool:
-    """Return whether anything of this name is called."""
+    """Return whether the code calls a function of this name."""
     return tree is not None and any(_called(node) == name for node in ast.walk(tree))
 
 
 def _called(node: ast.AST) -> str:
-    """Return the last part of the name of what a call calls, "" of anything else."""
+    """Return the last part of the name of the function that a call calls, "" for other nodes."""
     match node:
         case ast.Call(ast.Name(name)) | ast.Call(ast.Attribute(attr=name)):
             return name
@@ -211,7 +211,7 @@ def _called(node: ast.AST) -> str:
 
 
 def _returned(statements: Iterable[ast.AST]) -> Iterator[ast.expr]:
-    """Yield the values that statements return, but for those of functions within."""
+    """Yield the expressions that statements return, except in nested functions."""
     for node in statements:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Lambda():
@@ -221,9 +221,9 @@ def _returned(statements: Iterable[ast.AST]) -> Iterator[ast.expr]:
         yield from _returned(ast.iter_child_nodes(node))
 
 
-@functools.lru_cache(256)  # asked again for each task
+@functools.lru_cache(256)  # called again for each task
 def bound_names(source: str) -> frozenset[str] | None:
-    """Return the names that a cell binds at its top level, None if only running it could tell."""
+    """Return the names that a cell binds at its top level, None if it cannot be parsed."""
     tree = parsed(source, MAX_PARSED)
     if tree is None:
         return None
@@ -234,7 +234,7 @@ def bound_names(source: str) -> frozenset[str] | None:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 names.add(node.name)
-                continue  # what is bound within stays there
+                continue  # names bound inside are local
             case ast.Lambda():
                 continue
             case ast.Import() | ast.ImportFrom():
@@ -245,9 +245,9 @@ def bound_names(source: str) -> frozenset[str] | None:
     return frozenset(names)
 
 
-@functools.lru_cache(256)  # asked once for every hidden test that fails
+@functools.lru_cache(256)  # called once for every hidden test that fails
 def defined(source: str) -> frozenset[str] | None:
-    """Return the names that a cell defines, or None if it may do more than define."""
+    """Return the names that a cell defines, or None if it may do more than that."""
     tree = parsed(source, MAX_PARSED)
     if tree is None:
         return None

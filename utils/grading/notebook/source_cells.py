@@ -1,4 +1,4 @@
-"""The course's cells of a problem set, from its gradebook or from a notebook of the course's."""
+"""The course's cells of a problem set, from the gradebook or from one of the course's notebooks."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from utils.grading.notebook.source import bound_names, parsed
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-RELEASES_FILE = "releases.json"  # of a problem set's releases, see `course.releases`
+RELEASES_FILE = "releases.json"  # the problem sets' releases, see `course.releases`
 SCHEMA_VERSION = 3  # of nbgrader's metadata
 
-# One expression for both would look for the end anew at each beginning, of which a student may have
-# written many.
+# A single expression for both would search for the end at each beginning, and a student may write
+# many of these.
 _BEGIN, _END = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
 _HIDDEN_BEGINS = re.compile(rf"^[ \t]*#+ {_BEGIN}", re.MULTILINE)
 _HIDDEN_ENDS = re.compile(rf"^[ \t]*#+ {_END}[^\n]*\n?", re.MULTILINE)
@@ -35,18 +35,18 @@ _HIDDEN_ENDS = re.compile(rf"^[ \t]*#+ {_END}[^\n]*\n?", re.MULTILINE)
 
 @dataclass(frozen=True)
 class SourceCell:
-    """A cell as the course has it.
+    """A cell in the course's version.
 
     Attributes:
-        grade_id, cell_type, source: as in nbgrader's source notebook, hidden tests included; of a
-            cell that students write, as it was handed out.
-        grade, solution, locked, task, points: its flags and points.
-        checksum: of the cell as it was handed out.
-        imports: "NAME MODULE [ATTRIBUTE]" of what the course's own notebook imports in cells that
-            are neither locked nor graded; all of them at its first cell.
-        classes: that the course's solution defines in this cell.
+        grade_id, cell_type, source: as in nbgrader's source notebook, including hidden tests; for a
+            cell that students write, `source` is the released text.
+        grade, solution, locked, task, points: nbgrader's flags and the points.
+        checksum: nbgrader's checksum of the released cell.
+        imports: "NAME MODULE [ATTRIBUTE]" for each import of the course's own notebook in cells
+            that are neither locked nor graded; all are stored in the first cell.
+        classes: names of the classes that the course's solution defines in this cell.
         completes: names of locked cells, and of these imports, that the course's solution changes
-            in this cell; and Python's own functions that it writes itself.
+            in this cell; and built-in functions that it redefines.
     """
 
     grade_id: str
@@ -64,21 +64,21 @@ class SourceCell:
 
     @property
     def fixed(self) -> bool:
-        """Whether students cannot write in it."""
+        """Whether students may not edit it."""
         return not self.solution
 
     @property
     def is_test(self) -> bool:
-        """Whether its points are given by running it."""
+        """Whether running it gives its points."""
         return self.grade and not self.solution and not self.task and self.cell_type == "code"
 
     @property
     def hidden(self) -> bool:
-        """Whether it holds hidden tests."""
+        """Whether it contains hidden tests."""
         return without_hidden_tests(self.source) != self.source
 
     def metadata(self) -> dict[str, Any]:
-        """Return nbgrader's metadata for it."""
+        """Return its nbgrader metadata."""
         found: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             "grade_id": self.grade_id,
@@ -92,17 +92,17 @@ class SourceCell:
         return found | ({"points": self.points} if self.grade or self.task else {})
 
     def cell(self) -> Cell:
-        """Return it as a notebook's cell."""
+        """Return it as a cell of a notebook, in plain dicts."""
         name = re.sub(r"[^a-zA-Z0-9_-]", "-", self.grade_id)[:64] or "cell"
         return new_cell(self.cell_type, self.source, name, {"nbgrader": self.metadata()})
 
     def new(self) -> NotebookNode:
-        """Return it as a notebook's cell, for nbformat and nbgrader."""
+        """Return it as a cell of a notebook, for nbformat and nbgrader."""
         return as_nodes(self.cell())
 
 
 def cells_of_gradebook(gradebook: Any, assignment: str, notebook: str) -> list[SourceCell]:
-    """Return the course's cells as nbgrader's gradebook has them.
+    """Return the course's cells from nbgrader's gradebook.
 
     Args:
         gradebook: a `nbgrader.api.Gradebook`.
@@ -133,12 +133,12 @@ def cells_of_gradebook(gradebook: Any, assignment: str, notebook: str) -> list[S
 def cells_of_notebook(
     source: Mapping[str, Any], released: Mapping[str, Any] | None = None
 ) -> list[SourceCell]:
-    """Return the course's cells from a notebook of the course's.
+    """Return the course's cells from one of the course's notebooks.
 
     Args:
-        source: nbgrader's source notebook, with solutions and hidden tests; or the one that was
-            handed out, whose hidden tests are then empty.
-        released: the notebook as it was handed out, for the text of the cells that students write.
+        source: nbgrader's source notebook, with solutions and hidden tests; or the released one,
+            whose hidden tests are empty.
+        released: the released notebook, for the texts of the cells that students write.
     """
     handed_out = {
         cell["metadata"]["nbgrader"]["grade_id"]: cell
@@ -192,11 +192,11 @@ def cells_of_notebook(
 def with_meanings(
     cells: Sequence[SourceCell], source: Mapping[str, Any] | None
 ) -> list[SourceCell]:
-    """Return cells of the gradebook with what only the course's own notebook tells of names.
+    """Add the data on names to cells of the gradebook, which only a notebook contains.
 
     Args:
-        cells: the gradebook's.
-        source: the source notebook, or the one that was handed out; None if neither is there.
+        cells: the gradebook's cells.
+        source: the source notebook, or the released one; None if there is neither.
     """
     read = cells_of_notebook(source) if source else []
     known = {cell.grade_id: cell for cell in read}
@@ -210,7 +210,7 @@ def with_meanings(
 
 
 def other_kernel(notebook: Mapping[str, Any]) -> str:
-    """Return the language of a notebook whose kernel is not Python's, "" for Python."""
+    """Return the language of a notebook's kernel, "" for Python."""
     metadata = notebook.get("metadata") or {}
     kernel = metadata.get("kernelspec") or {}
     language = kernel.get("language") or (metadata.get("language_info") or {}).get("name") or ""
@@ -223,9 +223,9 @@ def other_kernel(notebook: Mapping[str, Any]) -> str:
 
 
 def usual_delimiters(source: str, begin: str, end: str) -> str:
-    """Return a cell's text with hidden tests between the lines that `without_hidden_tests` knows.
+    """Replace a course's own delimiters of hidden tests by those of `without_hidden_tests`.
 
-    As in nbgrader, any line that holds a delimiter is one.
+    As in nbgrader, any line that contains a delimiter counts as one.
 
     Args:
         source: the cell's text.
@@ -247,7 +247,7 @@ def usual_delimiters(source: str, begin: str, end: str) -> str:
 
 
 def imported(code: str) -> list[str]:
-    """Return "NAME MODULE [ATTRIBUTE]" for each import of a cell that runs as it stands."""
+    """Return "NAME MODULE [ATTRIBUTE]" for each absolute import in a cell."""
     found = []
     for node in ast.walk(_tree(code)):
         if isinstance(node, ast.Import):
@@ -262,8 +262,8 @@ def imported(code: str) -> list[str]:
 def defined_by(code: str) -> tuple[set[str], set[str]]:
     """Return the classes that a solution defines, and the names that it changes.
 
-    A name is changed if it is bound, or if an attribute of it is set: `Net.forward = forward`. An
-    import at the top changes nothing: solutions often import once more what they need.
+    A name is changed if it is bound, or if one of its attributes is set: `Net.forward = forward`.
+    An import at the top level does not count: solutions often repeat imports.
     """
     tree = _tree(code)
     classes = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
@@ -279,32 +279,32 @@ def defined_by(code: str) -> tuple[set[str], set[str]]:
 
 
 def _builtins(code: str) -> set[str]:
-    """Return those of Python's own functions that a solution writes itself: `def sorted(a): ...`"""
+    """Return the built-in functions that a solution redefines: `def sorted(a): ...`"""
     kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
     return {n.name for n in _tree(code).body if isinstance(n, kinds)} & vars(builtins).keys()
 
 
 def _tree(code: str) -> ast.Module:
-    """Return a cell's syntax tree, an empty one where only running it tells."""
+    """Return a cell's syntax tree, an empty one if it cannot be parsed."""
     return parsed(code) or ast.Module([], [])
 
 
 def hashes_of(notebook: Mapping[str, Any]) -> set[str]:
-    """Return the hashes of the texts of all cells of a notebook that was handed out.
+    """Return the hashes of the texts of all cells of a released notebook.
 
-    What has one of them in a submission is the course's, of this release or an earlier one.
+    A cell of a submission with one of these hashes is the course's, unchanged.
     """
     return {text_hash(text_of(cell)) for cell in notebook["cells"]}
 
 
 def read_releases(path: Path, problem_set: str) -> list[dict[str, str]]:
-    """Return the releases of a problem set that a file knows, the earliest first."""
+    """Return a problem set's releases in a file, the earliest first."""
     found = read_json(path).get(problem_set, [])
     return [release for release in found if isinstance(release, dict)]
 
 
 def without_hidden_tests(source: str) -> str:
-    """Return a cell's text as it is handed out."""
+    """Return a cell's text without its hidden tests."""
     kept, at = [], 0
     while begin := _HIDDEN_BEGINS.search(source, at):
         end = _HIDDEN_ENDS.search(source, begin.end())

@@ -1,9 +1,9 @@
 """Questions and answers between the judge and a student process, over one socket.
 
-Both sides use it. A question is answered before the next one is asked, but the answer may need
-questions the other way (the judge calls `numerical_gradient`, which calls the judge's `f`), as deep
-as it goes. Each question carries eight random bytes which its answer must repeat: an answer written
-ahead, late or twice fits no question. A message that breaks the rules ends the connection for good:
+Both sides use it. A question is answered before the next one is asked, but answering may need
+questions the other way, nested to any depth (the judge calls `numerical_gradient`, which calls the
+judge's `f`). Each question carries eight random bytes that its answer must repeat, so an answer
+sent early, late or twice matches no question. A message that breaks the rules ends the connection:
 after the first `CodecError` every further use raises the same error, even if the first was caught.
 """
 
@@ -39,21 +39,21 @@ class Connection:
     """One end of the connection.
 
     Args:
-        sock: a connected stream socket; which the connection owns from now on.
-        shared: this side's.
+        sock: a connected stream socket, which the connection owns from now on.
+        shared: the shared objects of this side.
     """
 
     def __init__(self, sock: socket.socket, shared: SharedObjects) -> None:
         self.sock, self.shared = sock, shared
         self.deadline: float | None = None  # on the clock of time.monotonic
-        self.overtime: Callable[[], float] = lambda: 0.0  # seconds that a deadline moves
+        self.overtime: Callable[[], float] = lambda: 0.0  # seconds by which to extend a deadline
         self.verbs: dict[str, Callable] = {}  # what the peer may ask
-        self._read = bytearray()  # what has been read of the next message
+        self._read = bytearray()  # bytes of the next message so far
         self._space = memoryview(bytearray(_AT_ONCE))
-        self.forget: list[int] = []  # what the peer must be told of proxies that have gone
+        self.forget: list[int] = []  # numbers of deleted proxies, to be told to the peer
         self.tidy = False  # whether this side forgets shared objects that it does not use
-        self.busy = False  # a message is read or written: proxies must not ask anything
-        self._fault: CodecError | None = None  # why the connection is of no more use
+        self.busy = False  # reading or writing a message: proxies must not ask
+        self._fault: CodecError | None = None  # why the connection is unusable
 
     # What differs between the two sides. ----------------------------------------------------------
 
@@ -62,21 +62,21 @@ class Connection:
         return (value,)
 
     def failure(self, error: BaseException) -> tuple:
-        """Return the body of an answer when answering has failed."""
+        """Return the body of an answer that reports an exception."""
         raise NotImplementedError
 
     def answer(self, good: bool, body: tuple) -> Any:
-        """Return the peer's answer, or raise its failure."""
+        """Return the value in the peer's answer, or raise the exception that it reports."""
         raise NotImplementedError
 
     # Both sides ---------------------------------------------------------------------------------
 
     def ask(self, verb: str, *args: Any) -> Any:
-        """Return the peer's answer to a question.
+        """Ask the peer a question and return its answer.
 
         Raises:
-            Ended, Late, CodecError: there is no answer, and the connection is of no more use.
-            CannotCross: an argument cannot be sent; the connection is as before.
+            Ended, Late, CodecError: there is no answer, and the connection is unusable.
+            CannotCross: an argument cannot be sent; the connection is unchanged.
         """
         token = os.urandom(8)
         self.send(verb, token, args)
@@ -89,7 +89,7 @@ class Connection:
             self.reply(back, got, body)
 
     def reply(self, verb: str, token: bytes, args: tuple) -> None:
-        """Answer one question of the peer."""
+        """Answer one of the peer's questions."""
         body: tuple
         try:
             if verb not in self.verbs:
@@ -118,7 +118,7 @@ class Connection:
             parts = codec.pack(message, self.shared, self.forget, self.tidy)
         finally:
             self.busy = False
-        self.forget = []  # not before: if this message cannot be sent, the next one tells
+        self.forget = []  # only now: if sending had failed, the next message would tell
         size = sum(map(len, parts))
         head = _length.pack(size)
         parts = [b"".join((head, *parts))] if size <= _AT_ONCE else [head, *parts]
@@ -128,13 +128,13 @@ class Connection:
                 view = view[self._step(self.sock.send, view) :]
 
     def receive(self) -> tuple[str, bytes, tuple]:
-        """Return verb, token and body of the next message."""
+        """Return the next message's verb, token and body."""
         if self._fault:
             raise self._fault
         try:
             return self._receive()
         except CodecError as error:
-            self._fault = error  # the shared objects may be half up to date
+            self._fault = error  # the shared objects may be partly updated
             raise
 
     def _receive(self) -> tuple[str, bytes, tuple]:
@@ -184,9 +184,9 @@ class Connection:
                 raise Ended from error
 
     def _some(self) -> memoryview:
-        """Return what there is to read: most often all of one message."""
+        """Return the bytes that are there to read, usually one whole message."""
         return self._space[: self._step(self.sock.recv_into, self._space)]
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the socket."""
         self.sock.close()

@@ -1,4 +1,4 @@
-"""The judge's classes of which a student's object is an instance for `isinstance` and `except`."""
+"""Which of the judge's classes `isinstance` and `except` see in a student's object."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from utils.grading.remote.judge_limits import refuse
 # Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
 
-# Modules whose classes no proxy claims to be an instance of. Their values are plain and cross as
-# themselves, or libraries would trust a proxy with what they compute (a data frame's `equals`).
+# Modules whose classes no proxy claims to be an instance of: either their values are plain and
+# cross as such, or libraries would trust a proxy's answers (a data frame's `equals`).
 _NEVER = frozenset(
     ("builtins", "numpy", "numbers", "fractions", "decimal", "datetime", "collections", "array",
      "io", "pathlib", "typing", "abc", "utils", "pandas", "polars", "xarray")
 )  # fmt: skip
 _PLAIN = {int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset}
 _PLAIN_NAMES = frozenset(f"builtins:{kind.__name__}" for kind in _PLAIN)
-# Modules whose exceptions no student's exception is, since they mean something to who runs tests.
+# Modules whose exceptions no student's exception derives from: they mean something to test runners.
 _NEVER_RAISED = frozenset(
     ("builtins", "utils", "unittest", "pytest", "_pytest", "doctest", "nose", "numpy.testing",
      "IPython", "traitlets", "asyncio", "concurrent", "hypothesis")
 )  # fmt: skip
-# Modules whose classes may not be bases of a student's: a mock answers yes to any question.
+# Modules whose classes may not be bases of a student's class: a mock agrees to everything.
 _NEVER_BASES = ("utils", "unittest.mock")
-# Of these Python's own: what stays with the student, and code can ask for its kind.
+# Built-in types of objects that never cross, whose type a test may still check.
 _KINDS = {
     "builtins:function": types.FunctionType,
     "builtins:method": types.MethodType,
@@ -52,7 +52,7 @@ def top(module: Any) -> str:
 
 
 def library_class(entry: str, student: Any, below: type = object) -> type | None:
-    """Return the class that "MODULE:NAME" says, if the judge has it and a proxy may claim it."""
+    """Return the class named "MODULE:NAME", if the judge has it and a proxy may claim it."""
     module, _, name = entry.partition(":")
     first = top(module)
     never = _NEVER_RAISED if issubclass(below, Exception) else _NEVER
@@ -76,7 +76,7 @@ def library_class(entry: str, student: Any, below: type = object) -> type | None
 
 
 def class_named(entry: str, student: Any) -> type | None:
-    """Return the judge's own class that "MODULE:NAME" says, if it has one."""
+    """Return the judge's own class named "MODULE:NAME", or None."""
     module, _, name = entry.partition(":")
     if module == "__main__":
         return library_class(entry, student)
@@ -87,7 +87,7 @@ def class_named(entry: str, student: Any) -> type | None:
 
 
 def claimed_class(proxy: Any) -> type | None:
-    """Return the class that a proxy's object is an instance of as far as the judge has it."""
+    """Return the judge's class that `isinstance` sees in a proxy's object, or None."""
     what, _, _, _, lineage = proxy._proxy_about
     if what in ("function", "object"):
         if lineage and lineage[0] in _KINDS:
@@ -102,7 +102,7 @@ def claimed_class(proxy: Any) -> type | None:
 
 
 def claimed_base(proxy: Any) -> type | None:
-    """Return the first class in a proxy's lineage that the judge has and a proxy may claim."""
+    """Return the first class in a proxy's lineage that `library_class` accepts, or None."""
     student, lineage = proxy._proxy_link.student, proxy._proxy_about.lineage
     for entry in lineage if student.modules else _claimable(lineage):
         if found := library_class(entry, student):
@@ -116,10 +116,10 @@ def _claimable(lineage: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def may_be_honest(proxy: Any) -> bool:
-    """Return whether an honest submission may well hand over such an object.
+    """Return whether an honest submission might well return such an object.
 
-    It is of a library's class, of one derived from Python's own, too large to cross, or an array
-    that is not plain.
+    It might if the object is of a library's class or of a class derived from a built-in one, is too
+    large to cross, or is an array that is not plain.
     """
     what, kind, _, _, lineage = proxy._proxy_about
     return what == "array" or what == "object" and _may_be_honest(kind, lineage)

@@ -1,4 +1,4 @@
-"""The judge's end of the connection to a student process, and what it lets that one use."""
+"""The judge's end of the connection to a student process, and what that process may use."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from utils.grading.remote.student_errors import (
 globals()["__builtins__"] = dict(vars(builtins))
 
 MAX_NESTING = 40  # of questions within questions
-MAX_RAISED = 100  # of a test's own exceptions, kept for the call that they came out of
+MAX_RAISED = 100  # a test's own exceptions, kept until the outermost call returns
 MAX_LINEAGE = 20  # names of classes in a description
 _WHAT = ("object", "array", "module", "class", "function")  # what a proxy may stand for
-# Types of functions that no submission defines: a test may look whether it is given a certain one.
+# Types of library functions; a test may check whether it gets the judge's own (`f is np.sum`).
 _OF_LIBRARIES = (operators.LIBRARY_FUNCTION, "ufunc", "_ArrayFunctionDispatcher")
 _PATTERNS = {
     "builtins:list": Sequence, "builtins:tuple": Sequence, "builtins:dict": Mapping,
@@ -47,7 +47,7 @@ _about = functools.lru_cache(512)(About)  # many objects of one class are descri
 
 
 class JudgeObjects(SharedObjects):
-    """What the judge has in common with the student process."""
+    """The judge's shared objects."""
 
     link: JudgeConnection
 
@@ -56,9 +56,9 @@ class JudgeObjects(SharedObjects):
         self.sent_names: dict[str, Any] = {}
 
     def proxy(self, number: int, description: tuple | None) -> Any:
-        """Return a proxy; one that the submission names again is not the test's own any more.
+        """Return a proxy, which no longer counts as the test's own if it is mentioned again.
 
-        `stack.pop()` may give the stack itself, which would then be compared with a number.
+        `stack.pop()` may return the stack itself, which would then be compared with a number.
         """
         found = super().proxy(number, description)
         object.__setattr__(found, "_proxy_mentions", found._proxy_mentions + (description is None))
@@ -72,7 +72,7 @@ class JudgeObjects(SharedObjects):
         return value._proxy_number
 
     def name_of(self, value: Any) -> str | None:
-        """Let a library's functions and classes cross by name: the student has them, too."""
+        """Return the name of a library's function or class: the student process has it, too."""
         value = getattr(type(value), "crosses_as", value)
         if isinstance(value, np.ufunc):
             module, name = "numpy", value.__name__
@@ -132,18 +132,21 @@ class JudgeObjects(SharedObjects):
 def open_to_students(
     value: Any, modules: Collection[str] = ()
 ) -> tuple[str, tuple[str, ...], bool]:
-    """Return what of a judge's object a submission may use: a name, special methods, attributes.
+    """Return what a submission may use of a judge's object: type name, special methods, attributes.
 
-    Functions and classes can be called, and nothing else: an attribute of a function leads to all
-    that the judge knows. Objects of the course's own classes also have attributes, and so have
-    mocks, but for those with which the test asks a mock what has happened.
+    Functions and classes can only be called: an attribute of a function leads to everything that
+    the judge knows. Objects of the course's own classes and mocks also have attributes, except
+    those with which a test asks a mock how it was called.
 
     Args:
         value: the object.
         modules: names of the course's own modules.
 
+    Returns:
+        The name of its type, its special methods, and whether attributes may be read and set.
+
     Raises:
-        CannotCross: none of it.
+        CannotCross: a submission may not have the object at all.
     """
     kind = type(value)
     if isinstance(value, Iterator) and kind.__module__ in ("builtins", "itertools"):
@@ -167,14 +170,14 @@ def open_to_students(
 
 
 def is_mock(value: Any) -> bool:
-    """Return whether a value is a mock of the standard library's."""
+    """Return whether a value is a mock of `unittest.mock`."""
     mocks = sys.modules.get("unittest.mock")
     return mocks is not None and isinstance(value, mocks.NonCallableMock)
 
 
 @functools.cache
 def _names_of_mocks() -> frozenset[str]:
-    """Return the attributes by which a test sets mocks up, and asks them what has happened."""
+    """Return the attributes with which a test configures a mock and asks how it was called."""
     return frozenset(dir(sys.modules["unittest.mock"].MagicMock()))
 
 
@@ -182,8 +185,8 @@ class JudgeConnection(Connection):
     """The judge's end of the connection to one process.
 
     Args:
-        sock: leads to the process.
-        student: whose process it is, a `judge.student_client.StudentClient`.
+        sock: a socket connected to the process.
+        student: the `judge.student_client.StudentClient` that started the process.
     """
 
     shared: JudgeObjects
@@ -215,7 +218,7 @@ class JudgeConnection(Connection):
     # What a submission may ask --------------------------------------------------------------------
 
     def opened(self, target: Any) -> tuple[tuple[str, ...], bool]:
-        """Return what may be asked of an object: special methods, whether it has attributes."""
+        """Return an object's usable special methods, and whether its attributes are usable."""
         number = self.shared.number(target)
         if number is None or self.shared.objects[number].kind != codec.OBJECT:
             raise CodecError("a question about something that was not handed over")
@@ -223,7 +226,7 @@ class JudgeConnection(Connection):
         return special, attributes
 
     def special(self, target: Any, name: str, args: tuple, kwargs: tuple) -> Any:
-        """Use a special method of an object; keyword arguments come as pairs."""
+        """Call a special method of an object; `kwargs` holds (name, value) pairs."""
         special, _ = self.opened(target)
         if name not in special:
             raise CodecError("a question about something that was not handed over")
@@ -238,16 +241,16 @@ class JudgeConnection(Connection):
             return getattr(target, name)(*args, **dict(kwargs))
 
     def getattr(self, target: Any, name: str) -> Any:
-        """Read an attribute of an object of the test's own."""
+        """Read an attribute of one of the test's objects."""
         self._check_attribute(target, name)
         with self.student.effects.testing():
             return getattr(target, name)
 
     def setattr(self, target: Any, name: str, value: Any) -> None:
-        """Set an attribute of an object of the test's own."""
+        """Set an attribute of one of the test's objects."""
         self._check_attribute(target, name)
         if is_mock(target):
-            raise AttributeError(f"{name} is not for the submission to set")
+            raise AttributeError(f"the submission may not set {name}")
         with self.student.effects.testing():
             setattr(target, name, value)
 
@@ -262,7 +265,7 @@ class JudgeConnection(Connection):
             or is_mock(target)
             and (name in _names_of_mocks() or name.startswith(("assert", "assret")))
         ):
-            raise AttributeError(f"{name} is not for the submission to see")
+            raise AttributeError(f"the submission may not read {name}")
 
     # Answers --------------------------------------------------------------------------------------
 
@@ -311,7 +314,7 @@ class JudgeConnection(Connection):
 
 
 def _is_named_by_test(name: str) -> bool:
-    """Return whether a test cell that is running has this name in its code."""
+    """Return whether the code of a running test cell contains this name."""
     frame: types.FrameType | None = sys._getframe(1)
     while frame:
         if frame.f_globals.get("__name__") == "__main__" and name in frame.f_code.co_names:

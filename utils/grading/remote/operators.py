@@ -1,4 +1,4 @@
-"""The special methods that proxies hand on, and what else both sides ask of an object by name."""
+"""Names that both sides know: the special methods that proxies forward, and other attributes."""
 
 COMPARISONS = ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__")
 _ARITHMETIC = (
@@ -6,7 +6,7 @@ _ARITHMETIC = (
     "rshift", "and", "xor", "or",
 )  # fmt: skip
 ARITHMETIC = tuple(f"__{how}{name}__" for name in _ARITHMETIC for how in ("", "r", "i"))
-# Of one object alone: what a number gives, and what all objects may give.
+# Operators and conversions of a single object: those of numbers, and those of any object.
 NUMERIC = (
     "__neg__", "__pos__", "__abs__", "__invert__", "__round__", "__trunc__", "__floor__",
     "__ceil__", "__int__", "__float__", "__complex__", "__index__",
@@ -20,18 +20,18 @@ ACCESS = (
 )  # fmt: skip
 # Attributes of a test's functions that the student's code may read, as `functools.wraps` does.
 OF_FUNCTIONS = ("__name__", "__qualname__", "__doc__")
-# Functions of `inspect` that are asked where the object is.
+# Functions of `inspect` that run in the process that has the object.
 INSPECTED = (
     "getsource", "getsourcelines", "getdoc", "isgeneratorfunction", "iscoroutinefunction",
     "isasyncgenfunction", "isabstract", "isdatadescriptor", "ismethoddescriptor",
 )  # fmt: skip
-LIBRARY_FUNCTION = "library function"  # what a function of a module is called
+LIBRARY_FUNCTION = "library function"  # type name of a function defined in a module
 ALL = (*ACCESS, *COMPARISONS, *ARITHMETIC, *NUMERIC, *CONVERSIONS)
 _ALL = frozenset(ALL)
 
 
 def defined(kind: type) -> tuple[str, ...]:
-    """Return the special methods that a class has, and `object` has not given it."""
+    """Return a class's special methods, sorted, without those inherited from `object`."""
     found: dict[str, bool] = {}
     for base in reversed(kind.__mro__[:-1]):
         names = vars(base)

@@ -1,4 +1,4 @@
-"""How both processes name and set what a test patches: a name of a module or of a class."""
+"""Name and set what a test patches, in both processes: a name of a module or of a class."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def address_of(owner: Any) -> str:
 
 
 def found_at(address: str) -> Any:
-    """Return what "MODULE" or "MODULE:NAME" names; its module is imported."""
+    """Import a module and return it, or the object in it, from "MODULE" or "MODULE:NAME"."""
     module, _, path = address.partition(":")
     found: Any = importlib.import_module(module)
     for part in filter(None, path.split(".")):
@@ -27,7 +27,7 @@ def found_at(address: str) -> Any:
 
 
 def set_name(owner: Any, name: str, *value: Any) -> None:
-    """Set a name of a module or class, or without a value delete it."""
+    """Set a name of a module or class; without a value, delete the name."""
     if value:
         setattr(owner, name, value[0])
     elif name in vars(owner):

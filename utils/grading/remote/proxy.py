@@ -1,29 +1,28 @@
-"""Proxies: what a test cell holds in place of what the student's cells define.
+"""Proxies: what a test cell holds in place of the objects that the student's cells define.
 
-A test cell says `softmax(x)`; there `softmax` is a proxy. Calling it sends the arguments over and
+In a test cell, `softmax(x)` calls a proxy. The call sends the arguments to the student process and
 brings plain values back. Whatever is not plain comes back as another proxy, whose type has the name
 of the student's class.
 
-A proxy hands on what a test asks of it by name: calls, attributes, items, iteration, length. It
-never hands on what would let it speak for itself. Libraries cannot ask it for a method (`np.sum(p)`
+A proxy forwards what a test asks of it by name: calls, attributes, items, iteration, length. It
+never lets a student's object judge itself. Libraries cannot ask it for a method (`np.sum(p)`
 would otherwise call the `sum` of an object that claims to be right), and it has no `__array__`. An
-operator or a comparison is handed on if it shows the student's code nothing that a test expects:
-between two of the student's objects (their process could just as well give two plain values), and
-between a plain value and an object that the test has just made itself, by calling a class that the
-course's own solution defines (`V(2) * 3`, `3 in V(4)`), and that the student's code has not handed
-over since, as if it were a result. Else the object has no such operator, equals nothing but itself,
-and a person looks at a test that fails.
+operator or a comparison is forwarded only if it shows the student's code nothing that a test
+expects. This is so in two cases: between two of the student's objects (the student process could
+just as well return two plain values), and between a plain value and an object that the test has
+just made by calling a class that the course's own solution defines (`V(2) * 3`, `3 in V(4)`),
+unless the student's code has since returned that object as a result. Otherwise the object has no
+such operator and equals only itself, and a person looks at the test if it fails.
 
 What this does not protect against:
 
 - A test that asks a student's object about itself (`result.is_right()`) believes the answer. Tests
-  compare plain values; `checks` insists on them.
-- A test that works out what it expects from an array after it has handed that array over: the
-  student's code may have changed it, as in any notebook. `checks` hands over copies. The same holds
-  for a random generator that is handed over and used again, and for a list or an array that came
-  back: a later call may change it. What the test never hands over cannot be reached.
-- Two answers to one question. A function may answer otherwise each time, and may notice that it is
-  being tested.
+  should compare plain values; `checks` insists on them.
+- A test that computes the expected value from an array after passing that array to the student's
+  code, which may have changed it, as in any notebook. `checks` passes copies. The same holds for a
+  random generator that is passed and used again, and for a returned list or array, which a later
+  call may change. Objects that the test never passes are out of reach.
+- A function that answers differently each time, or notices that it is being tested.
 """
 
 from __future__ import annotations
@@ -51,19 +50,19 @@ from utils.grading.remote.student_errors import error_like
 # Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
 
-# What a library would ask for in order to take a proxy for an array.
+# Prefixes of the attributes by which a library would treat a proxy as an array.
 _ARRAY = ("__array", "__cuda_array", "__dlpack")
 
 
 class About(NamedTuple):
-    """What the judge knows of a student's object without asking.
+    """What the judge knows about a student's object without asking.
 
     Attributes:
         what: "object", "array", "module", "class" or "function".
-        type_name: of its type.
-        name: its own, "" for none.
+        type_name: the name of its type.
+        name: its `__name__`, "" for none.
         special: the special methods of its type.
-        lineage: "MODULE:NAME" of its class and of the bases of that; of a class, its own.
+        lineage: "MODULE:NAME" of its class and of that class's bases; of a class, its own.
     """
 
     what: str
@@ -80,7 +79,7 @@ class StudentProxy:
         "__weakref__", "_proxy_about", "_proxy_link", "_proxy_made", "_proxy_mentions",
         "_proxy_number", "_proxy_origin",
     )  # fmt: skip
-    __array_ufunc__ = None  # NumPy asks its elements nothing: the proxy's own operators do
+    __array_ufunc__ = None  # NumPy leaves operators to the proxy's own methods
 
     def __init__(self, link: Any, number: int, about: About) -> None:
         for slot, value in (
@@ -90,7 +89,7 @@ class StudentProxy:
             object.__setattr__(self, f"_proxy_{slot}", value)
 
     def _proxy_bind(self, name: str, *value: Any) -> tuple:
-        """Give a name in the student's notebook a value, or none; return what it had, or ()."""
+        """Set a name in the student's notebook, or delete it; return (old value,), or ()."""
         return ask_student(self, "bind", name, *value)
 
     def __mro_entries__(self, bases: tuple) -> tuple:
@@ -98,9 +97,9 @@ class StudentProxy:
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
-        """The class that `isinstance` goes by: a library's or the course's that the judge has.
+        """The class that `isinstance` uses: a library's or the course's, if the judge has it.
 
-        For a test that reads `x.__class__` it is the student's, which `isinstance` disregards.
+        A test that reads `x.__class__` gets the student's class, which `isinstance` ignores.
         """
         frame = sys._getframe(1)
         asker = str(frame.f_globals.get("__name__"))
@@ -108,15 +107,16 @@ class StudentProxy:
         if by_name and (found := class_in_notebook(self)) is not None:
             return found
         if self._proxy_about.what == "array" and asker.startswith("utils."):
-            return type(self)  # `checks` says itself that it is not plain
+            return type(self)  # `checks` reports that it is not plain
         return claimed_class(self) or type(self)
 
     @property
     def __bases__(self) -> tuple[Any, ...]:
-        """What `issubclass` goes by: the judge's own classes where it has them.
+        """What `issubclass` uses: the judge's own classes where it has them.
 
-        A class has no value that a test compares: who says that it is derived from `list` could as
-        well derive it. Of what is said of an object no plain class is believed.
+        The student process may name any bases: a class has no value that a test compares, and one
+        that claims to derive from `list` might as well do so. An *object*'s claim to be an
+        instance of a plain class is not believed.
         """
         if self._proxy_about.what != "class":
             raise AttributeError("__bases__")
@@ -128,7 +128,7 @@ class StudentProxy:
         for base in filter(is_class, said):
             lineage = base._proxy_about.lineage if issubclass(type(base), StudentProxy) else ()
             found = lineage and class_named(lineage[0], student)
-            if found or len(lineage) < len(self._proxy_about.lineage):  # else it has no end
+            if found or len(lineage) < len(self._proxy_about.lineage):  # else it would not end
                 bases.append(found or base)
         return tuple(bases) or (claimed_base(self) or object,)
 
@@ -184,7 +184,7 @@ class StudentProxy:
             value = ask_student(self, "special", "__hash__", ())
             if type(value) is int:
                 return hash(value)
-        elif "__eq__" in self._proxy_about.special:  # then its class has none, as any in Python
+        elif "__eq__" in self._proxy_about.special:  # as in Python: `__eq__` without `__hash__`
             raise TypeError(f"unhashable type: {self._proxy_about.type_name!r}")
         return object.__hash__(self)
 
@@ -217,7 +217,7 @@ class StudentProxy:
 
 
 def ask_student(proxy: StudentProxy, verb: str, *args: Any) -> Any:
-    """Return the student process's answer to a question about a proxy's object."""
+    """Ask the student process about a proxy's object, and return its answer."""
     return proxy._proxy_link.student.ask_object(verb, proxy, *args)
 
 
@@ -229,7 +229,7 @@ def is_class(value: Any) -> bool:
 
 
 def class_in_notebook(proxy: StudentProxy) -> Any:
-    """Return an object's class if a cell defines it: the course's own, else a proxy; or None."""
+    """Return an object's class (the course's own, or a proxy) if a cell defines it, else None."""
     what, *_, lineage = proxy._proxy_about
     if what != "object" or not lineage or not lineage[0].startswith("__main__:"):
         return None
@@ -259,7 +259,7 @@ def _compare(self: StudentProxy, name: str, other: object) -> Any:
 
 
 def _is_a_library(names: dict[str, Any]) -> bool:
-    """Return whether a module with these names is neither Python's own, the course's nor a cell."""
+    """Return whether these globals belong to a module outside Python, the course and the cells."""
     name, file = names.get("__name__"), names.get("__file__")
     if not isinstance(name, str) or name.partition(".")[0] in ("__main__", "utils"):
         return False
@@ -267,11 +267,11 @@ def _is_a_library(names: dict[str, Any]) -> bool:
 
 
 def _signature(text: str, names: dict[str, Any]) -> inspect.Signature:
-    """Return a signature from its text; nothing in the text is run.
+    """Parse a signature without running anything in its text.
 
     Args:
-        text: as the student's process wrote it.
-        names: of the test; its classes may be annotations.
+        text: as the student process wrote it.
+        names: the test's globals; its classes may be annotations.
     """
     try:
         text = re.sub("<[^<>]*>", "...", text)  # such as `<factory>`
@@ -318,7 +318,7 @@ _OF_TYPING = ("Optional", "Union", "Callable", "List", "Dict", "Tuple", "Set", "
 
 
 def _annotation(node: ast.expr | None, names: dict[str, Any]) -> Any:
-    """Return what an annotation means, or its text."""
+    """Return the object that an annotation names, or its text."""
     if node is None:
         return inspect.Parameter.empty
     text = ast.unparse(node)
@@ -343,10 +343,10 @@ def _annotation(node: ast.expr | None, names: dict[str, Any]) -> Any:
 
 
 def judge_limit_behind(error: BaseException) -> str:
-    """Return why it may be the judge's doing that a test ended in this error; "" if it is not.
+    """Return why the judge, not the student, may have caused a test's error; "" if it did not.
 
-    Either a proxy says so; or code that is not the test's own was given one; or Python names the
-    type of one as that of a value which it cannot use.
+    It may have if a proxy raised the error, if a library was given a proxy, or if Python's message
+    says that it cannot use a value of a proxy's type.
     """
     if isinstance(error, JudgeLimit):
         return str(error)
@@ -370,6 +370,6 @@ def judge_limit_behind(error: BaseException) -> str:
     return ""
 
 
-# In Python's message on a value that is not of the type, or not the class, that it needs.
+# Parts of Python's messages about a value of the wrong type or class.
 _MUST_BE = ("must be a", "must refer to a class")
 _FUNCTIONS = {"function", "method", "builtin_function_or_method", "type"}

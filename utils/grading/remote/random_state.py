@@ -1,9 +1,9 @@
-"""The two random generators that all code shares: NumPy's and Python's, in both processes.
+"""The two global random generators, NumPy's and Python's, kept in step in both processes.
 
-A test that calls `np.random.seed(0)` means the numbers that the student's function draws, too. So
-the state goes to the student process. Back comes only how many words of 32 bits were drawn there,
-and the judge draws as many itself: no submission chooses a state, from which a test might draw
-nothing but zeros.
+A test that calls `np.random.seed(0)` also means to seed the student's function. So the judge sends
+the state to the student process, which answers only how many 32-bit words were drawn there, and the
+judge draws as many itself: a submission cannot choose a state, from which a test might draw nothing
+but zeros.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 NUMPY, PYTHON = KINDS = (0, 1)
-MAX_WORDS = 5_000_000  # that are followed
-_BLOCK = 624  # words that a state holds
+MAX_WORDS = 5_000_000  # drawn between two states; more are not counted
+_BLOCK = 624  # words in a state
 
-State = tuple[bytes, int, float | None]  # key, place, and a normal number that waits to be drawn
+State = tuple[bytes, int, float | None]  # key, position, and a cached normal number
 
-_get: Any = np.random.get_state  # NumPy's stubs say that it may be a dict
+_get: Any = np.random.get_state  # `Any`: the stubs allow a dict
 _set, _bytes = np.random.set_state, np.random.bytes
 _python_get, _python_set = random.getstate, random.setstate
 _bits = random.getrandbits
@@ -47,7 +47,7 @@ def set_state(kind: int, state: State) -> None:
 
 
 def words_between(kind: int, before: State) -> int:
-    """Return how many words were drawn since a state; -1 if it cannot be told."""
+    """Return how many words were drawn since a state, or -1 if that is unknown."""
     now = get_state(kind)
     if now == before:
         return 0

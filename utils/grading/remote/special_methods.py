@@ -1,4 +1,4 @@
-"""Special methods of proxies: what Python's own syntax asks of a student's object."""
+"""Special methods of proxies, for Python's syntax and built-in functions on a student's object."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ _asked_contains = _special("__contains__", _of_type(bool))
 
 
 def _contains(self: StudentProxy, value: Any) -> bool:
-    """Search a student's object for a value; it is shown none that an operator may not show it."""
+    """Search a student's object, without showing it a value that an operator may not show it."""
     if may_see(self, value):
         return _asked_contains(self, value)
     all_seen = "__iter__" in self._proxy_about.special
@@ -132,7 +132,7 @@ def _next(self: StudentProxy) -> Any:
 
 
 def _exit(self: StudentProxy, *error: Any) -> bool:
-    """Leave a student's context; no exception of a test is ever kept from ending it."""
+    """Leave a student's context, which can never suppress a test's exception."""
     described = (type_name(error[1]), text_of(error[1])) if error and error[1] is not None else ()
     if ask_student(self, "special", "__exit__", described) is True and described:
         refuse(
@@ -152,7 +152,7 @@ def _is_kind(verb: str) -> Any:
     return method
 
 
-# What all proxies have of their own, and a test may ask of a student's class.
+# Attributes that every proxy has itself, but that a test may read from a student's class.
 _OF_CLASSES = frozenset(
     ("__eq__", "__hash__", "__init__", "__repr__", "__str__", "__module__", "__slots__")
 )
@@ -170,7 +170,7 @@ def _class_attribute(self: StudentProxy, name: str) -> Any:
 
 
 class EitherOf(tuple):
-    """Classes for `isinstance`, some of which are the student's: `A | B`."""
+    """The union `A | B` for `isinstance`, where some classes are the student's."""
 
     def __or__(self, other: Any) -> EitherOf:
         return EitherOf((*self, *(other if isinstance(other, tuple) else (other,))))
@@ -208,12 +208,13 @@ HANDED_ON = frozenset((*_SPECIAL, "__eq__", "__ne__", "__hash__"))  # these in `
 
 @functools.lru_cache(512)
 def proxy_type(name: str, special: tuple[str, ...], is_class: bool, pattern: Any) -> type:
-    """Return a type of proxies that has these special methods.
+    """Return a proxy type with these special methods.
 
     Args:
-        name, special: its name, and those of the methods.
-        is_class: the proxies stand for classes.
-        pattern: `Sequence` or `Mapping` if they fit such a pattern of `match`, else None.
+        name: the name of the type.
+        special: the names of the methods.
+        is_class: whether the proxies stand for classes.
+        pattern: `Sequence` or `Mapping` if they match such a pattern in `match`, else None.
     """
     methods: dict[str, Any] = {s: _SPECIAL[s] for s in special if s in _SPECIAL}
     if is_class:

@@ -1,8 +1,8 @@
 """The student process's end of the connection: answers the judge's questions.
 
-Everything here is within the student's reach. A submission can overwrite this code while it runs
-and so give any answer it likes, but an answer is only ever a plain value, and the judge compares
-it.
+The student's code can reach everything here. A submission can overwrite this code while it runs
+and so give any answer it likes, but an answer is never more than a plain value, which the test
+compares.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _OWN_FOLDER = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 
 def _modes(numpy_errors: str) -> dict[str, Any]:
-    """Return what `np.errstate` takes; what the judge would print or log is warned of here."""
+    """Return arguments for `np.errstate`; modes that print or log become "warn"."""
     modes = ast.literal_eval(numpy_errors)
     known = ("ignore", "warn", "raise")
     return {name: mode if mode in known else "warn" for name, mode in modes.items()}
@@ -62,10 +62,10 @@ def _is_view(result: Any, array: Any) -> bool:
 
 
 class StudentConnection(Connection):
-    """The submission's end of the connection.
+    """The student process's end of the connection.
 
     Args:
-        sock: leads to the judge.
+        sock: a socket connected to the judge.
         shell: runs the cells.
     """
 
@@ -76,16 +76,16 @@ class StudentConnection(Connection):
         self.shared.link = self
         self.shell = shell
         self.lock = threading.RLock()  # one thread at a time talks to the judge
-        self.turn = threading.Condition(self.lock)  # a question of the judge's has come
+        self.turn = threading.Condition(self.lock)  # notified when the judge asks a question
         self.unanswered = 0  # questions of the judge's
         self.is_overdue = False  # a timer tries again to stop the student's code
         self.given = set(shell.user_ns)  # names that are not the student's
         self.warned: list[tuple[str, str, int]] = []
-        self.gave_view = False  # a call has given a view of an argument since `views` was asked
+        self.gave_view = False  # since `views` was asked, a call has returned a view of an argument
         self.patches: tuple[tuple, ...] = ()  # of modules, by the test
-        self.patched: list[tuple[Any, str, tuple]] = []  # what is in force, and what was there
-        self.replaced: dict[str, tuple] = {}  # names that the test has changed, and what they had
-        self.drawn_from: list[Any] = [None, None]  # states of the random generators as told
+        self.patched: list[tuple[Any, str, tuple]] = []  # patches in force, with the old values
+        self.replaced: dict[str, tuple] = {}  # names that the test has changed -> old values
+        self.drawn_from: list[Any] = [None, None]  # states of the random generators, from the judge
         verbs: dict[str, Any] = {
             "run": self.run_cell,
             "define": shell.define,
@@ -115,7 +115,7 @@ class StudentConnection(Connection):
         self.verbs = verbs | as_asked
 
     def serve(self) -> None:
-        """Answer the judge until it hangs up."""
+        """Answer the judge until it closes the connection."""
         with contextlib.suppress(Ended, CodecError, CannotCross):
             while True:
                 with self.lock:
@@ -154,13 +154,13 @@ class StudentConnection(Connection):
     def change(
         self, patches: tuple, names: tuple, numpy_state: Any = None, python_state: Any = None
     ) -> None:
-        """Take over what the test has changed.
+        """Apply what the test has changed.
 
         Args:
-            patches: module, name and value (none: deleted) of each change to a module; from now on
-                they hold while the student's code runs.
-            names: of the student's: each with its value, or none.
-            numpy_state, python_state: of the random generators that all code shares.
+            patches: module, name and value (none: deleted) of each change to a module, in force
+                while the student's code runs.
+            names: changed names of the student's, each with its value (none: deleted).
+            numpy_state, python_state: of the global random generators.
         """
         self.patches = patches
         for name, had in self.replaced.items():
@@ -172,7 +172,10 @@ class StudentConnection(Connection):
                 self.drawn_from[kind] = random_state.get_state(kind)
 
     def drawn(self) -> tuple[int, ...]:
-        """Return how many words each random generator has given since it was told its state."""
+        """Return how many words each random generator has drawn since its state was set.
+
+        -1: unknown, or its state was not set.
+        """
         found = []
         for kind, before in enumerate(self.drawn_from):
             count = random_state.words_between(kind, before) if before is not None else -1
@@ -212,10 +215,10 @@ class StudentConnection(Connection):
     # What the judge asks --------------------------------------------------------------------------
 
     def overdue(self, number: int, frame: types.FrameType | None) -> None:
-        """Stop the student's code, for the judge says that the time of its question is up.
+        """Stop the student's code: the judge says that the time for its question is up.
 
-        Nothing of the grader's is stopped, such as half a message. The judge ends this process
-        soon, whatever it does; the exception only tells it the line.
+        The grader's own code is never stopped, say in the middle of a message. The judge will soon
+        end this process in any case; the exception only tells it the line.
 
         Raises:
             Overdue: in the student's code.
@@ -231,7 +234,7 @@ class StudentConnection(Connection):
         raise Overdue
 
     def run_cell(self, label: str, source: str) -> tuple[str, str]:
-        """Run a cell; return its outputs as JSON, and the type of its exception."""
+        """Run a cell; return its outputs as JSON and the name of its exception's type."""
         _, error = self.shell.run(label, source)
         if isinstance(error, Overdue):
             raise error
@@ -247,23 +250,24 @@ class StudentConnection(Connection):
         )
 
     def bind(self, target: Any, name: str, *value: Any) -> tuple:
-        """Give a name a value, or none; return the value that it had, or ()."""
+        """Set a name, or delete it; return (old value,), or ()."""
         found = self.shell.user_ns
         had = (found.pop(name),) if name in found else ()
         found.update(zip([name], value, strict=False))
         return had
 
     def get(self, names: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:
-        """Return those of these names that are defined, with what they stand for."""
+        """Return (name, value) for each of these names that is defined."""
         found = self.shell.user_ns
         return tuple((name, found[name]) for name in names if name in found)
 
     def call(self, target: Any, args: tuple, kwargs: tuple, numpy_errors: str) -> Any:
-        """Call something as if in the judge's process: its prints and warnings appear there.
+        """Call a function as if in the judge: its prints and warnings appear there.
 
         Args:
-            target, args, kwargs: what to call, and with what.
-            numpy_errors: `str(np.geterr())` there, "" if it is as it was.
+            target: the function.
+            args, kwargs: its arguments; `kwargs` holds (name, value) pairs.
+            numpy_errors: the judge's `str(np.geterr())`, or "" for the default.
         """
         run = self._as_the_test_has_it(target)
         streams = sys.stdout, sys.stderr, sys.stdin
@@ -288,7 +292,7 @@ class StudentConnection(Connection):
                     self.warned.append((warning.category.__name__, text, warning.lineno))
 
     def views(self, target: Any) -> bool:
-        """Return whether a call has given a view of one of its arguments since this was asked."""
+        """Return whether a call has returned a view of an argument since this was last asked."""
         gave, self.gave_view = self.gave_view, False
         return gave
 
@@ -341,12 +345,15 @@ class StudentConnection(Connection):
             return body[0]
         name, message, number = body
         error = test_error(name, message)
-        error.test_error = number  # the judge raises its own exception again if this one gets out
+        error.test_error = number  # if this is not caught, the judge raises its own again
         raise error
 
 
 def pyplot(target: Any, name: str) -> Any:
-    """Return the current figure or axes, or the numbers of all figures; close them all."""
+    """Return pyplot's `gcf()`, `gca()` or `get_fignums()`, or close all figures.
+
+    Returns None if there is no figure.
+    """
     found = sys.modules.get("matplotlib.pyplot")
     if found is None or not found.get_fignums():
         return None

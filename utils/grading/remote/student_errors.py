@@ -1,4 +1,4 @@
-"""The exceptions of a student's code, and its warnings, as they appear in the judge."""
+"""The exceptions and warnings of a student's code, as they appear in the judge."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ globals()["__builtins__"] = dict(vars(builtins))
 
 _LINES = range(1 << 31)  # line numbers
 _SCALARS = (type(None), bool, int, float, complex, str, bytes)  # values of attributes
-# Exceptions that would end more than a call: no student's exception is one of them in the judge.
+# Exceptions that would end more than a call: in the judge, no student's exception derives from one.
 NEVER_RAISED = ("StopIteration", "StopAsyncIteration", "SystemExit", "KeyboardInterrupt",
                 "GeneratorExit", "BaseException", "BaseExceptionGroup")  # fmt: skip
 
 
 class ErrorType(type):
-    """The type of the types of students' exceptions: a test sees only what the student's have."""
+    """The metaclass of students' exceptions; it hides `StudentError` from tests."""
 
     @property
     def __mro__(cls) -> tuple[type, ...]:
@@ -44,7 +44,10 @@ class ErrorType(type):
 
 
 def _hidden(name: str) -> Any:
-    """Return an attribute of Python's that no test cell reads, for it is not the student's."""
+    """Return a property for an attribute of BaseException that test cells cannot read.
+
+    Its value in the judge is not the student's.
+    """
     own = vars(BaseException)[name]
 
     def get(self: StudentError) -> Any:
@@ -61,12 +64,12 @@ _NOT_CARRIED = ("__cause__", "__context__")
 
 
 class StudentError(Exception, metaclass=ErrorType):
-    """An exception that the student's code raised, or its process's end.
+    """An exception raised by the student's code, or the end of the student process.
 
     Attributes:
-        type_name: the student's type, such as "ZeroDivisionError".
-        raised_message: its text. A student's exceptions may have names like `message` of their own.
-        raised_cell, raised_line, raised_code: where: the cell, its line, and the line's text.
+        type_name: name of the student's type, such as "ZeroDivisionError".
+        raised_message: its text; a student's exception may have its own attribute `message`.
+        raised_cell, raised_line, raised_code: the cell, the line in it, and the line's text.
         args_known: whether `args` are those of the student's exception.
     """
 
@@ -98,7 +101,7 @@ class StudentError(Exception, metaclass=ErrorType):
 
 
 class NoAttribute(JudgeLimit, AttributeError):
-    """A test asks for an attribute of a student's exception."""
+    """A test asks for an attribute of a student's exception that the judge does not have."""
 
 
 class CallTimeout(StudentError, TimeoutError):
@@ -114,19 +117,19 @@ class ProcessEnded(StudentError):
 
 
 class OutOfTime(StudentError, TimeoutError):
-    """The whole submission took too long; it is not asked any more."""
+    """The whole submission took too long; it is no longer asked."""
 
     type_name = "TimeoutError"
 
 
 class Lost(StudentError):
-    """An object went with the process that it lived in."""
+    """An object was lost when its process ended."""
 
     type_name = "Lost"
 
 
-# A student's exception also is an instance of the first of these that it derives from, so that a
-# test may catch it. Not StopIteration, which would end the judge's own loops.
+# A student's exception is also an instance of the first of these that it derives from, so that a
+# test can catch it. StopIteration is excluded: it would end the judge's own loops.
 _BASES = {
     name: kind
     for name, kind in vars(builtins).items()
@@ -143,13 +146,17 @@ _WARNINGS = {
 
 @functools.lru_cache(256)
 def _error_type(names: tuple[str, ...], parents: tuple[type, ...]) -> type[StudentError]:
-    """Return the first of some types, each derived from the next, and the last from `parents`."""
+    """Make a type for each name, each derived from the next, the last from `parents`.
+
+    Returns:
+        The type of the first name.
+    """
     if len(names) > 1:
         parents = (_error_type(names[1:], parents),)
     named: dict[str, Any] = {
         "type_name": names[0], "__module__": "__main__", "__qualname__": names[0],
     }  # fmt: skip
-    if parents[0] is StudentError and names[0] == parents[-1].__name__:  # of Python's own type
+    if parents[0] is StudentError and names[0] == parents[-1].__name__:  # a built-in type
         named["__class__"] = property(lambda _: parents[-1])
     make: Any = ErrorType
     try:
@@ -159,19 +166,19 @@ def _error_type(names: tuple[str, ...], parents: tuple[type, ...]) -> type[Stude
 
 
 def error_like(base: type, message: str) -> StudentError:
-    """Return a student's exception of one of Python's types."""
+    """Return a student's exception that is also of a built-in type."""
     return _error_type((base.__name__,), (StudentError, base))(message)
 
 
 def error_class(lineage: tuple, student: Any = None, own: str = "") -> type[StudentError]:
-    """Return the type of exceptions whose own type and bases have these names.
+    """Return a type for a student's exceptions whose type and bases have these names.
 
-    It is derived from an exception of Python's, a library's or the course's, if theirs is.
+    If one of the bases is an exception of Python, a library or the course, it derives from that.
 
     Args:
-        lineage: "MODULE:NAME" of each, or the name alone of Python's own.
-        student: whose they are; it knows the classes of the course.
-        own: the type's own name, if it is not the first of these.
+        lineage: "MODULE:NAME" of the type and its bases; for a built-in one, its name alone.
+        student: the `StudentClient`, which knows the classes of the course.
+        own: the type's name, if it differs from the first of these.
     """
     names: list[str] = []
     base: type | None = None
@@ -185,7 +192,7 @@ def error_class(lineage: tuple, student: Any = None, own: str = "") -> type[Stud
             break
         names.append(plain_name(name.rpartition(".")[2]))
     parents: tuple[type, ...] = (StudentError, base) if base else (StudentError,)
-    if not names:  # one of Python's own, or a library's
+    if not names:  # a built-in type, or a library's
         name = own or (base.__name__ if base else "Exception")
         return _error_type((plain_name(name),), parents)
     known = student.exceptions if student else {}
@@ -202,7 +209,11 @@ def error_class(lineage: tuple, student: Any = None, own: str = "") -> type[Stud
 
 
 def student_error(body: Any, student: Any = None) -> tuple[StudentError, int]:
-    """Return the exception that an answer describes, and the number of a test's own behind it."""
+    """Return the exception that an answer describes, and its number if it was the test's own.
+
+    Raises:
+        CodecError: the answer does not have the form that `describe_error` gives it.
+    """
     match body:
         case (
             str(name), tuple(bases), str(message), str(cell), int(line), str(code), int(number),
@@ -215,7 +226,7 @@ def student_error(body: Any, student: Any = None) -> tuple[StudentError, int]:
     kind = error_class(bases or (name,), student, name)
     try:
         error = kind.__new__(kind)
-    except TypeError:  # a library's exception that is not made without arguments
+    except TypeError:  # a library's exception that needs arguments
         kind = _error_type((plain_name(name),), (StudentError,))
         error = kind.__new__(kind)
     StudentError.__init__(error, message[:10_000])
@@ -239,18 +250,18 @@ def student_error(body: Any, student: Any = None) -> tuple[StudentError, int]:
     return error, number
 
 
-# Names that no attribute of the student's takes. Nor does `object` of a UnicodeError: Python reads
-# the bytes in it at its `start`, whatever that is.
+# Attributes that the student cannot set. `object` of a UnicodeError is another: Python would read
+# its bytes at `start`, unchecked.
 _OWN = frozenset(dir(StudentError("")))
 
 
 def plain_name(name: str) -> str:
-    """Return a name fit for a type: printable and short."""
+    """Return a name that is printable, not empty, and at most 100 characters long."""
     return "".join(c if c.isprintable() else "?" for c in name[:100]) or "?"
 
 
 def repeat_warnings(warned: tuple) -> None:
-    """Give in this process the warnings that a call gave in the submission's."""
+    """Issue here the warnings that a call gave in the student process."""
     for warning in warned[:20]:
         match warning:
             case (str(kind), str(text), int(line)) if line in _LINES:

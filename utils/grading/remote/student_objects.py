@@ -1,6 +1,4 @@
-"""What the student process shares with the judge: stand-ins for the test's objects, and
-descriptions of its own objects and exceptions.
-"""
+"""The student process's shared objects: proxies of the test's objects, descriptions of its own."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ from utils.grading.remote.patches import found_at
 # Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
 
-# What the attributes of an exception may be that the judge gets, and those that Python keeps.
+# Types of the exception attributes that the judge gets, and attributes outside `__dict__`.
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
 _KEPT_BY_PYTHON = ("errno", "strerror", "filename", "filename2", "name", "encoding", "start", "end",
                    "reason")  # fmt: skip
@@ -29,7 +27,7 @@ MAX_ATTRIBUTES = 20
 
 
 class JudgeProxy:
-    """Stands for something that stays with the judge: a test's function or one of its objects."""
+    """The proxy of an object that stays in the judge: a test's function or other object."""
 
     __slots__ = ("__weakref__", "_link", "_number")
 
@@ -67,7 +65,7 @@ def _bound(self: Any, owner: Any, kind: Any = None) -> Any:
 
 
 class StudentObjects(SharedObjects):
-    """What the student process has in common with the judge."""
+    """The student process's shared objects."""
 
     link: Any  # the `StudentConnection`, which imports this module
     keeps_large = True
@@ -103,7 +101,7 @@ class StudentObjects(SharedObjects):
         return type(name, (JudgeProxy,), methods)(self.link, number)
 
     def own_class(self, entry: str) -> type | None:
-        """Return this side's class for "MODULE:NAME" of the judge's, None if there is none."""
+        """Return this side's class for the judge's "MODULE:NAME", or None."""
         module, _, name = entry.partition(":")
         names = self.link.shell.user_ns if module == "__main__" else {}
         if module != "__main__" and module in sys.modules:
@@ -113,7 +111,7 @@ class StudentObjects(SharedObjects):
 
 
 def describe(value: Any) -> tuple[str, str, str, tuple[str, ...], tuple[str, ...]]:
-    """Return kind, type, name, special methods and classes of something that cannot cross."""
+    """Describe an object that cannot cross: the fields of `proxy.About`."""
     kind = type(value)
     kind_name = str(type.__getattribute__(kind, "__name__"))
     special = operators.defined(kind)
@@ -140,7 +138,7 @@ def describe(value: Any) -> tuple[str, str, str, tuple[str, ...], tuple[str, ...
 
 
 def _is_a_librarys(function: Any) -> bool:
-    """Return whether a function is one of a module's that is not the notebook."""
+    """Return whether a function is defined in a module other than the notebook."""
     module, name = getattr(function, "__module__", ""), getattr(function, "__name__", "")
     if not isinstance(module, str) or module == "__main__" or module not in sys.modules:
         return False
@@ -148,7 +146,7 @@ def _is_a_librarys(function: Any) -> bool:
 
 
 def lineage_of(kind: type) -> tuple[str, ...]:
-    """Return "MODULE:NAME" of a class and its bases."""
+    """Return "MODULE:NAME" of a class and its bases, in the order of the MRO; at most 20."""
     found = []
     for base in kind.__mro__[:20]:
         module = type.__getattribute__(base, "__module__")
@@ -158,7 +156,7 @@ def lineage_of(kind: type) -> tuple[str, ...]:
 
 
 def signature(value: Any) -> str:
-    """Return a function's signature as text, "" if it has none."""
+    """Return a callable's signature as text, or "" if it has none."""
     try:
         return str(inspect.signature(value))
     except (TypeError, ValueError):
@@ -166,7 +164,7 @@ def signature(value: Any) -> str:
 
 
 def inspected(target: Any, name: str) -> Any:
-    """Return what a function of `inspect` says of something."""
+    """Return the result of a function of `inspect`, one of `operators.INSPECTED`."""
     if name not in operators.INSPECTED:
         raise AttributeError(name)
     found = getattr(inspect, name)(target)
@@ -174,7 +172,7 @@ def inspected(target: Any, name: str) -> Any:
 
 
 def test_error(name: str, message: str) -> Any:
-    """Return an exception of the test's, as the student's code sees it."""
+    """Make the exception that stands for a test's in the student's code."""
     kind = getattr(builtins, name, None)
     if not (isinstance(kind, type) and issubclass(kind, Exception)):
         kind = type(name, (Exception,), {})
@@ -185,12 +183,12 @@ def test_error(name: str, message: str) -> Any:
 
 
 def describe_error(error: BaseException) -> tuple:
-    """Return what the judge may know of an exception.
+    """Describe an exception for the judge.
 
     Returns:
-        Name of the type, names of its bases, message, the cell and line it came from and that
-        line's text, the number of the judge's own exception if it came from there, its arguments
-        if they are plain (else None), and those of its attributes that are.
+        The type's name, the names of its bases, the message, the cell, the line and its text, the
+        number of the judge's own exception if it came from there, its arguments (None if not all
+        are plain), and its plain attributes.
     """
     bases = tuple(one.removeprefix("builtins:") for one in lineage_of(type(error)))
     cell, line, code = "", 0, ""
@@ -210,7 +208,7 @@ def describe_error(error: BaseException) -> tuple:
 
 
 def _parts(error: BaseException) -> tuple[tuple | None, tuple[tuple[str, Any], ...]]:
-    """Return an exception's arguments, None unless they are plain, and its plain attributes."""
+    """Return an exception's arguments (None unless all are plain) and its plain attributes."""
     try:
         args = error.args
         kept = {name: getattr(error, name) for name in _KEPT_BY_PYTHON if hasattr(error, name)}

@@ -1,1 +1,1 @@
-"""What people read: reports as CSV and pages, feedback pages, similar submissions."""
+"""Reports for people: CSV files and pages, students' feedback pages, similar submissions."""

@@ -46,7 +46,7 @@ def output_html(
 
 
 def terminal_html(text: str) -> Markup:
-    """Return what a program printed as HTML."""
+    """Return printed text as HTML, without terminal escapes."""
     return escape(without_escapes(text))
 
 
@@ -61,11 +61,11 @@ def _joined(text: str | list[str]) -> str:
 def pictures(
     source: str, attachments: Mapping[str, Any], files: Mapping[str, bytes]
 ) -> dict[str, str]:
-    """Return the pictures that a text may refer to, as `data:` addresses by name.
+    """Return the pictures that a text may refer to, as `data:` URLs by name.
 
     Args:
         source: the text.
-        attachments: of its cell.
+        attachments: its cell's attachments.
         files: names and contents of the files beside the notebook.
     """
     found = {}
@@ -89,7 +89,7 @@ def _picture(kind: str, data: str | list[str]) -> Markup:
 
 
 def _address(kind: str, data: str | list[str]) -> str:
-    """Return a picture's `data:` address; an SVG in an `img` element runs no code."""
+    """Return a picture's `data:` URL; an SVG in an `img` element runs no code."""
     text = _joined(data)
     if kind == "image/svg+xml" and text.lstrip()[:1] == "<":
         text = base64.b64encode(text.encode("utf-8", "replace")).decode()

@@ -12,16 +12,16 @@ from utils.grading.reports.item_analysis import CheckFigures
 from utils.grading.reports.report_data import number
 from utils.grading.text_files import counted
 
-BLUE, ORANGE = "#0072b2", "#d55e00"  # told apart by the colour-blind, too
+BLUE, ORANGE = "#0072b2", "#d55e00"  # distinguishable with colour blindness
 
 
 def histogram(scores: Sequence[float], max_points: float, unit: str = "points") -> Markup:
     """Return the distribution of scores as SVG.
 
     Args:
-        scores: of all who have one.
-        max_points: points that can be earned.
-        unit: what is counted.
+        scores: the scores of all students who have one.
+        max_points: the maximum score.
+        unit: the unit of the scores.
     """
     width = next(w for w in (1, 2, 5, 10, 20, 50, 100, math.inf) if max_points / w <= 20)
     bins = max(1, math.ceil(max_points / width))
@@ -66,7 +66,7 @@ def _figure(width: float, height: float, title: str, alt: str, parts: Sequence[M
 
     Args:
         width, height: in pixels.
-        title: of the chart.
+        title: its title.
         alt: a sentence that says what it shows.
         parts: its elements.
     """
@@ -80,7 +80,7 @@ def _figure(width: float, height: float, title: str, alt: str, parts: Sequence[M
 
 
 def _svg(tag: str, *content: str, **attributes: object) -> Markup:
-    """Return an element; its text and its attributes are escaped."""
+    """Return an SVG element with escaped text and attributes."""
     shown = Markup("").join(
         Markup(' {}="{}"').format(
             name.replace("_", "-"),
@@ -92,7 +92,7 @@ def _svg(tag: str, *content: str, **attributes: object) -> Markup:
 
 
 def bar(figure: CheckFigures) -> Markup:
-    """Return a bar as long as the share of students who passed a check."""
+    """Return a bar whose length is the share of students who passed a check."""
     width, alt = 120, f"{figure.share:.0%} of {figure.tried} students passed “{figure.name}”."
     return _svg(
         "svg",
@@ -104,10 +104,10 @@ def bar(figure: CheckFigures) -> Markup:
 
 
 def seconds(value: float) -> str:
-    """Return a time as a person reads it."""
+    """Format a time given in seconds, such as "12 ms" or "3.4 s"."""
     return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.1f} s"
 
 
 def memory(size: float) -> str:
-    """Return a number of bytes as a person reads it."""
+    """Format a number of bytes, such as "120 MB"."""
     return f"{size / 2**20:.0f} MB"

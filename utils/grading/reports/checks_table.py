@@ -1,4 +1,4 @@
-"""Tables of checks, which `utils.checks` shows under its own MIME type, as HTML for a page."""
+"""Render as HTML the tables of checks that `utils.checks` displays with its own MIME type."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from utils.grading.reports.templates import render
 
 
 def valid_table(table: Any) -> dict[str, Any] | None:
-    """Return a table of checks if it is valid: a student's code can show anything as its type."""
+    """Return a valid table of checks, or None: a student's code can display anything as one."""
     if not isinstance(table, dict) or not isinstance(table.get("task"), str):
         return None
     checks = table.get("checks")
@@ -33,12 +33,12 @@ def valid_table(table: Any) -> dict[str, Any] | None:
 
 
 def checks_table(table: dict[str, Any]) -> Markup:
-    """Return a table as HTML: result, points, name, and what to do about it."""
+    """Return a table as HTML: result, points, name and hint of each check."""
     return Markup(render("checks_table.html.j2", headline=headline(table), rows=rows(table)))
 
 
 def lost_checks(table: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return name, points and hint of the checks that cost points; those of one cause as one."""
+    """Return name, points and hint of each failed check; those with a common cause are merged."""
     lost = [check for check in table["checks"] if check["state"] != "passed"]
     cause = table.get("cause")
     same = [check for check in lost if cause and check["what"] == SAME_CAUSE]

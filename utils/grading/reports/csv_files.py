@@ -1,4 +1,4 @@
-"""A report as CSV: for a spreadsheet, and as the gradebooks of Canvas and Moodle import it."""
+"""Write a report as CSV for a spreadsheet, and for import into Canvas and Moodle."""
 
 from __future__ import annotations
 
@@ -46,20 +46,20 @@ def to_csv(report: Report) -> str:
 
 
 def time_text(row: Row) -> str:
-    """Return when somebody handed in, as ISO 8601 in UTC, "" for unknown."""
+    """Return the submission time as ISO 8601 in UTC, "" if unknown."""
     return f"{row.handed_in:%Y-%m-%dT%H:%M:%SZ}" if row.handed_in else ""
 
 
 def hours_late(row: Row) -> float | None:
-    """Return how late somebody handed in, None for unknown."""
+    """Return the lateness in hours, None if the submission time is unknown."""
     return row.seconds_late / 3600 if row.handed_in else None
 
 
 def to_canvas(report: Report) -> str:
-    """Return scores as Canvas's gradebook imports them; Canvas asks for the assignment.
+    """Return scores in the format of Canvas's gradebook import; Canvas asks for the assignment.
 
-    Canvas finds a student by the ID, else by the login. The ID is the gradebook's `lms_user_id`, or
-    the number in the id of a student whose notebook came in Canvas's zip file.
+    Canvas identifies a student by the ID, else by the login. The ID is the gradebook's
+    `lms_user_id`, or the number in the id of a student whose notebook came in Canvas's zip file.
     """
     lines: list[Sequence[Any]] = [
         ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", report.problem_set],
@@ -76,11 +76,11 @@ def to_canvas(report: Report) -> str:
 
 
 def to_moodle(report: Report) -> str:
-    """Return scores as Moodle imports them.
+    """Return scores in a format that Moodle imports.
 
     If notebooks came in Moodle's zip file, the format is that of the assignment's *Upload grading
-    worksheet*, which finds a student by the number in that file's names. Otherwise it is that of
-    *Import > CSV file*: map `username` to the user.
+    worksheet*, which identifies a student by the number in that file's names. Otherwise it is that
+    of *Import > CSV file*: map `username` to the user.
     """
     numbers = {row.student: _number_of(report, row.student, "moodle") for row in report.rows}
     if any(numbers.values()):
@@ -103,10 +103,10 @@ def to_moodle(report: Report) -> str:
 
 
 def _moodle_worksheet(report: Report, numbers: dict[str, str]) -> str:
-    """Return Moodle's grading worksheet, with the columns that Moodle insists on.
+    """Return Moodle's grading worksheet, with the columns that Moodle requires.
 
-    Only this assignment's participants are in it, because Moodle refuses a file with others. There
-    is no column for feedback: an empty field would erase the feedback in Moodle.
+    It contains only this assignment's participants, because Moodle rejects a file with others.
+    There is no column for feedback: an empty field would erase the feedback in Moodle.
     """
     lines: list[Sequence[Any]] = [
         ["Identifier", "Full name", "Grade", "Last modified (grade)", f"{report.problem_set} notes"]
@@ -121,12 +121,12 @@ def _moodle_worksheet(report: Report, numbers: dict[str, str]) -> str:
 
 
 def _number_of(report: Report, student: str, system: str) -> str:
-    """Return the number that a system gave to a student for this problem set, "" for none."""
+    """Return a student's number in a system for this problem set, "" for none."""
     arrival = report.arrivals.get(student)
     if arrival is not None and arrival.system == system:
         return arrival.number
     if system == "moodle" and any(one.system == system for one in report.arrivals.values()):
-        return ""  # the number in an id may be one of another assignment
+        return ""  # the number in the id may be from another assignment
     return number_of(student, system)
 
 
@@ -138,7 +138,7 @@ FORMATS = {"canvas": to_canvas, "moodle": to_moodle}
 
 
 def csv_text(lines: Iterable[Sequence[Any]]) -> str:
-    """Return lines as CSV: RFC 4180, with a byte order mark, and no field is a formula."""
+    """Return lines as CSV: RFC 4180, with a byte order mark, and formulas defused."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerows([_field(value) for value in line] for line in lines)
@@ -146,7 +146,7 @@ def csv_text(lines: Iterable[Sequence[Any]]) -> str:
 
 
 def _field(value: Any) -> str:
-    """Return a field's text, changed if a spreadsheet would take it for a formula."""
+    """Return a field's text, defused if a spreadsheet would take it for a formula."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -157,12 +157,12 @@ def _field(value: Any) -> str:
     return _FORMULA.sub(r"\1'", text) if text.strip() else text
 
 
-# Characters that begin a formula in a spreadsheet, in a Japanese one also in full width. Quotation
-# marks before them may be those of a field.
+# Characters that begin a formula in a spreadsheet (in a Japanese one, full-width ones too), after
+# any invisible characters and quotation marks.
 _BLANK = r"[\s\"\x00-\x1f\x7f-\x9f\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
 _BEGINS = r"[-=+@|%\u2212\uff1d\uff0b\uff0d\uff20\uff5c\uff05\ufe62\ufe63\ufe66\ufe6b]"
-# They count where a field begins, also if semicolons or tabs divide fields, as in the spreadsheets
-# of many countries, which ignore quotes within a field.
+# They count at the start of a field, also after semicolons and tabs, which separate fields in the
+# spreadsheets of many countries, whatever the quotes.
 _FORMULA = re.compile(
     rf"(\A *(?=[\t\r\n])|(?:\A|[;\t\r\n\v\f\x85\u2028\u2029]){_BLANK}*(?={_BEGINS}))"
 )

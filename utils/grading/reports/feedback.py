@@ -1,8 +1,8 @@
-"""What a student reads after grading: a page with points and a hint for every check.
+"""The student's feedback page, with points and hints for the checks.
 
 A worker builds the page's cells from an executed notebook with `page`; the grader adds points and
-comments from the gradebook with `fill`. Of hidden tests only the names and hints of their checks
-are on the page, neither source nor expected numbers.
+comments from the gradebook with `fill`. The page shows only the names and hints of hidden checks,
+not their source or expected numbers.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class PageCell:
         kind: "test", "answer", "notes" or "plain".
         body: its content as HTML.
         name: its grade id, "" for none.
-        task, part: of a graded cell, its task's title and what the cell is within the task.
-        lost: checks that cost points, with `name`, `points`, `hint`.
+        task, part: for a graded cell, its task's title and its role in the task.
+        lost: failed checks, with `name`, `points`, `hint`.
     """
 
     kind: str
@@ -61,9 +61,9 @@ def page(
     """Return the cells of a student's page.
 
     Args:
-        notebook: executed; it is left alone.
-        files: names and contents of the student's files beside it, pictures among them.
-        renderer: new for this page; afterwards it knows which pictures are lost.
+        notebook: the executed notebook; it is not changed.
+        files: names and contents of the student's files beside it, including pictures.
+        renderer: a new one for this page; its `lost` then lists the missing pictures.
     """
     renderer = renderer or Renderer()
     cells, task, left = [], "", LONGEST
@@ -71,7 +71,7 @@ def page(
         task = _heading(cell) or task
         try:
             made = _cell(NotebookNode(cell), task, files or {}, renderer)
-        except Exception:  # an error here must not cost a student the grade
+        except Exception:  # an error here must not lose a student's grade
             made = _unshown(cell, task)
         if made.kind == "plain" and len(made.body) > left:
             made.body = Markup("<p><em>Not shown: the page would be too long.</em></p>")
@@ -81,7 +81,7 @@ def page(
 
 
 def _heading(cell: NotebookNode) -> str:
-    """Return the title that a cell of text begins with, "" if it has none."""
+    """Return the heading at the start of a Markdown cell, "" if it has none."""
     if cell.cell_type != "markdown" or is_solution(cell):
         return ""
     found = re.match(r"#{1,4} +(.{1,200})", cell.source)
@@ -90,7 +90,7 @@ def _heading(cell: NotebookNode) -> str:
 
 
 def _part(cell: NotebookNode) -> str:
-    """Return what a graded cell is within its task."""
+    """Return the role of a graded cell in its task, such as "your answer"."""
     if is_solution(cell) or is_task(cell):
         return "your answer"
     name = cell.metadata.nbgrader.grade_id
@@ -98,7 +98,7 @@ def _part(cell: NotebookNode) -> str:
 
 
 def _unshown(cell: NotebookNode, task: str) -> PageCell:
-    """Return a placeholder that shows nothing of a cell, because it may have hidden tests."""
+    """Return a placeholder for a cell that cannot be shown and may contain hidden tests."""
     body = Markup("<p><em>This cell cannot be shown; its points count.</em></p>")
     name = cell.metadata.nbgrader.get("grade_id", "") if is_grade(cell) or is_task(cell) else ""
     return PageCell("plain", body, name, name and (task or name), name and _part(cell))
@@ -125,7 +125,7 @@ def _cell(
     elif cell.cell_type == "code":
         if cell.source.strip():
             code = Markup('<pre class="code">{}</pre>').format(renderer.code(cell.source))
-            given = kind == "plain" and bool(name)  # the course's, and the same for all
+            given = kind == "plain" and bool(name)  # the course's, the same for all
             folded = "its tests" if kind == "test" else name if given else ""
             shown.body = _folded(folded, code) if folded else code
         for output in cell.get("outputs", []):
@@ -141,7 +141,7 @@ def _cell(
 
 
 def _first_words(cell: NotebookNode) -> str:
-    """Return the summary of a folded text: its title, or the beginning of its first line."""
+    """Return the summary of a collapsed cell: its heading, or the beginning of its first line."""
     line = re.sub(r"[*`>#|]+", "", cell.source.strip().split("\n", 1)[0][:200]).strip()
     return _heading(cell) or (line if len(line) <= 60 else f"{line[:59]}…")
 
@@ -151,16 +151,16 @@ def _folded(title: str, content: Markup) -> Markup:
     return folded.format(title or "text", content)
 
 
-# With what the gradebook says -------------------------------------------------------------------
+# Points and comments from the gradebook ---------------------------------------------------------
 
 
 def stamp(digest: str, scores: Scores, max_points: dict[str, float]) -> str:
-    """Return a hash that changes whenever anything on the page does.
+    """Return a hash that changes whenever anything on the page changes.
 
     Args:
-        digest: of the graded submission.
-        scores: what the gradebook says.
-        max_points: points that each graded cell can earn.
+        digest: the digest of the graded submission.
+        scores: the scores in the gradebook.
+        max_points: maximum points of each graded cell, by grade id.
     """
     cells = [[name, m.points, m.needs_person] for name, m in sorted(scores.cells.items())]
     known = [
@@ -174,7 +174,7 @@ def stamp(digest: str, scores: Scores, max_points: dict[str, float]) -> str:
 
 
 def is_current(path: Path, mark: str) -> bool:
-    """Return whether a page is whole and has this stamp."""
+    """Return whether a page is complete and has this stamp."""
     try:
         with path.open("rb") as file:
             file.seek(0, 2)
@@ -198,10 +198,10 @@ def fill(
     Args:
         cells: from `page`.
         title: the problem set's name.
-        student: whose page.
+        student: the student's id.
         status: "graded" or "unreadable".
-        scores: what the gradebook says.
-        max_points: points that each graded cell can earn, in the notebook's order.
+        scores: the scores in the gradebook.
+        max_points: maximum points of each graded cell, by grade id, in the notebook's order.
         mark: from `stamp`.
     """
     renderer = Renderer()
@@ -229,7 +229,7 @@ def fill(
 def _tasks(
     cells: Sequence[PageCell], scores: Scores, max_points: dict[str, float]
 ) -> list[dict[str, Any]]:
-    """Return the tasks with their points and lost checks, the most costly first."""
+    """Return the tasks with their points and failed checks, sorted by the points lost."""
     graded = {cell.name: cell for cell in cells if cell.task}
     tasks: dict[str, list[PageCell]] = {}
     for name in max_points:

@@ -17,7 +17,7 @@ HIDDEN = "# Hidden checks ran here.\n"
 
 
 def hide_hidden_tests(cell: NotebookNode) -> None:
-    """Remove from a test cell what a student must not see, in place; leave other cells alone.
+    """Remove from a test cell in place what a student must not see; other cells are not changed.
 
     A cell with hidden tests keeps the visible part of its source, the table of its checks without
     expected numbers, its points, and the type of an error.
@@ -42,14 +42,14 @@ def _without_secrets(output: NotebookNode) -> NotebookNode | None:
     data = output.get("data", {})
     if MIME in data:
         table = dict(data[MIME], hidden=True)
-        if not data[MIME].get("hidden"):  # written for students: it may show what was expected
+        if not data[MIME].get("hidden"):  # made for students, so it may show expected values
             table["checks"] = [
                 check | {"what": ""} if check["state"] == "failed" else check
                 for check in table["checks"]
             ]
             if table.get("cause"):
                 table["cause"] = table["cause"] | {"what": "", "line": 0, "code": ""}
-        # `Markup` says that it needs no cleaning, see `nbgrader_pages.SafePage`.
+        # `Markup` marks HTML that needs no cleaning, see `nbgrader_pages.SafePage`.
         shown = {"text/html": checks_table(table), "text/plain": as_text(table), MIME: table}
         return NotebookNode(output_type="display_data", data=NotebookNode(shown), metadata={})
     if output.output_type == "execute_result" and _is_number(data.get("text/plain", "")):

@@ -16,12 +16,12 @@ class CheckFigures:
     Attributes:
         test: grade id of its test cell.
         name: the check's name.
-        points: what it is worth.
-        hidden: students see only its name and hint.
-        tried: students whose work it was run on.
-        share: of these, how many passed, 0 to 1.
+        points: its points.
+        hidden: whether it is hidden: students see only its name and hint.
+        tried: number of students whose work it was run on.
+        share: the fraction of these who passed, 0 to 1.
         separation: correlation of passing it with the points of all other checks, -1 to 1; None
-            where all or none passed, or fewer than three tried.
+            if all or none passed, or if `tried` is below three.
     """
 
     test: str
@@ -74,9 +74,9 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float | None:
 
 
 def common_hints(report: Report) -> list[tuple[int, str, str, str]]:
-    """Return (students, hint, test, check) of checks that failed, the most common first.
+    """Return (number of students, hint, test, check) for failed checks, the most common first.
 
-    Checks that failed for one cause count as one.
+    Checks that failed for a common cause count as one.
     """
     students: dict[tuple[str, str, str], set[str]] = {}
     for row in report.graded():

@@ -1,6 +1,6 @@
-"""Zip files with the students' pages, which Canvas and Moodle import.
+"""Write zip files with the students' pages for import into Canvas and Moodle.
 
-The names within are those that the system gave to the submissions:
+The names in them are those that the system gave to the submissions:
 
     John Doe_1234567_assignsubmission_file/ps1.html    Moodle: *Upload feedback files in a zip*
     doejohn_12345_67890_ps1.html                       Canvas: *Upload submissions*
@@ -20,15 +20,15 @@ from utils.system import atomic_file
 
 
 def write_feedback(course: Course, problem_set: str, system: str) -> list[Path]:
-    """Write the zip file with the pages of everyone whose notebook came from a system.
+    """Write a zip file with the pages of all students whose notebooks came from a system.
 
     Args:
         course: the course.
-        problem_set: whose pages.
+        problem_set: the problem set's name.
         system: "canvas" or "moodle".
 
     Returns:
-        The zip file; an empty list if there is no page of such a notebook.
+        A list with the zip file; empty if there are no such pages.
     """
     pages = {}
     for student, arrival in sorted(read_arrivals(course.arrivals(problem_set)).items()):
@@ -46,7 +46,7 @@ def write_feedback(course: Course, problem_set: str, system: str) -> list[Path]:
 
 
 def _name(arrival: Arrival, problem_set: str, graded: str) -> str:
-    """Return the name by which a system finds the student of a page."""
+    """Return a name for the page by which the system identifies the student."""
     if arrival.system == "moodle":
         first = next(iter(arrival.files.values()), f"{arrival.marker}/")
         between = "/" if f"{arrival.marker}/" in f"{first}/" else ""

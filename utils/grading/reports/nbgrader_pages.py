@@ -1,7 +1,7 @@
-"""Steps of nbgrader that make pages: what is hidden there, and what does not run in a browser.
+"""nbgrader preprocessors for pages: hide hidden tests, and remove what would run in a browser.
 
-`HideHiddenTests` is a step of `nbgrader generate_feedback`; `SafePage` is one of whatever makes
-HTML, the formgrader too. `judge_settings` puts both into a configuration.
+`HideHiddenTests` is a step of `nbgrader generate_feedback`; `SafePage` is a step of every exporter
+to HTML, including the formgrader's. `judge_settings` puts both into a configuration.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from utils.grading.reports.rendering import Renderer
 
 
 def use_usual_delimiters(nb: NotebookNode, config: Config) -> None:
-    """Put a course's own delimiters of hidden tests into the form that all else knows."""
+    """Replace a course's own delimiters of hidden tests by those that this package expects."""
     for cell in nb.cells:
         about = cell.metadata.get("nbgrader", {})
         if about.get("grade") and not about.get("solution"):
@@ -50,12 +50,12 @@ class HideHiddenTests(NbGraderPreprocessor):
 
 
 class SafePage(Preprocessor):
-    """Makes pages of nbgrader from which nothing of a submission runs, loads or leads anywhere.
+    """Makes nbgrader's pages safe: nothing in a submission can run code, load files or link out.
 
-    The templates of nbgrader's formgrader and feedback put Markdown on the page as it is, whatever
-    `sanitize_html` says, and so they do with some metadata. So of a notebook only what they need is
-    left, and their filters for text from it are replaced. MathJax, which they load from elsewhere,
-    is not needed for formulas in MathML.
+    The templates of nbgrader's formgrader and feedback insert Markdown and some metadata unescaped,
+    whatever `sanitize_html` says. So only the parts of a notebook that they need are kept, and
+    their filters for its text are replaced. They load MathJax from another site; formulas in MathML
+    do not need it.
     """
 
     METADATA = (
@@ -76,7 +76,7 @@ class SafePage(Preprocessor):
                 "clean_html": self.clean_html,
                 "highlight_code": self.highlight_code,
                 "markdown2html": self.markdown2html,
-                "strip_files_prefix": lambda text: text,  # nbconvert's is slow for many brackets
+                "strip_files_prefix": lambda text: text,  # nbconvert's is slow on many brackets
             }
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:

@@ -1,6 +1,6 @@
-"""What a report says about a student besides points: names, what arrived, what needs a person.
+"""A student's entries in a report besides points: names, files, and problems for a person.
 
-All of it is read again for every report, so a problem disappears as soon as it is solved.
+Everything is read anew for every report, so a problem disappears once it is solved.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from utils.grading.text_files import counted, plain, writable
 
 
 def add_people(people: dict[str, dict[str, str]], listed: Iterable[Person]) -> None:
-    """Add the class list to the gradebook's entries about people, which take precedence."""
+    """Add the class list to the gradebook's data about people, which takes precedence."""
     ids = {plain(name): name for name in people}
     for person in listed:
         about = people.setdefault(ids.get(person.id, person.id), {})
@@ -44,7 +44,7 @@ def add_people(people: dict[str, dict[str, str]], listed: Iterable[Person]) -> N
 def still_there(folder: Path, file: str) -> bool:
     """Return whether a submitted file, or the archive that it was in, is in its folder."""
     name = file.partition("/")[0]
-    for place in (folder, folder.parent):  # there is a student's who made no folder for the set
+    for place in (folder, folder.parent):  # the parent: the student may have made no folder
         with contextlib.suppress(OSError):
             if os.path.lexists(place / name) or name in map(writable, os.listdir(place)):
                 return True
@@ -56,8 +56,8 @@ class Unsettled:
     """Finds problems of a submission that a person has to solve.
 
     Attributes:
-        course, problem_set: of the submissions.
-        max_points: points that each graded cell can earn.
+        course, problem_set: the course and the problem set's name.
+        max_points: maximum points of each graded cell, by grade id.
         chooser: finds notebooks in folders.
     """
 
@@ -71,8 +71,8 @@ class Unsettled:
 
         Args:
             row: the row; it is changed.
-            scores: what the gradebook says of the submission, None for nothing.
-            arrival: what arrived in the archive of Moodle or Canvas, None for nothing.
+            scores: the submission's scores in the gradebook, or None.
+            arrival: the submission in Moodle's or Canvas's archive, or None.
         """
         folder = self.course.folder("submitted", row.student, self.problem_set)
         time, problem = lateness.read_timestamp(folder)
@@ -97,7 +97,7 @@ class Unsettled:
                 )
 
     def _explain(self, row: Row, folder: Path, arrival: Arrival | None) -> None:
-        """Add to the notes why there is no grade."""
+        """Add a note that explains why there is no grade."""
         found = self.chooser.look(folder)
         there = found.missing or (kinds(arrival.files) if arrival and arrival.files else "")
         if found.name:

@@ -1,8 +1,8 @@
 """The report on a problem set: a CSV file for a spreadsheet, and a page that opens offline.
 
 Points, comments and penalties come from the gradebook, so a report written after grading by hand
-has them. Everything else comes from the autograded notebooks: which checks passed, what was wrong
-with a file, how long it took.
+includes them. Everything else comes from the autograded notebooks: which checks passed, problems
+with files, running times.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from utils.system import atomic_write
 
 
 def write(course: Course, report: Report) -> tuple[Path, Path]:
-    """Write a report's CSV file and page, and return where they are."""
+    """Write a report's CSV file and page, and return their paths."""
     files = tuple(course.reports / f"{report.problem_set}.{kind}" for kind in ("csv", "html"))
     atomic_write(files[0], to_csv(report))
     atomic_write(files[1], page(report, course))
@@ -40,12 +40,12 @@ def write(course: Course, report: Report) -> tuple[Path, Path]:
 
 
 def read(course: Course, book: CourseGradebook, problem_set: str) -> Report:
-    """Return a problem set's report, with those on the earlier ones that somebody handed in.
+    """Return a problem set's report, including reports on earlier sets that have submissions.
 
     Args:
         course: the course.
         book: its gradebook.
-        problem_set: its name; the gradebook has to know it.
+        problem_set: its name, which must be in the gradebook.
     """
     report = read_one(course, book, problem_set)
     for name in sorted(book.problem_sets(), key=in_order):
@@ -56,7 +56,7 @@ def read(course: Course, book: CourseGradebook, problem_set: str) -> Report:
 
 
 def read_one(course: Course, book: CourseGradebook, problem_set: str) -> Report:
-    """Return a problem set's report without the earlier ones; see `read`."""
+    """Return a problem set's report without the earlier sets; see `read`."""
     cells = book.cells(problem_set)
     people, scores = book.students(), book.scores(problem_set)
     tests = [cell.grade_id for cell in cells if cell.is_test]
@@ -75,7 +75,7 @@ def read_one(course: Course, book: CourseGradebook, problem_set: str) -> Report:
 
 
 def _everyone(names: Iterable[str]) -> list[str]:
-    """Return names; of those that differ only in the encoding of letters, the first."""
+    """Return the names without duplicates that differ only in Unicode normalisation."""
     return list({plain(name): name for name in reversed([*names])}.values())
 
 
@@ -134,7 +134,7 @@ def _row(
 
 
 def _notes(notebook: dict[str, Any]) -> list[str]:
-    """Return the notes of a notebook that nbgrader graded by itself."""
+    """Return the notes in a notebook that was graded by `nbgrader autograde`."""
     for cell in notebook.get("cells", []):
         if cell.get("id") == NOTES_ID:
             lines = "".join(cell["source"]).splitlines()

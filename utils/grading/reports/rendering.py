@@ -1,7 +1,7 @@
-"""Pieces of a page as HTML, within a time limit: what takes longer is shown as plain text.
+"""Render pieces of a page as HTML within a time limit, or else as plain text.
 
 `safe_html` does the work in a process that is killed at the limit; the next piece gets a new one. A
-limit within this process would not work, because a regular expression cannot be interrupted.
+limit in this process would not work, because a regular expression cannot be interrupted.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from markupsafe import Markup, escape
 from utils.grading.terminal import without_escapes
 
 PIECE_SECONDS = 3.0  # for one piece of a page
-PAGE_SECONDS = 10.0  # for all of them
+PAGE_SECONDS = 10.0  # for all pieces of a page
 START_SECONDS = 60.0
-KEPT = 1000  # pieces that are remembered: most of a notebook is the same for all students
+KEPT = 1000  # cached pieces: most of a notebook is the same for all students
 PLAIN = "This is shown as plain text, because formatting it took too long or failed."
 
 
@@ -36,7 +36,7 @@ class Renderer:
         links: keep links to other sites.
 
     Attributes:
-        lost: names of pictures that a text refers to and that are missing.
+        lost: names of missing pictures that a text refers to.
     """
 
     def __init__(self, links: bool = True) -> None:
@@ -49,12 +49,12 @@ class Renderer:
 
         Args:
             source: the text.
-            pictures: `data:` addresses by name, which it may show.
+            pictures: the pictures that it may show, as `data:` URLs by name.
         """
         return self._render("markdown", source, pictures) or as_text(source)
 
     def html(self, text: str) -> Markup:
-        """Return HTML without anything that runs code or loads files."""
+        """Return HTML with everything removed that would run code or load files."""
         return self._render("html", text) or as_text(text)
 
     def code(self, source: str) -> Markup:
@@ -70,7 +70,7 @@ class Renderer:
         if not found and (known := _known.get(key)):
             said = known
         else:
-            _process.start()  # its start does not count against the page
+            _process.start()  # its start does not count towards the limit
             started = time.monotonic()
             said = _process.answer_to(
                 {"kind": kind, "text": text, "found": found, "links": self.links},
@@ -89,13 +89,13 @@ _known: dict[tuple, dict[str, Any]] = {}
 
 
 def as_text(source: str) -> Markup:
-    """Return a text as it is in HTML, and a sentence that says so."""
+    """Return a text as preformatted HTML, after a sentence that explains why."""
     text = without_escapes(source)
     return Markup("<p><em>{}</em></p><pre>{}</pre>").format(PLAIN, text)
 
 
 class _Process:
-    """The process that renders; it starts with the first request."""
+    """The rendering process, started on the first request."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -103,7 +103,7 @@ class _Process:
         self.owner = 0
 
     def answer_to(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """Return the answer to a request, {} if there is none in time."""
+        """Return the answer to a request, or {} if there is none within `seconds`."""
         if seconds <= 0:
             return {}
         with self.lock:
@@ -120,7 +120,7 @@ class _Process:
                 return {}
 
     def start(self) -> None:
-        """Start the process, if it can be started."""
+        """Start the process if possible; errors are ignored."""
         with self.lock:
             try:
                 self._running()
@@ -128,7 +128,7 @@ class _Process:
                 self.end()
 
     def _running(self) -> subprocess.Popen:
-        if self.owner != os.getpid():  # a forked process must not use its parent's
+        if self.owner != os.getpid():  # do not use the parent's process after a fork
             self.child, self.owner = None, os.getpid()
         if self.child is None:
             self.child = subprocess.Popen(
@@ -136,7 +136,7 @@ class _Process:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is not for it
+                start_new_session=True,  # not interrupted by Ctrl-C
             )
             assert self.child.stdout is not None
             with _ends(self.child, START_SECONDS):
@@ -157,7 +157,7 @@ class _Process:
 
 @contextlib.contextmanager
 def _ends(child: subprocess.Popen, seconds: float) -> Iterator[None]:
-    """End a process unless the context is left in time."""
+    """Kill a process unless the context ends within `seconds`."""
     timer = threading.Timer(seconds, child.kill)
     timer.daemon = True
     timer.start()

@@ -1,4 +1,4 @@
-"""The data of a report: a row for each student, and what they have in common."""
+"""The data of a report: a row for each student, and the data on the whole class."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ class Row:
     Attributes:
         student: the student's id.
         status: "graded", "unreadable" or "missing".
-        score: points less the penalty; None unless graded.
-        needs_person: a person has to look at it.
+        score: points minus the penalty; None unless graded.
+        needs_person: whether a person has to look at it.
         notes: sentences, most important first.
-        points: of each graded cell by grade id; None where none are given.
-        checks: of each test cell by grade id: its checks, as `utils.checks` shows them.
+        points: points of each graded cell by grade id; None where none are given.
+        checks: checks of each test cell by grade id, as displayed by `utils.checks`.
         why: why it needs a person: "written answer", "test cell" (a person gave its points, but the
             work has changed), "unreadable", "stopped", "repaired", "several notebooks",
-            "no notebook", "not graded yet", and what `outcomes` adds.
-        seconds, memory_bytes: wall time and largest memory; None unless they were measured.
-        penalty, seconds_late: points lost by being late, and how late.
-        name: the student's name, "" if nothing says it.
-        handed_in: when, in UTC; None if nothing says it.
-        possible: points that could be earned in what is graded so far.
-        unread: points of the answers that a person still has to read.
+            "no notebook", "not graded yet", and those that `outcomes` adds.
+        seconds, memory_bytes: wall time and peak memory; None unless measured.
+        penalty, seconds_late: points lost for lateness, and seconds after the deadline.
+        name: the student's name, "" if unknown.
+        handed_in: the submission time in UTC; None if unknown.
+        possible: maximum points of what is graded so far.
+        unread: maximum points of the answers that a person still has to read.
     """
 
     student: str
@@ -61,7 +61,7 @@ class Row:
 
     @property
     def points_text(self) -> str:
-        """The score as a person reads it, such as "14 of 14; 4 unread"."""
+        """The score as text, such as "14 of 14; 4 unread"."""
         if self.score is None:
             return ""
         unread = f"; {number(self.unread)} unread" if self.unread else ""
@@ -74,11 +74,11 @@ class Report:
 
     Attributes:
         problem_set: its name.
-        max_points: points that each graded cell can earn by grade id, in the notebook's order.
+        max_points: maximum points of each graded cell by grade id, in the notebook's order.
         tests: grade ids of the test cells, in the notebook's order.
-        rows: of all students, by their id.
-        people: what the gradebook and the class list say about each student.
-        arrivals: what `zip_collect` found, by student.
+        rows: one for each student, sorted by id.
+        people: data about each student from the gradebook and the class list, by id.
+        arrivals: submissions that `zip_collect` found, by student.
         earlier: the reports on the problem sets before this one, in order.
     """
 
@@ -92,7 +92,7 @@ class Report:
 
     @property
     def max_score(self) -> float:
-        """The points that can be earned in all."""
+        """The maximum points of the problem set."""
         return sum(self.max_points.values())
 
     def graded(self) -> list[Row]:
@@ -100,11 +100,11 @@ class Report:
         return [row for row in self.rows if row.status == "graded"]
 
     def missing(self) -> list[Row]:
-        """Return the rows of those of whom there is nothing to grade."""
+        """Return the rows of students without a notebook to grade."""
         return [row for row in self.rows if row.status == "missing"]
 
     def percents(self) -> list[float]:
-        """Return the percentages of all who have one."""
+        """Return the percentages of all students who have one."""
         return [row.percent for row in self.rows if row.percent is not None]
 
     def before(self) -> dict[str, float]:
@@ -119,7 +119,7 @@ class Report:
 
 @dataclass
 class Figures:
-    """Statistics of percentages; nobody's place among the others is in them."""
+    """Statistics of percentages, without any ranking of students."""
 
     count: int
     mean: float
@@ -130,10 +130,10 @@ class Figures:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Figures | None:
-        """Return the statistics, None of nothing.
+        """Return the statistics, or None if there are no values.
 
-        The standard deviation is that of the class, not an estimate for a larger one; quartiles are
-        interpolated between values, as spreadsheets do it.
+        The standard deviation is that of the population, not of a sample; quartiles are
+        interpolated between values, as in spreadsheets.
         """
         if not values:
             return None
@@ -145,7 +145,7 @@ class Figures:
 
 
 def duration(seconds: float) -> str:
-    """Return a time in few words, rounded up: a day that has begun may cost points."""
+    """Format a time given in seconds, rounded up, since penalties count days begun."""
     seconds = round(seconds)
     if seconds < 5400:
         return f"{max(1, math.ceil(seconds / 60))} min"
@@ -155,7 +155,7 @@ def duration(seconds: float) -> str:
 
 
 def name_of_person(about: Mapping[str, str]) -> str:
-    """Return somebody's name by what the gradebook and the class list say, "" for none."""
+    """Return a person's name from the gradebook or the class list, "" for none."""
     return about.get("name") or " ".join(
         filter(None, (about.get("first_name"), about.get("last_name")))
     )
@@ -172,7 +172,7 @@ def number(value: float) -> str:
 
 
 def in_full(value: float) -> str:
-    """Return a number with all decimals that `float` needs to read the same one again."""
+    """Return a number with all decimals that `float` needs to restore the same value."""
     text = f"{Decimal(repr(float(value))):f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text

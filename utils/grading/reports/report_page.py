@@ -1,6 +1,6 @@
-"""The report as one HTML file: no script, font or picture from elsewhere; charts are inline SVG.
+"""The report as a self-contained HTML file: no external script, font or picture.
 
-The numbers of every chart stand in a table, too.
+Charts are inline SVG, and a table has the numbers of every chart.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from utils.grading.reports.item_analysis import check_figures, common_hints
 from utils.grading.reports.report_data import Figures, Report, Row, duration, number
 from utils.grading.reports.templates import render
 
-MANY = 15  # hints that are listed
-FALL = 20  # percentage points below a student's earlier sets that are marked
-WEAK = 0.2  # a check that separates less is worth a look
+MANY = 15  # maximum number of hints listed
+FALL = 20  # a result this many percentage points below a student's earlier mean is marked
+WEAK = 0.2  # checks with a lower separation are marked
 
 
 def page(report: Report, course: Course) -> str:
     """Return the report as a self-contained HTML page.
 
     Args:
-        report: what it shows.
-        course: where the notebooks are, for links relative to the course's folder of reports.
+        report: the report.
+        course: the course, for links relative to its folder of reports.
     """
     scores = [row.score for row in report.graded() if row.score is not None]
     hints = common_hints(report)
@@ -75,7 +75,7 @@ def _tiles(report: Report, scores: Sequence[float]) -> Iterator[tuple[str, objec
 
 
 def _why_no_hints(report: Report) -> str:
-    """Return why no check of any submission gives a hint."""
+    """Explain why the list of hints is empty."""
     if not report.graded():
         return "Nothing is graded yet."
     short = sum(
@@ -91,7 +91,7 @@ def _why_no_hints(report: Report) -> str:
 
 
 def _links(row: Row, report: Report, course: Course) -> Iterator[tuple[str, str]]:
-    """Yield names and addresses of the autograded notebook, the page and what was handed in."""
+    """Yield names and links of the autograded notebook, the page and the submission."""
     name = report.problem_set
     targets = {
         "notebook": course.notebook("autograded", row.student, name),
@@ -105,5 +105,5 @@ def _links(row: Row, report: Report, course: Course) -> Iterator[tuple[str, str]
 
 
 def now() -> str:
-    """Return the date and time as a report shows it."""
+    """Return the current local date and time as text, with the time zone."""
     return datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")

@@ -1,11 +1,11 @@
 """Turn a student's text into HTML that runs no code, loads no files and opens no page by itself.
 
-Runs in a process of its own, see `rendering`: a parser of Markdown or HTML can take minutes on some
-texts, and its caller must be able to kill it. So it imports nothing from the course.
+It runs in a separate process, see `rendering`: a parser of Markdown or HTML can take minutes on
+some texts, and the caller must be able to kill it. So it imports nothing from the course.
 
 Markdown may contain HTML, so the finished HTML is cleaned, not the text. Then formulas become
 MathML; they are rebuilt from a list of allowed elements and attributes, because the library that
-reads TeX passes HTML and links on.
+converts TeX lets HTML and links through.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ ATTRIBUTES = {
     "th": {"colspan", "rowspan", "scope"},
 }
 STYLES = {"text-align", "vertical-align", "font-weight"}
-PICTURES = ("png", "jpeg", "gif", "webp", "avif", "bmp", "svg+xml")  # that browsers show
+PICTURES = ("png", "jpeg", "gif", "webp", "avif", "bmp", "svg+xml")  # formats that browsers show
 _PICTURE = re.compile(
     rf"data:image/({'|'.join(map(re.escape, PICTURES))});base64,[A-Za-z0-9+/=\s]+"
 )
@@ -61,7 +61,7 @@ class Pictures:
     """The pictures that a text may show, and the names of those that are missing.
 
     Args:
-        found: by name, as `data:` addresses.
+        found: the pictures, as `data:` URLs by name.
     """
 
     def __init__(self, found: Mapping[str, str] | None = None) -> None:
@@ -69,7 +69,7 @@ class Pictures:
         self.lost: list[str] = []
 
     def address(self, source: str) -> str | None:
-        """Return the `data:` address of a picture, None if there is none to show."""
+        """Return the `data:` URL of a picture, None if it cannot be shown."""
         if _PICTURE.fullmatch(source):
             return source
         address = self.found.get(_name(source), "")
@@ -80,7 +80,7 @@ class Pictures:
         return None
 
     def why_not(self, source: str) -> str:
-        """Say why a picture has no address."""
+        """Return the reason why `address` returns None for a picture."""
         if _name(source) in self.found or source.startswith("data:"):
             return "browsers do not show pictures of this kind"
         if re.match(r"(https?:)?//", source):
@@ -89,17 +89,17 @@ class Pictures:
 
 
 def _name(source: str) -> str:
-    """Return the name of the picture that a text asks for."""
+    """Return the name of the picture that a text refers to."""
     return _plain(unquote(source).removeprefix("attachment:").removeprefix("./"))
 
 
 def _shown(source: str) -> str:
-    """Return the name as a person reads it."""
+    """Return a picture's name for a message."""
     return "a picture within the text" if source.startswith("data:") else _name(source)[:100]
 
 
 def _plain(name: str) -> str:
-    """Return a file's name in the form in which names are compared."""
+    """Return a file name normalised for comparison."""
     return unicodedata.normalize("NFC", unquote(name))
 
 
@@ -107,11 +107,11 @@ def _plain(name: str) -> str:
 
 
 def clean(text: str, pictures: Pictures, links: bool = True, mark: str = "\0") -> str:
-    """Return HTML with nothing in it that runs, loads anything, or clashes with the page.
+    """Return HTML without anything that runs code, loads files, or conflicts with the page.
 
     Args:
-        text: HTML of any kind.
-        pictures: that it may show.
+        text: any HTML.
+        pictures: the pictures that it may show.
         links: keep links to other sites.
         mark: a placeholder for formulas; attributes that contain it are dropped.
     """
@@ -145,7 +145,7 @@ def code(source: str) -> str:
 
 
 class _Renderer(mistune.HTMLRenderer):
-    """Renders Markdown as HTML that still has to be cleaned; formulas are kept apart."""
+    """Renders Markdown as HTML that still has to be cleaned, with placeholders for formulas."""
 
     def __init__(self, pictures: Pictures, links: bool) -> None:
         super().__init__(escape=False, allow_harmful_protocols=True)  # `clean` comes after it
@@ -177,7 +177,7 @@ class _Renderer(mistune.HTMLRenderer):
 
 
 def _environments(markdown: mistune.Markdown) -> None:
-    """Add TeX's environments outside of dollar signs to Markdown, as Jupyter does."""
+    """Add TeX environments without dollar signs to Markdown, as in Jupyter."""
 
     def parse(block: Any, match: re.Match[str], state: Any) -> int | None:
         end = f"\\end{{{match['environment']}}}"
@@ -220,7 +220,7 @@ _BEGIN = re.compile(r"\\(begin|end)\{(?:align|aligned|eqnarray|equation|gather|g
 
 
 def mathml(tex: str, block: bool = False) -> str:
-    """Return a formula as MathML, or as TeX if any part of it cannot be read."""
+    """Return a formula as MathML, or as TeX if any part of it cannot be converted."""
     try:
         if len(tex) > LONGEST_FORMULA:
             raise ValueError("too long")
@@ -233,10 +233,10 @@ def mathml(tex: str, block: bool = False) -> str:
 
 
 def _element(element: ET.Element) -> str:
-    """Return an element of MathML as text.
+    """Return a MathML element as text.
 
     Raises:
-        ValueError: it has an element or a text that is not known.
+        ValueError: it contains an element or a text that is not allowed.
     """
     tag, text = element.tag, html.unescape(element.text or "")
     if tag not in _MATHML or len(element) != _CHILDREN.get(tag, len(element)):
@@ -271,13 +271,13 @@ def main() -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    except (ImportError, ValueError, OSError):  # not everywhere
+    except (ImportError, ValueError, OSError):  # not available everywhere
         pass
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin.buffer:
         try:
             said = answer(**json.loads(line))
-        except Exception:  # also RecursionError, MemoryError: the text is shown as it is
+        except Exception:  # also RecursionError, MemoryError: the text is shown unrendered
             said = {}
         print(json.dumps(said), flush=True)
 

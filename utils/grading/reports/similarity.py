@@ -1,13 +1,13 @@
-"""Pairs of similar submissions: a reason to look, not a verdict.
+"""Find pairs of similar submissions: a reason to look, not a verdict.
 
 Each submission becomes a TF-IDF vector (term frequency, inverse document frequency) of its syntax
-features: a feature that half the class has counts little, one that only two students have counts
-much. A pair is listed if the cosine similarity of its vectors is high enough. Pairs are ranked by
-their weight, the product of the vectors times the square of the similarity, so that two short
-answers that are equal do not come before long ones that are almost equal. What the released
-notebook contains does not count.
+features: a feature shared by half the class counts little, one shared by only two students counts
+a lot. A pair is listed if the cosine similarity of its vectors is high enough. Pairs are ranked by
+their weight, the dot product of the vectors times the square of the similarity, so that two equal
+short answers do not come before long ones that are almost equal. The content of the released
+notebook does not count.
 
-If a small task has only one usual solution, nobody can tell who copied it.
+If a small task has only one usual solution, copying it cannot be detected.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from utils.grading.reports.templates import render
 from utils.grading.terminal import clean
 from utils.system import atomic_write
 
-MANY = 50  # pairs on the page
-LITTLE = 0.25  # cosine similarity that a pair needs to be listed
+MANY = 50  # maximum number of pairs on the page
+LITTLE = 0.25  # minimum cosine similarity of a listed pair
 
 VERDICT = (
     "This is a reason to look, not a verdict. Similarity has innocent causes: a small task with "
@@ -42,7 +42,7 @@ class Pair:
 
     Attributes:
         first, second: the students.
-        weight: product of their TF-IDF vectors times the square of `similarity`.
+        weight: dot product of their TF-IDF vectors times the square of `similarity`.
         similarity: cosine similarity of the vectors, 0 to 1.
         lines: shared lines side by side: (first student's, second student's).
     """
@@ -55,13 +55,13 @@ class Pair:
 
 
 def rank(work: Mapping[str, Work], released: Work) -> list[Pair]:
-    """Return the pairs that are similar, the one with the highest weight first.
+    """Return the similar pairs, the one with the highest weight first.
 
     Args:
-        work: what the students wrote, by their ids.
-        released: what the released notebook holds already.
+        work: the students' work, by id.
+        released: the content of the released notebook.
     """
-    from sklearn.feature_extraction.text import TfidfVectorizer  # it takes a second to import
+    from sklearn.feature_extraction.text import TfidfVectorizer  # takes a second to import
     from sklearn.metrics.pairwise import cosine_similarity, linear_kernel
 
     given = defined_names(released)
@@ -133,7 +133,7 @@ def students_work(notebook: Any, released: Any | None) -> Work:
     """Return the cells of a student's notebook that the released one does not contain.
 
     Args:
-        notebook: as `restore.read_notebook` gives it.
+        notebook: from `restore.read_notebook`.
         released: the released notebook; None to get all cells.
     """
     held = {cell.source.strip() for cell in released.cells} if released else set()
@@ -149,7 +149,7 @@ def students_work(notebook: Any, released: Any | None) -> Work:
 
 
 def print_pairs(pairs: Sequence[Pair]) -> None:
-    """Print pairs, a line for each."""
+    """Print one line for each pair."""
     print(VERDICT + "\n")
     if not pairs:
         print("No two submissions are similar.")
@@ -161,7 +161,7 @@ def print_pairs(pairs: Sequence[Pair]) -> None:
 
 
 def write(course: Course, problem_set: str, pairs: Sequence[Pair]) -> Path:
-    """Write the page with pairs and return where it is."""
+    """Write the page of pairs and return its path."""
     path = course.reports / f"{problem_set}_similarity.html"
     atomic_write(path, page(problem_set, pairs))
     return path

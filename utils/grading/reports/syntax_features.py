@@ -1,10 +1,10 @@
-"""Features of code and text by which submissions are compared.
+"""Features of code and text for the comparison of submissions.
 
 Code is compared by its structure, not by its layout. Every statement and every larger expression
-of a student's cells becomes a feature: its abstract syntax tree, normalised. The names that the
-student chose are numbered in the order in which they occur, operands of sums and products are
-sorted, and comments, docstrings and annotations are removed. So renaming, reformatting, and moving
-lines, functions or cells change little. Written answers are compared by their 4-grams of words.
+in a student's cells becomes a feature: its normalised abstract syntax tree. The student's own names
+are numbered in order of occurrence, operands of sums and products are sorted, and comments,
+docstrings and annotations are removed. So renaming, reformatting, and moving lines, functions or
+cells change little. Written answers are compared by their 4-grams of words.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-DEEPEST = 100  # levels of a statement's syntax tree; what is deeper is left out
-SMALLEST = 5  # nodes of a syntax tree that is a feature
-WORDS = 4  # of an n-gram of words, which is a feature
+DEEPEST = 100  # maximum depth of a statement's syntax tree; deeper statements are left out
+SMALLEST = 5  # minimum nodes of a syntax tree to be a feature
+WORDS = 4  # length of an n-gram of words
 
 
 @dataclass
 class Work:
-    """What one student wrote: cells of code and of text, in the notebook's order."""
+    """One student's work: the code cells and the text cells, in the notebook's order."""
 
     code: list[str] = field(default_factory=list)
     text: list[str] = field(default_factory=list)
 
 
-Tree = Any  # a string, or a tuple of a kind and trees; ("$", name) is a name that the student chose
+Tree = Any  # a string, or a tuple of a kind and trees; ("$", name) is a name of the student's
 USUAL = {"np": "numpy", "plt": "matplotlib.pyplot"}  # the released notebook imports them
 _SORTED = (ast.Add, ast.Mult, ast.BitAnd, ast.BitOr, ast.BitXor)
 _TURNED = {ast.Gt: ast.Lt, ast.GtE: ast.LtE}
@@ -41,7 +41,7 @@ class _Normaliser:
 
     Args:
         module: all of its code.
-        given: functions and classes that the released notebook names; they keep their names.
+        given: functions and classes that the released notebook defines; they keep their names.
     """
 
     def __init__(self, module: ast.Module, given: frozenset[str]) -> None:
@@ -65,7 +65,7 @@ class _Normaliser:
         self.own -= given
 
     def of(self, node: ast.AST) -> Tree:
-        """Return a syntax tree normalised."""
+        """Return the normalised tree of a syntax tree."""
         match node:
             case ast.Name(id=name):
                 return ("$", name) if name in self.own else self.imported.get(name, name)
@@ -123,14 +123,14 @@ class _Normaliser:
 
 
 def _says_nothing(statement: ast.stmt) -> bool:
-    """Return whether a statement is a docstring, another text alone, or `pass`."""
+    """Return whether a statement is a docstring, a lone constant, or `pass`."""
     return isinstance(statement, ast.Pass) or (
         isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
     )
 
 
 def _text(tree: Tree, numbers: dict[str, int] | None = None) -> str:
-    """Return a tree as text; the student's names are all the same, or numbered in order."""
+    """Return a tree as text; the student's names become `$`, or `$0`, `$1`, ... with `numbers`."""
     if isinstance(tree, str):
         return tree
     if tree[0] == "$":
@@ -153,7 +153,7 @@ def _trees(tree: Tree) -> Iterator[Tree]:
 
 
 def _parse(code: Sequence[str]) -> ast.Module:
-    """Return the syntax tree of cells, as far as they are valid Python; magics are left out."""
+    """Return the syntax tree of the valid Python in cells, without magics."""
     module = ast.Module(body=[], type_ignores=[])
     first = 0
     for cell in code:
@@ -188,17 +188,17 @@ def _readable(source: str) -> bool:
 
 
 def _paragraphs(source: str) -> list[str]:
-    """Return the parts of a cell that start at the left margin, so that some can be read."""
+    """Split a cell at lines without indentation, so that valid parts can still be parsed."""
     return re.split(r"\n(?=\S)", source)
 
 
 @dataclass
 class Features:
-    """What is compared of one submission.
+    """The features of one submission.
 
     Attributes:
-        counts: how often each feature occurs.
-        lines: features of single lines, with the lines' text.
+        counts: number of occurrences of each feature.
+        lines: features of single lines -> the lines' text.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -210,7 +210,7 @@ def features(work: Work, given: frozenset[str] = frozenset()) -> Features:
 
     Args:
         work: the student's cells.
-        given: functions and classes that the released notebook names.
+        given: functions and classes that the released notebook defines.
     """
     found = Features()
     module = _parse(work.code)
@@ -257,7 +257,7 @@ def _head(node: ast.stmt) -> ast.stmt:
 
 
 def defined_names(work: Work) -> frozenset[str]:
-    """Return the functions, classes and methods that the released notebook names."""
+    """Return the names of all functions, classes and methods defined in the code."""
     definitions = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
     return frozenset(
         node.name for node in ast.walk(_parse(work.code)) if isinstance(node, definitions)

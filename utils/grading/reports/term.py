@@ -1,9 +1,9 @@
-"""The result of a term: students by problem sets, weighted, with a grade for each student.
+"""The result of a term: each student's weighted percentage over all problem sets, and a grade.
 
-A problem set counts by its percentage: the points, less what being late cost, of the points that
-are possible so far. What was never handed in counts 0, and so does a file that cannot be read. An
-answer that a person still has to read, a submission that is not graded yet and a deadline to come
-count neither for nor against a student; the result is then provisional.
+A problem set counts by its percentage: the points after penalties, divided by the points possible
+so far. A missing or unreadable submission counts as 0. Answers that a person still has to read,
+submissions that are not graded yet and future deadlines do not count; the result is then
+provisional.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from utils.grading.reports.report_data import Figures, Report, Row, in_order, nu
 from utils.grading.reports.term_file import TermRules
 from utils.grading.text_files import plain
 
-ZERO = ("unreadable", "missing")  # states that count 0
+ZERO = ("unreadable", "missing")  # states that count as 0
 TO_COME = ("not graded yet", "open", "not begun")  # states that do not count yet
 
 
 @dataclass
 class TermCell:
-    """What one student has in one problem set.
+    """One student's result in one problem set.
 
     Attributes:
-        state: "graded", "unreadable", "missing", "not graded yet", "open" (the student's deadline
-            is to come) or "not begun" (nothing of it is graded).
-        row: of the problem set's report, None if it has not begun.
-        dropped: it is one of the student's lowest, which do not count.
+        state: "graded", "unreadable", "missing", "not graded yet", "open" (before the student's
+            deadline) or "not begun" (nothing of the set is graded).
+        row: the student's row in the problem set's report, None if the set has not begun.
+        dropped: whether it is one of the student's lowest results, which do not count.
     """
 
     state: str
@@ -42,18 +42,18 @@ class TermCell:
 
     @property
     def percent(self) -> float | None:
-        """The percentage; None where there is none yet."""
+        """The percentage; None if there is none yet."""
         if self.state in ZERO:
             return 0.0
         return self.row.percent if self.state == "graded" and self.row else None
 
     @property
     def is_late(self) -> bool:
-        """Whether it came after the student's deadline."""
+        """Whether it was handed in after the student's deadline."""
         return self.row is not None and self.row.seconds_late > 0
 
     def to_come(self) -> str:
-        """Return why its percentage can still change, "" if a person need not do anything."""
+        """Return why its percentage can still change, "" if nothing is left to do."""
         if self.state in TO_COME:
             return {"open": "its deadline is to come"}.get(self.state, self.state)
         if self.state == "unreadable":
@@ -70,10 +70,10 @@ class TermStudent:
     """One student's term.
 
     Attributes:
-        student, name, email: who.
-        cells: by problem set.
+        student, name, email: the student's id, name and address.
+        cells: the results by problem set.
         percent: the weighted result in percent, rounded to two places; None if nothing counts yet.
-        grade: for it, "" for none.
+        grade: the grade for `percent`, "" for none.
         to_come: why the result can still change.
         notes: further sentences.
     """
@@ -99,10 +99,10 @@ class Term:
     """A term.
 
     Attributes:
-        rules: what `term.toml` says.
-        weights: what each problem set counts; 0 for one that cannot count.
-        reports: on each problem set, in order; None for one that has not begun.
-        students: by their id.
+        rules: the content of `term.toml`.
+        weights: the weight of each problem set; 0 for one that cannot count.
+        reports: the report on each problem set, in order; None for one that has not begun.
+        students: sorted by id.
         notes: sentences for staff.
     """
 
@@ -113,37 +113,37 @@ class Term:
     notes: list[str] = field(default_factory=list)
 
     def figures(self, problem_set: str) -> Figures | None:
-        """Return the statistics of a problem set, of those whose work is graded."""
+        """Return the statistics of a problem set over all graded submissions."""
         found = self.reports[problem_set]
         return Figures.of(found.percents()) if found else None
 
     def count(self, problem_set: str) -> Counter[str]:
-        """Return how many students have which state, and how many are `late`."""
+        """Return the number of students in each state, and of those who are `late`."""
         cells = [student.cells[problem_set] for student in self.students]
         return Counter(cell.state for cell in cells) + Counter(
             "late" for cell in cells if cell.is_late
         )
 
     def counted(self) -> list[TermStudent]:
-        """Return those whom the statistics count: who handed in anything and have a result."""
+        """Return the students in the statistics: those who handed in anything and have a result."""
         return [one for one in self.students if one.handed_in and one.percent is not None]
 
     def results(self) -> list[float]:
-        """Return the results of those whom the statistics count."""
+        """Return the results of the students in the statistics, in percent."""
         return [one.percent for one in self.counted() if one.percent is not None]
 
 
 def read(course: Course, book: CourseGradebook, now: datetime.datetime | None = None) -> Term:
-    """Return the term as the gradebook has it now.
+    """Return the term's result from the gradebook.
 
     Args:
         course: the course.
         book: its gradebook.
-        now: in UTC; the time by which deadlines are to come.
+        now: the time to compare deadlines with, in UTC without `tzinfo`; by default the current.
 
     Raises:
-        CourseError: no problem set is in the gradebook, or `term.toml` cannot be understood.
-        lateness.ExtensionsError: the file of extensions cannot be understood.
+        CourseError: no problem set is in the gradebook, or `term.toml` is invalid.
+        lateness.ExtensionsError: the file of extensions is invalid.
     """
     now = now or datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
     known = [name for name in book.problem_sets() if book.has(name)]
@@ -192,7 +192,7 @@ def _arrived(course: Course, problem_set: str) -> bool:
 
 
 class _Deadlines:
-    """When each student has to hand in."""
+    """The deadlines of each student."""
 
     def __init__(self, course: Course, book: CourseGradebook) -> None:
         policy = lateness.LatePolicy(config=course.config)
@@ -200,7 +200,7 @@ class _Deadlines:
         self.of_class = book.due_dates()
 
     def of(self, student: str, problem_set: str) -> datetime.datetime:
-        """Return a student's deadline; the beginning of time if there is none."""
+        """Return a student's deadline, or `datetime.min` if there is none."""
         due = self.of_class.get(problem_set)
         own = self.own.get((plain(student), problem_set)) if due else None
         return own or due or datetime.datetime.min
@@ -216,7 +216,7 @@ def _state(row: Row, is_open: bool) -> str:
 
 
 def _students(course: Course, reports: Sequence[Report]) -> dict[str, TermStudent]:
-    """Return everyone in the reports by their id in plain form, without results."""
+    """Return all students in the reports by normalised id, without results."""
     listed = {plain(person.id) for person in roster.read(course.class_list)}
     found: dict[str, TermStudent] = {}
     for one in reports:
@@ -231,12 +231,12 @@ def _students(course: Course, reports: Sequence[Report]) -> dict[str, TermStuden
 
 
 def settle(student: TermStudent, rules: TermRules, weights: Mapping[str, float]) -> None:
-    """Work out a student's result from the cells.
+    """Compute a student's result from the cells.
 
     Args:
-        student: is changed.
-        rules: what is dropped, and which grade a result gets.
-        weights: what each problem set counts.
+        student: the student; it is changed.
+        rules: how many results are dropped, and the grade for each result.
+        weights: the weight of each problem set.
     """
     counted = {
         name: cell
@@ -263,7 +263,7 @@ def settle(student: TermStudent, rules: TermRules, weights: Mapping[str, float])
 
 
 def _notes(rules: TermRules, reports: dict[str, Report | None]) -> list[str]:
-    """Return sentences on what a lecturer may not have meant."""
+    """Return sentences on settings that a lecturer may not have intended."""
     notes = []
     for name, found in reports.items():
         if found is None:

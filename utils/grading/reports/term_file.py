@@ -1,6 +1,6 @@
-"""`term.toml`: what each problem set counts, how many are dropped, and which grade a result gets.
+"""`term.toml`: the weights of problem sets, how many are dropped, and the limits of grades.
 
-It stands beside `nbgrader_config.py`:
+It is beside `nbgrader_config.py`:
 
     drop_lowest = 1                 # each student's worst problem set does not count
 
@@ -12,7 +12,7 @@ It stands beside `nbgrader_config.py`:
     "A" = 90
     "B" = 80
 
-Without the file all problem sets of the gradebook count the same, and none is dropped.
+Without the file all problem sets in the gradebook have the same weight, and none is dropped.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ MOST = {"weights": 1_000_000, "grades": 1000}
 
 
 class TermFileError(CourseError):
-    """The file cannot be understood; the message names the line and says what to do."""
+    """The file is invalid; the message names the line and says what to do."""
 
 
 @dataclass(frozen=True)
 class TermRules:
-    """What makes up the result of a term.
+    """How the result of a term is computed.
 
     Attributes:
-        weights: by problem set; None where all that there are count the same.
+        weights: by problem set; None if all have the same weight.
         drop_lowest: how many of a student's problem sets with the lowest percentage do not count.
         grades: the lowest percentage for each grade, the best grade first.
     """
@@ -50,23 +50,23 @@ class TermRules:
     grades: dict[str, float] = field(default_factory=dict)
 
     def weight(self, problem_set: str) -> float:
-        """Return what a problem set counts."""
+        """Return a problem set's weight."""
         return 1.0 if self.weights is None else self.weights.get(problem_set, 0.0)
 
     def grade(self, percent: float) -> str:
-        """Return the grade for a result, "" if there is none for it."""
+        """Return the grade for a result in percent, "" if there is none."""
         return next((name for name, least in self.grades.items() if percent >= least), "")
 
 
 def read(path: Path, problem_sets: Collection[str]) -> TermRules:
-    """Return what a file says, or the rules that hold without one.
+    """Read the rules from a file, or return the default rules if there is none.
 
     Args:
         path: the file.
-        problem_sets: all that are known, in the gradebook or as a source.
+        problem_sets: the names of all problem sets in the gradebook or with a source.
 
     Raises:
-        TermFileError: something in it cannot be understood.
+        TermFileError: the file is invalid.
     """
     try:
         text = decode(path.read_bytes())
@@ -79,12 +79,12 @@ def read(path: Path, problem_sets: Collection[str]) -> TermRules:
     except ValueError as error:  # also an integer of thousands of digits
         raise TermFileError(_syntax(path, text, str(error))) from None
     except RecursionError:
-        raise TermFileError(f"{path} has too many brackets within each other") from None
+        raise TermFileError(f"{path} has brackets that are nested too deeply") from None
     return _Reader(path, text, problem_sets).rules(found)
 
 
 def _syntax(path: Path, text: str, said: str) -> str:
-    """Return the sentence on a line that is not TOML."""
+    """Return the message for a line that is not valid TOML."""
     at = re.search(r"\(at line (\d+), column \d+\)", said)
     number = int(at[1]) if at else max(1, text.count("\n") + (not text.endswith("\n")))
     what = said.partition(" (at ")[0]
@@ -96,14 +96,14 @@ def _syntax(path: Path, text: str, said: str) -> str:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Checks what stands in the file, and says in which line something is wrong."""
+    """Checks the content of the file, and names the line of an error."""
 
     path: Path
     text: str
     problem_sets: Collection[str]
 
     def rules(self, found: Mapping[str, Any]) -> TermRules:
-        """Return the rules."""
+        """Check the parsed file and return its rules."""
         for name in found:
             if name not in TABLES:
                 self.fail(name, f"{name!r} has no meaning here; the names are {', '.join(TABLES)}")
@@ -148,7 +148,7 @@ class _Reader:
         return {name: float(value) for name, value in values.items()}
 
     def fail(self, name: str, why: str, table: str = "") -> None:
-        """Raise the error about a name in a table."""
+        """Raise a TermFileError about a name in a table."""
         within, at = "", 0
         for number, line in enumerate(self.text.splitlines(), 1):
             if header := re.match(r"\s*\[+\s*[\"']?([^\]\"']*)", line):

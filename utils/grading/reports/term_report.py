@@ -1,4 +1,4 @@
-"""The report on a term: `reports/term.csv` for a spreadsheet, and `term.html` to look at."""
+"""The report on a term: `reports/term.csv` for a spreadsheet, and the page `term.html`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from utils.grading.reports.term import Term, TermCell
 from utils.system import atomic_write
 
 FIRST = ("student", "name", "email")
-OF_EACH = ("status", "score", "possible", "percent", "hours_late")  # with the problem set before it
+OF_EACH = ("status", "score", "possible", "percent", "hours_late")  # after a set's name
 LAST = ("dropped", "missing", "late", "term_percent", "grade", "provisional", "notes")
 
 
 def write(course: Course, term: Term) -> tuple[Path, Path]:
-    """Write a term's CSV file and page, and return where they are."""
+    """Write a term's CSV file and page, and return their paths."""
     files = course.reports / "term.csv", course.reports / "term.html"
     atomic_write(files[0], to_csv(term))
     atomic_write(files[1], page(term, course))
@@ -52,7 +52,7 @@ def to_csv(term: Term) -> str:
 
 
 def _points(cell: TermCell) -> tuple[float | None, float | None]:
-    """Return the points and those possible so far, None where nothing is graded."""
+    """Return the points and the points possible so far, (None, None) if nothing is graded."""
     if cell.row is None or cell.row.score is None:
         return None, None
     return cell.row.score, cell.row.possible
@@ -62,8 +62,8 @@ def page(term: Term, course: Course) -> str:
     """Return the term as a self-contained HTML page.
 
     Args:
-        term: what it shows.
-        course: where pages and reports are, for links relative to the folder of reports.
+        term: the term.
+        course: the course, for links relative to its folder of reports.
     """
     results = term.results()
     return render(
@@ -93,7 +93,7 @@ def _percent(value: float | None) -> str:
 
 
 def _link(path: Path, course: Course) -> str:
-    """Return the address of a file for a link, "" if there is none."""
+    """Return a relative link to a file, "" if it does not exist."""
     if not os.path.lexists(path):
         return ""
     return quote(os.path.relpath(path, course.reports).replace(os.sep, "/"))

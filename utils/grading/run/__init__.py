@@ -1,1 +1,1 @@
-"""A run over a class: plan, dispatch over Dask, workers; and `check` for one notebook."""
+"""Grade a class: plan, dispatch over Dask, workers; and `check` for one notebook."""

@@ -1,10 +1,10 @@
-"""The process in which `check` reads, restores and runs a notebook: as `grade` does, but for this.
+"""The process in which `check` reads, restores and runs a notebook.
 
-The course's cells are those of the released notebook, so the tests are the visible ones. Nothing
-else is known here: no gradebook, no solution, no hidden test, and of the environment only what a
-submission may read. So the processes for the judge and for the student are forked from this one,
-which saves a second. Only where a student has finished a set and asks for its hidden checks, they
-come from the solution, which this student then sees anyway.
+It works as in `grade`, but the course's cells are those of the released notebook, so the tests are
+the visible ones. Nothing else is known here: no gradebook, no solution, no hidden test, and only
+those environment variables that a submission may read. So the judge and the student process can be
+forked from this one, which saves a second. Only if a student has finished a set and asks for its
+hidden checks are they read from the solution, which this student is then shown anyway.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from utils.grading.run.self_study import solution_path
 from utils.grading.sandbox.config import Limits, SandboxConfig
 from utils.system import CONFIG, ROOT, load_config, problem_sets_in
 
-RELEASES = (  # what was handed out before, where this copy of the course knows it
+RELEASES = (  # files of earlier releases, if this copy of the course has them
     ROOT / "solutions" / RELEASES_FILE,
     ROOT / "grading" / "reports" / RELEASES_FILE,
 )
@@ -41,11 +41,11 @@ Judging = Callable[[list[dict], SandboxConfig], dict[str, Any]]
 
 
 class NothingToCheck(ValueError):
-    """A file without a problem set in it; the message says what to do."""
+    """The file contains no problem set; the message says what to do."""
 
 
 def main() -> None:
-    """Read from stdin what to check, and write to stdout what came out, both as JSON."""
+    """Read a request from stdin and write the answer to stdout, both as JSON."""
     asked = json.load(sys.stdin)
     try:
         answer = check_file(Path(asked["file"]), asked["sandbox"], asked["limits"], asked["hidden"])
@@ -63,8 +63,8 @@ def check_file(
 
     Args:
         path: the notebook.
-        sandboxed: in the sandbox of `grade` if one stands here, else in a process without one.
-        limits: instead of the course's own.
+        sandboxed: use the sandbox of `grade` if one is available; else run without one.
+        limits: replace the course's own.
         hidden: run the hidden tests, too, if the problem set's solution is here.
 
     Returns:
@@ -72,7 +72,7 @@ def check_file(
 
     Raises:
         Unreadable: the file is not a notebook.
-        NothingToCheck: no problem set's cells are in it.
+        NothingToCheck: it contains no cells of a problem set.
     """
     data, files = reading.read_file(path), extra_files.files_beside(path.parent)
     with contextlib.ExitStack() as stack:
@@ -96,25 +96,26 @@ def check_notebook(
     limits: dict[str, Any] | None = None,
     hidden: bool = False,
 ) -> dict[str, Any]:
-    """Run a notebook that has been read.
+    """Run a notebook, given its bytes.
 
     Args:
         data: the file's bytes.
         stem: its name without the suffix.
-        files: what lies beside it.
-        start: told whether there are figures, it returns the kind of sandbox and what judges.
-        limits: instead of the course's own.
+        files: the files beside it, contents by name.
+        start: a function of whether the notebook draws figures; it returns the kind of sandbox and
+            the function that judges.
+        limits: replace the course's own.
         hidden: see `check_file`.
 
     Returns:
         `problem_set`, `sandbox` (its kind, "none" for none), `notes`; `stopped`: the student's
-        cells that ended in an error, `label` and `error` each; `tests`: the test cells, with
-        `name`, `points`, `max_points`, `table`, `error`, `hidden` each; `hidden`, `by_hand`:
-        points that hidden checks and a person give.
+        cells that ended in an error, each with `label` and `error`; `tests`: the test cells, each
+        with `name`, `points`, `max_points`, `table`, `error`, `hidden`; `hidden`, `by_hand`: the
+        points for hidden checks and from a person.
 
     Raises:
         Unreadable: the file is not a notebook.
-        NothingToCheck: no problem set's cells are in it.
+        NothingToCheck: it contains no cells of a problem set.
     """
     found = reading.read(data)
     name, course, released = problem_set_of(found, stem)
@@ -126,12 +127,12 @@ def check_notebook(
         found, course, released, earlier, extra_files.documents(files)
     )
     allowed = Limits()
-    if (ROOT / CONFIG).is_file():  # else the package alone is installed
+    if (ROOT / CONFIG).is_file():  # else only the package is installed
         allowed = limits_of(load_config(ROOT), name)
     allowed = dataclasses.replace(allowed, **limits or {})
     sandbox, judge = start(any(draws(c) for c in notebook["cells"] if c["cell_type"] == "code"))
     with extra_files.in_a_folder(files) as folder:
-        config = SandboxConfig(allowed, sandbox, folder, figures="none")  # nobody would see them
+        config = SandboxConfig(allowed, sandbox, folder, figures="none")  # they would not be shown
         result = grade_notebook.run_cells(notebook, config, judge)
     sources = {cell.grade_id: cell.source for cell in course}
     tests = {n: t for n, t in result.tests.items() if _holds_code(sources[n])}
@@ -170,7 +171,7 @@ def check_notebook(
 
 
 def _holds_code(source: str) -> bool:
-    """Return whether a test is more than the place for a hidden one."""
+    """Return whether a test cell contains code, not only the placeholder of a hidden test."""
     return any(line.strip() and not line.strip().startswith("#") for line in source.splitlines())
 
 
@@ -188,14 +189,14 @@ def problem_set_of(
 ) -> tuple[str, list[SourceCell], frozenset[str]]:
     """Return the problem set that a notebook belongs to.
 
-    Its grade ids tell; where they are lost, the texts of its cells; and between equals the file's
-    name, without its suffix.
+    The grade ids of its cells identify it, or their texts where the ids are lost; a tie is decided
+    by the file's name without its suffix.
 
     Returns:
-        The problem set's name, its cells, and the hashes of all texts that were handed out.
+        The problem set's name, its cells, and the hashes of all released texts.
 
     Raises:
-        NothingToCheck: none of the released ones is like it.
+        NothingToCheck: it matches none of the released problem sets.
     """
     ids = {cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in notebook["cells"]}
     texts = {reading.text_hash(cell["source"]) for cell in notebook["cells"]}
@@ -223,8 +224,8 @@ def problem_set_of(
 def as_handed_out(path: Path) -> dict[str, Any]:
     """Return a notebook of `assignments/` as it was before a student worked in it.
 
-    Git knows its text, if this folder is a clone. Elsewhere the cells that students have written
-    are left empty: what was handed out there is not known.
+    In a clone, Git has its text. Elsewhere the cells that a student has changed are returned empty,
+    since their released text is unknown.
     """
     here = json.loads(path.read_text(encoding="utf-8-sig"))
     if not any(map(_is_written, here["cells"])):
@@ -240,13 +241,13 @@ def as_handed_out(path: Path) -> dict[str, Any]:
 
 
 def _is_written(cell: Mapping[str, Any]) -> bool:
-    """Return whether a cell for students no longer holds what nbgrader puts there."""
+    """Return whether a student's cell no longer contains nbgrader's placeholder."""
     about = cell["metadata"].get("nbgrader") or {}
     return bool(about.get("solution")) and not re.search("YOUR (CODE|ANSWER) HERE", text_of(cell))
 
 
 def with_hidden_tests(problem_set: str, released: list[SourceCell]) -> list[SourceCell]:
-    """Return a problem set's cells with the hidden tests of its solution, if that is here."""
+    """Return a problem set's cells with the hidden tests of its solution, if it is here."""
     hidden = {}
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         source = json.loads(solution_path(problem_set).read_text(encoding="utf-8-sig"))

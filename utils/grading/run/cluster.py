@@ -1,4 +1,4 @@
-"""Dask: the processes that work, here or wherever a scheduler is."""
+"""Dask workers: local processes, or those of a running scheduler."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from utils.grading.course.settings import CourseError
 
 CONNECT = 15  # seconds to reach a scheduler
 SETTINGS = {
-    # Forked from one process that has imported all of it, a worker starts in no time.
+    # Workers start fast when forked from one process that has imported everything.
     "distributed.worker.multiprocessing-method": "forkserver",
-    "distributed.scheduler.http.routes": [],  # Dask's web pages are for nobody here
+    "distributed.scheduler.http.routes": [],  # nobody here uses Dask's web pages
     "distributed.worker.http.routes": [],
-    "distributed.worker.profile.enabled": False,  # nor its figures
+    "distributed.worker.profile.enabled": False,  # nor its profiles
     "distributed.admin.system-monitor.interval": "10s",
-    "distributed.admin.low-level-log-length": 0,  # of messages, submissions and all
+    "distributed.admin.low-level-log-length": 0,  # messages contain whole submissions
     "distributed.admin.tick.interval": "1s",
-    "distributed.admin.tick.limit": "1h",  # a long pause of this process is nobody's concern
+    "distributed.admin.tick.limit": "1h",  # do not warn of a long pause of this process
 }
 
 
 class LocalWorkers:
-    """Worker processes on this machine, as a context; they start while the caller goes on.
+    """Worker processes on this machine, as a context; they start in the background.
 
-    Dask cannot be stopped in the middle of its start, nor can the start of its client: Ctrl-C in it
-    would leave one that waits for a minute as this process ends. So a thread starts both, and both
-    are waited for at the end, too.
+    The start of Dask and of its client must not be interrupted: Ctrl-C would leave a client that
+    delays the end of this process by a minute. So a thread starts both, and the end of the context
+    waits for it.
 
     Args:
-        count: of processes.
-        environment: what they have in theirs besides this process's.
+        count: number of processes.
+        environment: their additional environment variables.
     """
 
     def __init__(self, count: int, environment: dict[str, str] | None = None) -> None:
@@ -50,7 +50,7 @@ class LocalWorkers:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(Exception):  # its workers may just be killed, too
+        with contextlib.suppress(Exception):  # its workers may have been killed
             cluster, client = self._started.result()
             with contextlib.suppress(Exception):
                 client.close()
@@ -58,7 +58,7 @@ class LocalWorkers:
         self._settings.__exit__(None, None, None)
 
     def client(self) -> Client:
-        """Return Dask's client, as soon as the workers are there."""
+        """Wait for the workers and return Dask's client."""
         return self._started.result()[1]
 
 
@@ -101,7 +101,7 @@ def workers_of(scheduler: str) -> Iterator[Client]:
         except Exception as error:
             started.set_exception(error)
 
-    # In a thread that the end of this process does not wait for; see LocalWorkers.
+    # In a daemon thread, so that the end of this process does not wait for it; see LocalWorkers.
     Thread(target=start, daemon=True).start()
     try:
         client = started.result()
@@ -124,5 +124,5 @@ def workers_of(scheduler: str) -> Iterator[Client]:
 
 
 def keep_quiet() -> None:
-    """Let Dask say nothing in this process, least of all while everything ends."""
+    """Silence Dask's log in this process, which would also report the normal end of workers."""
     logging.getLogger("distributed").setLevel(logging.CRITICAL)

@@ -1,7 +1,7 @@
-"""Grades a course's own notebooks by plain nbgrader and by the judge, to see where they differ.
+"""Grade a course's own notebooks with plain nbgrader and with the judge, and compare the points.
 
-What is graded is the release, as handed out, and the solution. Plain nbgrader runs them in a
-kernel, as the user who calls this: they are the course's own.
+Both grade the release and the solution. Plain nbgrader runs them unprotected in a kernel of the
+calling user: they are the course's own code.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class Difference:
         work: which work was graded, `HANDED_OUT` or `SOLUTION`.
         cell: the test cell.
         plain, judged: points by nbgrader and by the judge.
-        why: what either of them says.
-        asks: the judge leaves these points to a person.
+        why: the explanation of nbgrader or the judge.
+        asks: whether the judge leaves these points to a person.
     """
 
     notebook: str
@@ -62,12 +62,12 @@ class Difference:
 
 @dataclass
 class Compared:
-    """What became of one notebook.
+    """The comparison of one notebook.
 
     Attributes:
         notebook: "ASSIGNMENT/NOTEBOOK".
-        tests: how many test cells it has.
-        differences: where the points differ.
+        tests: number of test cells.
+        differences: the test cells whose points differ.
         refused: why it was not graded, "" if it was.
     """
 
@@ -78,13 +78,13 @@ class Compared:
 
 
 def settings_of(root: Path) -> Config:
-    """Return a course's settings; of a folder without any, what its folders tell.
+    """Return a course's settings, or settings derived from its folders if it has none.
 
     Raises:
         CourseError: it is not a course.
     """
     config = Config()
-    set_limits(config)  # as `use_judge` does; the course's own count
+    set_limits(config)  # as in `use_judge`; the course's own settings override them
     if (root / CONFIG).is_file():
         config.merge(load_config(root))
     else:
@@ -100,7 +100,7 @@ def settings_of(root: Path) -> Config:
 
 
 def compare(root: Path) -> Iterator[Compared]:
-    """Yield what became of each notebook of a course.
+    """Yield the comparison of each notebook of a course.
 
     Raises:
         CourseError: it is not a course, or has no assignments.
@@ -114,7 +114,7 @@ def compare(root: Path) -> Iterator[Compared]:
     if not found:
         raise CourseError(f"there are no assignments in {top}: it has no folder with a notebook")
     for path in found:
-        with contextlib.chdir(root):  # settings may name files from there, as nbgrader takes them
+        with contextlib.chdir(root):  # settings may have relative paths
             result = _compare(path, config, directory)
         yield result
 
@@ -162,7 +162,7 @@ def _compare(path: Path, config: Config, directory: CourseDirectory) -> Compared
             if abs(points - test.points) > 1e-9:
                 why = test.ask or (f"the judge: {test.error}" if test.error else "")
                 why = why or f"nbgrader: {said or 'it passed'}; the judge: it passed"
-                if judged.stopped:  # a hidden test's note does not say by which limit
+                if judged.stopped:  # a hidden test's note does not name the limit
                     met = [note for note in judged.notes if "JudgedExecute." in note]
                     why += f"; {met[0] if met else STOPPED}"
                 why = " ".join(why.split())
@@ -175,7 +175,7 @@ def _compare(path: Path, config: Config, directory: CourseDirectory) -> Compared
 def _plain(
     notebook: NotebookNode, folder: Path, directory: CourseDirectory, config: Config
 ) -> dict[str, tuple[float, str]]:
-    """Return points and the error of each test cell, as plain nbgrader gives them."""
+    """Return plain nbgrader's points and error for each test cell, by grade id."""
     notebook = copy.deepcopy(notebook)
     with tempfile.TemporaryDirectory(prefix="plain-", ignore_cleanup_errors=True) as work:
         for file in find_all_files(str(folder), [*directory.ignore, "*.ipynb"]):

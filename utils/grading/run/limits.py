@@ -1,4 +1,4 @@
-"""What a submission may use, by the course's settings; read without nbgrader, which is slow."""
+"""Read a submission's limits from the course's settings, without importing nbgrader (slow)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ KINDS = {field.name: field.type for field in dataclasses.fields(Limits)}  # "int
 def limits_of(config: Mapping[str, Any], problem_set: str) -> Limits:
     """Return the limits of a problem set's submissions.
 
-    A problem set that raises the wall time of a call or of a cell alone raises the processor time
-    of the course as much: otherwise code that computes would not get what was given.
+    If a problem set raises only the wall time of a call or of a cell, the processor time is raised
+    with it: otherwise code that computes could not use the additional time.
 
     Args:
-        config: what `load_config` returns; `JudgedExecute` has the settings.
+        config: from `load_config`; the settings are those of `JudgedExecute`.
         problem_set: its name.
 
     Raises:
@@ -30,8 +30,8 @@ def limits_of(config: Mapping[str, Any], problem_set: str) -> Limits:
     for name, value in values.items():
         if name not in KINDS:
             raise ValueError(
-                f"nbgrader_config.py: {problem_set} has a limit {name!r}, which there is not; "
-                f"there are {', '.join(KINDS)}"
+                f"nbgrader_config.py: {problem_set} has an unknown limit {name!r}; "
+                f"the limits are {', '.join(KINDS)}"
             )
         whole = KINDS[name] == "int"
         numbers = int if whole else int | float
@@ -50,7 +50,7 @@ def limits_of(config: Mapping[str, Any], problem_set: str) -> Limits:
 
 
 def is_unsafe(config: Mapping[str, Any]) -> bool:
-    """Return whether the settings say that submissions run even without a sandbox."""
+    """Return whether the settings allow running submissions without a sandbox."""
     given = _settings(config)
     return "unsafe" in given and bool(given["unsafe"])
 
@@ -60,5 +60,5 @@ def _settings(config: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _plain(value: Any) -> dict[str, Any]:
-    """Return a dict, of `c.X.problem_sets.update(...)`, too, which traitlets keeps for later."""
+    """Return a dict, also from `c.X.problem_sets.update(...)`, which traitlets evaluates lazily."""
     return value.get_value({}) if hasattr(value, "get_value") else dict(value)

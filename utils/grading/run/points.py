@@ -1,8 +1,8 @@
-"""Writes the points of a problem set wherever they stand, from the one place where an author does.
+"""Copy the points of a problem set from the one place where the author sets them to all others.
 
-That place is the checks: what each is worth. For a written answer it is the points that nbgrader
-keeps for its cell. From these `build` fills in the points of test cells, the first lines of their
-sources and `hidden_points`, the headings of tasks, and the table of points.
+The author sets the points of each check, and those of a written answer in its cell's metadata.
+From these `build` fills in the points of test cells, the first lines of their sources and
+`hidden_points`, the headings of tasks, and the table of points.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ NUMBER = r"\d+(?:\.\d+)?"
 HEADING = re.compile(rf"^(## Task (\d+):.*?)(?: \({NUMBER} points?\))?$", re.MULTILINE)
 FIRST_LINE = re.compile(rf"^(# (?:Visible|Hidden) checks: ){NUMBER} of the {NUMBER} points?")
 HIDDEN_POINTS = re.compile(rf"\bhidden_points={NUMBER}")
-# What the columns of the table of points hold, by their titles.
+# The field of `Share` for each column of the table of points, by title.
 COLUMNS = {"visible checks": "visible", "hidden checks": "hidden", "graded by hand": "by_hand"}
 
 
@@ -32,7 +32,7 @@ class Share:
 
     @property
     def points(self) -> float:
-        """All of them."""
+        """The sum of all points."""
         return self.visible + self.hidden + self.by_hand
 
 
@@ -40,8 +40,8 @@ def fill(notebook: dict[str, Any], worth: Mapping[str, float]) -> None:
     """Write the points of a problem set into its notebook, in place.
 
     Args:
-        notebook: of `solutions/`; each cell's source is one string.
-        worth: what the checks of each test cell are worth, by grade id.
+        notebook: from `solutions/`; each cell's source is one string.
+        worth: the points of each test cell's checks, by grade id.
     """
     shares: dict[str, Share] = {"": Share()}  # by the number of the task
     task = ""
@@ -83,7 +83,7 @@ def _heading(found: re.Match[str], shares: Mapping[str, Share]) -> str:
 
 
 def _table(text: str, shares: Mapping[str, Share]) -> str:
-    """Return a text in which the table of points, if it has one, says the points of each task."""
+    """Fill in the table of points in a text, if it has one, and return the text."""
     lines, titles = text.split("\n"), [""]
     total = Share(*(sum(getattr(s, kind) for s in shares.values()) for kind in COLUMNS.values()))
     for place, line in enumerate(lines):

@@ -1,7 +1,7 @@
-"""What a local worker needs before its first submission, so that it starts in no time.
+"""Import everything that a local worker needs, so that it starts fast.
 
-The process from which workers are forked imports this module, and with it all that they import.
-Dask calls `dask_setup` in a worker when it starts.
+The process from which workers are forked imports this module. Dask calls `dask_setup` when a worker
+starts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from utils.system import garbage_collection_paused
 
 if hasattr(signal, "pthread_sigmask") and signal.SIGINT in signal.pthread_sigmask(
     signal.SIG_BLOCK, set()
-):  # started by `grade`, which blocks Ctrl-C meanwhile: it is for `grade` alone
+):  # `grade` started this process with Ctrl-C blocked: only `grade` itself handles it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
@@ -37,5 +37,5 @@ def dask_setup(worker: Any) -> None:
 
 
 def _start() -> None:
-    with contextlib.suppress(Exception):  # the first task meets the same and can say so
+    with contextlib.suppress(Exception):  # the first task will fail the same way and report it
         grade_notebook.available_sandbox()

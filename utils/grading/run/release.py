@@ -1,4 +1,4 @@
-"""What students get of a problem set: nbgrader makes it from the source, without a gradebook."""
+"""Generate the released files of a problem set with nbgrader, without a gradebook."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from utils.system import CONFIG, load_config, problem_sets_in
 
 
 class BuildError(ValueError):
-    """Something cannot be built; the message says what to do."""
+    """A problem set or lecture cannot be built; the message says what to do."""
 
 
 def problem_sets(root: Path) -> list[str]:
@@ -22,20 +22,20 @@ def problem_sets(root: Path) -> list[str]:
 
 @contextlib.contextmanager
 def temporary_course(root: Path) -> Iterator[Path]:
-    """Yield a throw-away course folder with the configuration and the problem sets of `root`."""
+    """Yield a temporary course folder with the configuration and the problem sets of `root`."""
     with tempfile.TemporaryDirectory(prefix="course-") as folder:
         course = Path(folder).resolve()
         shutil.copy(root / CONFIG, course)
         for name in problem_sets(root):
             source, copy = root / "solutions" / name, course / "solutions" / name
-            # of the notebooks only the problem set's own: a "-Copy1" beside it is not released
+            # only the problem set's own notebook: a "-Copy1" beside it is not released
             shutil.copytree(source, copy, ignore=shutil.ignore_patterns("*.ipynb", "__pycache__"))
             shutil.copy(source / f"{name}.ipynb", copy)
         yield course
 
 
 def released_files(root: Path, names: Iterable[str]) -> dict[Path, bytes]:
-    """Return what students get of some problem sets, by the path below `assignments/`.
+    """Return the released files of some problem sets, by the path below `assignments/`.
 
     Raises:
         BuildError: see `release`.
@@ -61,7 +61,7 @@ def release(course: Path, name: str) -> None:
     """Let nbgrader write `assignments/NAME` of a course, without a gradebook.
 
     Raises:
-        BuildError: nbgrader refused the notebook; its log, which it prints, says why.
+        BuildError: nbgrader refused the notebook; the log that it prints says why.
     """
     from nbgrader.converters import GenerateAssignment  # slow to import
     from nbgrader.converters.base import NbGraderException

@@ -1,11 +1,11 @@
-"""The runner: grades a class, and is safe to stop at any moment and to run again.
+"""The runner: grades a class, and can be stopped at any moment and run again.
 
-Workers do the grading (see `worker.py`), this process alone writes. Of each submission it writes,
-in this order: the autograded notebook under a name of its own, with a record of what became of the
-submission; the gradebook; the notebook's right name; the student's page. The first is on the disk
-before the second begins, so not even a power cut leaves a grade without its notebook. After a stop
-in between, the next run finds the first and goes on from there, whatever was done of the rest. What
-it finds complete and of the same submission, tests and limits, it leaves alone.
+Workers do the grading (see `worker.py`); only this process writes. For each submission it writes,
+in this order: the autograded notebook under a temporary name, with its `GradingResult`; the
+gradebook; the notebook's final name; the student's page. The notebook is on the disk before the
+gradebook is written, so not even a power failure leaves a grade without its notebook. If a run is
+stopped in between, the next one finds the notebook and completes the other steps. A complete result
+of the same submission, tests and limits is left alone.
 """
 
 from __future__ import annotations
@@ -45,18 +45,18 @@ from utils.grading.run.worker import Failure, Graded, Job, Progress, RunConfig
 from utils.grading.text_files import nearest, plain
 from utils.system import atomic_write, processors
 
-BATCH = 16  # submissions of one transaction
-SECONDS = 1.0  # after which a transaction does not wait to be full
+BATCH = 16  # submissions in one transaction
+SECONDS = 1.0  # after which a transaction is written even if it is not full
 
 
 @dataclass
 class SubmittedNotebook:
-    """A submitted notebook as it lies in its folder.
+    """A submitted notebook as it is in its folder.
 
     Attributes:
-        student: whose.
-        digest: of the file, what lies beside it, the tests and the limits.
-        handed_in: when, as `timestamp.txt` says it.
+        student: the student's id.
+        digest: a hash of the file, the files beside it, the tests and the limits.
+        handed_in: the submission time from `timestamp.txt`, in UTC.
         before: the result of the latest grading, if there is one.
     """
 
@@ -70,10 +70,10 @@ class Run:
     """One run over a class.
 
     Args:
-        course: whose submissions.
+        course: the course.
         book: its gradebook.
-        problem_set: which.
-        force: grade what is unchanged, too.
+        problem_set: its name.
+        force: grade unchanged submissions, too.
         unsafe: run submissions even where there is no sandbox.
         watch: called with the progress whenever it changes.
     """
@@ -99,7 +99,7 @@ class Run:
             if cell.is_test and (fault := forgotten_points(cell.source)):
                 raise CourseError(
                     f"nothing is graded, for everybody would get full marks: {cell.grade_id} of "
-                    f"{problem_set} gives no points: {fault}. Mend solutions/{problem_set}/"
+                    f"{problem_set} gives no points: {fault}. Correct solutions/{problem_set}/"
                     f"{problem_set}.ipynb and grade again"
                 )
         earlier = releases.known(course.directory, problem_set)
@@ -132,13 +132,13 @@ class Run:
     # What there is to do ----------------------------------------------------------------------
 
     def plan(self, students: Collection[str] | None = None) -> list[SubmittedNotebook]:
-        """Bring what was left half done to its end, and return the submissions to grade.
+        """Complete what an interrupted run has left, and return the submissions to grade.
 
         Args:
-            students: whose; everyone's by default.
+            students: ids; all students by default.
 
         Raises:
-            CourseError: a student who is named has no submission.
+            CourseError: one of these students has no submission.
         """
         self.progress.notes += self.course.compose_names(self.book.students())
         found: list[SubmittedNotebook] = []
@@ -183,7 +183,7 @@ class Run:
         return todo
 
     def refresh_pages(self) -> None:
-        """Write the students' pages anew where the gradebook says something new."""
+        """Rewrite the students' pages where the gradebook has changed."""
         for name, scores in self.book.scores(self.problem_set).items():
             path = self.course.notebook("autograded", name, self.problem_set)
             result = read_result(path)
@@ -196,11 +196,11 @@ class Run:
                 self._write_page(name, result, cells, scores)
 
     def _look(self, student: str) -> HandedIn:
-        """Return what a student has handed in."""
+        """Find a student's submission."""
         return self.chooser.look(self.course.folder("submitted", student, self.problem_set))
 
     def _nothing_of(self, student: str) -> str:
-        """Return a sentence on a student who is asked for and has handed in no notebook."""
+        """Return a sentence about a requested student who has not handed in a notebook."""
         there = self._look(student).missing
         if there:
             return f"{student}: there is no notebook to grade, but {there}"
@@ -229,11 +229,11 @@ class Run:
     # Grading ----------------------------------------------------------------------------------
 
     def dispatch(self, todo: list[SubmittedNotebook], client: Any) -> None:
-        """Grade submissions and write what becomes of them.
+        """Grade submissions and write the results.
 
         Args:
             todo: from `plan`.
-            client: of Dask, see `cluster`.
+            client: Dask's client, see `cluster`.
         """
         by_name = {submission.student: submission for submission in todo}
         results: list[Graded] = []
@@ -245,7 +245,7 @@ class Run:
                 if len(results) >= BATCH or time.monotonic() - written > SECONDS:
                     self._keep(results, by_name)
                     written = time.monotonic()
-        finally:  # Ctrl-C, too, leaves nothing undone that has come back
+        finally:  # even after Ctrl-C, write the results that have arrived
             self._keep(results, by_name)
 
     def _jobs(self, todo: list[SubmittedNotebook]) -> Iterator[Job]:
@@ -259,7 +259,7 @@ class Run:
             )  # fmt: skip
 
     def _keep(self, results: list[Graded], submissions: dict[str, SubmittedNotebook]) -> None:
-        """Write a few results: notebooks, gradebook, names, pages; forget them."""
+        """Write a batch of results (notebooks, gradebook, names, pages) and clear the list."""
         taken, results[:] = results[:], []
         self._write_pending(taken)
         entries = [
@@ -274,10 +274,10 @@ class Run:
         self.watch(self.progress)
 
     def _write_pending(self, results: list[Graded]) -> None:
-        """Have the notebooks on the disk, together: one at a time, a disk takes its time for each.
+        """Write the notebooks durably, in parallel, since each waits for the disk.
 
         Raises:
-            OSError: one could not be written.
+            OSError: a notebook could not be written.
         """
         with ThreadPoolExecutor(BATCH) as pool:
             writes = [
@@ -288,7 +288,7 @@ class Run:
             one.result()
 
     def _record(self, entries: list[Entry]) -> dict[str, Scores]:
-        """Write to the gradebook, then give the pending notebooks their names."""
+        """Write to the gradebook, then give the pending notebooks their final names."""
         if not entries:
             return {}
         scores = self.book.record(self.problem_set, entries, self.extensions)
@@ -304,7 +304,7 @@ class Run:
         return folder / f".{self.problem_set}.pending"
 
     def _copy_files(self, student: str) -> None:
-        """Put what lies beside the submitted notebook beside the autograded one, too."""
+        """Copy the files beside the submitted notebook to the autograded one's folder."""
         source = self.course.folder("submitted", student, self.problem_set)
         target = self.course.folder("autograded", student, self.problem_set)
         files = self._look(student).files | self.terms.files
@@ -331,18 +331,18 @@ class Run:
         page = self.course.feedback(student, self.problem_set)
         atomic_write(page, text)
         submitted = self.course.folder("submitted", student, self.problem_set)
-        for name in (TIMESTAMP, SECRET):  # `nbgrader release_feedback` wants them beside the page
+        for name in (TIMESTAMP, SECRET):  # `nbgrader release_feedback` needs them beside the page
             with contextlib.suppress(Unreadable):
                 atomic_write(page.with_name(name), read_file(submitted / name))
 
 
 def _is_of(result: GradingResult | None, submission: SubmittedNotebook) -> bool:
-    """Return whether a result is of this submission as it lies in its folder now."""
+    """Return whether a result belongs to the current state of a submission."""
     return result is not None and result.digest == submission.digest
 
 
 def _agrees(result: GradingResult, submission: SubmittedNotebook, scores: Scores | None) -> bool:
-    """Return whether the gradebook has what the result and `timestamp.txt` say."""
+    """Return whether the gradebook agrees with the result and with `timestamp.txt`."""
     if scores is None or scores.handed_in != submission.handed_in:
         return False
     auto = result.auto
@@ -365,17 +365,17 @@ def grade_class(
     Args:
         course: the course.
         problem_set: its name.
-        students: whose submissions; everyone's by default.
-        count: of local worker processes.
+        students: ids of students; all by default.
+        count: number of local worker processes.
         scheduler: address of a running Dask scheduler.
-        force: grade what is unchanged, too.
+        force: grade unchanged submissions, too.
         unsafe: run submissions even where there is no sandbox.
         watch: called with the progress whenever it changes.
-        local: workers here that have been started already, instead of `count` new ones.
+        local: local workers that have been started already, instead of `count` new ones.
 
     Raises:
-        CourseError: something is not as it has to be; the message says what to do.
-        lateness.ExtensionsError: the file of extensions cannot be understood.
+        CourseError: something is wrong with the course; the message says what to do.
+        lateness.ExtensionsError: the file of extensions is invalid.
     """
     with only_one(course), CourseGradebook(course) as book:
         now = Run(course, book, problem_set, force, unsafe, watch)

@@ -1,4 +1,4 @@
-"""What `check` says beyond the tables: progress over all sets, and after one its solution."""
+"""What `check` prints besides the tables: progress over all sets, and the solution of a set."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from typing import Any
 from utils.grading.notebook.reading import grade_id, read_json, text_of
 from utils.system import ROOT, atomic_write, problem_sets_in
 
-PROGRESS = "progress.json"  # in grading/: what the last check of each problem set found
+PROGRESS = "progress.json"  # in grading/: the result of the last check of each problem set
 _MARKERS = re.compile(r"^[ \t]*### (?:BEGIN|END) SOLUTION[ \t]*\n?", re.MULTILINE)
 _LINK = re.compile(r"\[([^\]]*)\]\(([^)]*)\)")
 
 
 def solution_path(problem_set: str) -> Path:
-    """Return where a problem set's solution is, if this copy of the course has it."""
+    """Return the path of a problem set's solution, which this copy of the course may lack."""
     return ROOT / "solutions" / problem_set / f"{problem_set}.ipynb"
 
 
 def released_path(problem_set: str) -> Path:
-    """Return where a problem set is as students get it."""
+    """Return the path of a problem set's released notebook."""
     return ROOT / "assignments" / problem_set / f"{problem_set}.ipynb"
 
 
@@ -42,8 +42,8 @@ class Solution:
     Attributes:
         name: the cell's grade id.
         text: the function, or the model answer with its rubric.
-        is_code: which of the two.
-        read: where the lectures explain it, as the task says; "" if it does not.
+        is_code: whether the text is a function.
+        read: where the lectures explain it, from the task's text; "" for none.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Solution:
 
 
 def solutions(problem_set: str) -> list[Solution]:
-    """Return the solutions of a problem set's tasks in order, none if they are not here."""
+    """Return the solutions of a problem set's tasks in order, [] if they are not here."""
     found, read = [], ""
     for cell in _cells(solution_path(problem_set)):
         about = cell["metadata"].get("nbgrader") or {}
@@ -68,7 +68,7 @@ def solutions(problem_set: str) -> list[Solution]:
 
 
 def read_next(problem_set: str) -> str:
-    """Return what a problem set says should be read after it, "" if it says nothing."""
+    """Return the recommendation at the end of a problem set of what to read next, or ""."""
     cells = _cells(released_path(problem_set))
     texts = (text_of(cell) for cell in cells if cell["cell_type"] == "markdown")
     said = [paragraph for text in texts if (paragraph := _paragraph(text, r"\*\*Next:\*\*"))]
@@ -85,7 +85,7 @@ def _cells(path: Path) -> list[dict[str, Any]]:
 
 
 def _paragraph(text: str, start: str) -> str:
-    """Return the rest of the paragraph that begins so, in one line; a link is its text and file."""
+    """Return the rest of the paragraph with this start on one line, links as "text (file)"."""
     found = re.search(rf"^{start}\s*(.*?)(?:\n\s*\n|\Z)", text, re.MULTILINE | re.DOTALL)
     if not found:
         return ""
@@ -97,15 +97,15 @@ def _paragraph(text: str, start: str) -> str:
 
 
 def remember(path: Path, problem_set: str, tests: Sequence[Mapping[str, Any]]) -> None:
-    """Keep what a check of a problem set's own notebook in `assignments/` found.
+    """Remember the result of checking a problem set's notebook in `assignments/`.
 
-    Nothing is kept of a file elsewhere, nor of a notebook in which nothing is right yet. Where
-    nothing may be written, nothing is remembered.
+    Files elsewhere are not remembered, nor is a first check without any points. Nothing happens if
+    the folder is not writable.
 
     Args:
         path: the notebook that was checked.
-        problem_set: whose cells it has.
-        tests: of `check_process.check_notebook`.
+        problem_set: the problem set's name.
+        tests: `tests` from `check_process.check_notebook`.
     """
     visible = [test for test in tests if not test["hidden"]]
     earned = sum(test["points"] for test in visible)
@@ -124,7 +124,7 @@ def remember(path: Path, problem_set: str, tests: Sequence[Mapping[str, Any]]) -
 
 
 def progress(path: Path) -> str:
-    """Return a line on all problem sets, "" if the notebook is none of `assignments/`.
+    """Return a line on all problem sets, or "" if the notebook is not in `assignments/`.
 
     Args:
         path: the notebook that was checked.
@@ -156,7 +156,7 @@ def _states() -> Iterator[tuple[str, str]]:
 
 
 def _known() -> dict[str, dict[str, Any]]:
-    """Return what was remembered, by problem set; a damaged file is as none."""
+    """Return the remembered results by problem set; invalid entries are ignored."""
     kinds = {"earned": int | float, "possible": int | float, "digest": str}
     return {
         name: one

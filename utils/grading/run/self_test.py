@@ -1,8 +1,8 @@
-"""The author's test of a problem set: what `build` finds out before it writes anything.
+"""The author's test of a problem set, which `build` runs before it writes anything.
 
-The solution has to earn every point and the release none; every test cell has to end in its points;
-and each check has to fail for some wrong implementation, if there is a table of these, which is
-`tests/problem_sets/NAME.py`. All of it runs through the judge, as in `grade`.
+The solution has to earn all points and the release none; every test cell has to end in its points;
+and each check has to fail for some wrong implementation in the table `tests/problem_sets/NAME.py`,
+if there is one. Everything runs through the judge, as in `grade`.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from utils.grading.notebook.source import bound_names, forgotten_points
 from utils.grading.sandbox.config import Limits, SandboxConfig
 from utils.system import processors
 
-Notebook = dict[str, Any]  # as JSON has it, but the text of each cell is one string
-# By the name of a check that reveals it: what is wrong, and the source.
+Notebook = dict[str, Any]  # decoded JSON, with the text of each cell as one string
+# By the name of the check that reveals it: what is wrong, and the source.
 Cases = Mapping[str, Mapping[str, str]]
 Table = Mapping[str, Cases]  # by task
 TABLES = "tests.problem_sets"  # a module for each problem set, with its table as WRONG
@@ -62,23 +62,23 @@ def test_names(task: str) -> tuple[str, str]:
 
 
 def points_of(result: TestResult) -> float:
-    """Return what the checks of a test cell are worth together; without any, its points."""
+    """Return the total points of a test cell's checks; without any, its maximum points."""
     if not result.checks:
         return result.max_points
     return float(sum((Fraction(str(check["points"])) for check in result.checks), Fraction()))
 
 
 class SelfTest:
-    """Tries a problem set out.
+    """Tests a problem set.
 
     Args:
         solution: its notebook, with solutions and hidden tests.
-        limits: what a submission may use.
+        limits: the limits of a submission.
     """
 
     def __init__(self, solution: Notebook, limits: Limits) -> None:
         self.solution = solution
-        self.judge: Callable | None = None  # the fork server's that suits the cells
+        self.judge: Callable | None = None  # None: that of `fork_server_for`
         self.threads = processors()
         try:
             kind = available_sandbox()
@@ -87,11 +87,11 @@ class SelfTest:
         self.config = SandboxConfig(limits, kind, figures="none")
 
     def run(self, notebook: Notebook) -> dict[str, TestResult]:
-        """Return what becomes of each test cell of a notebook, which stays as it is."""
+        """Run a copy of a notebook and return the result of each test cell, by grade id."""
         return run_cells(copy.deepcopy(notebook), self.config, self.judge).tests
 
     def time_faults(self) -> list[str]:
-        """Return why the solution is stopped, if it has half of the processor time of others."""
+        """Return a sentence if the solution needs more than half of a submission's time."""
         limits = self.config.limits
         half = dataclasses.replace(
             limits,
@@ -115,10 +115,10 @@ class SelfTest:
         ]
 
     def solution_faults(self, results: Mapping[str, TestResult]) -> list[str]:
-        """Return a sentence for each test cell that does not give the solution full marks.
+        """Return a sentence for each test cell in which the solution loses points.
 
         Args:
-            results: of the solution, from `run`.
+            results: the solution's, from `run`.
         """
         faults = []
         for name, result in results.items():
@@ -133,17 +133,17 @@ class SelfTest:
         return faults
 
     def _visibly(self, name: str) -> TestResult:
-        """Run the solution with a hidden test that is shown like a visible one."""
+        """Run the solution with one hidden test made visible, to see its messages."""
         notebook = copy.deepcopy(self.solution)
         cell = cells_of(notebook)[name]
         cell["source"] = re.sub(r"(?m)^### (?:BEGIN|END) HIDDEN TESTS$", "", cell["source"])
         return self.run(notebook)[name]
 
     def release_faults(self, blank: Mapping[str, str]) -> list[str]:
-        """Return a sentence for each test cell that gives the release points.
+        """Return a sentence for each test cell that gives points to the release.
 
         Args:
-            blank: what students find in the cells of their tasks, by grade id.
+            blank: the released texts of the tasks' cells, by grade id.
         """
         notebook = copy.deepcopy(self.solution)
         for task, source in blank.items():
@@ -158,7 +158,7 @@ class SelfTest:
         """Return a sentence for each check that no wrong implementation fails.
 
         Args:
-            results: of the solution, from `run`.
+            results: the solution's, from `run`.
             table: wrong implementations by task.
         """
         faults = []
@@ -177,10 +177,10 @@ class SelfTest:
         return faults
 
     def _never_failing(self, task: str, names: list[str], cases: Cases) -> list[str]:
-        """Return the checks of a task that no case fails; try no further case when all have."""
+        """Return the checks of a task that pass in all cases; stop once every check has failed."""
         notebook = self._only(task)
         missing = set(names)
-        # For each check first a case that it reveals.
+        # Try first, for each check, a case that it should reveal.
         rounds = zip_longest(*(sources.values() for sources in cases.values()))
         waiting = [source for sources in rounds for source in sources if source is not None]
 
@@ -198,7 +198,7 @@ class SelfTest:
         return [name for name in names if name in missing]
 
     def _only(self, task: str) -> Notebook:
-        """Return the solution with the tests of one task, and without what these do not need."""
+        """Return the solution with the tests of one task and only the cells that these need."""
         tests = tasks_of(self.solution)[task]
         all_tests = {test for tests in tasks_of(self.solution).values() for test in tests}
         wanted: set[str] = set()
@@ -220,7 +220,7 @@ def wrong_implementations(root: Path, name: str) -> Table:
 
     Args:
         root: the course folder.
-        name: of the problem set.
+        name: the problem set's name.
     """
     path = root.joinpath(*TABLES.split("."), f"{name}.py")
     if not path.is_file():

@@ -1,6 +1,6 @@
-"""A run's temporary files: all in one folder, so that even a run that is killed leaves nothing.
+"""Keep all temporary files of a run in one folder.
 
-Processes that are killed cannot tidy up, but the next run does it for them.
+A killed process cannot remove its files, but the next run removes its folder.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from pathlib import Path
 from utils.system import try_lock
 
 PREFIX = "grading-"
-YOUNG = 60  # seconds in which a folder may not be locked yet
-LONG = 50  # characters: Python's own sockets lie two folders deeper, and may have 107 in all
+YOUNG = 60  # seconds; a younger folder may not be locked yet
+LONG = 50  # characters: a socket's path may have 107, and Python's are two folders deeper
 
 
 @contextlib.contextmanager
 def scratch() -> Iterator[Path]:
-    """Let temporary files of this process, and of those that it starts, go into a new folder.
+    """Put temporary files of this process and its children into a new folder.
 
-    It is locked as long as this process lives, and removed at its end.
+    The folder is locked while this process lives, and removed at its end.
     """
     remove_left()
     folder = tempfile.mkdtemp(prefix=PREFIX, dir=_where())
     _lock(folder)  # until this process ends
-    # after multiprocessing's own, which insist on finding their folder within
+    # runs after multiprocessing's finalizers, which need their folder inside this one
     Finalize(None, shutil.rmtree, (folder, True), exitpriority=-1000)
     before, default = os.environ.get("TMPDIR"), tempfile.tempdir
     os.environ["TMPDIR"] = tempfile.tempdir = folder
@@ -45,8 +45,8 @@ def scratch() -> Iterator[Path]:
 
 
 def remove_left() -> None:
-    """Remove the folders of this user's runs that were killed."""
-    if sys.platform == "win32":  # where no submission is run
+    """Remove the folders of this user's killed runs."""
+    if sys.platform == "win32":  # submissions are not run there
         return
     for folder in Path(_where()).glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):
@@ -65,7 +65,7 @@ def _where() -> str:
 
 
 def _lock(folder: str | Path) -> int | None:
-    """Lock a folder and return what to close to unlock it; None if it is somebody else's."""
+    """Lock a folder; return the descriptor that holds the lock, None if another process has it."""
     if sys.platform == "win32":
         return None
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)

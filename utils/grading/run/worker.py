@@ -1,12 +1,12 @@
-"""What workers do: they take submissions' bytes and give back what became of them.
+"""Workers: they get the bytes of submissions and return results.
 
-A task shares no file and no gradebook with anyone, so it may run in any process on any machine that
-has the course installed. Dask hands the tasks out, and again if a worker dies: its setting
-`distributed.scheduler.allowed-failures` says how often, three times by default.
+A task needs no shared file and no gradebook, so it can run in any process on any machine that has
+the course installed. Dask distributes the tasks, and repeats a task if its worker dies, three times
+by default (setting `distributed.scheduler.allowed-failures`).
 
-A task holds several submissions, since Dask costs as much as a quarter of grading one. A worker
-begins none of them after a second and hands the rest back, so that nobody waits behind an endless
-loop; and a task that kills its workers is divided, to find the submission that did it.
+A task contains several submissions, since Dask's overhead is a quarter of the time to grade one. A
+worker starts none of them after a second and returns the rest, so that nobody waits behind an
+endless loop. A task that kills its workers is split, to find the submission that caused it.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ from utils.grading.reports import feedback
 from utils.grading.reports.rendering import Renderer
 from utils.grading.sandbox.config import Limits
 
-IN_FLIGHT = 2  # tasks for every worker: enough that none waits, few enough to hold in memory
-MANY = 8  # submissions of a task
-SECONDS = 1.0  # after which a task begins no further submission
-RETRIES = 2  # of a task that raises an exception
-PATIENCE = 60  # seconds without any worker
+IN_FLIGHT = 2  # tasks per worker: enough to keep it busy, few enough to hold in memory
+MANY = 8  # maximum submissions in a task
+SECONDS = 1.0  # after which a task starts no further submission
+RETRIES = 2  # for a task that raises an exception
+PATIENCE = 60  # seconds to wait for a worker when there is none
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """What all submissions of a run have in common.
+    """The settings that all submissions of a run share.
 
     Attributes:
         cells: the course's cells.
-        limits: what a submission may use.
-        files: names and contents of what was handed out beside the notebook.
+        limits: the limits of a submission.
+        files: names and contents of the files released beside the notebook.
         unsafe: run submissions even where there is no sandbox.
         released, releases: see `restore.put_in_order`.
     """
@@ -69,14 +69,15 @@ class Job:
     """One submission.
 
     Attributes:
-        student: whose.
-        digest: of all that its grading depends on.
-        notebook: the submitted file.
+        student: the student's id.
+        digest: a hash of everything that its grading depends on.
+        notebook: the bytes of the submitted file.
         files: names and contents of the student's files beside it.
-        unreadable: why the file was not even read, "" if it was.
+        unreadable: why the file could not be opened, "" if it could.
         before: the result of the latest grading, if there is one.
         name: the submitted file's name in the student's folder.
-        notes: sentences on what was handed in. ask: whether a person has to look at that.
+        notes: sentences on the choice of the notebook.
+        ask: whether a person has to look at that choice.
     """
 
     student: str
@@ -92,13 +93,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Graded:
-    """What a worker gives back.
+    """The result that a worker returns for one submission.
 
     Attributes:
-        student: whose.
-        notebook: the executed notebook's bytes.
-        page: the student's page, see `feedback.page`.
-        result: what became of the submission, as the notebook keeps it.
+        student: the student's id.
+        notebook: the bytes of the executed notebook.
+        page: the cells of the student's page, see `feedback.page`.
+        result: the result, which is also in the notebook's metadata.
     """
 
     student: str
@@ -109,7 +110,7 @@ class Graded:
 
 @dataclass
 class Failure:
-    """A submission without an outcome, and why."""
+    """A submission without a result, and the reason."""
 
     student: str
     why: str
@@ -117,14 +118,14 @@ class Failure:
 
 @dataclass
 class Progress:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes:
-        total: submissions to grade in this run.
-        unchanged: submissions that were graded before and need nothing.
-        graded, unreadable, stopped: of this run, so far.
-        failures: submissions without an outcome.
-        notes: what else staff should know, one sentence each.
+        total: number of submissions to grade in this run.
+        unchanged: number of submissions graded before, with nothing to do.
+        graded, unreadable, stopped: numbers of submissions in this run so far.
+        failures: submissions without a result.
+        notes: further sentences for staff.
     """
 
     total: int = 0
@@ -137,7 +138,7 @@ class Progress:
 
     @property
     def done(self) -> int:
-        """How many submissions of this run have come back."""
+        """Number of submissions that workers have finished in this run."""
         return self.graded + self.unreadable + len(self.failures)
 
 
@@ -145,10 +146,10 @@ class Progress:
 
 
 def grade_batch(terms: RunConfig, jobs: Sequence[Job]) -> list[Graded]:
-    """Grade submissions, the first of them at least; writes nothing of the course's.
+    """Grade at least the first of some submissions, without writing the course's files.
 
     Returns:
-        A result for each of the first jobs, as many as were begun within `SECONDS`.
+        The results of the first jobs, as many as were started within `SECONDS`.
 
     Raises:
         grade_notebook.NotSandboxed: this machine has no sandbox.
@@ -196,7 +197,7 @@ def grade_job(terms: RunConfig, job: Job) -> Graded:
     _look_at_answers(result, notebook, terms)
     result.compare(job.before)
     notebook.metadata[KEY] = result.to_json()
-    # Not by nbformat, which takes ten times as long to break it into lines.
+    # Not with nbformat, which splits texts into lines and takes ten times as long.
     written = json.dumps(notebook, ensure_ascii=False, separators=(",", ":")).encode()
     return Graded(job.student, written, page, result)
 
@@ -220,20 +221,20 @@ def _look_at_answers(result: GradingResult, notebook: NotebookNode, terms: RunCo
 def results_from(
     terms: RunConfig, jobs: Iterable[Job], count: int, client: Any
 ) -> Iterator[list[Graded | Failure]]:
-    """Yield what comes back from the workers, in the order in which it comes, in batches.
+    """Yield results from the workers in batches, in the order in which they arrive.
 
     Args:
-        terms: of all jobs.
-        jobs: taken as workers get to them, so that few are in memory at a time.
-        count: how many there are.
-        client: of Dask, see `cluster`.
+        terms: the settings of all jobs.
+        jobs: consumed as workers become free, so that few are in memory at a time.
+        count: the number of jobs.
+        client: Dask's client, see `cluster`.
 
     Raises:
         CourseError: no worker can run submissions, or none is left.
     """
     finished: queue.SimpleQueue = queue.SimpleQueue()
     waiting: dict[str, tuple[Any, list[Job]]] = {}
-    again: deque[list[Job]] = deque()  # what came back without an outcome
+    again: deque[list[Job]] = deque()  # returned without a result
     jobs = iter(jobs)
     number, counted = 1, -math.inf
     try:
@@ -241,7 +242,7 @@ def results_from(
             if time.monotonic() - counted > 2:  # workers come and go
                 number, counted = max(1, len(client.nthreads())), time.monotonic()
             while len(waiting) < IN_FLIGHT * number:
-                size = min(MANY, max(1, count // (IN_FLIGHT * number)))  # small ones at the end
+                size = min(MANY, max(1, count // (IN_FLIGHT * number)))  # smaller at the end
                 lot = again.popleft() if again else list(itertools.islice(jobs, size))
                 if not lot:
                     break
@@ -264,13 +265,17 @@ def results_from(
 
 
 def _some(finished: queue.SimpleQueue, client: Any) -> list[Any]:
-    """Wait for a task to finish; return it and all others that have."""
+    """Wait until a task has finished; return all finished tasks.
+
+    Raises:
+        CourseError: there has been no worker for `PATIENCE` seconds.
+    """
     alone_since = None
     while True:
         try:
             found = [finished.get(timeout=1)]
             break
-        except queue.Empty:  # a pause that also lets Ctrl-C in
+        except queue.Empty:  # Ctrl-C can also interrupt here
             alone_since = None if client.nthreads() else alone_since or time.monotonic()
             if alone_since and time.monotonic() - alone_since > PATIENCE:
                 raise CourseError(
@@ -284,7 +289,7 @@ def _some(finished: queue.SimpleQueue, client: Any) -> list[Any]:
 
 
 def _outcomes(future: Any, lot: list[Job]) -> tuple[list[Graded | Failure], list[list[Job]]]:
-    """Return what became of a task's submissions, and in new lots those that are still to do."""
+    """Return a task's results, and the lots of its submissions that still have to be graded."""
     error = future.exception() if future.status == "error" else None
     results = future.result() if future.status == "finished" else []
     future.release()

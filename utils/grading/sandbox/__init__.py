@@ -1,1 +1,1 @@
-"""The sandbox: limits, namespaces, system calls, what a process may see; start, watch, end it."""
+"""The sandbox: start, watch and end a process with limits on its files, system calls and memory."""

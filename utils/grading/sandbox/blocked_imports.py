@@ -1,4 +1,4 @@
-"""The modules of `utils` that a student's cells must not import: they hold the solutions."""
+"""Block the modules of `utils` that contain solutions from a student's imports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BLOCKED = ("functions", "gradients", "layers", "networks", "training", "grading"
 
 
 class BlockedImports:
-    """Finds nothing, and says why, where a student's cell imports the course's own solutions."""
+    """An import finder that raises an explanation for modules that contain solutions."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
         package, _, module = name.partition(".")
@@ -23,7 +23,7 @@ class BlockedImports:
 
 
 def forget_staff_modules() -> None:
-    """Take the modules that students must not use out of the interpreter's table."""
+    """Remove the blocked modules from `sys.modules`."""
     package = sys.modules.get("utils")
     for module in BLOCKED:
         _forget(f"utils.{module}")
@@ -33,10 +33,10 @@ def forget_staff_modules() -> None:
 
 
 def _forget(name: str) -> None:
-    """Forget a module and what lies in it.
+    """Remove a module and its submodules from `sys.modules`.
 
-    To go through all of the table instead would touch every name in it, and so copy, in a process
-    that has just been forked, a good part of its memory.
+    Looping over all of `sys.modules` would touch every name in it, and so copy much of the memory
+    of a process that has just been forked.
     """
     module = sys.modules.pop(name, None)
     for part in list(vars(module)) if module else ():

@@ -1,9 +1,9 @@
-"""Control groups, where the system has them: they count what the kernel itself holds for a process.
+"""Control groups, where available: they also count kernel memory.
 
-Limits of a process do not see the unread bytes of its sockets, its page tables or its pipes, and a
-look at /proc comes too late for a program that is quick. A control group counts all of it, of all
-processes of a submission together, and the kernel keeps to its limit. Both versions of control
-groups will do. Root can usually make one; elsewhere there is none, and the other limits remain.
+A process's resource limits do not count the unread bytes of its sockets, its page tables or its
+pipes, and polling /proc is too slow to catch a fast program. A control group counts all of it for
+all processes of a submission together, and the kernel enforces its limit. Both versions of control
+groups work. Root can usually make one; otherwise only the other limits apply.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 PREFIX = "submission-"
-YOUNG = 3600  # seconds in which the maker may be one that this /proc does not show
+YOUNG = 3600  # seconds; the maker of a younger group may be alive, though not in this /proc
 _turns = itertools.count()
 
 
@@ -24,7 +24,7 @@ class Group:
     """A control group for the processes of one submission.
 
     Raises:
-        OSError: there are no control groups here.
+        OSError: control groups are not available here.
     """
 
     def __init__(self) -> None:
@@ -42,16 +42,16 @@ class Group:
             raise
 
     def limit(self, memory: int, processes: int) -> None:
-        """Set what the processes may use together, the kernel's memory for them among it.
+        """Limit what the processes may use together, including kernel memory.
 
         Args:
             memory: in bytes.
-            processes: how many there may be.
+            processes: maximum number of processes and threads.
         """
         if self._limits == (memory, processes):
             return
         if not self._set("memory.max", memory):
-            self._set("memory.memsw.limit_in_bytes", -1)  # the other one must not be above it
+            self._set("memory.memsw.limit_in_bytes", -1)  # the new limit must not exceed this one
             self._set("memory.limit_in_bytes", memory)
             self._set("memory.memsw.limit_in_bytes", memory)
         self._set("memory.swap.max", 0)
@@ -70,12 +70,12 @@ class Group:
         return True
 
     def join(self) -> None:
-        """Let this process, and all that it starts, be of the group, if it is still there."""
+        """Put this process and its future children into the group, if it still exists."""
         with contextlib.suppress(OSError):  # the other limits remain
             os.write(self._members, b"0")
 
     def exists(self) -> bool:
-        """Return whether nobody has removed the group."""
+        """Return whether the group still exists."""
         return os.path.isdir(self._folder)
 
     def remove(self) -> None:
@@ -88,7 +88,7 @@ class Group:
                 os.rmdir(self._folder)
             except FileNotFoundError:
                 return
-            except OSError:  # the kernel has not done with the last of them
+            except OSError:  # the kernel has not finished with the last process
                 time.sleep(0.005)
             else:
                 return
@@ -96,7 +96,7 @@ class Group:
 
 @functools.cache
 def _found() -> tuple[str, str]:
-    """Return the folder in which groups can be made; or "", and why there is none."""
+    """Return the folder in which groups can be made ("" for none), and why there is none."""
     reasons = []
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
@@ -113,7 +113,7 @@ def _found() -> tuple[str, str]:
 
 
 def why_not() -> str:
-    """Return why there are no control groups, "" if there are."""
+    """Return why control groups are not available, or ""."""
     try:
         return _found()[1]
     except OSError as error:
@@ -121,9 +121,9 @@ def why_not() -> str:
 
 
 def _remove_left(folder: str) -> None:
-    """Remove the groups of fork servers that were killed; one with processes in it stays.
+    """Remove the groups of killed fork servers, unless they contain processes.
 
-    A group that is empty just now may belong to a fork server that lives, and uses it again.
+    The empty group of a running fork server stays, too: it will be reused.
     """
     for path in Path(folder).glob(f"{PREFIX}*"):
         maker = path.name.removeprefix(PREFIX).partition("-")[0]
@@ -142,7 +142,7 @@ def _mounts(kind: str, controllers: str) -> list[str]:
 
 
 def _unfit(folder: str) -> str:
-    """Return why no group with a limit can be made in this one; "" if it can."""
+    """Return why no group with a limit can be made in this folder, or ""."""
     child = f"{folder}/{PREFIX}try-{os.readlink('/proc/self')}"
     try:
         os.mkdir(child)
@@ -165,10 +165,10 @@ _free: list[Group] = []
 
 
 def get(memory: int, processes: int) -> Group:
-    """Return a group that no other submission is in; see `Group.limit`.
+    """Return a group that no other submission uses; for the arguments see `Group.limit`.
 
     Raises:
-        OSError: there are no control groups here.
+        OSError: control groups are not available here.
     """
     while _free and not _free[-1].exists():
         _free.pop().remove()
@@ -193,5 +193,5 @@ def remove_all() -> None:
 
 
 def forget() -> None:
-    """Leave the groups to the process that this one was forked from."""
+    """Drop the inherited groups after a fork: they belong to the parent process."""
     _free.clear()

@@ -1,4 +1,4 @@
-"""What a submission may use, and what its sandbox is to be like."""
+"""The limits of a submission and the configuration of its sandbox."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """What a submission may use.
+    """The resources that a submission may use.
 
     Attributes:
-        call_seconds: wall time of one call from a test; what has not answered once is given half
-            of it the next time, and so on, but at least a second.
+        call_seconds: wall time of one call from a test, halved after each timeout of the same
+            function, but not below one second.
         cell_seconds: wall time of one of the student's cells.
-        call_cpu_seconds, cell_cpu_seconds: processor time of the same. It decides sooner than the
-            wall time, and does not pass while others keep the processors busy.
+        call_cpu_seconds, cell_cpu_seconds: their processor time. This limit is met before the wall
+            time, and does not pass while other processes use the processors.
         submission_seconds: wall time of the whole submission; the last third is for its tests.
         memory: bytes of one process, and of all together.
         processes: processes and threads at once.
-        files: how many files it may make.
-        file_bytes: what they may hold, each and together.
-        output_bytes: kept of a cell's output, half of it from the start and half from the end.
+        files: number of files that it may make.
+        file_bytes: bytes of each file, and of all together.
+        output_bytes: bytes kept of a cell's output, half from its start and half from its end.
     """
 
     call_seconds: float = 10
@@ -42,14 +42,15 @@ class Limits:
 
 @dataclass(frozen=True)
 class SandboxConfig:
-    """What a student process is to be like.
+    """The configuration of a submission's processes.
 
     Attributes:
-        limits: what it may use.
+        limits: the resources that they may use.
         sandbox: "namespaces", "landlock" or "none".
-        folder: whose files it finds in its working folder, read-only; notebooks and links excepted.
+        folder: its files, except notebooks and links, appear read-only in the working folder of
+            the student process.
         figures: which of the course's figures are drawn, see `system.FIGURES`.
-        course_folder: as `folder`, for the judge: the course's own files, and none of a student's.
+        course_folder: like `folder`, for the judge: only the course's own files.
         modules: names of the modules among the course's own files.
     """
 

@@ -1,32 +1,32 @@
-"""The sandbox of one process, made of what Linux has: for a student process, and for the judge.
+"""Build the sandbox of a student process or of the judge from Linux's security features.
 
-There are two kinds, each enough by itself; the first that works here is taken.
+There are two kinds, each sufficient by itself; the first that works on this machine is used.
 
-*namespaces*: the process has a process tree, a network and a file system of its own. The file
-system is small: the Python installation and the data of the problem set, read-only, a student's
-home folder in memory, and nothing else of this machine. A submission's judge and student's
-processes share a network namespace without any interface, in which they can make no socket. Needs
-root or unprivileged user namespaces.
+*namespaces*: the process has its own process tree, network and file system. The file system is
+small: the Python installation and the data of the problem set, read-only, a student's home folder
+in memory, and nothing else of this machine. A submission's judge and its student processes share a
+network namespace without any interface, in which they cannot open a socket. Needs root or
+unprivileged user namespaces.
 
-*landlock*: the process stays where it is, but the kernel lets it read the Python installation, read
-and write one new folder (the judge: none), and nothing else; it cannot start processes, change what
-files are called or owned, or signal anyone. Needs Linux 5.13.
+*landlock*: the process stays in the machine's namespaces, but the kernel lets it read the Python
+installation, read and write one new folder (the judge: none), and nothing else; it cannot start
+processes, rename files, change their owners, or send signals. Needs Linux 5.13.
 
-On top of either: an ordinary user, no new privileges, no capabilities, a list of the system calls
+Both also have: an ordinary user, no new privileges, no capabilities, a list of the system calls
 that a notebook needs (see `seccomp`; networking is not among them), and limits on memory,
-processes, files and time. Where the supervisor may make control groups, they limit the memory that
-the kernel uses on a process's behalf, too (see `cgroups`).
+processes, files and time. Where the supervisor can make control groups, they also limit the memory
+that the kernel uses on a process's behalf (see `cgroups`).
 
-The judge differs: it sees all of `utils`, and the files of the problem set. It finds no file that
-it could write, and it starts no process.
+The judge differs: it sees all of `utils`, and the files of the problem set. It cannot write any
+file or start any process.
 
-What this does not protect against: faults of the kernel itself, which is the sandbox, and what two
-submissions learn from how busy the machine is: how long a read, a call or a page takes, or which
-numbers the kernel gives to new processes, pipes and sockets. A file of the installation that nobody
-has read for a day changes its access time when it is read; mounts made by root are without access
-times, an ordinary user's keep what the machine's have. Within *landlock* a submission can also find
-out, by `os.stat`, which files exist, when they were changed, which processes there are and how many
-threads and open files these have; so two that run at the same time can tell each other something,
+What this does not protect against: bugs in the kernel, which enforces the sandbox, and information
+that two submissions exchange through the load of the machine: how long a read, a call or a page
+takes, or which numbers the kernel gives to new processes, pipes and sockets. The access time of a
+file in the installation changes when it is read for the first time in a day; mounts made by root
+record no access times, an ordinary user's behave like the machine's. In *landlock* a submission can
+also find out with `os.stat` which files exist, when they were changed, which processes there are
+and how many threads and open files these have; so two that run at the same time can communicate,
 unless /proc is mounted with `hidepid=2` and root grades.
 """
 
@@ -51,7 +51,7 @@ from utils.grading.sandbox.system_calls import (
     prctl,
 )
 
-with contextlib.suppress(ImportError):  # elsewhere than on Linux and macOS
+with contextlib.suppress(ImportError):  # not on Windows
     import resource
 
 if TYPE_CHECKING:
@@ -61,16 +61,16 @@ if TYPE_CHECKING:
 def confine(
     keep: list[int], config: SandboxConfig, owner: int | None, home: str, kind: str
 ) -> None:
-    """Take from this process what it must not have; there is no way back.
+    """Restrict this process irreversibly.
 
     Args:
-        keep: its open files that stay open.
-        config: what it is to be like.
-        owner: the user it becomes; None: it stays who it is.
+        keep: file descriptors that stay open.
+        config: its configuration.
+        owner: the user ID to switch to; None: keep the user.
         home: its folder, if it has no file system of its own.
         kind: `seccomp.STUDENT` or `seccomp.JUDGE`.
     """
-    os.setsid()  # its own share of the processor where the kernel groups by session
+    os.setsid()  # its own processor share where the kernel schedules by session
     null = os.open("/dev/null", os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
@@ -80,13 +80,13 @@ def confine(
         os.setgroups([])
         os.setresgid(owner, owner, owner)
         os.setresuid(owner, owner, owner)
-    if owner == NOBODY:  # whom others may be, too: let the number of processes start from 0
+    if owner == NOBODY:  # other processes may have this user, too: count from 0
         libc.unshare(ctypes.c_int(CLONE_NEWUSER))
     _limit(config, kind, config.sandbox == "namespaces" or (owner or 0) >= FIRST_FREE)
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     header = struct.pack("<Ii", 0x20080522, 0)
     checked(libc.capset(header, bytes(24)), "capset")
-    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # the filter sees to it that this is not taken back
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # the filter makes this permanent
     if config.sandbox == "landlock":
         landlock.restrict_files(home, kind)
     if config.sandbox != "none":
@@ -97,19 +97,19 @@ def confine(
 def _close_all_but(*keep: int) -> None:
     last = -1
     for fd in sorted(keep):
-        if last + 1 < fd:  # an empty range at 0 would close all
+        if last + 1 < fd:  # an empty range at 0 would close everything
             os.closerange(last + 1, fd)
         last = fd
     os.closerange(last + 1, 1 << 16)
 
 
 def _limit(config: SandboxConfig, kind: str, own_count: bool) -> None:
-    """Set the limits of this process and of those that it starts.
+    """Set the limits of this process and of its children.
 
     Args:
-        config: what it is to be like.
-        kind: the judge may use more memory, since it holds the tests' data, too.
-        own_count: nobody else's processes are counted with its own.
+        config: its configuration.
+        kind: the judge may use more memory, since it also has the tests' data.
+        own_count: whether its user's processes are counted separately from all others.
     """
     limits = config.limits
     addresses = _address_space + limits.memory * (4 if kind == seccomp.JUDGE else 1)
@@ -124,7 +124,7 @@ def _limit(config: SandboxConfig, kind: str, own_count: bool) -> None:
     at_most(resource.RLIMIT_CPU, int(limits.submission_seconds * 2) + 10)
     at_most(resource.RLIMIT_FSIZE, limits.file_bytes)
     at_most(resource.RLIMIT_NOFILE, MAX_OPEN_FILES)
-    at_most(resource.RLIMIT_SIGPENDING, 0)  # counted for all processes of a user; timers, too
+    at_most(resource.RLIMIT_SIGPENDING, 0)  # counted per user, and includes timers
     at_most(resource.RLIMIT_CORE, 0)
     at_most(resource.RLIMIT_MEMLOCK, 1 << 16)
     at_most(resource.RLIMIT_MSGQUEUE, 0)
@@ -132,12 +132,12 @@ def _limit(config: SandboxConfig, kind: str, own_count: bool) -> None:
         at_most(resource.RLIMIT_NPROC, limits.processes)
 
 
-# Few enough that what the kernel holds for them (a socket's unread bytes, say) stays small.
+# Few enough to bound the kernel's memory for them (a socket's unread bytes, say).
 MAX_OPEN_FILES = 64
 
 
 def note_address_space() -> None:
-    """Remember how many bytes this process uses, for those forked from it to have on top."""
+    """Remember the size of this process's address space, to add it to the limits of its forks."""
     global _address_space
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     _address_space = pages * resource.getpagesize()

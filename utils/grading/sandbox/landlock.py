@@ -1,4 +1,4 @@
-"""The sandbox of kind *landlock*: the kernel lets a process open few files, and nothing else."""
+"""The sandbox of kind *landlock*: the kernel lets a process open only a few files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from utils.grading.sandbox.visible_files import data_folders, installation, open
 
 
 def landlock_version() -> int:
-    """Return the version of Landlock that the kernel has, 0 for none."""
+    """Return the kernel's Landlock version, 0 for none."""
     if not LINUX:
         return 0
     version = libc.syscall(ctypes.c_long(444), None, ctypes.c_size_t(0), ctypes.c_uint(1))
@@ -28,7 +28,11 @@ _WRITE = 2 | 16 | 32 | 128 | 256 | 1024 | 8192 | 16384  # files, folders; no dev
 
 
 def restrict_files(home: str, kind: str) -> None:
-    """Let files be opened in the installation, and in the process's own folder, only."""
+    """Allow opening files only in the Python installation and in the process's own folder.
+
+    Raises:
+        OSError: the kernel has no Landlock, or `utils` is installed among what must be readable.
+    """
     version = landlock_version()
     if version < 1:
         raise OSError("the kernel has no Landlock")
@@ -74,7 +78,7 @@ def restrict_files(home: str, kind: str) -> None:
 
 @functools.cache
 def readable_by_all() -> bool:
-    """Return whether a stranger could read the Python installation."""
+    """Return whether every user of this machine can read the Python installation."""
     for path in installation():
         folder = Path(path)
         for part in (folder, *folder.parents):

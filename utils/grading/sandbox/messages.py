@@ -1,4 +1,4 @@
-"""What the grader's own processes say to each other: grader, fork server, supervisor and judge."""
+"""Messages between the grader's own processes: grader, fork server, supervisor and judge."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import struct
 import time
 from typing import Any
 
-READY = b"R"  # what the fork server says once it can be asked
-JUDGE, STUDENT = b"J", b"S"  # what it is asked for: a judge, or a student process alone
+READY = b"R"  # sent by the fork server when it accepts requests
+JUDGE, STUDENT = b"J", b"S"  # requests: a judge, or a student process without a judge
 
-# What the judge, or the grader itself, may ask of a supervisor, and the answers. A judge that was
-# taken over can send anything, so none of them says how a process is to be: the `SandboxConfig`
-# does, which comes from the grader.
+# Requests from the judge or the grader to a supervisor, and the answers. A compromised judge can
+# send anything, so no request configures a process: only the grader's `SandboxConfig` does.
 START, END, WAITED, ALARM = b"S", b"E", b"W", b"A"
 STARTED, FAILED = b"S", b"F"
 MAX_COMMAND = 1000
@@ -24,11 +23,11 @@ TIME, TIMES = struct.Struct("<d"), struct.Struct("<dd")
 class ProcessSupervisor:
     """Starts a student process, watches it and ends it.
 
-    What a kind of supervisor cannot tell is 0 here.
+    Measurements that a subclass does not have are 0.
     """
 
     def start(self) -> socket.socket:
-        """Have a student process started, after the end of the one before; return a way to it.
+        """End the student process, if there is one, and start another; return a socket to it.
 
         Raises:
             OSError: it cannot be started.
@@ -36,15 +35,15 @@ class ProcessSupervisor:
         raise NotImplementedError
 
     def waiting_seconds(self, since: float) -> float:
-        """Return for how long it wanted a processor and had none, from a `time.monotonic` on."""
+        """Return the seconds that it has waited for a processor since a `time.monotonic`."""
         return 0.0
 
     def cpu_seconds(self, since: float) -> float:
-        """Return how much processor time it used at least, from a `time.monotonic` on."""
+        """Return a lower bound of its processor time, in seconds, since a `time.monotonic`."""
         return 0.0
 
     def alarm(self) -> None:
-        """Tell the process that its time is up, so that it says at which line it is."""
+        """Tell the process that its time is up, so that it reports its line."""
 
     def end(self, why: str) -> dict[str, Any]:
         """End the process, if it has not ended; return a report: `why`, `cpu`, `memory`."""
@@ -52,11 +51,11 @@ class ProcessSupervisor:
 
 
 class SupervisorClient(ProcessSupervisor):
-    """Speaks to a supervisor in another process: as the judge, or as the grader itself.
+    """Sends requests to a supervisor in another process, from the judge or the grader.
 
     Args:
-        commands: leads to the supervisor.
-        first: leads to a process that has been started already.
+        commands: a socket connected to the supervisor.
+        first: a socket connected to a student process that has been started already.
     """
 
     def __init__(self, commands: socket.socket, first: socket.socket | None = None) -> None:
@@ -104,7 +103,7 @@ _length = struct.Struct("<Q")
 
 
 def send_message(sock: socket.socket, message: dict[str, Any]) -> None:
-    """Send a message between the grader and a process of its own."""
+    """Send a JSON message with a length prefix."""
     data = json.dumps(message).encode()
     sock.sendall(_length.pack(len(data)) + data)
 
@@ -112,16 +111,16 @@ def send_message(sock: socket.socket, message: dict[str, Any]) -> None:
 def receive_message(
     sock: socket.socket, most: int | None = None, deadline: float | None = None
 ) -> Any:
-    """Return a message, None if the other side is gone.
+    """Receive a message; return None if the other side has closed the connection.
 
     Args:
         sock: a stream socket.
-        most: bytes that it may have.
+        most: maximum number of bytes.
         deadline: when to give up, on the clock of `time.monotonic`.
 
     Raises:
-        ValueError: it is too long, or it is not JSON.
-        TimeoutError: it has not come in time.
+        ValueError: the message is too long, or not JSON.
+        TimeoutError: the message has not arrived in time.
     """
 
     def read(size: int) -> bytearray:

@@ -1,7 +1,7 @@
-"""The sandbox of kind *namespaces*: file systems, process trees and networks of their own.
+"""The sandbox of kind *namespaces*: separate file systems, process trees and networks.
 
-The fork server leaves the machine once and makes the file systems that students' processes and
-judges see; each process that a supervisor starts then enters its own namespaces.
+The fork server leaves the machine's namespaces once and makes the file systems that student
+processes and judges see; each process that a supervisor starts then enters its own namespaces.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ if TYPE_CHECKING:
 
 _OLD = "/.machine"  # where the machine's file system is while a process leaves it
 _why_not = "the fork server has not left the machine"  # why there are no namespaces
-_roots: dict[str, str] = {}  # kind of process -> where its file system is mounted; only kin see it
+_roots: dict[str, str] = {}  # kind of process -> mount point of its file system
 
 
 def leave_machine() -> None:
-    """Enter new namespaces, and come back as the first process of a process tree of its own.
+    """Enter new namespaces, and return in a child, the first process of a new process tree.
 
-    To be called by the fork server before it imports much: the process that calls it stays outside
-    and waits. The fork server needs neither the machine's network nor its shared memory, and those
-    that it forks are born without. An ordinary user enters a user namespace for this. Where there
-    are no namespaces, everything stays as it is.
+    The fork server calls this before it imports much: the calling process stays outside and waits.
+    The fork server does not need the machine's network or its shared memory, and the processes that
+    it forks never have them. An ordinary user enters a user namespace for this. Where there are no
+    namespaces, nothing changes.
     """
     global _why_not
     spaces = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWPID
@@ -83,13 +83,12 @@ def leave_machine() -> None:
 
 
 def make_roots(folder: str) -> None:
-    """Make the file systems that students' processes and judges will see; called once.
+    """Make the file systems that student processes and judges will see; called once.
 
-    All of both is read-only. Each process puts its own home into its one, which is in memory and
-    has its limits.
+    Both are read-only. Each process mounts its own home in its copy: in memory, with a size limit.
 
     Args:
-        folder: an empty one; nothing is changed in it.
+        folder: an empty folder for the mounts; nothing in it is changed.
     """
     global _why_not
     if _why_not:
@@ -114,7 +113,7 @@ def _make_root(root: str, kind: str) -> None:
     if kind == seccomp.JUDGE:
         _show(package, root)
     else:
-        if os.path.isdir(root + package):  # it lies within the installation: cover it
+        if os.path.isdir(root + package):  # it is inside the installation: cover it
             options = "size=1m,nr_inodes=200,mode=755"
             mount("tmpfs", root + package, "tmpfs", MS_NOSUID | MS_NODEV, options)
         for path in open_files():
@@ -124,20 +123,20 @@ def _make_root(root: str, kind: str) -> None:
     for name in ("null", "zero", "full", "random", "urandom"):
         Path(f"{root}/dev/{name}").touch()
         bind(f"/dev/{name}", f"{root}/dev/{name}", device=True)
-    if not os.path.lexists(f"{root}/tmp"):  # else the course lies there: it stays visible
+    if not os.path.lexists(f"{root}/tmp"):  # else the course is there, and stays visible
         os.symlink(f"{HOME}/tmp", f"{root}/tmp")
     os.symlink(f"{HOME}/tmp", f"{root}/dev/shm")
     mount("tmpfs", root, "tmpfs", MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV)
 
 
 def leave_roots() -> None:
-    """Unmount what `make_roots` has made."""
+    """Unmount the file systems that `make_roots` has made."""
     for folder in {os.path.dirname(root) for root in _roots.values()}:
         libc.umount2(folder.encode(), MNT_DETACH)
 
 
 def _show(path: str, folder: str) -> None:
-    """Show one of the machine's paths at the same place in the new file system."""
+    """Mount one of the machine's paths read-only at the same path in the new file system."""
     target = folder + path
     if not os.path.lexists(path) or os.path.lexists(target):
         return
@@ -158,11 +157,12 @@ def _this_process() -> int:
 
 
 def _enter_user_namespace(more: int, process: int) -> None:
-    """Enter a user namespace in which this user is itself, and other new namespaces with it.
+    """Enter a user namespace that maps this user to itself, and other new namespaces.
 
     Args:
         more: flags of the other namespaces.
-        process: this process's folder in /proc, opened while there is a /proc; closed.
+        process: descriptor of this process's folder in /proc, opened while there is a /proc; it is
+            closed.
     """
     user, group = os.geteuid(), os.getegid()
     unshare(CLONE_NEWUSER | more)
@@ -178,21 +178,21 @@ def _enter_user_namespace(more: int, process: int) -> None:
 
 
 def new_network() -> int:
-    """Make a network namespace, without any interface, for one submission; return it open."""
+    """Make a network namespace without interfaces for one submission; return its descriptor."""
     unshare(CLONE_NEWNET)
     return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
 
 def enter_network(network: int) -> None:
-    """Let what this process forks be in a network namespace that `new_network` has made."""
+    """Put this process's future children into a network namespace made by `new_network`."""
     checked(libc.setns(ctypes.c_int(network), ctypes.c_int(CLONE_NEWNET)), "setns")
 
 
 def new_process_tree() -> int:
-    """Let the next process that this one forks be the first of a tree of its own.
+    """Make the next forked child the first process of a new PID namespace.
 
     Returns:
-        What `old_process_tree` needs.
+        The argument for `old_process_tree`.
     """
     if _why_not:
         raise OSError(_why_not)
@@ -202,13 +202,13 @@ def new_process_tree() -> int:
 
 
 def old_process_tree(tree: int) -> None:
-    """Let the processes that this one forks be in its own tree again."""
+    """Fork future children into this process's own PID namespace again."""
     checked(libc.setns(ctypes.c_int(tree), ctypes.c_int(CLONE_NEWPID)), "setns")
     os.close(tree)
 
 
 def enter_namespaces(config: SandboxConfig, owner: int | None, kind: str) -> None:
-    """Give this process, the first of its tree, a file system of its own."""
+    """Give this process, the first of its tree, its own file system."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     process = _this_process()
     entries = [e for e in os.scandir(config.folder) if is_data(e)] if config.folder else []
@@ -217,7 +217,7 @@ def enter_namespaces(config: SandboxConfig, owner: int | None, kind: str) -> Non
     else:
         _enter_files(config, entries, owner, kind)
     if not owner:
-        _enter_user_namespace(0, process)  # in which the number of processes starts from 0
+        _enter_user_namespace(0, process)  # in which processes are counted from 0
     else:
         os.close(process)
 
@@ -225,7 +225,7 @@ def enter_namespaces(config: SandboxConfig, owner: int | None, kind: str) -> Non
 def _enter_files(
     config: SandboxConfig | None, entries: list[os.DirEntry], owner: int | None, kind: str
 ) -> None:
-    """Enter a mount namespace, with the process's own home in it."""
+    """Enter a mount namespace that contains the process's own home."""
     fixed = MS_NOSUID | MS_NODEV
     unshare(CLONE_NEWNS)
     root = _roots[kind]
@@ -258,11 +258,11 @@ def _enter_files(
 
 
 _ready_files = -1  # a mount namespace for judges whose problem set has no files
-_ready_data: dict[str, str] = {}  # where MNIST lay when it was made
+_ready_data: dict[str, str] = {}  # `data_folders()` when it was made
 
 
 def _prepare_files() -> None:
-    """Make the file system of most judges once: nothing in it can be written."""
+    """Make once the file system that most judges can share, since nothing in it is writable."""
     global _ready_files, _ready_data
     _ready_data = data_folders()
     (ended, end), (ready, done) = os.pipe(), os.pipe()
@@ -293,7 +293,7 @@ def _prepare_files() -> None:
 
 
 def number_in_proc(process: int) -> str:
-    """Return a child's number as /proc has it, which may be another than `fork` gives.
+    """Return a child's PID as it appears in /proc, which may differ from the one `fork` returns.
 
     Args:
         process: the child's pidfd.
@@ -306,26 +306,26 @@ def number_in_proc(process: int) -> str:
 
 
 NOBODY = 65534
-FIRST_FREE, _COUNT = 0x40000000, 0x10000000  # of the user numbers that belong to nobody
-_EACH = 64  # of them for one fork server, which uses them in turn
+FIRST_FREE, _COUNT = 0x40000000, 0x10000000  # a range of unused user IDs
+_EACH = 64  # user IDs for one fork server, which uses them in turn
 _turns = itertools.count()
 
 
 def stranger() -> int | None:
-    """Return a user number for a process if this one may choose: nobody's on this machine.
+    """Return an unused user ID for a new process, or None if this process may not choose one.
 
-    No other process that runs now has the same, if there are enough numbers.
+    While there are enough IDs, no other running process has the same.
     """
     numbers = _strangers() if os.geteuid() == 0 else None
     if numbers != FIRST_FREE:
         return numbers
-    me = int(os.readlink("/proc/self"))  # the number that the whole machine knows
+    me = int(os.readlink("/proc/self"))  # its PID in the machine's namespace
     return FIRST_FREE + (_EACH * me + next(_turns) % _EACH) % _COUNT
 
 
 @functools.cache
 def _strangers() -> int | None:
-    """Return the first of the user numbers that root may choose from here, None for none."""
+    """Return the first user ID of the range that root may use here, None for none."""
     for line in Path("/proc/self/uid_map").read_text().splitlines():
         first, _, count = map(int, line.split())
         if first <= FIRST_FREE and first + count > FIRST_FREE + _COUNT:

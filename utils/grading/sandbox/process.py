@@ -1,4 +1,4 @@
-"""One sandboxed process, as the supervisor that starts it sees it: started, watched, ended."""
+"""Start, watch and end one sandboxed process, in its supervisor."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from utils.grading.sandbox import (
 from utils.grading.sandbox.config import SandboxConfig
 
 MAX_SAMPLES = 4000
-# Where RLIMIT_NPROC would count the grader's own processes, too, threads have room in the address
-# space for their stacks, which is a limit; smaller stacks meet this one.
+# Where RLIMIT_NPROC would also count the grader's own processes, the address space limits the
+# number of threads by their stacks; this limit is for threads with small stacks.
 MAX_THREADS = 512
-SCHEDULED = 2  # the clock of a process that counts nanoseconds on a processor
+SCHEDULED = 2  # number of a process's clock for processor time in nanoseconds
 LOOK = 0.05  # seconds between two measurements of what a process uses
 
 
@@ -37,9 +37,9 @@ class Process:
     """A sandboxed process, as its supervisor sees it.
 
     Args:
-        config: what the process is to be like.
+        config: its configuration.
         keep: the sockets that it keeps.
-        run: called in the process once the sandbox stands.
+        run: called in the process once the sandbox is in force.
         kind: `seccomp.STUDENT` or `seccomp.JUDGE`.
         group: the control group that it joins, if there is one.
     """
@@ -54,7 +54,7 @@ class Process:
     ) -> None:
         self.config = config
         self.home = ""
-        self.why = ""  # it was ended
+        self.why = ""  # the reason why it was ended
         self.waits: deque[tuple[float, float, float]] = deque(maxlen=MAX_SAMPLES)
         self._faults, fault = os.pipe()
         self._proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -86,7 +86,7 @@ class Process:
         owner: int | None,
         fault: int,
     ) -> NoReturn:
-        """Build the sandbox around this process, which has just been forked, and run."""
+        """Build the sandbox around this process, which has just been forked, and call `run`."""
         try:
             if group:
                 group.join()
@@ -101,7 +101,7 @@ class Process:
                 os.write(fault, f"{type(error).__name__}: {error}".encode()[:4000])
             os._exit(1)
         try:
-            os.close(fault)  # the sandbox stands: from now on nothing here is to be trusted
+            os.close(fault)  # the sandbox is in force: from now on, do not trust this process
             run()
         finally:
             os._exit(0)
@@ -123,11 +123,11 @@ class Process:
                     os.lchown(os.path.join(path, name), owner, owner)
 
     def has_ended(self, seconds: float = 0) -> bool:
-        """Return whether the process has ended; wait a little for it."""
+        """Wait up to `seconds`; return whether the process has ended."""
         return bool(select.select([self.ended], [], [], seconds)[0])
 
     def kill(self, why: str) -> None:
-        """End the process, and with it all that it started."""
+        """Kill the process, and with it everything that it started."""
         self.why = self.why or why
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.number, signal.SIGKILL)
@@ -138,14 +138,14 @@ class Process:
             signal.pidfd_send_signal(self.ended, signal.SIGALRM)
 
     def watch(self) -> None:
-        """Look at the process, and end it if it uses too much."""
+        """Measure the process, and kill it if it exceeds a limit."""
         tree = _tree(self._proc, self._name)
         self.sample(tree)
         if not self.why and (why := self._too_much(tree)):
             self.kill(why)
 
     def _too_much(self, tree: dict[str, int]) -> str:
-        """Return what it uses too much of, all its processes together."""
+        """Return which limit all its processes together exceed, or ""."""
         limits = self.config.limits
         if sum(tree.values()) > max(limits.processes, MAX_THREADS):
             return f"it used more than {MAX_THREADS} threads"
@@ -160,24 +160,24 @@ class Process:
         return ""
 
     def sample(self, tree: Iterable[str] | None = None) -> None:
-        """Note how long the process has run, and how long it has waited for a processor."""
+        """Record how long the process has run, and how long it has waited for a processor."""
         if tree is None:
             tree = _tree(self._proc, self._name)
         with contextlib.suppress(OSError, ValueError, IndexError):
-            # in nanoseconds, of its first thread, which answers the judge
+            # nanoseconds, of its first thread, which answers the judge
             _, waited, _ = _read_at(self._proc, f"{self._name}/schedstat").split()
             clock = time.clock_gettime(~self.number << 3 | SCHEDULED)  # see clock_getcpuclockid(3)
             used = max(clock, _processor_time(self._proc, tree))  # the latter in ticks
             self.waits.append((time.monotonic(), int(waited) / 1e9, used))
 
     def waiting_seconds(self, since: float) -> float:
-        """Return for how many of the last seconds it wanted a processor and had none.
+        """Return how many seconds it has waited for a processor.
 
-        A process that keeps its processor busy with threads or children of its own has not waited
-        for others: what all of them used counts.
+        Time in which its own threads or children kept the processor busy does not count.
 
         Args:
-            since: on the clock of `time.monotonic`, which all processes share.
+            since: start of the interval, on the clock of `time.monotonic`, which all processes
+                share.
         """
         self.sample()
         before = [sample for sample in self.waits if sample[0] <= since + LOOK]
@@ -190,7 +190,7 @@ class Process:
         return max(0.0, min(waited_now - waited, idle))
 
     def cpu_seconds(self, since: float) -> float:
-        """Return the processor time that it and all that it started used, at least.
+        """Return a lower bound of the processor time of it and all that it started, in seconds.
 
         Args:
             since: see `waiting_seconds`.
@@ -200,10 +200,10 @@ class Process:
         return later[-1] - later[0] if later else 0.0
 
     def end(self, why: str = "") -> dict[str, Any]:
-        """End the process and all that it started, if they have not ended; return a report.
+        """End the process and all that it started, if necessary; return a report.
 
         Args:
-            why: put into the report; "" to find out, from a process that has ended by itself.
+            why: the reason for the report; "" if it ended by itself: then its status tells.
         Returns:
             `why`, `cpu` (seconds), `memory` (bytes).
         """
@@ -228,14 +228,14 @@ class Process:
         }
 
 
-known: set[int] = set()  # children of this process that its submissions have not left behind
+known: set[int] = set()  # children of this process that are not leftovers of submissions
 
 
 def end_children(keep: Collection[int] = ()) -> None:
     """End the children of this process, and wait for them.
 
     Args:
-        keep: those that go on.
+        keep: PIDs of the children that continue.
     """
     while found := [child for child in _children() if child not in keep]:
         for child in found:
@@ -247,7 +247,7 @@ def end_children(keep: Collection[int] = ()) -> None:
 
 
 def _children() -> list[int]:
-    """Return the numbers of this process's children, as this process sees them."""
+    """Return the PIDs of this process's children, in its own PID namespace."""
     found = []
     for name in Path("/proc/thread-self/children").read_text().split():
         with contextlib.suppress(OSError):
@@ -258,7 +258,11 @@ def _children() -> list[int]:
 
 
 def _own_number(numbers: list[str]) -> int:
-    """Return the number by which this process knows one that has these, from the outermost in."""
+    """Return a process's PID in this process's namespace.
+
+    Args:
+        numbers: its PIDs in all of its namespaces, the outermost first.
+    """
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("NSpid:"):
             return int(numbers[len(line.split()) - 2])
@@ -279,7 +283,7 @@ def _meaning(code: int) -> str:
             return "it gave up (for instance for lack of memory)"
         case number if number > 0:
             return f"it was ended by signal {number}"
-    return f"it left by itself, with exit status {code}"
+    return f"it ended by itself, with exit status {code}"
 
 
 def _read_at(folder: int, path: str) -> str:
@@ -289,9 +293,9 @@ def _read_at(folder: int, path: str) -> str:
 
 
 def _tree(proc: int, process: str) -> dict[str, int]:
-    """Return the number of threads of a process and of all that it has started, by their numbers.
+    """Return the number of threads of a process and all its descendants, by PID.
 
-    A child belongs to the thread that started it, so all threads are asked.
+    A child belongs to the thread that started it, so the children of all threads are read.
     """
     found: dict[str, int] = {}
     queue = [process]
@@ -314,17 +318,17 @@ _TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
 def _processor_time(proc: int, processes: Iterable[str]) -> float:
-    """Return the seconds of processor time of some processes, with all their threads."""
+    """Return the total processor time of some processes, in seconds."""
     total = 0
     for one in processes:
         with contextlib.suppress(OSError, ValueError, IndexError):
             fields = _read_at(proc, f"{one}/stat").rpartition(")")[2].split()
-            total += sum(map(int, fields[11:15]))  # its own, and of its children that have ended
+            total += sum(map(int, fields[11:15]))  # with its ended children's
     return total / _TICKS
 
 
 def _memory(proc: int, process: str) -> int:
-    """Return the bytes that a process adds to what its siblings use."""
+    """Return a process's proportional set size in bytes, or else its anonymous memory."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         for line in _read_at(proc, f"{process}/smaps_rollup").splitlines():
             if line.startswith("Pss:"):
@@ -337,7 +341,7 @@ def _memory(proc: int, process: str) -> int:
 
 
 def _usage(folder: str) -> tuple[int, int]:
-    """Return bytes and number of what is in a folder."""
+    """Return the total size in bytes and the number of entries in a folder."""
     size, count, queue = 0, 0, [folder]
     while queue:
         try:
@@ -350,13 +354,13 @@ def _usage(folder: str) -> tuple[int, int]:
                         queue.append(entry.path)
         except FileNotFoundError:
             continue
-        except OSError:  # a path has become too long
+        except OSError:  # the path has become too long
             return size, 1 << 60
     return size, count
 
 
 def _remove(folder: str) -> None:
-    """Remove a folder, however deep the folders in it are nested."""
+    """Remove a folder, however deeply its folders are nested."""
     number = 0
     while entries := list(os.scandir(folder)):
         for entry in entries:

@@ -1,14 +1,14 @@
 """The system calls that a sandboxed process may make, as a seccomp filter.
 
-Everything that is not listed here fails, so a call that a later kernel adds fails as well. A
-refused call gives EPERM, or ENOSYS from Linux 5.1 on: every program has to do without those calls,
-and asks for them to find out whether it has to.
+Everything that is not listed here fails, including calls that later kernels add. A refused call
+returns EPERM, or ENOSYS for calls added in Linux 5.1 or later: programs must work without these,
+and call them to find out whether the kernel has them.
 
-The filter also closes the ways in which two submissions could talk to each other. All submissions
-see the same files of the Python installation, so nothing may be left on a file that another process
-can notice: no locks, leases or notifications, no question whether a page is in the page cache, and
-no futex that processes share. (Such a futex is known by the file and the offset of its page, even
-where the page may only be read.) Sockets exist only as connected pairs.
+The filter also closes the channels through which two submissions could communicate. All submissions
+see the same files of the Python installation, so nothing may leave a trace on a file that another
+process can notice: no locks, leases or notifications, no query whether a page is in the page cache,
+and no futex shared between processes. (The kernel identifies such a futex by the file and the
+offset of its page, even if the page is read-only.) Sockets exist only as connected pairs.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ import functools
 import platform
 import struct
 
-# What a process is: a student's in namespaces of its own, a student's under Landlock alone, or the
-# judge. The last two start no processes, and name no process but themselves.
+# Kinds of processes: a student's in its own namespaces, a student's under Landlock alone, and the
+# judge. The last two start no processes, and address no process but themselves.
 STUDENT, STUDENT_ALONE, JUDGE = "student", "student alone", "judge"
 
 ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
-# Numbers on x86_64 and on aarch64; None where there is no such call.
+# System call numbers on x86_64 and on aarch64; None where there is no such call.
 _Numbers = dict[str, tuple[int | None, int | None]]
 ALLOWED_CALLS: _Numbers = {
     "read": (0, 63), "write": (1, 64), "open": (2, None), "close": (3, 57), "stat": (4, None),
@@ -67,7 +67,7 @@ ALLOWED_CALLS: _Numbers = {
     "fgetxattr": (193, 10), "listxattr": (194, 11), "llistxattr": (195, 12),
     "flistxattr": (196, 13),
 }  # fmt: skip
-# For a student process in namespaces of its own.
+# Only for a student process in its own namespaces.
 _PROCESSES: _Numbers = {
     "fork": (57, None), "vfork": (58, None), "execve": (59, 221), "tkill": (200, 130),
     "rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240), "chmod": (90, None),
@@ -75,8 +75,8 @@ _PROCESSES: _Numbers = {
     "utimes": (235, None), "futimesat": (261, None), "utimensat": (280, 88), "truncate": (76, 45),
     "statfs": (137, 43), "fstatfs": (138, 44), "getpriority": (140, 141),
 }  # fmt: skip
-# Calls whose first argument is a process: in namespaces any, since all belong to the submission;
-# elsewhere the process itself only.
+# Calls whose first argument is a process: in namespaces any process, since all belong to the
+# submission; elsewhere only the calling process.
 _OF_A_PROCESS: _Numbers = {
     "kill": (62, 129), "tgkill": (234, 131), "prlimit64": (302, 261),
     "sched_getaffinity": (204, 123), "sched_setaffinity": (203, 122),
@@ -84,7 +84,7 @@ _OF_A_PROCESS: _Numbers = {
     "sched_rr_get_interval": (148, 127), "getpgid": (121, 155),
     "getsid": (124, 156),
 }  # fmt: skip
-# Calls that depend on an argument.
+# Calls that are allowed or refused depending on an argument.
 _DEPENDS: _Numbers = {
     "clone": (56, 220), "fcntl": (72, 25), "ioctl": (16, 29),
     "prctl": (157, 167), "futex": (202, 98), "socketpair": (53, 199), "sendto": (44, 206),
@@ -93,8 +93,8 @@ _DEPENDS: _Numbers = {
     "clock_nanosleep": (230, 115), "timer_create": (222, 107),
 }  # fmt: skip
 
-_NEWER = 424  # numbers from Linux 5.1 on, which are the same on all architectures
-_X32 = 0x40000000  # from here on x86_64 has a second set of numbers for the same calls
+_NEWER = 424  # calls since Linux 5.1 have this number or higher, the same on all architectures
+_X32 = 0x40000000  # x86_64 has a second set of numbers for the same calls, starting here
 
 # Instructions, and results.
 _LOAD, _AND, _JUMP, _RETURN = 0x20, 0x54, 0x05, 0x06
@@ -111,24 +111,24 @@ _NEW_NAMESPACES = 0x20000 | 0x4000000 | 0x8000000 | 0x10000000 | 0x20000000 | 0x
 _NEW_NAMESPACES |= 0x02000000 | 0x80
 _AF_UNIX, _SOCK_STREAM, _SOCK_FLAGS = 1, 1, 0x80000 | 0x800  # close on exec, non-blocking
 _MSG_OOB = 1
-_MAP_HUGETLB = 0x40000  # from a pool that the whole machine shares
+_MAP_HUGETLB = 0x40000  # uses a pool that the whole machine shares
 # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC: no locks, leases, signals, sizes.
 _FCNTL = (0, 1, 2, 3, 4, 1030)
 # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
 _IOCTL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 # PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_NAME, PR_GET_NAME, PR_CAPBSET_READ, PR_GET_TIMERSLACK,
-# PR_GET_NO_NEW_PRIVS, PR_SET_VMA. What ends the process when its supervisor ends stays as it is.
+# PR_GET_NO_NEW_PRIVS, PR_SET_VMA. PR_SET_PDEATHSIG is missing: it stays as the supervisor set it.
 _PRCTL = (2, 3, 15, 16, 23, 30, 39, 0x53564D41)
 # MADV_MERGEABLE, MADV_COLD, MADV_PAGEOUT, MADV_COLLAPSE, MADV_HWPOISON, MADV_SOFT_OFFLINE: they
-# reach pages of other processes.
+# affect pages of other processes.
 _MADVISE = (12, 20, 21, 25, 100, 101)
 _FUTEX_PRIVATE = 128
-_FUTEX_WAIT = (0, 9, 9 | 256)  # FUTEX_WAIT, FUTEX_WAIT_BITSET, the same by the clock on the wall
+_FUTEX_WAIT = (0, 9, 9 | 256)  # FUTEX_WAIT, FUTEX_WAIT_BITSET, the latter with FUTEX_CLOCK_REALTIME
 _FUTEX_WAKE = (1, 10)
-_OWN_CLOCKS = 16  # clocks from here on, and below 0, belong to a process or a device
+_OWN_CLOCKS = 16  # higher numbers, and negative ones, are clocks of a process or a device
 
 _Line = tuple[int, int, int, int]  # operation, skip if true, skip if false, operand
-_ME = 0x7ACE0FFE  # stands for the number of the process until it is known
+_ME = 0x7ACE0FFE  # a placeholder for the PID until it is known
 
 
 def _argument(number: int, high: bool = False) -> _Line:
@@ -152,7 +152,7 @@ def _one_of(argument: int, values: tuple[int, ...], result: int, otherwise: int)
 
 
 def _conditions(kind: str) -> dict[str, list[_Line]]:
-    """Return what decides about each call that depends on an argument."""
+    """Return the filter code for each call that depends on an argument, by its name."""
     alone = kind != STUDENT
     clone = [_argument(0)]
     if alone:
@@ -171,7 +171,7 @@ def _conditions(kind: str) -> dict[str, list[_Line]]:
     ]
     urgent = [_argument(3), *_if(_ANY_BIT, _MSG_OOB, _REFUSE)]
     futex = [_argument(1), *_if(_ANY_BIT, _FUTEX_PRIVATE, _ALLOW)]
-    for operation in _FUTEX_WAIT:  # a process that waits must look again and again
+    for operation in _FUTEX_WAIT:  # a process that waits must poll
         futex += _if(_EQUAL, operation, _AGAIN)
     for operation in _FUTEX_WAKE:
         futex += _if(_EQUAL, operation, _NOTHING_DONE)
@@ -186,7 +186,7 @@ def _conditions(kind: str) -> dict[str, list[_Line]]:
         "socketpair": pair,
         "sendto": urgent + no_address + _give(_ALLOW),
         "recvfrom": urgent + _give(_ALLOW),
-        "recvmsg": _give(_ALLOW if kind == JUDGE else _REFUSE),  # the supervisor sends it sockets
+        "recvmsg": _give(_ALLOW if kind == JUDGE else _REFUSE),  # gets sockets
         "mmap": [_argument(3), *_if(_ANY_BIT, _MAP_HUGETLB, _INVALID), *_give(_ALLOW)],
         "madvise": _one_of(2, _MADVISE, _INVALID, _ALLOW),
         "clock_gettime": clock,
@@ -196,7 +196,7 @@ def _conditions(kind: str) -> dict[str, list[_Line]]:
 
 
 def _decisions(kind: str) -> dict[str, list[_Line]]:
-    """Return what decides about each call that may be made, by its name."""
+    """Return the filter code for each call that may be made, by its name."""
     found = dict.fromkeys(ALLOWED_CALLS, _give(_ALLOW)) | _conditions(kind)
     if kind == STUDENT:
         return found | dict.fromkeys([*_PROCESSES, *_OF_A_PROCESS], _give(_ALLOW))
@@ -207,7 +207,7 @@ def _decisions(kind: str) -> dict[str, list[_Line]]:
 
 
 def _search(blocks: list[tuple[int, list[_Line]]]) -> list[_Line]:
-    """Return a binary search: each block begins with a number and goes on to the next one's."""
+    """Return code for a binary search; a block is for numbers from its own up to the next one's."""
     if len(blocks) == 1:
         return blocks[0][1]
     middle = len(blocks) // 2
@@ -218,7 +218,7 @@ def _search(blocks: list[tuple[int, list[_Line]]]) -> list[_Line]:
 
 @functools.cache
 def call_filter(kind: str) -> bytes:
-    """Return a filter as the kernel takes it, with a number that stands for the process's own."""
+    """Return the filter in the kernel's format, with the placeholder `_ME` for the PID."""
     column, architecture = ARCHITECTURES[platform.machine()]
     numbers = ALLOWED_CALLS | _PROCESSES | _OF_A_PROCESS | _DEPENDS
     decided = {
@@ -240,11 +240,14 @@ def call_filter(kind: str) -> bytes:
 
 
 def install(kind: str, me: int) -> None:
-    """Filter the calls of this process and of all that it starts, for good.
+    """Filter the system calls of this process and all its children, irreversibly.
 
     Args:
-        kind: what the process is.
-        me: its number, as it sees it itself.
+        kind: `STUDENT`, `STUDENT_ALONE` or `JUDGE`.
+        me: the PID of this process, in its own namespace.
+
+    Raises:
+        OSError: the kernel refuses the filter.
     """
     code = call_filter(kind).replace(struct.pack("<I", _ME), struct.pack("<I", me))
     program = ctypes.create_string_buffer(code, len(code))

@@ -1,10 +1,10 @@
 """The supervisor: starts a submission's processes in their sandboxes, watches them and ends them.
 
-Supervisors live in the fork server, one for each submission. A supervisor starts the student's
-first process, then the judge, and further processes of the student's when the judge asks for one;
-the fork server never meets a test, so no process that it forks has one in its memory. The judge is
-in a sandbox as well: it can only ask, and what it is given is as the grader's configuration says.
-`process` has one process, `messages` the other end, `isolation` the sandboxes themselves.
+Supervisors live in the fork server, one for each submission. A supervisor starts the first student
+process, then the judge, and further student processes when the judge asks for one. The fork server
+never reads a test, so no process that it forks has one in its memory. The judge is in a sandbox as
+well: it can only ask for processes, which the grader's configuration determines.
+`process` handles a single process, `messages` has the client, `isolation` the sandboxes.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ NO_SANDBOX = (
     "`python3 -m utils doctor` shows what is missing. `--unsafe`, or `c.JudgedExecute.unsafe = "
     "True`, runs them all the same, as you: they can then read and change all that you can."
 )
-SUPERVISOR_MAX_STARTS = 80  # of one submission, however they are asked for
-OVERTIME = 4  # a submission that waits for a processor is given so many times its time
+SUPERVISOR_MAX_STARTS = 80  # processes of one submission, whoever asks for them
+OVERTIME = 4  # a submission that waits for processors gets at most this multiple of its time
 INTERPRETER_BYTES = 192 << 20
 
 
@@ -57,10 +57,10 @@ class Supervisor:
     It reads nothing that a student wrote.
 
     Args:
-        config: what the processes are to be like.
-        commands: where it is told what to do.
+        config: the configuration of the processes.
+        commands: the socket for requests from the judge or the grader.
         run: called in a student process, with its socket.
-        job: where the grader waits for the judge, if there is to be one.
+        job: the socket on which the grader waits for the judge, if there is to be one.
     """
 
     def __init__(
@@ -75,21 +75,25 @@ class Supervisor:
         self.judge: Process | None = None
         self.begun = self._looked = time.monotonic()
         self.starts = 0
-        self.ended_waiting = 0.0  # of processes that have ended, as `_waiting` counts
-        commands.setblocking(False)  # a client that reads no answers is not waited for
+        self.ended_waiting = 0.0  # seconds that ended processes waited, see `_waiting`
+        commands.setblocking(False)  # do not wait for a client that reads no answers
         self.network = namespaces.new_network() if config.sandbox == "namespaces" else -1
         self.group: cgroups.Group | None = None
         if config.sandbox == "none":
             system_calls.adopt_orphans()
         else:
             limits = config.limits
-            # The interpreter's own memory is shared with other submissions' until it is changed.
+            # Forked processes share the interpreter's memory until they change it.
             memory = limits.memory + limits.file_bytes + INTERPRETER_BYTES
             with contextlib.suppress(OSError):
                 self.group = cgroups.get(memory, limits.processes)
 
     def start(self) -> socket.socket:
-        """Start a student process, after the end of the one before; return the judge's end."""
+        """End the student process, if any, and start another; return the judge's socket.
+
+        Raises:
+            OSError: the submission has started too many processes.
+        """
         if self.process:
             self.end("it was ended")
         self.starts += 1
@@ -118,7 +122,7 @@ class Supervisor:
             namespaces.enter_network(self.network)
 
     def end(self, why: str) -> dict[str, Any]:
-        """End the student process; return a report."""
+        """End the student process; return its report, see `Process.end`."""
         process, self.process = self.process, None
         if not process:
             return {}
@@ -126,21 +130,21 @@ class Supervisor:
         return process.end(why)
 
     def files(self) -> dict[int, int]:
-        """Return the file descriptors that `step` waits for, and for what."""
+        """Return the file descriptors to poll for `step`, with their event masks."""
         found = {self.commands.fileno(): select.POLLIN}
         if self.job:
-            found[self.job.fileno()] = 0  # which tells when the grader hangs up
+            found[self.job.fileno()] = 0  # reports only that the grader has hung up
         if self.judge:
             found[self.judge.ended] = select.POLLIN
         return found
 
     def step(self, found: dict[int, int]) -> bool:
-        """Do what there is to do.
+        """Handle requests and watch the processes.
 
         Args:
-            found: what has happened to which of `files`.
+            found: the events of `files`, from `poll`.
         Returns:
-            Whether there is more to come: the judge runs, and the other sides have not hung up.
+            Whether to continue: the judge is running, and the other sides have not hung up.
         """
         if self.job and found.get(self.job.fileno(), 0) & (select.POLLHUP | select.POLLERR):
             return False
@@ -182,10 +186,10 @@ class Supervisor:
                 self.judge.kill("it took too long")
 
     def _waiting(self, since: float) -> float:
-        """Return for how long the submission wanted a processor and had none.
+        """Return the seconds that the submission has waited for a processor.
 
-        Its processes take turns: the judge waits for the student's, or the other way round. Those
-        that have ended count only for the whole of the time.
+        Its processes take turns: the judge waits for the student process, or vice versa. Processes
+        that have ended count only if `since` is before the start.
         """
         waited = self.ended_waiting if since <= self.begun else 0.0
         return waited + sum(
@@ -193,7 +197,7 @@ class Supervisor:
         )
 
     def _obey(self) -> bool:
-        """Do as one command says; return whether there may be others."""
+        """Execute one request; return whether the other side may send more."""
         try:
             command = self.commands.recv(MAX_COMMAND)
             if command == START:
@@ -226,5 +230,5 @@ class Supervisor:
 
 
 def judge_seconds(limits: Limits) -> float:
-    """Return how long a judge may take that does not wait for a processor."""
+    """Return the seconds that a judge may take, apart from waiting for a processor."""
     return limits.submission_seconds * 1.25 + 20

@@ -1,6 +1,6 @@
-"""System calls that the sandbox itself makes and Python has no function for.
+"""System calls that the sandbox makes and for which Python has no function.
 
-Which calls a submission may make stands in `seccomp`.
+The system calls that a submission may make are in `seccomp`.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> No
 
 
 def bind(source: str, target: str, device: bool = False) -> None:
-    """Show a file or folder, with all that is mounted in it, read-only at another place."""
+    """Mount a file or folder, with everything mounted in it, read-only at another path."""
     mount(source, target, "", MS_BIND | MS_REC)
     flags = 1 | 2 | (0 if device else 4)  # read-only, nosuid, nodev
     no_access_times, access_times = 0x10, 0x70
-    try:  # what has been read is nobody else's to see
+    try:  # access times would show others what has been read
         _set_mount(target, flags | no_access_times, access_times)
-    except PermissionError:  # an ordinary user must leave access times as they are
+    except PermissionError:  # an ordinary user cannot change how access times are kept
         _set_mount(target, flags, 0)
 
 
@@ -76,10 +76,10 @@ def _set_mount(target: str, flags: int, clear: int) -> None:
 
 
 def use_large_pages() -> None:
-    """Put this process's memory into large pages, as far as it fills some.
+    """Move this process's memory into large (2 MiB) pages where it fills them.
 
-    Forking then copies one entry for what else are 512, and so does the end of what was forked.
-    Needs Linux 6.1; elsewhere all stays as it is.
+    A fork then copies one page table entry instead of 512, and the end of the child frees one.
+    Needs Linux 6.1; on others nothing changes.
     """
     size, advice = 2 << 20, 25  # MADV_COLLAPSE
     for line in Path("/proc/self/maps").read_text().splitlines():
@@ -92,7 +92,7 @@ def use_large_pages() -> None:
 
 
 def adopt_orphans() -> None:
-    """Let what this process's children have started become its own when they end."""
+    """Make this process the parent of its descendants whose own parents have ended."""
     prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 

@@ -1,4 +1,4 @@
-"""What a sandboxed process finds: the Python installation, parts of `utils`, data, environment."""
+"""What a sandboxed process sees: the Python installation, parts of `utils`, data, environment."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ MNIST = f"{HOME}/.mnist"
 def installation() -> list[str]:
     """Return the folders and files of the Python installation and the system's libraries.
 
-    Of a prefix only the programs and libraries: its `etc` may hold a site's passwords.
+    Of a prefix only programs and libraries are included: its `etc` may contain a site's passwords.
     """
     paths = [
         "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache",
@@ -87,18 +87,18 @@ def _data_places() -> dict[str, str]:
 
 
 def data_folders() -> dict[str, str]:
-    """Return where MNIST lies on this machine, and where the process finds each folder."""
+    """Return the folders with MNIST on this machine, with the path where the process sees each."""
     return {source: target for source, target in _data_places().items() if os.path.isdir(source)}
 
 
 def environment(
     home: str, mnist: str = "", cache: str = "", figures: str = "graded"
 ) -> dict[str, str]:
-    """Return the environment of a student process; nothing of the grader's is in it.
+    """Return the environment variables of a student process; none come from the grader's.
 
     Args:
-        home: its folder.
-        mnist: what `MNIST_DIR` is to be.
+        home: its home folder.
+        mnist: the value of `MNIST_DIR`.
         cache: the folder of caches, if it is not below `home`.
         figures: which of the course's figures are drawn, see `system.FIGURES`.
     """
@@ -112,9 +112,9 @@ def environment(
 
 
 def set_environment(home: str, figures: str) -> None:
-    """Replace this process's environment, and go to its working folder."""
+    """Replace this process's environment variables, and change to its working folder."""
     mnist, cache = MNIST if os.path.isdir(MNIST) else "", ""
-    if home != HOME:  # else in namespaces: the folders are no longer where `data_folders` looks
+    if home != HOME:  # in namespaces, `data_folders` would not find the folders
         places = {target: source for source, target in data_folders().items()}
         mnist = places.pop(MNIST, "")
         cache = next((os.path.dirname(source) for source in places.values()), "")
@@ -125,6 +125,9 @@ def set_environment(home: str, figures: str) -> None:
 
 
 def is_data(entry: os.DirEntry) -> bool:
-    """Return whether an entry of a submission's folder belongs in its working folder; no links."""
+    """Return whether an entry of a submission's folder belongs in its working folder.
+
+    Links, notebooks and names that begin with a dot do not.
+    """
     plain = entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
     return plain and not entry.name.endswith(".ipynb") and not entry.name.startswith(".")

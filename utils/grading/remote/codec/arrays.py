@@ -1,4 +1,4 @@
-"""Arrays and their dtypes, from bytes of any origin and back."""
+"""Read arrays and dtypes from untrusted bytes, and write them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from utils.grading.remote.codec.format import (
 # Builtins of its own: see `utils.grading.remote`.
 globals()["__builtins__"] = dict(vars(builtins))
 
-# An array's flags: how it lies in memory, and whether it can be written to.
+# An array's flags: its memory order, and whether it is writeable.
 C_ORDER, F_ORDER, STRIDED, READ_ONLY = 0, 1, 2, 4
 
 DTYPE_TEXT = re.compile(
@@ -32,13 +32,13 @@ DTYPE_TEXT = re.compile(
     r"|[<>][Mm]8(?:\[\d{0,6}(?:Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\])?"
 )
 
-# Extended floats, those of x87, are ten bytes of number and six of padding.
+# Extended floats (x87) have ten bytes of number and six of padding.
 EXTENDED = "gG" if np.finfo(np.longdouble).nmant == 63 else ""
 
 
 @functools.lru_cache(64)
 def dtype_of(text: str) -> np.dtype:
-    """Return the dtype that a text names; nothing but `DTYPE_TEXT` is shown to NumPy."""
+    """Return the dtype that a text names; NumPy sees only text that matches `DTYPE_TEXT`."""
     if not DTYPE_TEXT.fullmatch(text):
         raise CodecError("an unknown dtype")
     dtype = np.dtype(text)
@@ -48,7 +48,7 @@ def dtype_of(text: str) -> np.dtype:
 
 
 def array_size(dtype: np.dtype, shape: tuple[int, ...]) -> int:
-    """Return how many bytes an array has, in Python integers; -1 if none like it crosses."""
+    """Return an array's size in bytes, computed in Python integers; -1 if it may not cross."""
     size = math.prod(shape) * dtype.itemsize
     if not dtype.itemsize or len(shape) > MAX_DIMENSIONS or size > MAX_BYTES:
         return -1
@@ -58,13 +58,13 @@ def array_size(dtype: np.dtype, shape: tuple[int, ...]) -> int:
 
 
 def extended_floats(data: Buffer, dtype: np.dtype) -> np.ndarray:
-    """Return the words of extended floats: significand; sign and exponent, and padding above."""
+    """Return extended floats as rows of two u64: the significand; sign, exponent and padding."""
     raw = np.frombuffer(data, np.uint8).reshape(-1, 16)
     return np.ascontiguousarray(raw if dtype.isnative else raw[:, ::-1]).view("<u8")
 
 
 def check_numbers(data: memoryview, dtype: np.dtype) -> None:
-    """Refuse bytes that no array of this dtype has; any are an int's, a byte's or a double's."""
+    """Refuse bytes that are invalid for the dtype (for ints, doubles and byte strings none are)."""
     kind = dtype.kind
     if kind == "b" and np.frombuffer(data, np.uint8).max() > 1:
         raise CodecError("a truth value is neither 0 nor 1")  # NumPy counts on it
@@ -79,7 +79,7 @@ def check_numbers(data: memoryview, dtype: np.dtype) -> None:
 
 
 def new_array(numbers: np.ndarray, flags: int) -> np.ndarray:
-    """Return an array of its own with these numbers, which lies in memory as the flags say."""
+    """Copy numbers into a new array, with the memory order and writeability that the flags say."""
     if flags & 3 == STRIDED:
         array = np.repeat(numbers[..., np.newaxis], 2, axis=-1)[..., 0]
     else:
@@ -88,11 +88,11 @@ def new_array(numbers: np.ndarray, flags: int) -> np.ndarray:
     return array
 
 
-# Of this side's own -------------------------------------------------------------------------------
+# Writing this side's own arrays -------------------------------------------------------------------
 
 
 def array_content(array: np.ndarray) -> tuple[int, bytes]:
-    """Return flags and content of an array's record."""
+    """Return the flags and the content of an array's record."""
     how = array.flags
     if array.nbytes > MAX_BYTES:
         raise CannotCross(f"an array of {array.nbytes / 1e6:,.0f} MB cannot be handed over")
@@ -113,7 +113,7 @@ def dtype_text(dtype: np.dtype) -> bytes:
 
 
 def numbers_of(array: np.ndarray) -> bytes:
-    """Return an array's numbers in C order, without what was in memory between them."""
+    """Return an array's numbers in C order, with the padding of extended floats cleared."""
     if array.dtype.char not in EXTENDED:
         return array.tobytes()
     words = extended_floats(bytearray(array.tobytes()), array.dtype)

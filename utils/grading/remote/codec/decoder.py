@@ -1,4 +1,4 @@
-"""The decoder: reads messages, of whose bytes any may be hostile."""
+"""The decoder: reads messages, any byte of which may be hostile."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ globals()["__builtins__"] = dict(vars(builtins))
 
 
 def unpack(data: fmt.Buffer, shared: SharedObjects) -> Any:
-    """Return a message's value, after the copies on this side have been brought up to date.
-
-    What the sender no longer uses has been dropped.
+    """Read a message: update this side's copies, drop what the sender forgot, return the value.
 
     Raises:
         CodecError: the bytes are not a message; the connection has to be closed.
@@ -40,17 +38,17 @@ class Decoder:
 
     def __init__(self, shared: SharedObjects) -> None:
         self.shared = shared
-        self.items = fmt.MAX_ITEMS  # that may still come
-        self.probes = fmt.MAX_HASHED**2  # that hashing may still take, if all keys collide
-        self.same_hash = fmt.MAX_SAME_HASH  # keys of frozensets that may still have another's hash
+        self.items = fmt.MAX_ITEMS  # that may still follow
+        self.probes = fmt.MAX_HASHED**2  # that hashing may still take if all keys collide
+        self.same_hash = fmt.MAX_SAME_HASH  # keys of frozensets whose hashes may still repeat
         self.read_from(memoryview(b""))
 
     # Bytes ------------------------------------------------------------------------------------
 
     def read_from(self, data: memoryview) -> None:
-        """Go on with other bytes."""
+        """Start reading other bytes."""
         self.data, self.at = data, 0
-        self.parts: list[SharedObject] = []  # containers that they mention
+        self.parts: list[SharedObject] = []  # containers mentioned in these bytes
 
     def take(self, size: int) -> memoryview:
         start, end = self.at, self.at + size
@@ -61,7 +59,7 @@ class Decoder:
 
     def number(self, layout: struct.Struct) -> Any:
         self.at += layout.size
-        return layout.unpack_from(self.data, self.at - layout.size)[0]  # has to be in the bytes
+        return layout.unpack_from(self.data, self.at - layout.size)[0]  # raises past the end
 
     def sized(self) -> memoryview:
         return self.take(self.number(fmt.U32))
@@ -76,7 +74,7 @@ class Decoder:
         return items
 
     def whole(self, data: memoryview, read: Callable[[], Any]) -> Any:
-        """Return what `read` finds in these bytes, of which it has to take every one."""
+        """Return the result of `read`, which must consume all of these bytes."""
         self.read_from(data)
         found = read()
         if self.at != len(data):
@@ -108,7 +106,7 @@ class Decoder:
             records[number] = kind, flags, self.take(size)
         rest = data[self.at :]
 
-        # New ones come into being first, so that every content can refer to them.
+        # Create the new objects first, so that any content can refer to them.
         unread = []
         for number, (kind, flags, content) in records.items():
             if number not in objects:
@@ -131,7 +129,7 @@ class Decoder:
         return value
 
     def new(self, number: int, kind: int, flags: int, content: memoryview) -> None:
-        """Take in a new record; an array is complete, a container still empty."""
+        """Create the object of a new record: an array with its numbers, a container still empty."""
         shared = self.shared
         if len(shared.objects) >= fmt.MAX_RECORDS:
             raise CodecError("there are too many records")
@@ -153,7 +151,7 @@ class Decoder:
             raise CodecError("a record of a kind that does not cross")
 
     def content(self, entry: SharedObject, data: memoryview) -> Any:
-        """Return what a copy is to hold; `update` puts it there."""
+        """Return the new content of a copy, for `update`."""
         kind, left = entry.kind, self.items
         content: Any
         if kind == fmt.ARRAY:
@@ -253,7 +251,7 @@ class Decoder:
         return self.numbers(dtype, struct.unpack(f"<{length}Q", self.take(8 * length)))
 
     def numbers(self, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
-        """Return a read-only array in the message's bytes."""
+        """Return a read-only array that is a view of the message's bytes."""
         size = array_size(dtype, shape)
         if size < 0:
             raise CodecError("an array is too large, or its elements have no size")
@@ -263,15 +261,15 @@ class Decoder:
         check_numbers(data, dtype)
         return np.frombuffer(data, dtype).reshape(shape)
 
-    # Limits of what is done with values -------------------------------------------------------
+    # Limits on the use of values --------------------------------------------------------------
 
     def check_hashes(self, keys: list, frozen: bool = False) -> None:
-        """Refuse keys whose dict or set would take too long to make.
+        """Refuse keys whose dict or set would take too long to build.
 
-        A sender chooses hashes, and so the places that an insertion probes before it finds a free
-        one: at worst those of all earlier keys. Keys of equal hashes are compared, too, and those
-        of a frozenset may be frozensets: comparisons within comparisons would multiply. So one
-        limit holds for all frozensets of a message together.
+        The sender can choose keys whose hashes collide, so that an insertion probes the slots of
+        all earlier keys. Keys of equal hashes are also compared, and the elements of a frozenset
+        may be frozensets, whose nested comparisons would multiply. So one limit holds for all
+        frozensets of a message together.
         """
         self.probes -= len(keys) ** 2
         if self.probes < 0:
@@ -284,10 +282,10 @@ class Decoder:
     def check_written_out(self) -> None:
         """Refuse containers that would be endless when written out, as by `==` or `np.array`.
 
-        A list may hold itself, or one list twice that holds another one twice, and so on. All
-        containers are counted anew for each message, whichever side has changed them: sweep by
-        sweep, a container grows by what its parts have grown. There are as many sweeps as tuples
-        may nest.
+        A list may contain itself, or one list twice that contains another twice, and so on. Each
+        message recounts all containers, whichever side has changed them: in each sweep, a
+        container's count grows by the growth of its parts. There are as many sweeps as tuples may
+        nest.
         """
         nested = [entry for entry in reversed(self.shared.objects.values()) if entry.parts]
         steps = fmt.MAX_STEPS
@@ -311,7 +309,7 @@ class Decoder:
 
 
 def update(entry: SharedObject, content: Any) -> None:
-    """Bring this side's copy up to date, in place."""
+    """Update this side's copy in place."""
     value, kind = entry.value, entry.kind
     if kind == fmt.ARRAY:
         if value.flags.writeable:
@@ -335,7 +333,7 @@ def update(entry: SharedObject, content: Any) -> None:
         else:
             maker, pairs = content
             if kind == fmt.COUNTER:
-                dict.update(value, pairs)  # its own method would count
+                dict.update(value, pairs)  # `Counter.update` would add
             else:
                 value.update(pairs)
             if kind == fmt.DEFAULT:

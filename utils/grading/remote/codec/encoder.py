@@ -1,4 +1,4 @@
-"""The encoder: writes messages of its own side's values."""
+"""The encoder: writes this side's values as messages."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ _TYPE_NAMES = {t: name for name, t in fmt.TYPES.items()}
 def pack(
     value: Any, shared: SharedObjects, forget: Iterable[int] = (), tidy: bool = False
 ) -> list[fmt.Buffer]:
-    """Return a message as buffers to be sent one after another.
+    """Write a message, as buffers to be sent one after another.
 
     Args:
-        value: what to send.
-        shared: this side's; takes in what is sent for the first time.
+        value: the value to send.
+        shared: the shared objects of this side; objects sent for the first time are added.
         forget: numbers that this side no longer uses.
-        tidy: also forget what only the shared objects refer to, once its changes have been sent.
+        tidy: also forget objects that nothing else refers to, once their changes have been sent.
     Raises:
-        CannotCross: something in it cannot be sent; the shared objects are as before.
+        CannotCross: something in the value cannot be sent; the shared objects are unchanged.
     """
     return Encoder(shared).message(value, list(forget), tidy)
 
@@ -54,13 +54,13 @@ class Encoder:
 
     def __init__(self, shared: SharedObjects) -> None:
         self.shared = shared
-        self.fresh: list[int] = []  # numbers of what is mentioned for the first time
+        self.fresh: list[int] = []  # numbers of objects mentioned for the first time
         self.records: list[fmt.Buffer] = []
         self.written: list[tuple[SharedObject, bytes, int, list[SharedObject]]] = []
         self.start_content()
 
     def start_content(self) -> None:
-        """Count the elements of the next content, and the containers that it mentions."""
+        """Reset the counts of elements and of mentioned containers for the next content."""
         self.items, self.parts = 0, list[SharedObject]()
 
     def message(self, value: Any, forget: list[int], tidy: bool) -> list[fmt.Buffer]:
@@ -70,7 +70,7 @@ class Encoder:
             self.start_content()
             body = self.value(value, 0)
             items = self.items
-            for number in self.fresh:  # which grows meanwhile
+            for number in self.fresh:  # grows in the loop
                 self.record(number, shared.objects[number])
             grown = 0
             for entry, content, count, _ in self.written:
@@ -101,7 +101,7 @@ class Encoder:
         return message
 
     def changes(self, tidy: bool) -> list[int]:
-        """Write the records of what has changed; return what is no longer used."""
+        """Write the records of changed objects; return the numbers of unused ones."""
         unused = []
         for number, entry in list(self.shared.objects.items()):
             if entry.kind == fmt.OBJECT or self.record(number, entry):
@@ -123,7 +123,7 @@ class Encoder:
         return True
 
     def content(self, entry: SharedObject) -> tuple[int, bytes]:
-        """Return flags and content of a record."""
+        """Return the flags and the content of a record."""
         value, kind = entry.value, entry.kind
         if kind == fmt.ARRAY:
             return array_content(value)
@@ -143,13 +143,13 @@ class Encoder:
         return 0, self.values(value, 1)
 
     def values(self, values: Collection, depth: int, ordered: bool = True) -> bytes:
-        """Write several values; those of a set stand in the same order on both sides."""
+        """Write several values; those of a set are sorted, so that equal sets give equal bytes."""
         self.items += len(values)
         written = [self.value(value, depth) for value in values]
         return fmt.U32.pack(len(written)) + b"".join(written if ordered else sorted(written))
 
     def value(self, value: Any, depth: int) -> bytes:
-        """Write one value; what can change in place is written as a number."""
+        """Write one value; a mutable one is written as its number."""
         kind, shared = type(value), self.shared
         if kind is str:
             return sized(fmt.TEXT, value.encode("utf-8", "surrogatepass"))
@@ -188,7 +188,7 @@ class Encoder:
                 raise CannotCross("a deque with a greatest length cannot be handed over")
             if getattr(value, "closed", False):
                 raise CannotCross(f"a {kind.__name__} that is closed cannot be handed over")
-            if shared.keeps_large and is_large(value):  # the judge may ask for parts of it
+            if shared.keeps_large and is_large(value):  # the judge may ask for its parts
                 return self.mention(value, fmt.OBJECT)
             return self.mention(value, _MUTABLE[kind])
         if kind in _REBUILT:
@@ -201,7 +201,7 @@ class Encoder:
         if (number := shared.proxy_number(value)) is not None:
             return struct.pack("<BQ", fmt.SHARED, number)
         if kind in fmt.SCALARS:
-            array = np.array(value)  # of empty text it has room for one character
+            array = np.array(value)  # empty text becomes one character long
             if not DTYPE_TEXT.fullmatch(array.dtype.str):
                 raise CannotCross(f"a scalar of type {str(array.dtype)[:60]} cannot be handed over")
             return fmt.U8.pack(fmt.SCALAR) + dtype_text(array.dtype) + numbers_of(array)
@@ -215,14 +215,14 @@ class Encoder:
         return self.mention(value, fmt.GENERATOR if crosses else fmt.OBJECT)
 
     def mention(self, value: Any, kind: int) -> bytes:
-        """Write the number of something shared; the first time its record follows."""
+        """Write the number of a shared object; if it is new, its record follows."""
         shared = self.shared
         number = shared.number(value)
         if number is None:
             if len(shared.objects) >= fmt.MAX_RECORDS:
                 raise CannotCross("too many objects have been handed over")
             if kind == fmt.OBJECT:
-                shared.describe(value)  # may refuse
+                shared.describe(value)  # may raise CannotCross
             number = shared.add(value, kind)
             self.fresh.append(number)
         if kind in fmt.EMPTY:
@@ -230,7 +230,7 @@ class Encoder:
         return struct.pack("<BQ", fmt.SHARED, number)
 
     def stays(self, value: Any, what: str) -> bytes:
-        """Mention a plain value that is too large as an object, where this side keeps it."""
+        """Send a plain value that is too large as an object, or refuse if this side keeps none."""
         if self.shared.keeps_large:
             return self.mention(value, fmt.OBJECT)
         raise CannotCross(f"{what} is too large to be handed over")
@@ -244,7 +244,7 @@ def is_large(value: Any) -> bool:
 
 
 def limited(values: Any) -> Any:
-    """Return a dict or set that is not too large."""
+    """Return a dict or set unchanged, or raise CannotCross if it is too large."""
     if len(values) > fmt.MAX_HASHED:
         kind = type(values).__name__
         raise CannotCross(

@@ -19,16 +19,16 @@ import numpy as np
 globals()["__builtins__"] = dict(vars(builtins))
 
 MAX_BYTES = 1 << 28  # of one message, and so of one array
-MAX_SHARED_BYTES = 1 << 30  # of all copies that one side holds
+MAX_SHARED_BYTES = 1 << 30  # of all copies on one side
 MAX_RECORDS = 100_000  # known at once
-NUMBERS_AHEAD = 2 * MAX_RECORDS  # that a message may skip; any could be chosen to collide in dicts
+NUMBERS_AHEAD = 2 * MAX_RECORDS  # that a message may skip; free choice would allow hash collisions
 MAX_ITEMS = 1_000_000  # elements of all containers and ranges in one message
 MAX_HASHED = 1 << 14  # elements of one dict or set
-MAX_SAME_HASH = 50  # keys of a dict or set whose hash another of its keys has
-MAX_DEPTH = 64  # of tuples in tuples; lists and dicts are records and nest as deep as they like
+MAX_SAME_HASH = 50  # keys of a dict or set whose hash equals another key's
+MAX_DEPTH = 64  # of nested tuples; lists and dicts are records and may nest to any depth
 MAX_INT = 1780  # bytes, so that Python writes every int that crosses in decimal (4,300 digits)
 MAX_DIGITS = 4300  # of a Decimal, before its point or after it
-MAX_WRITTEN_OUT = 20_000_000  # elements of a container, each counted as often as it is met
+MAX_WRITTEN_OUT = 20_000_000  # elements of a container, repeated ones counted each time
 MAX_STEPS = 3_000_000  # of counting these, in one message
 MAX_DIMENSIONS = 32
 
@@ -70,8 +70,8 @@ def _decimal(text: str) -> Decimal:
     return number
 
 
-# What is rebuilt from numbers and text: its type, what makes it, of what ("i" for an int, "s" for
-# text), and how to get these. The types check what they are given.
+# Values rebuilt from numbers and text: their type, the function that makes one, the types of its
+# arguments ("i" for an int, "s" for text), and how to get these. The types check their arguments.
 REBUILD: dict[str, tuple[type, Callable[..., Any], str, Callable[[Any], tuple]]] = {
     "Fraction": (Fraction, Fraction, "ii", lambda v: (v.numerator, v.denominator)),
     "Decimal": (Decimal, _decimal, "s", lambda v: (str(v),)),
@@ -89,8 +89,8 @@ REBUILD: dict[str, tuple[type, Callable[..., Any], str, Callable[[Any], tuple]]]
 
 
 class CodecError(ValueError):
-    """A message that no honest sender writes."""
+    """A message breaks the format; no honest sender writes one like it."""
 
 
 class CannotCross(TypeError):
-    """A value that cannot be handed to the other side; the message names it."""
+    """A value cannot be sent to the other side; the message names it."""

@@ -1,4 +1,4 @@
-"""Random generators: a name, and the numbers of a state in the order in which NumPy has them."""
+"""Random generators: a name, and the numbers of the state in NumPy's order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ globals()["__builtins__"] = dict(vars(builtins))
 
 _PCG64 = [2**128 - 1] * 2 + [1, 2**32 - 1]
 _MT19937 = [2**32 - 1] * 624 + [624]
-# The largest value of each number of a state. NORMAL is a normal number that waits to be drawn.
+# The largest value of each number of a state. NORMAL marks a cached normal number, still to be
+# drawn.
 NORMAL = -1
 HIGHEST: dict[str, list[int]] = {
     "PCG64": _PCG64,
@@ -31,7 +32,7 @@ HIGHEST: dict[str, list[int]] = {
 
 
 def generator_name(value: Any) -> str:
-    """Return the name under which a random generator crosses; "" if it does not."""
+    """Return the name under which a random generator crosses, or "" if it does not."""
     kind = type(value)
     if kind is np.random.Generator:
         name = type(value.bit_generator).__name__
@@ -42,10 +43,9 @@ def generator_name(value: Any) -> str:
 
 
 def new_generator(name: Any, numbers: list) -> Any:
-    """Return a random generator of this name, which may be any value, for `set_state`.
+    """Make a random generator of this name, which may be any value, for `set_state`.
 
-    Its seed follows from the numbers of its state: generators with the same state spawn the same
-    children.
+    Its seed is derived from its state's numbers: generators with equal states spawn equal children.
     """
     if name not in HIGHEST:
         raise CodecError("an unknown random generator")
@@ -58,7 +58,7 @@ def new_generator(name: Any, numbers: list) -> Any:
 
 
 def generator_state(generator: Any) -> list:
-    """Return the name of a random generator, and the numbers of its state."""
+    """Return a random generator's name, followed by the numbers of its state."""
     name = generator_name(generator)
     if name == "Random":
         _, numbers, normal = generator.getstate()
@@ -67,7 +67,7 @@ def generator_state(generator: Any) -> list:
 
 
 def check_state(generator: Any, numbers: list) -> None:
-    """Refuse numbers that no state of this generator has."""
+    """Raise CodecError for numbers that are not a valid state of this generator."""
     name = generator_name(generator)
     for number, most in zip(numbers, HIGHEST[name], strict=True):
         if most == NORMAL:
@@ -80,7 +80,7 @@ def check_state(generator: Any, numbers: list) -> None:
 
 
 def set_state(generator: Any, numbers: list) -> None:
-    """Give a random generator another state, which has been checked."""
+    """Set a random generator's state to numbers that `check_state` has accepted."""
     kind = type(generator)
     if kind is random.Random:
         *state, normal = numbers

@@ -1,4 +1,4 @@
-"""The pages' templates, filled in by Jinja2: all text is escaped unless it is marked as HTML."""
+"""Jinja2 templates of the pages: all text is escaped unless it is marked as HTML."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from markupsafe import Markup, escape
 
 
 def render(name: str, **values: Any) -> str:
-    """Return a page.
+    """Render a template.
 
     Args:
-        name: the template's file.
-        values: what it needs.
+        name: the template's file name.
+        values: the variables that it uses.
     """
     return _ENVIRONMENT.get_template(name).render(values)
 
 
 def prose(text: str) -> Markup:
-    """Return text as HTML in which what stands between backticks is code."""
+    """Escape a text as HTML, with `code` elements for text between backticks."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 

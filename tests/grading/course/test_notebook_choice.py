@@ -92,7 +92,7 @@ def test_the_notebook_with_the_most_answers_counts(tmp_path, files, name, notes)
         ({"ps1/ps1.ipynb": b""}, HandedIn("ps1.ipynb")),
         ({"ps1": b"1"}, HandedIn(missing="a file (ps1)")),
         (
-            {"ps1.pdf": b"1", "PS1 final.zip": b"1", "ps2.pdf": b"1"},
+            {"ps1.pdf": b"1", "PS1 final.zip": b"1", "ps2.pdf": b"1", "ps10.pdf": b"1"},
             HandedIn(missing="an archive (PS1 final.zip), a PDF (ps1.pdf)"),
         ),
     ],

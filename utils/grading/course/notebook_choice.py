@@ -214,7 +214,8 @@ class Chooser:
                 result.notes.insert(0, f"the notebook that was graded is {best.name}: {where}")
                 return result
             own = same(self.problem_set)
-            return HandedIn(missing=kinds(e.name for e in loose if same(e.name).startswith(own)))
+            pattern = re.compile(re.escape(own) + r"(?![a-z0-9])")  # not ps10 for ps1
+            return HandedIn(missing=kinds(e.name for e in loose if pattern.match(same(e.name))))
         return HandedIn()
 
     def _take(self, name: str, path: Path, beside: Path) -> HandedIn:

@@ -44,7 +44,8 @@ def test_a_course_knows_the_releases_and_texts_of_both_files(tmp_path):
     for one in (ONE, TWO):
         releases.remember(run_time, "ps1", one)
     assert releases.known(directory, "ps1") == [ONE, TWO]
-    source = new_notebook([new_cell("code", "a", "x")])
+    answer = new_cell("markdown", "a model answer", "y", {"nbgrader": {"grade_id": "answer"}})
+    source = new_notebook([new_cell("code", "a", "x"), answer])
     (tmp_path / "solutions" / "ps1" / "ps1.ipynb").write_text(json.dumps(source))
     assert releases.texts(directory, "ps1") == {text_hash("a"), "1", "2", "3"}
     assert releases.known(directory, "ps2") == []

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 from utils.grading.notebook.reading import (
+    Cell,
     Unreadable,
     grade_id,
     read,
@@ -88,15 +89,21 @@ def known(directory: CourseDirectory, problem_set: str) -> list[dict[str, str]]:
 
 
 def texts(directory: CourseDirectory, problem_set: str) -> frozenset[str] | None:
-    """Return the hashes of all texts ever released, see `restore.put_in_order`; None if unknown."""
-    today: set[str] = set()
+    """Return the hashes of all texts ever released, see `restore.put_in_order`; None if unknown.
+
+    Of the course's own notebook, only cells without a grade id count: others may be model answers.
+    """
+    notebooks: list[list[Cell]] = []
     for kind in (directory.release_directory, directory.source_directory):
         path = Path(directory.format_path(kind, ".", problem_set)) / f"{problem_set}.ipynb"
         with contextlib.suppress(Unreadable):
-            today |= hashes_of(read(read_file(path)))
-    if not today:
+            cells = read(read_file(path))["cells"]
+            is_source = kind == directory.source_directory
+            notebooks.append([cell for cell in cells if not (is_source and grade_id(cell))])
+    if not notebooks:
         return None
-    return frozenset(today.union(*(one.values() for one in known(directory, problem_set))))
+    earlier = (one.values() for one in known(directory, problem_set))
+    return frozenset(hashes_of({"cells": sum(notebooks, [])}).union(*earlier))
 
 
 class RememberRelease(NbGraderPreprocessor):

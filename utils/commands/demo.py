@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from utils.commands import new_parser
 from utils.commands.grade import start_early
 from utils.grading.run.release import release
 from utils.grading.run.temporary_files import scratch
@@ -40,7 +41,8 @@ c.NbGraderAPI.logfile = ""
 
 def main(argv: list[str]) -> int:
     """Release, submit, grade, report; return 0 if every submission has a result."""
-    if argv:
+    _, unknown = new_parser("demo", __doc__ or "").parse_known_args(argv)
+    if unknown:
         print("demo takes no arguments", file=sys.stderr)
         return 2
     source = ROOT / SOURCE

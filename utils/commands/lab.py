@@ -31,7 +31,9 @@ finally:
 
 def main(argv: list[str]) -> int:
     """Start JupyterLab with the course folder as its root; arguments go to JupyterLab."""
-    if getattr(os, "geteuid", lambda: 1)() == 0 and "--allow-root" not in argv:
+    asks = bool({"-h", "--help", "--help-all", "--version"} & {*argv})
+    is_root = getattr(os, "geteuid", lambda: 1)() == 0
+    if is_root and "--allow-root" not in argv and not asks:
         print(
             "JupyterLab does not run as root, since every notebook could then change this machine; "
             "start it as an ordinary user, or in a container with `lab --allow-root`",
@@ -44,7 +46,8 @@ def main(argv: list[str]) -> int:
         ask_no_questions()
         keep_kernels_quiet()
         let_the_course_win()
-    print("JupyterLab opens in your browser; Ctrl-C here ends it")
+    if not asks:
+        print("JupyterLab opens in your browser; Ctrl-C here ends it")
     asked: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
     try:

@@ -474,7 +474,7 @@ def test_the_address_is_not_among_the_arguments_of_the_browser(room, monkeypatch
 def test_what_cannot_be_graded_by_hand_gets_a_sentence(room, capsys):
     main = handgrade.main
     assert main(["ps9_none", "--course", str(room.root)]) == 1
-    assert "run `grade ps9_none` first" in capsys.readouterr().err
+    assert "there is no problem set 'ps9_none'" in capsys.readouterr().err
     assert main([PS1, "--course", str(room.root / "nowhere")]) == 1
     assert "there is no folder" in capsys.readouterr().err
     with socket.socket() as taken:

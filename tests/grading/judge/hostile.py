@@ -1273,7 +1273,7 @@ DAMAGE = [
     Case("an empty file", NONE, status="unreadable", note="empty", damage=text(b"")),
     Case("no text", NONE, status="unreadable", note="UTF-8",
          damage=text(b"\x89PNG\r\n\x00\xff")),
-    Case("a list", NONE, status="unreadable", note="no notebook", damage=text(b"[1, 2]")),
+    Case("a list", NONE, status="unreadable", note="not a notebook", damage=text(b"[1, 2]")),
     Case("no cells", NONE, status="unreadable", note="no cells", damage=text(b'{"nbformat": 4}')),
     Case("cells that are not a list", NONE, status="unreadable", note="no cells",
          damage=text(b'{"cells": {"a": 1}}')),

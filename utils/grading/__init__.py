@@ -15,9 +15,9 @@ of objects, never code.
    page on which a person grades written answers.
 2. A **worker** of Dask, `run.worker`, started with `run.preload`. `judge.grade_notebook` grades one
    submission: `notebook.reading` reads the file, `notebook.restore` puts the course's cells back,
-   `judge.fork_server.ForkServer` sends the job on, `judge.results` validates the answer as if a
-   student had written it, and `notebook.reasons` says why a task earned nothing. The outcome is a
-   `notebook.result.GradingResult`, which the gradebook and the reports read.
+   `judge.fork_server.ForkServer` passes the submission on, `judge.results` validates the answer as
+   if a student had written it, and `notebook.reasons` says why a task earned nothing. The outcome
+   is a `notebook.result.GradingResult`, which the gradebook and the reports read.
 3. The **fork server** of a worker, `judge.fork_server_process`: it imports NumPy once, does the
    work that all submissions have in common (`judge.warm_up`), and reads no submission. For each
    submission it has a `sandbox.supervisor.Supervisor`, which starts the next two processes

@@ -1,4 +1,4 @@
-"""The configuration that a job begins with arrives in the fork server as it was sent."""
+"""The configuration that a submission begins with arrives in the fork server as it was sent."""
 
 import json
 from dataclasses import asdict

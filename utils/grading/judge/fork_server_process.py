@@ -2,8 +2,8 @@
 
 It starts with a clean environment, imports NumPy and IPython once, and Matplotlib if submissions
 will use it: a second's work that nbgrader repeats for every submission. Then it only forks. Each
-job has its own socket, from which this process reads the first message, the `SandboxConfig`. The
-cells follow, and only the judge reads them: the memory that a student process inherits contains
+submission has its own socket, from which this process reads the first message, the `SandboxConfig`.
+The cells follow, and only the judge reads them: the memory that a student process inherits contains
 nothing secret.
 """
 
@@ -170,29 +170,29 @@ def _alone(commands: socket.socket, shell: CellShell) -> Supervisor:
     return Supervisor(config, commands, lambda sock: _student(sock, config, shell))
 
 
-def _judged(job: socket.socket, shell: CellShell) -> Supervisor:
+def _judged(grader: socket.socket, shell: CellShell) -> Supervisor:
     """Start a submission's first student process and its judge; return their supervisor.
 
     Only the configuration is read here. The judge reads the cells that follow, in its sandbox, so
     that no process forked here has them in its memory.
     """
-    config = _read_config(receive_message(job))
+    config = _read_config(receive_message(grader))
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    started = Supervisor(config, ours, lambda sock: _student(sock, config, shell), job)
+    started = Supervisor(config, ours, lambda sock: _student(sock, config, shell), grader)
     with theirs:
         try:
             with started.start() as first:
-                run = functools.partial(_judge, job, theirs, first, config, shell)
-                started.start_judge([job, theirs, first], run)
+                run = functools.partial(_judge, grader, theirs, first, config, shell)
+                started.start_judge([grader, theirs, first], run)
         except BaseException:
-            started.job = None  # kept open to report the failure
+            started.grader = None  # kept open to report the failure
             started.close()
             raise
     return started
 
 
 def _judge(
-    job: socket.socket,
+    grader: socket.socket,
     commands: socket.socket,
     first: socket.socket,
     config: SandboxConfig,
@@ -200,15 +200,15 @@ def _judge(
 ) -> None:
     """Run as a submission's judge, in its sandbox: read the cells, send the result."""
     try:
-        message = receive_message(job)
-        result = _run_job(message, config, SupervisorClient(commands, first), shell)
+        message = receive_message(grader)
+        result = _run_judge(message, config, SupervisorClient(commands, first), shell)
     except BaseException:
         result = {"error": traceback.format_exc()}
     with contextlib.suppress(OSError):
-        send_message(job, result)
+        send_message(grader, result)
 
 
-def _run_job(
+def _run_judge(
     message: dict[str, Any],
     config: SandboxConfig,
     supervisor: SupervisorClient,

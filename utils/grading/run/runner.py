@@ -41,7 +41,7 @@ from utils.grading.reports.report_data import Report
 from utils.grading.run import worker
 from utils.grading.run.cluster import LocalWorkers, workers_of
 from utils.grading.run.limits import is_unsafe, limits_of
-from utils.grading.run.worker import Failure, Graded, Job, Progress, RunConfig
+from utils.grading.run.worker import Failure, Graded, Progress, RunConfig, Submission
 from utils.grading.text_files import nearest, plain
 from utils.system import atomic_write, processors
 
@@ -116,7 +116,7 @@ class Run:
             {*course.students(), *book.students(), *(p.id for p in roster.read(course.class_list))},
             {*course.problem_sets(), *book.problem_sets()},
         )
-        self.terms = RunConfig(
+        self.config = RunConfig(
             self.cells,
             limits,
             {name: path.read_bytes() for name, path in course.data_files(problem_set).items()},
@@ -124,9 +124,9 @@ class Run:
             releases.texts(course.directory, problem_set),
             earlier,
         )
-        known = [VERSION, [*map(asdict, self.cells)], asdict(self.terms.limits), earlier]
+        known = [VERSION, [*map(asdict, self.cells)], asdict(self.config.limits), earlier]
         self.common = hashlib.sha256(json.dumps(known).encode())
-        for name, content in sorted(self.terms.files.items()):
+        for name, content in sorted(self.config.files.items()):
             self.common.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
 
     # What there is to do ----------------------------------------------------------------------
@@ -239,7 +239,9 @@ class Run:
         results: list[Graded] = []
         written = time.monotonic()
         try:
-            for batch in worker.results_from(self.terms, self._jobs(todo), len(todo), client):
+            for batch in worker.results_from(
+                self.config, self._submissions(todo), len(todo), client
+            ):
                 self.progress.failures += [item for item in batch if isinstance(item, Failure)]
                 results += [item for item in batch if isinstance(item, Graded)]
                 if len(results) >= BATCH or time.monotonic() - written > SECONDS:
@@ -248,12 +250,12 @@ class Run:
         finally:  # even after Ctrl-C, write the results that have arrived
             self._keep(results, by_name)
 
-    def _jobs(self, todo: list[SubmittedNotebook]) -> Iterator[Job]:
+    def _submissions(self, todo: list[SubmittedNotebook]) -> Iterator[Submission]:
         for submission in todo:
             found = self._look(submission.student)
             if not found.name:
                 found.unreadable = "it is no longer there"
-            yield Job(
+            yield Submission(
                 submission.student, submission.digest, found.content, found.files,
                 found.unreadable, submission.before, found.name, found.notes, found.ask,
             )  # fmt: skip
@@ -307,7 +309,7 @@ class Run:
         """Copy the files beside the submitted notebook to the autograded one's folder."""
         source = self.course.folder("submitted", student, self.problem_set)
         target = self.course.folder("autograded", student, self.problem_set)
-        files = self._look(student).files | self.terms.files
+        files = self._look(student).files | self.config.files
         with contextlib.suppress(OSError):
             files[TIMESTAMP] = (source / TIMESTAMP).read_bytes()
         keep = {*files, f"{self.problem_set}.ipynb", self._pending(student).name}

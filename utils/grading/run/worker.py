@@ -65,7 +65,7 @@ class RunConfig:
 
 
 @dataclass(frozen=True)
-class Job:
+class Submission:
     """One submission.
 
     Attributes:
@@ -145,71 +145,71 @@ class Progress:
 # In a worker ------------------------------------------------------------------------------------
 
 
-def grade_batch(terms: RunConfig, jobs: Sequence[Job]) -> list[Graded]:
+def grade_batch(config: RunConfig, submissions: Sequence[Submission]) -> list[Graded]:
     """Grade at least the first of some submissions, without writing the course's files.
 
     Returns:
-        The results of the first jobs, as many as were started within `SECONDS`.
+        The results of the first submissions, as many as were started within `SECONDS`.
 
     Raises:
         grade_notebook.NotSandboxed: this machine has no sandbox.
     """
     ends = time.monotonic() + SECONDS
-    results = [grade_job(terms, jobs[0])]
-    for job in jobs[1:]:
+    results = [grade_submission(config, submissions[0])]
+    for submission in submissions[1:]:
         if time.monotonic() > ends:
             break
-        results.append(grade_job(terms, job))
+        results.append(grade_submission(config, submission))
     return results
 
 
-def grade_job(terms: RunConfig, job: Job) -> Graded:
+def grade_submission(config: RunConfig, submission: Submission) -> Graded:
     """Grade one submission.
 
     Raises:
         grade_notebook.NotSandboxed: this machine has no sandbox.
     """
-    if job.unreadable:
-        notebook, result = None, GradingResult.unreadable(job.unreadable)
+    if submission.unreadable:
+        notebook, result = None, GradingResult.unreadable(submission.unreadable)
     else:
         notebook, result = grade_notebook.grade_notebook(
-            job.notebook,
-            terms.cells,
-            terms.limits,
-            job.files,
-            terms.unsafe,
-            terms.released,
-            terms.releases,
-            documents(job.files),
-            terms.files,
+            submission.notebook,
+            config.cells,
+            config.limits,
+            submission.files,
+            config.unsafe,
+            config.released,
+            config.releases,
+            documents(submission.files),
+            config.files,
         )
-    result.notes[:0] = job.notes
+    result.notes[:0] = submission.notes
     if notebook is None:
-        notebook = new_notebook(cells=[cell.new() for cell in terms.cells])
-        result.auto = {c.grade_id: None for c in terms.cells if c.grade or c.task}
+        notebook = new_notebook(cells=[cell.new() for cell in config.cells])
+        result.auto = {c.grade_id: None for c in config.cells if c.grade or c.task}
     grade_notebook.show_notes(notebook, result.notes)
     renderer = Renderer()
-    page = feedback.page(notebook, job.files, renderer)
+    page = feedback.page(notebook, submission.files, renderer)
     if renderer.lost:
         result.notes += [f"picture {name} is not shown" for name in renderer.lost[:MANY]]
         grade_notebook.show_notes(notebook, result.notes)
-    result.digest, result.file, result.ask = job.digest, job.name, job.ask
-    _look_at_answers(result, notebook, terms)
-    result.compare(job.before)
+    result.digest, result.file, result.ask = submission.digest, submission.name, submission.ask
+    _look_at_answers(result, notebook, config)
+    result.compare(submission.before)
     notebook.metadata[KEY] = result.to_json()
     # Not with nbformat, which splits texts into lines and takes ten times as long.
     written = json.dumps(notebook, ensure_ascii=False, separators=(",", ":")).encode()
-    return Graded(job.student, written, page, result)
+    return Graded(submission.student, written, page, result)
 
 
-def _look_at_answers(result: GradingResult, notebook: NotebookNode, terms: RunConfig) -> None:
+def _look_at_answers(result: GradingResult, notebook: NotebookNode, config: RunConfig) -> None:
     """Set the comments and hashes of the cells that students write."""
     for cell in notebook.cells:
         if not (is_solution(cell) or is_task(cell)):
             continue
         name = cell.metadata.nbgrader.grade_id
         untouched = compute_checksum(cell) == cell.metadata.nbgrader.get("checksum")
-        untouched |= text_hash(cell.source) in {one.get(name) for one in terms.releases}
+        untouched |= text_hash(cell.source) in {one.get(name) for one in config.releases}
         blank = result.is_graded and untouched and not is_task(cell)
         result.comments[name] = "No response." if blank else None
         result.texts[name] = hashlib.sha256(cell.source.encode()).hexdigest()[:16]
@@ -219,23 +219,23 @@ def _look_at_answers(result: GradingResult, notebook: NotebookNode, terms: RunCo
 
 
 def results_from(
-    terms: RunConfig, jobs: Iterable[Job], count: int, client: Any
+    config: RunConfig, submissions: Iterable[Submission], count: int, client: Any
 ) -> Iterator[list[Graded | Failure]]:
     """Yield results from the workers in batches, in the order in which they arrive.
 
     Args:
-        terms: the settings of all jobs.
-        jobs: consumed as workers become free, so that few are in memory at a time.
-        count: the number of jobs.
+        config: the settings of all submissions.
+        submissions: consumed as workers become free, so that few are in memory at a time.
+        count: the number of submissions.
         client: Dask's client, see `cluster`.
 
     Raises:
         CourseError: no worker can run submissions, or none is left.
     """
     finished: queue.SimpleQueue = queue.SimpleQueue()
-    waiting: dict[str, tuple[Any, list[Job]]] = {}
-    again: deque[list[Job]] = deque()  # returned without a result
-    jobs = iter(jobs)
+    waiting: dict[str, tuple[Any, list[Submission]]] = {}
+    again: deque[list[Submission]] = deque()  # returned without a result
+    submissions = iter(submissions)
     number, counted = 1, -math.inf
     try:
         while True:
@@ -243,11 +243,11 @@ def results_from(
                 number, counted = max(1, len(client.nthreads())), time.monotonic()
             while len(waiting) < IN_FLIGHT * number:
                 size = min(MANY, max(1, count // (IN_FLIGHT * number)))  # smaller at the end
-                lot = again.popleft() if again else list(itertools.islice(jobs, size))
+                lot = again.popleft() if again else list(itertools.islice(submissions, size))
                 if not lot:
                     break
                 count -= len(lot)
-                future = client.submit(grade_batch, terms, lot, pure=False, retries=RETRIES)
+                future = client.submit(grade_batch, config, lot, pure=False, retries=RETRIES)
                 waiting[future.key] = future, lot
                 future.add_done_callback(finished.put)
             if not waiting:
@@ -288,7 +288,9 @@ def _some(finished: queue.SimpleQueue, client: Any) -> list[Any]:
     return found
 
 
-def _outcomes(future: Any, lot: list[Job]) -> tuple[list[Graded | Failure], list[list[Job]]]:
+def _outcomes(
+    future: Any, lot: list[Submission]
+) -> tuple[list[Graded | Failure], list[list[Submission]]]:
     """Return a task's results, and the lots of its submissions that still have to be graded."""
     error = future.exception() if future.status == "error" else None
     results = future.result() if future.status == "finished" else []
@@ -299,7 +301,7 @@ def _outcomes(future: Any, lot: list[Job]) -> tuple[list[Graded | Failure], list
     if isinstance(error, grade_notebook.NotSandboxed):
         raise CourseError(str(error))
     if len(lot) > 1:
-        return [], [[job] for job in lot]
+        return [], [[submission] for submission in lot]
     why = f"{type(error).__name__}: {error}" if error else "its task was cancelled"
     if type(error).__name__ == "KilledWorker":
         why = "its worker died again and again; is the machine short of memory?"

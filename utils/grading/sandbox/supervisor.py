@@ -60,7 +60,7 @@ class Supervisor:
         config: the configuration of the processes.
         commands: the socket for requests from the judge or the grader.
         run: called in a student process, with its socket.
-        job: the socket on which the grader waits for the judge, if there is to be one.
+        grader: the socket on which the grader waits for the judge, if there is to be one.
     """
 
     def __init__(
@@ -68,9 +68,9 @@ class Supervisor:
         config: SandboxConfig,
         commands: socket.socket,
         run: Callable[[socket.socket], None],
-        job: socket.socket | None = None,
+        grader: socket.socket | None = None,
     ) -> None:
-        self.config, self.commands, self.run_student, self.job = config, commands, run, job
+        self.config, self.commands, self.run_student, self.grader = config, commands, run, grader
         self.process: Process | None = None
         self.judge: Process | None = None
         self.begun = self._looked = time.monotonic()
@@ -132,8 +132,8 @@ class Supervisor:
     def files(self) -> dict[int, int]:
         """Return the file descriptors to poll for `step`, with their event masks."""
         found = {self.commands.fileno(): select.POLLIN}
-        if self.job:
-            found[self.job.fileno()] = 0  # reports only that the grader has hung up
+        if self.grader:
+            found[self.grader.fileno()] = 0  # reports only that the grader has hung up
         if self.judge:
             found[self.judge.ended] = select.POLLIN
         return found
@@ -146,7 +146,7 @@ class Supervisor:
         Returns:
             Whether to continue: the judge is running, and the other sides have not hung up.
         """
-        if self.job and found.get(self.job.fileno(), 0) & (select.POLLHUP | select.POLLERR):
+        if self.grader and found.get(self.grader.fileno(), 0) & (select.POLLHUP | select.POLLERR):
             return False
         if self.commands.fileno() in found and not self._obey():
             return False
@@ -163,14 +163,14 @@ class Supervisor:
             self.end("it was ended")
         if self.judge:
             report = self.judge.end("it was ended")
-            if self.job and report["why"].startswith("it could not be started"):
+            if self.grader and report["why"].startswith("it could not be started"):
                 with contextlib.suppress(OSError):
-                    send_message(self.job, {"error": f"the judge: {report['why']}"})
+                    send_message(self.grader, {"error": f"the judge: {report['why']}"})
         if self.group:
             cgroups.give_back(self.group)
         if self.network >= 0:
             os.close(self.network)
-        for sock in filter(None, (self.commands, self.job)):
+        for sock in filter(None, (self.commands, self.grader)):
             sock.close()
 
     def _look(self) -> None:

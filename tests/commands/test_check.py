@@ -267,10 +267,10 @@ def test_a_wrong_file_gets_a_sentence(tmp_path, content, words):
 
 def test_a_name_without_its_folder_or_ending_is_told_the_file(tmp_path):
     path = write(tmp_path / "a.ipynb", RIGHT)
-    assert f"is {path} meant?" in call(tmp_path / "a", status=2)
+    assert f"did you mean {path}?" in call(tmp_path / "a", status=2)
     for name in (PS1, f"{PS1}.ipynb"):
-        assert f"is {RELEASED} meant?" in call(tmp_path / name, status=2)
-    assert "meant" not in call(tmp_path / ("x" * 300), status=2)
+        assert f"did you mean {RELEASED}?" in call(tmp_path / name, status=2)
+    assert "mean" not in call(tmp_path / ("x" * 300), status=2)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")

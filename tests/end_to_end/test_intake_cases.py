@@ -272,7 +272,7 @@ def test_extensions_name_the_nearest_student_for_one_that_is_not_there(tmp_path)
     file = tmp_path / "extensions.csv"
     file.write_text("student;problem_set;new_deadline\nakiko;ps1;2026-12-01\n", encoding="utf-8")
     (note,) = lateness.strays(file, lateness.read_lines(file), {"akio", "ben"}, {"ps1"})
-    assert "is 'akio' meant?" in note
+    assert "did you mean 'akio'?" in note
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])

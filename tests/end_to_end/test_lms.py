@@ -109,7 +109,7 @@ def test_scores_and_pages_go_back_to_moodle(new_classroom, workers, tmp_path):
     )
     (archive / "Grades-ps1.csv").write_text(table, encoding="utf-8")
     said = collect(room)
-    assert "Jon Do_moodle1234569: is jdoe meant?" in said
+    assert "Jon Do_moodle1234569: did you mean jdoe?" in said
     assert "zoe: '03.12.2026' could be two dates" in said
     room.regrade()
     rows = room.rows()

@@ -75,7 +75,7 @@ def main(argv: list[str]) -> int:
     if not os.path.lexists(asked.file):
         name = Path(asked.file).name.removesuffix(".ipynb")
         likely = [Path(f"{asked.file}.ipynb"), ROOT / "assignments" / name / f"{name}.ipynb"]
-        meant = next((f"; is {path} meant?" for path in likely if os.path.isfile(path)), "")
+        meant = next((f"; did you mean {path}?" for path in likely if os.path.isfile(path)), "")
         print(clean(f"there is no file {asked.file}{meant}"), file=sys.stderr)
         return 2
     if os.path.isdir(asked.file):

@@ -48,7 +48,9 @@ def test_cells_are_those_that_nbgrader_would_record(course):
 
 def test_a_source_that_cannot_be_taken_gets_a_sentence(course):
     source = course.source("ps1")
-    with pytest.raises(CourseError, match="no problem set 'ps2': .* is missing; is ps1 meant.$"):
+    with pytest.raises(
+        CourseError, match="no problem set 'ps2': .* is missing; did you mean ps1.$"
+    ):
         course_cells.prepared_cells(course, "ps2")
     write(course, cell("f", "### BEGIN SOLUTION"))
     with pytest.raises(CourseError, match="nbgrader refuses the problem set 'ps1': "):

@@ -127,9 +127,9 @@ def test_hidden_tests_stand_between_the_courses_words_or_nbgraders():
     ("given", "told"),
     [
         ("ps1_shapes", ""),
-        ("ps1", "is missing; is ps1_shapes meant?"),
-        ("PS1_Shapes/", "is missing; is ps1_shapes meant?"),
-        ("ps2_lsoses", "is missing; is ps2_losses meant?"),
+        ("ps1", "is missing; did you mean ps1_shapes?"),
+        ("PS1_Shapes/", "is missing; did you mean ps1_shapes?"),
+        ("ps2_lsoses", "is missing; did you mean ps2_losses?"),
         ("ps", "is missing; there are ps1_shapes, ps2_losses"),
         ("", "is missing; there are ps1_shapes, ps2_losses"),
     ],

@@ -174,7 +174,7 @@ def test_a_problem_set_without_a_release_is_to_be_released(tmp_path):
     shutil.copytree(ROOT / "solutions" / PS1, tmp_path / "solutions" / PS1)
     with pytest.raises(CourseError, match=f"run `nbgrader generate_assignment {PS1}`"):
         similarity.compare(find_course(tmp_path), PS1)
-    with pytest.raises(CourseError, match=f"no problem set 'ps1': .*; is {PS1} meant"):
+    with pytest.raises(CourseError, match=f"no problem set 'ps1': .*; did you mean {PS1}"):
         similarity.compare(find_course(tmp_path), "ps1")
 
 

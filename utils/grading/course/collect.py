@@ -218,7 +218,7 @@ class Collector(FileNameCollectorPlugin):
             elif people:
                 like = matcher.like(one)
                 self.news["not in the class list"].append(
-                    student + (f": is {like} meant?" if like else "")
+                    student + (f": did you mean {like}?" if like else "")
                 )
             arrival = Arrival(one.system, one.name, one.number, one.marker)
             arrival.late = any(other.late for other in found if other.key == key)

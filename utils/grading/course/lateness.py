@@ -129,8 +129,8 @@ def strays(
             like = nearest(line.student, students)
             notes.append(
                 f"{where} {line.student!r} is not in the gradebook and has handed in nothing; "
-                + (f"is {like!r} meant? " if like else "")
-                + "Correct the id, or leave the line for later"
+                + (f"did you mean {like!r}? Correct" if like else "correct")
+                + " the id, or leave the line for later"
             )
     return notes
 

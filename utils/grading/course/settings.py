@@ -77,7 +77,7 @@ class Course:
         names, given = self.problem_sets(), same(problem_set).rstrip("/")
         begin = [name for name in names if given and same(name).startswith(given)]
         like = begin[0] if len(begin) == 1 else nearest(given, names)
-        told = f"is {like} meant?" if like else f"there are {some(names, 20)}" if names else ""
+        told = f"did you mean {like}?" if like else f"there are {some(names, 20)}" if names else ""
         return f"there is no problem set {problem_set!r}: {self.source(problem_set)} is missing" + (
             f"; {told}" if told else ""
         )

@@ -206,7 +206,7 @@ class Run:
             return f"{student}: there is no notebook to grade, but {there}"
         path = self.course.notebook("submitted", student, self.problem_set)
         like = nearest(student, self.course.students())
-        meant = f"; is {like} meant?" if like else ""
+        meant = f"; did you mean {like}?" if like else ""
         return f"{student} has handed in nothing: there is no {path}{meant}"
 
     def _look_at(self, student: str) -> SubmittedNotebook | None:

@@ -107,15 +107,17 @@ def test_a_run_is_started_watched_and_stopped_early(lecture, board):
 
 
 def test_other_cells_run_while_training_runs(lecture, board):
-    start_the_longest_run(lecture, board)
-    done = steps(board)
     pad = lecture.cell("pad").locator(".drawing-pad")
-    draw_a_line(lecture, pad)
-    pad.get_by_role("button", name="Clear").click()
-    board.scroll_into_view_if_needed()
-    wait_for_steps(lecture, board, done)
-    board.get_by_role("button", name="Stop").click()
-    lecture.wait_until(lambda: said(board).startswith("Stopped"))
+    for _ in range(5):  # on a busy machine training may end before the line is drawn
+        start_the_longest_run(lecture, board)
+        draw_a_line(lecture, pad)
+        answered_meanwhile = is_running(board)
+        pad.get_by_role("button", name="Clear").click()
+        board.get_by_role("button", name="Stop").click()
+        lecture.wait_until(lambda: not is_running(board))
+        if answered_meanwhile:
+            return
+    pytest.fail("the pad answered only after the end of training")
 
 
 def draw_a_line(lecture, pad, slant: float = 0.0) -> None:

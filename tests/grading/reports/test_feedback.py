@@ -383,6 +383,7 @@ def test_a_text_that_takes_long_is_shown_as_plain_text_and_the_next_as_usual(sou
 def test_a_page_of_many_slow_texts_comes_to_an_end(monkeypatch):
     monkeypatch.setattr(rendering, "PIECE_SECONDS", 0.5)
     monkeypatch.setattr(rendering, "PAGE_SECONDS", 2.0)
+    monkeypatch.setattr(feedback, "LONGEST", 1 << 30)
     cells = [new_markdown_cell(f"{number}" + SLOW["links"]) for number in range(200)]
     shown = feedback.page(new_notebook(cells=cells))
     assert [one.body.count(rendering.PLAIN) for one in shown] == [1] * 200

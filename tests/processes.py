@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -32,9 +33,14 @@ def survivors(mark: str) -> list[int]:
     return found
 
 
+def comes_true(holds: Callable[[], object], seconds: float = 120, every: float = 0.005) -> bool:
+    """Wait until something holds; return whether it does."""
+    deadline = time.monotonic() + seconds
+    while not (found := holds()) and time.monotonic() < deadline:
+        time.sleep(every)
+    return bool(found)
+
+
 def gone(mark: str, seconds: float = 20) -> bool:
     """Wait until no such process is left."""
-    deadline = time.monotonic() + seconds
-    while survivors(mark) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return not survivors(mark)
+    return comes_true(lambda: not survivors(mark), seconds, every=0.2)

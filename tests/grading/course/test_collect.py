@@ -26,6 +26,11 @@ RAR = b"Rar!\x1a\x07\x01\x00" + bytes(200)
 SEVEN_ZIP = b"7z\xbc\xaf\x27\x1c" + bytes(200)
 
 
+@pytest.fixture
+def room(new_classroom):
+    return new_classroom()
+
+
 def tarred(files: dict[str, bytes], mode: str = "w:gz") -> bytes:
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode=mode) as bundle:
@@ -110,8 +115,7 @@ BAD = {  # a name, its content, and what the summary says of it
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_a_bad_archive_costs_its_owner_and_nobody_else(new_classroom, tmp_path, kind):
-    room = new_classroom()
+def test_a_bad_archive_costs_its_owner_and_nobody_else(room, tmp_path, kind):
     name, content, why = BAD[kind]
     notebook = solved(room, tmp_path)
     download(
@@ -157,8 +161,7 @@ GOOD = {  # what is in Zoe's folder; it is collected as a notebook
 
 @pytest.mark.parametrize("after", ["/", "_"])  # Moodle's download with folders, and without
 @pytest.mark.parametrize("kind", GOOD)
-def test_an_archive_that_can_be_unpacked_is(new_classroom, kind, after):
-    room = new_classroom()
+def test_an_archive_that_can_be_unpacked_is(room, kind, after):
     download(room, {f"Zoe_7_assignsubmission_file{after}{k}": v for k, v in GOOD[kind].items()})
     collect(room)
     folder = room.course.folder("submitted", "Zoe_moodle7", PS1)
@@ -170,8 +173,7 @@ def test_an_archive_that_can_be_unpacked_is(new_classroom, kind, after):
 
 
 @pytest.mark.parametrize("known", [False, True])
-def test_an_archive_named_after_somebody_else_is_not_theirs(new_classroom, known):
-    room = new_classroom()
+def test_an_archive_named_after_somebody_else_is_not_theirs(room, known):
     forged = zipped({f"{PS1}.ipynb": "FORGED"})
     files = {"Zoe_7_assignsubmission_file_Vic_8_assignsubmission_file.zip": forged}
     if known:
@@ -223,8 +225,7 @@ def test_archives_within_each_other_have_an_end(tmp_path):
     assert "is nested in too many archives" in said
 
 
-def test_a_class_whose_archive_is_damaged_gets_a_sentence(new_classroom):
-    room = new_classroom()
+def test_a_class_whose_archive_is_damaged_gets_a_sentence(room):
     archive = download(room, {})
     (archive / "submissions.zip").write_bytes(NOTEBOOK[:50])
     said = collect(room)
@@ -240,8 +241,7 @@ def ids(room) -> set[str]:
 
 
 @pytest.mark.parametrize("flat", [False, True])
-def test_a_name_that_looks_like_anothers_is_its_owners(new_classroom, tmp_path, flat):
-    room = new_classroom()
+def test_a_name_that_looks_like_anothers_is_its_owners(room, flat):
     end = f"_{PS1}.ipynb" if flat else f"/{PS1}.ipynb"
     odd = "John Doe_1234567_assignsubmission_file x"
     download(
@@ -257,8 +257,7 @@ def test_a_name_that_looks_like_anothers_is_its_owners(new_classroom, tmp_path, 
     assert taken.read_bytes() == b"John's"
 
 
-def test_another_students_marker_in_a_name_does_not_reach_that_students_work(new_classroom):
-    room = new_classroom()
+def test_another_students_marker_in_a_name_does_not_reach_that_students_work(room):
     download(
         room,
         {
@@ -274,8 +273,7 @@ def test_another_students_marker_in_a_name_does_not_reach_that_students_work(new
     assert "could be two people's" in said
 
 
-def test_a_student_cannot_hand_in_a_time_of_their_own(new_classroom, tmp_path):
-    room = new_classroom()
+def test_a_student_cannot_hand_in_a_time_of_their_own(room):
     folder = "Zoe_7_assignsubmission_file"
     download(
         room,
@@ -291,8 +289,7 @@ def test_a_student_cannot_hand_in_a_time_of_their_own(new_classroom, tmp_path):
     assert (submitted / "timestamp (2).txt").exists()
 
 
-def test_names_are_composed(new_classroom):
-    room = new_classroom()
+def test_names_are_composed(room):
     name = unicodedata.normalize("NFD", "Jörg Müller")
     download(room, {f"{name}_7_assignsubmission_file/{PS1}.ipynb": b"{}"})
     (room.course.class_list).write_text("id,name\njmueller,Jörg Müller\n", encoding="utf-8")
@@ -300,8 +297,7 @@ def test_names_are_composed(new_classroom):
     assert ids(room) == {"jmueller"}
 
 
-def test_somebody_without_a_notebook_is_named(new_classroom):
-    room = new_classroom()
+def test_somebody_without_a_notebook_is_named(room):
     download(
         room,
         {
@@ -316,9 +312,8 @@ def test_somebody_without_a_notebook_is_named(new_classroom):
     assert "Cleo_moodle3: a web page (onlinetext.html)" in said
 
 
-def test_an_archive_that_somebody_has_unpacked_already(new_classroom):
+def test_an_archive_that_somebody_has_unpacked_already(room):
     """Safari does; then students' own archives lie beside their notebooks."""
-    room = new_classroom()
     archive = download(room, {})
     (archive / "submissions.zip").unlink()
     (archive / f"ada_11_21_{PS1}.ipynb").write_bytes(b"{}")

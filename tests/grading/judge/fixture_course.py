@@ -5,7 +5,6 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from utils.grading.notebook.source_cells import SourceCell, cells_of_notebook
 
-NAME = "ps0_fixture"
 POINTS = 10.0  # by tests
 FIRST_TEST = "test_softmax_visible"
 

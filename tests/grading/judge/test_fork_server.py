@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import comes_true
 from utils.grading.judge.fork_server import SHARED, ForkServer
 from utils.grading.sandbox import system_calls
 from utils.grading.sandbox.config import Limits, SandboxConfig
@@ -49,16 +50,7 @@ def runs(process):
 
 def ended(process):
     """Whether a process that is nobody's child here ends within some seconds."""
-    return comes_true(lambda: not runs(process))
-
-
-def comes_true(holds):
-    """Whether something holds within some seconds."""
-    for _ in range(400):
-        if holds():
-            return True
-        time.sleep(0.05)
-    return False
+    return comes_true(lambda: not runs(process), seconds=20, every=0.05)
 
 
 def children(process):
@@ -80,7 +72,7 @@ def test_workers_have_theirs_forked_from_one(new, sandbox, tmp_path, monkeypatch
     assert len(forked) == 2
     assert second._process is third._process is None
     second.close()
-    assert comes_true(lambda: not all(map(runs, forked)))
+    assert comes_true(lambda: not all(map(runs, forked)), seconds=20, every=0.05)
     time.sleep(0.2)
     assert sum(map(runs, forked)) == 1  # the other one goes on
     assert prints(third, sandbox) == "2\n"

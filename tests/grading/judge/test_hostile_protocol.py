@@ -17,7 +17,6 @@ from utils.grading.judge.verdict import points_of
 from utils.grading.notebook.source_cells import cells_of_notebook
 from utils.grading.sandbox.config import Limits
 
-WRONG = "def softmax(a):\n    return np.zeros(np.shape(a))"
 DOUBLE = 3.0  # what is left if softmax is wrong
 
 LINK = """

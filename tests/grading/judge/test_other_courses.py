@@ -1,7 +1,7 @@
 """Tests as other courses write them: the judge gives nbgrader's points, or leaves them to a person.
 
-Each kind of test has a few forms here. "right": the work is right, and every test cell gets its
-point. "lost": the work is wrong, and no test cell gets one. "told": the judge cannot do what the
+Each kind of test has a few forms here. Usually the work is right, and every test cell gets its
+point. `lost`: the work is wrong, and no test cell gets one. `told`: the judge cannot do what the
 test wants; it says so, accuses nobody, and a person gives the point.
 """
 
@@ -89,27 +89,27 @@ class Case:
 
     Attributes:
         solution: what stands in the cell that students write.
-        tests: the test cells; a name before one counts as told only if it is in `told`.
-        outcome: "right", "lost" or "told", of all test cells.
+        tests: the test cells.
+        lost: whether the work is wrong.
+        told: what the sentence for the person holds, if the judge leaves all points to one.
         open, locked: the course's cells above: an ordinary one, and a locked one.
         run: a locked cell of the course's between the solution and the tests.
         teacher: the course's own solution, if the work is another.
         files: what the course hands out beside the notebook.
         theirs: what the student hands in beside it.
-        words: what the sentence for the person holds, if there is one.
         plain: points that nbgrader gives for each test cell, if they are not as expected.
     """
 
     solution: str
     tests: list[str]
-    outcome: str = "right"
+    lost: bool = False
+    told: str = ""
     open: str = ""
     locked: str = ""
     run: str = ""
     teacher: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     theirs: dict[str, bytes] = field(default_factory=dict)
-    words: str = ""
     plain: float | None = None
 
 
@@ -131,7 +131,7 @@ CASES = {
             "with patch('numpy.linalg.norm', side_effect=AssertionError):\n"
             "    assert root(np.ones(4)) == 2",
         ],
-        "lost",
+        lost=True,
         locked="import numpy as np",
     ),
     "a builtin replaced": Case(
@@ -143,7 +143,7 @@ CASES = {
             "from unittest import mock\nwith mock.patch('builtins.sum') as m:\n    add([1])\n"
             "assert not m.called",
         ],
-        "lost",
+        lost=True,
     ),
     "a forbidden function that is not used": Case(
         "def total(a):\n    s = 0\n    for x in a: s += x\n    return s",
@@ -179,21 +179,21 @@ CASES = {
     "an assert of an ordinary cell, replaced": Case(
         "def f(x): return x + 100\ndef assert_allclose(*a, **k): return None",
         ["assert_allclose(f(1), 2)"],
-        "lost",
+        lost=True,
         open="from numpy.testing import assert_allclose",
         plain=1.0,
     ),
     "an assert of a locked cell, replaced": Case(
         "def f(x): return x + 100\ndef check(*a, **k): return True",
         ["check(f(1), 2)"],
-        "lost",
+        lost=True,
         locked="def check(a, b): assert a == b",
         plain=1.0,
     ),
     "a name that the course imports and then asks for": Case(
         "def sqrt(x): return 0",
         ["assert sqrt(4) == 2"],
-        "lost",
+        lost=True,
         open="from math import sqrt",
         teacher="def sqrt(x): return x ** 0.5",
     ),
@@ -211,7 +211,7 @@ CASES = {
     "a function of Python's that is written wrongly": Case(
         "def sum(a): return 0",
         ["assert sum([1, 2]) == 3"],
-        "lost",
+        lost=True,
     ),
     # Modules.
     "a helper module": Case(
@@ -249,16 +249,14 @@ CASES = {
     "a module that is only the student's": Case(
         "import mine\ndef f(): return mine.two()",
         ["import mine\nassert f() == 2"],
-        "told",
         theirs={"mine.py": b"def two(): return 2\n"},
-        words="`mine` is not installed",
+        told="`mine` is not installed",
     ),
     # Names.
     "the student reads a name that a test binds": Case(
         "def f(v): return A * v",
         ["A = 3\nassert f(2) == 6"],
-        "told",
-        words="`A` is bound by the cell `test0`",
+        told="`A` is bound by the cell `test0`",
     ),
     "locked code and an earlier test call the student": Case(
         "def update(x): return 2 * x",
@@ -287,7 +285,7 @@ CASES = {
             "old = sq\ndel sq\ntry:\n    s(3)\nexcept NameError:\n    pass\nelse:\n"
             "    raise AssertionError\nfinally:\n    sq = old",
         ],
-        "lost",
+        lost=True,
     ),
     "a locked class completed": Case(
         "def forward(self, x): return self.w * x\nNet.forward = forward",
@@ -368,8 +366,7 @@ CASES = {
             "import collections.abc as c\nassert isinstance(Table(), c.MutableMapping)",
             "import abc\nassert isinstance(Square(), abc.ABC)",
         ],
-        "told",
-        words="so nothing here is an instance of its class",
+        told="so nothing here is an instance of its class",
     ),
     "arrays that are not plain": Case(
         "def matrix(): return np.matrix([[1, 2]])\n"
@@ -385,15 +382,13 @@ CASES = {
             "assert len(mixed()) == 3",
             "assert rows()['a'][0] == 1",
         ],
-        "told",
         locked="import numpy as np",
-        words="of the submission",
+        told="of the submission",
     ),
     "a set that the submission has made of objects with a hash of their own": Case(
         LOOKED_AT + "def both(): return {K(1), K(2)}\ndef table(): return {K(1): 2}",
         ["assert K(1) in both()", "assert table()[K(1)] == 2"],
-        "told",
-        words="does not know its own hash",
+        told="does not know its own hash",
     ),
     "what needs a value of its own": Case(
         LOOKED_AT,
@@ -407,8 +402,7 @@ CASES = {
             "import unittest\nunittest.TestCase().assertListEqual(Rows([1]), [1])",
             "import abc\nassert issubclass(Square, abc.ABC)",
         ],
-        "told",
-        words="limit of the judge",
+        told="limit of the judge",
     ),
     "an exception that ends a program, or has attributes": Case(
         "import sys\nclass Refused(Exception):\n    def __init__(self, code, why):\n"
@@ -420,8 +414,7 @@ CASES = {
             "try:\n    last()\n    assert False\nexcept StopIteration:\n    pass",
             "assert Refused(3, 'x').code == 3",
         ],
-        "told",
-        words="limit of the judge",
+        told="limit of the judge",
     ),
     "a class that is not what the test asks for": Case(
         "class Base: pass\nclass Square:\n    def __init__(self): self.side = 1\n"
@@ -434,19 +427,18 @@ CASES = {
             "assert make().__class__ is Base",
             "assert len({K(1), K(1)}) == 1",
         ],
-        "lost",
+        lost=True,
     ),
     "a wrong operator": Case(
         VECTOR.replace("V(self.x + (o", "V(self.x - (o"),
         ["assert V(1) + V(2) == V(3)", "assert (V(1) + V(2)).x == 3"],
-        "lost",
+        lost=True,
     ),
     "an object that is compared with a number": Case(
         "class N:\n    def __init__(self, x): self.x = x\n"
         "    def __eq__(self, o): return self.x == o\ndef f(x): return N(x)",
         ["assert f(3) == 3"],
-        "told",
-        words="compared with 3 (int)",
+        told="compared with 3 (int)",
     ),
     "exceptions": Case(
         "class Base(Exception): pass\nclass Neg(Base, ValueError): pass\n"
@@ -463,14 +455,13 @@ CASES = {
     "the wrong exception": Case(
         "class Neg(Exception): pass\nclass Other(Exception): pass\ndef root(x): raise Other('x')",
         ["try:\n    root(-1)\n    assert False\nexcept Neg:\n    pass"],
-        "lost",
+        lost=True,
     ),
     "a context that hides an exception": Case(
         "class Calm:\n    def __enter__(self): return self\n"
         "    def __exit__(self, t, v, tb): return t is ZeroDivisionError",
         ["with Calm():\n    1 / 0"],
-        "told",
-        words="would hide a test's ZeroDivisionError",
+        told="would hide a test's ZeroDivisionError",
     ),
     "a look at a function": Case(
         'def f(x: int) -> int:\n    """Add one."""\n    return x + 1\ndef g():\n    yield 1\n',
@@ -488,8 +479,7 @@ CASES = {
     "doctest": Case(
         'def f(x):\n    """\n    >>> f(1)\n    2\n    """\n    return x + 1',
         ["import doctest\nr = doctest.testmod()\nassert r.attempted == 1 and r.failed == 0"],
-        "told",
-        words="`doctest` would run examples",
+        told="`doctest` would run examples",
     ),
     # Libraries.
     "objects of a library": Case(
@@ -506,9 +496,8 @@ CASES = {
     "axes as an argument": Case(
         "def draw(ax): ax.set_title('T')",
         ["fig, ax = plt.subplots()\ndraw(ax)\nassert ax.get_title() == 'T'"],
-        "told",
         locked="import matplotlib.pyplot as plt",
-        words="Axes cannot be handed to the submission",
+        told="Axes cannot be handed to the submission",
     ),
     "an object of a class that the course defines": Case(
         "def make(): return Node(3)",
@@ -525,9 +514,8 @@ CASES = {
             "fig, ax = plt.subplots()\ndraw()\nassert len(ax.lines) == 1",
             "plt.figure()\ndraw()\nfound = len(plt.gca().lines)\nplt.close('all')\nassert found",
         ],
-        "told",
         locked="import matplotlib.pyplot as plt",
-        words="the test makes a figure",
+        told="the test makes a figure",
     ),
     # Arguments.
     "arguments that are rebuilt": Case(
@@ -613,8 +601,7 @@ CASES = {
             "try: chain()\nexcept Plain as e: assert isinstance(e.__context__, KeyError)",
             "try: odd()\nexcept Plain as e: assert e.args == ([1],)",
         ],
-        "told",
-        words="stays with the submission",
+        told="stays with the submission",
     ),
     "an exception and its class, asked what they have": Case(
         "class Bad(ValueError):\n    def __init__(self, items): self.items = items\n"
@@ -634,8 +621,7 @@ CASES = {
             "try: many()\nexcept* ValueError: pass\nexcept* TypeError: pass",
             "try: many()\nexcept ExceptionGroup as g: assert len(g.exceptions) == 2",
         ],
-        "told",
-        words="in the judge",
+        told="in the judge",
     ),
     "annotations of a signature": Case(
         "from typing import Optional\nclass A: pass\n"
@@ -691,8 +677,7 @@ CASES = {
             "import numpy as np\nassert pick('add') is np.add",
             "import numpy as np\nassert pick('np') is np",
         ],
-        "told",
-        words="is not the one that is here",
+        told="is not the one that is here",
     ),
     "views of arrays": Case(
         "def rest(a): return a[1:]",
@@ -702,14 +687,12 @@ CASES = {
             "import numpy as np\na = np.arange(3)\nb = rest(a)\nb[0] = 9\nassert a[1] == 9",
             "import numpy as np\na = np.arange(3)\nb = rest(a)\nb += 9\nassert a[1] == 10",
         ],
-        "told",
-        words="a copy in the judge",
+        told="a copy in the judge",
     ),
     "numbers that are numbers of a class": Case(
         "import enum\nclass Level(enum.IntEnum):\n    LOW = 1\n",
         ["assert isinstance(Level.LOW, int)"],
-        "told",
-        words="cannot be used as a plain value here",
+        told="cannot be used as a plain value here",
     ),
     "a global name that a call changes": Case(
         "total, seen = 0, ()\ndef bump():\n    global total, seen\n    total += 1\n"
@@ -758,14 +741,12 @@ CASES = {
     "a large list that is compared": Case(
         "def many(): return [0.5] * 1_500_000",
         ["assert many() == [0.5] * 1_500_000"],
-        "told",
-        words="<list of the submission>",
+        told="<list of the submission>",
     ),
     "a large list as an argument": Case(
         "def total(v): return sum(v)",
         ["assert total([1] * 1_500_000) == 1_500_000"],
-        "told",
-        words="more than 1,000,000 elements",
+        told="more than 1,000,000 elements",
     ),
     "files between cells": Case(
         "open('out.txt', 'w').write('done')\ndef load(p): return open(p).read()",
@@ -773,8 +754,7 @@ CASES = {
             "assert open('out.txt').read() == 'done'",
             "with open('in.txt', 'w') as f: f.write('xyz')\nassert load('in.txt') == 'xyz'",
         ],
-        "told",
-        words="is not in the judge",
+        told="is not in the judge",
     ),  # fmt: skip
     "data of the course's own": Case(
         "def load(p): return open(p).read()",
@@ -784,9 +764,8 @@ CASES = {
     "a locked cell that the judge cannot run": Case(
         "def clean(d): return 1, 2",
         ["assert n == 2"],
-        "told",
         run="import array\nm, n = clean(array.array('d'))",
-        words="`n` is bound by the locked cell",
+        told="`n` is bound by the locked cell",
     ),
 }
 
@@ -831,15 +810,15 @@ def test_the_judge_gives_nbgraders_points_or_leaves_them_to_a_person(case):
     result = grade(case)
     assert not any("judge could not finish" in note for note in result.notes), result.notes
     for name, test in result.tests.items():
-        if case.outcome == "right":
+        if not (case.lost or case.told):
             assert (test.points, test.error, test.ask) == (1, "", ""), name
-        elif case.outcome == "lost":
+        elif case.lost:
             assert test.points == 0, name
             assert not test.ask, name
             assert result.auto[name] == 0
         else:
             assert test.points == 0, name
-            assert case.words in test.ask, name
+            assert case.told in test.ask, name
             assert "limit of the judge, not a fault of the submission" in test.ask
             assert result.auto[name] is None
             assert any(name in note and "a person has to give" in note for note in result.notes)
@@ -882,8 +861,7 @@ def test_plain_nbgrader_gives_what_these_cases_say(tmp_path):
         for cell in cells_of(case, case.solution):
             cells.append(new_code_cell(cell["source"]))
             if cell["id"].startswith("test"):
-                lost = case.outcome == "lost"
-                points = case.plain if case.plain is not None else float(not lost)
+                points = case.plain if case.plain is not None else float(not case.lost)
                 expected.append((len(cells) - 1, f"{what}: {cell['id']}", points))
     notebook = new_notebook(cells=cells)
     NotebookClient(notebook, timeout=60, allow_errors=True, kernel_name="python3").execute()

@@ -19,6 +19,8 @@ from utils.grading.reports.nbgrader_pages import HideHiddenTests
 from utils.grading.reports.rendering import Renderer
 
 SECRET = "12.34567"  # what a hidden test expects
+PIXEL = "iVBORw0KGgo="
+SHOWN = f"data:image/png;base64,{PIXEL}"
 
 
 def cell(source: str, *outputs: dict, grade_id: str = "test_f_hidden", **about) -> NotebookNode:
@@ -279,20 +281,15 @@ def test_nothing_of_a_students_runs_or_loads(evil):
 
 
 def test_pictures_and_colours_are_shown():
-    pixel = "iVBORw0KGgo="
     attached = new_markdown_cell("![x](attachment:photo.png)")
-    attached["attachments"] = {"photo.png": {"image/png": pixel}}
+    attached["attachments"] = {"photo.png": {"image/png": PIXEL}}
     red = new_output("stream", name="stderr", text="\x1b[31mred\x1b[0m")
-    cells = [attached, cell("1", new_output("display_data", data={"image/png": pixel}), red)]
+    cells = [attached, cell("1", new_output("display_data", data={"image/png": PIXEL}), red)]
     page = filled(new_notebook(cells=cells))
     pictures = [about for tag, about in Reader(page).elements if tag == "img"]
-    assert [about["src"] for about in pictures] == [f"data:image/png;base64,{pixel}"] * 2
+    assert [about["src"] for about in pictures] == [SHOWN] * 2
     assert all(about["alt"] for about in pictures)
     assert "\x1b" not in page
-
-
-PIXEL = "iVBORw0KGgo="
-SHOWN = f"data:image/png;base64,{PIXEL}"
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
 from tests.classroom import PS1, RIGHT, Classroom
-from tests.processes import gone, survivors
+from tests.processes import comes_true, gone, survivors
 from utils.grading.course import gradebook_access
 from utils.grading.course.gradebook import CourseGradebook, Entry
 from utils.grading.course.settings import CourseError
@@ -125,9 +125,7 @@ def test_stopped_politely(classroom, workers, expected, monkeypatch, number, sta
     monkeypatch.setenv(*mark.split("="))
     process = classroom.start("grade", PS1, *classroom.options)
     autograded = classroom.root / "grading" / "autograded"
-    deadline = time.monotonic() + 120
-    while not list(autograded.rglob("*.ipynb")) and time.monotonic() < deadline:
-        time.sleep(0.005)
+    comes_true(lambda: list(autograded.rglob("*.ipynb")))
     for _ in range(4):  # nobody's patience is endless
         if process.poll() is None:
             os.killpg(process.pid, number)  # as a terminal does: the workers get it, too
@@ -159,9 +157,7 @@ def test_ctrl_c_while_the_gradebook_is_made(classroom):
     database = Path(make_url(classroom.course.db_url).database)
     database.unlink()
     process = classroom.start("grade", PS1, *classroom.options)
-    deadline = time.monotonic() + 120
-    while not database.exists() and time.monotonic() < deadline:
-        time.sleep(0.001)
+    comes_true(database.exists, every=0.001)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, out + err
@@ -217,9 +213,7 @@ def test_the_next_run_removes_what_a_killed_one_left(classroom, short_path, monk
     monkeypatch.setenv(*mark.split("="))
     make(classroom)
     process = classroom.start("grade", PS1, "--quiet", *classroom.options)
-    deadline = time.monotonic() + 120
-    while not list(short_path.glob("grading-*/*")) and time.monotonic() < deadline:
-        time.sleep(0.005)
+    comes_true(lambda: list(short_path.glob("grading-*/*")))
     process.kill()
     process.communicate()
     assert gone(mark)

@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from distributed import Client
 
 from tests.classroom import PS1, RIGHT
+from tests.processes import comes_true
 
 pytestmark = [
     pytest.mark.slow,
@@ -27,9 +27,7 @@ def scheduler(tmp_path):
     processes = [
         subprocess.Popen([*command, "--no-dashboard", "--scheduler-file", str(port_file)], **quiet)
     ]
-    deadline = time.monotonic() + 60
-    while not port_file.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    comes_true(port_file.exists, seconds=60, every=0.05)
     for _ in range(2):
         command = [*run[:-1], f"{run[-1]}dask_worker", "--scheduler-file", str(port_file)]
         options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1"]
@@ -51,9 +49,7 @@ def test_a_worker_killed_in_the_middle_costs_nothing(classroom, scheduler):
         classroom.submit(name, RIGHT)
     process = classroom.start("grade", PS1, "--scheduler", address, *classroom.options)
     autograded = classroom.root / "grading" / "autograded"
-    deadline = time.monotonic() + 120
-    while not list(autograded.rglob("*.ipynb")) and time.monotonic() < deadline:
-        time.sleep(0.005)
+    comes_true(lambda: list(autograded.rglob("*.ipynb")))
     os.kill(first.pid, signal.SIGKILL)
     out, err = process.communicate(timeout=200)
     assert process.returncode == 0, out + err

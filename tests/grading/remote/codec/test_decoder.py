@@ -19,107 +19,98 @@ from utils.grading.remote.codec import CodecError, pack
 from utils.grading.remote.codec import format as fmt
 from utils.grading.remote.codec.decoder import unpack
 
+# What is wrong, and the bytes of a value, the dtype, shape and bytes of a new array, or the
+# number, kind and content of a record.
+VALUES = {
+    "an unknown tag": b"?",
+    "bytes left over": b"NN",
+    "cut short": b"i\x00",
+    "a text of 4 GB": b"u\xff\xff\xff\xff",
+    "a tuple of 4 G elements": b"t\xff\xff\xff\xff",
+    "a text that is not UTF-8": b"u\x01\x00\x00\x00\xff",
+    "tuples 200 deep": b"t\x01\x00\x00\x00" * 200 + b"N",
+    "frozensets 200 deep": b"z\x01\x00\x00\x00" * 200 + b"N",
+    "slices 5,000 deep": b":" * 5000,
+    "an int of 1 MB": b"I" + struct.pack("<I", 1 << 20) + bytes(1 << 20),
+    "a mention of nothing": b"x" + struct.pack("<Q", 77),
+    "a mention of number 0": b"x" + struct.pack("<Q", 0),
+    "a name": b"G\x09\x00\x00\x00os:system",
+    "a name of no module": b"G\x04\x00\x00\x00evil",
+    "a name that is not text": b"G\x01\x00\x00\x00\xff",
+    "an object dtype": b"D\x02|O",
+    "a void dtype": b"D\x03|V8",
+    "a structured dtype": b"D\x07i4,(2)f",
+    "a truth value of 255 as a scalar": b"n\x03|b1\xff",
+    "a dtype that NumPy writes otherwise": b"D\x03=f8",
+    "a time in an unknown unit": b"D\x07<M8[xs]",
+    "a time without a unit": b"n\x03<M8" + bytes(8),
+    "a scalar without its bytes": b"n\x03<f8",
+    "a scalar text without a size": b"n\x03|S0",
+    "a scalar text without a size but with bytes": b"n\x03|S0x",
+    "an int that has too many digits": b"I" + struct.pack("<I", 1781) + bytes(1781),
+    "a range of 2^62 numbers": b"r" + INT(0) + INT(1 << 62) + INT(1),
+    "a range of one step too many": b"r" + INT(0) + INT(-2_000_001) + INT(-1),
+    "a range without a step": b"r" + INT(0) + INT(1) + INT(0),
+    "ranges that are long together": b"t\2\0\0\0" + 2 * (b"r" + INT(0) + INT(1_100_000) + INT(1)),
+    "elements with the same hash": b"z"
+    + struct.pack("<I", 100)
+    + b"".join(INT(i * (2**61 - 1)) for i in range(100)),
+}
+ARRAYS = {
+    "an array of objects": ("|O", (1,), bytes(8)),
+    "an array longer than its bytes": ("<f8", (2,), bytes(8)),
+    "an array shorter than its bytes": ("<f8", (1,), bytes(16)),
+    "an array of 2^63 bytes": ("<f8", (1 << 60,), b""),
+    "an array whose size overflows to 0": ("<f8", (1 << 32, 1 << 32, 1 << 32), b""),
+    "an empty array of impossible shape": ("<f8", (0, 1 << 63), b""),
+    "an array of 200 dimensions": ("<f8", (1,) * 200, bytes(8)),
+    "a truth value of 2": ("|b1", (1,), b"\x02"),
+    "a letter beyond Unicode": ("<U1", (1,), b"\xff" * 4),
+    "a letter beyond Unicode, swapped": (">U1", (1,), b"\x7f" * 4),
+    "an array of elements without a size": ("|S0", (64,), b""),
+    "an array of text without a size": ("<U0", (3,), b""),
+    "an empty array with a huge length": ("<f8", (0, 1 << 30), b""),
+    "an empty array whose lengths overflow": ("<f8", (1 << 32, 0, 1 << 32), b""),
+}
+RECORDS = {
+    "a number that is the reader's": (100, "l", bytes(4)),
+    "an unknown kind": (101, "?", bytes(4)),
+    "a list that becomes a dict": (6, "d", bytes(4)),
+    "an array that becomes a list": (4, "l", bytes(4)),
+    "a list with bytes left over": (101, "l", bytes(5)),
+    "a list of 4 G elements": (101, "l", b"\xff\xff\xff\xff"),
+    "a dict with a key too many": (101, "d", b"\x03\0\0\0NNT"),
+    "a description that is not a tuple": (101, "o", b"N"),
+    "a random generator": (101, "g", b"t\x02\0\0\0u\x05\0\0\0PCG64N"),
+    "a record numbered 0": (0, "l", bytes(4)),
+    "a record numbered 1": (1, "l", bytes(4)),
+    "a record numbered 2^63 + 1": ((1 << 63) + 1, "l", bytes(4)),
+    "an array in the memory of another": (101, "v", struct.pack("<QQqQ", 4, 0, 8, 1)),
+    "an array that grows": (4, "a", array("<f8", (2, 3, 1), bytes(48))),
+    "an object that is replaced": (14, "o", b"t\0\0\0\0"),
+    "keys with the same hash": (
+        101,
+        "d",
+        struct.pack("<I", 100) + b"".join(INT(i * (2**61 - 1)) + b"N" for i in range(100)),
+    ),
+    "a known array of another shape": (4, "a", array("<f8", (3, 2), bytes(48))),
+    "a known array of another type": (4, "a", array("<i8", (2, 3), bytes(48))),
+}
 BAD = {
     "nothing": b"",
-    "an unknown tag": message(b"?"),
-    "bytes left over": message(b"NN"),
-    "cut short": message(b"i\x00"),
-    "a text of 4 GB": message(b"u\xff\xff\xff\xff"),
-    "a tuple of 4 G elements": message(b"t\xff\xff\xff\xff"),
-    "a text that is not UTF-8": message(b"u\x01\x00\x00\x00\xff"),
-    "tuples 200 deep": message(b"t\x01\x00\x00\x00" * 200 + b"N"),
-    "frozensets 200 deep": message(b"z\x01\x00\x00\x00" * 200 + b"N"),
-    "slices 5,000 deep": message(b":" * 5000),
-    "an int of 1 MB": message(b"I" + struct.pack("<I", 1 << 20) + bytes(1 << 20)),
-    "a mention of nothing": message(b"x" + struct.pack("<Q", 77)),
-    "a mention of number 0": message(b"x" + struct.pack("<Q", 0)),
-    "a name": message(b"G\x09\x00\x00\x00os:system"),
-    "a name of no module": message(b"G\x04\x00\x00\x00evil"),
-    "a name that is not text": message(b"G\x01\x00\x00\x00\xff"),
-    "an object dtype": message(b"D\x02|O"),
-    "a void dtype": message(b"D\x03|V8"),
-    "a structured dtype": message(b"D\x07i4,(2)f"),
-    "a number that is the reader's": message(b"N", record(100, "l", bytes(4))),
     "a number twice": message(b"N", record(101, "l", bytes(4)), record(101, "l", bytes(4))),
-    "an unknown kind": message(b"N", record(101, "?", bytes(4))),
-    "a list that becomes a dict": message(b"N", record(6, "d", bytes(4))),
-    "an array that becomes a list": message(b"N", record(4, "l", bytes(4))),
-    "a list with bytes left over": message(b"N", record(101, "l", bytes(5))),
-    "a list of 4 G elements": message(b"N", record(101, "l", b"\xff\xff\xff\xff")),
-    "a dict with a key too many": message(b"N", record(101, "d", b"\x03\0\0\0NNT")),
     "a dict with a list as key": message(
-        b"N", record(101, "l", bytes(4)),
+        b"N",
+        record(101, "l", bytes(4)),
         record(103, "d", b"\x01\0\0\0x" + struct.pack("<Q", 101) + b"N"),
     ),
     "a record longer than the message": message(
         b"N", struct.pack("<QBBQ", 101, ord("l"), 0, 1 << 40)
     ),
-    "a description that is not a tuple": message(b"N", record(101, "o", b"N")),
-    "a random generator": message(b"N", record(101, "g", b"t\x02\0\0\0u\x05\0\0\0PCG64N")),
-    "an array of objects": message(b"N", record(101, "a", array("|O", (1,), bytes(8)))),
-    "an array longer than its bytes": message(b"N", record(101, "a", array("<f8", (2,), bytes(8)))),
-    "an array shorter than its bytes": message(
-        b"N", record(101, "a", array("<f8", (1,), bytes(16)))
-    ),
-    "an array of 2^63 bytes": message(b"N", record(101, "a", array("<f8", (1 << 60,), b""))),
-    "an array whose size overflows to 0": message(
-        b"N", record(101, "a", array("<f8", (1 << 32, 1 << 32, 1 << 32), b""))
-    ),
-    "an empty array of impossible shape": message(
-        b"N", record(101, "a", array("<f8", (0, 1 << 63), b""))
-    ),
-    "an array of 200 dimensions": message(
-        b"N", record(101, "a", array("<f8", (1,) * 200, bytes(8)))
-    ),
-    "a truth value of 2": message(b"N", record(101, "a", array("|b1", (1,), b"\x02"))),
-    "a truth value of 255 as a scalar": message(b"n\x03|b1\xff"),
-    "a letter beyond Unicode": message(b"N", record(101, "a", array("<U1", (1,), b"\xff" * 4))),
-    "a letter beyond Unicode, swapped": message(
-        b"N", record(101, "a", array(">U1", (1,), b"\x7f" * 4))
-    ),
-    "an array of elements without a size": message(
-        b"N", record(101, "a", array("|S0", (64,), b""))
-    ),
-    "an array of text without a size": message(b"N", record(101, "a", array("<U0", (3,), b""))),
-    "an empty array with a huge length": message(
-        b"N", record(101, "a", array("<f8", (0, 1 << 30), b""))
-    ),
-    "an empty array whose lengths overflow": message(
-        b"N", record(101, "a", array("<f8", (1 << 32, 0, 1 << 32), b""))
-    ),
-    "a dtype that NumPy writes otherwise": message(b"D\x03=f8"),
-    "a time in an unknown unit": message(b"D\x07<M8[xs]"),
-    "a time without a unit": message(b"n\x03<M8" + bytes(8)),
-    "a scalar without its bytes": message(b"n\x03<f8"),
-    "a scalar text without a size": message(b"n\x03|S0"),
-    "a scalar text without a size but with bytes": message(b"n\x03|S0x"),
-    "a record numbered 0": message(b"N", record(0, "l", bytes(4))),
-    "a record numbered 1": message(b"N", record(1, "l", bytes(4))),
-    "a record numbered 2^63 + 1": message(b"N", record((1 << 63) + 1, "l", bytes(4))),
-    "an array in the memory of another": message(
-        b"N", record(101, "v", struct.pack("<QQqQ", 4, 0, 8, 1))
-    ),
-    "an array that grows": message(b"N", record(4, "a", array("<f8", (2, 3, 1), bytes(48)))),
-    "an object that is replaced": message(b"N", record(14, "o", b"t\0\0\0\0")),
-    "an int that has too many digits": message(b"I" + struct.pack("<I", 1781) + bytes(1781)),
-    "a range of 2^62 numbers": message(b"r" + INT(0) + INT(1 << 62) + INT(1)),
-    "a range of one step too many": message(b"r" + INT(0) + INT(-2_000_001) + INT(-1)),
-    "a range without a step": message(b"r" + INT(0) + INT(1) + INT(0)),
-    "ranges that are long together": message(
-        b"t\2\0\0\0" + 2 * (b"r" + INT(0) + INT(1_100_000) + INT(1))
-    ),
-    "keys with the same hash": message(
-        b"N", record(101, "d", struct.pack("<I", 100) + b"".join(
-            INT(i * (2**61 - 1)) + b"N" for i in range(100)))
-    ),
-    "elements with the same hash": message(
-        b"z" + struct.pack("<I", 100) + b"".join(INT(i * (2**61 - 1)) for i in range(100))
-    ),
-    "a known array of another shape": message(
-        b"N", record(4, "a", array("<f8", (3, 2), bytes(48)))
-    ),
-    "a known array of another type": message(b"N", record(4, "a", array("<i8", (2, 3), bytes(48)))),
-}  # fmt: skip
+}
+BAD |= {what: message(value) for what, value in VALUES.items()}
+BAD |= {what: message(b"N", record(101, "a", array(*given))) for what, given in ARRAYS.items()}
+BAD |= {what: message(b"N", record(*given)) for what, given in RECORDS.items()}
 
 
 @pytest.mark.parametrize("what", BAD)
@@ -139,10 +130,6 @@ def test_dicts_that_could_collide_are_limited_together():
         cross(many, SharedObjects(False), SharedObjects(True))
 
 
-def number(n):
-    return b"i" + struct.pack("<q", n)
-
-
 def several(tag, items):
     return tag + struct.pack("<I", len(items)) + b"".join(items)
 
@@ -150,7 +137,7 @@ def several(tag, items):
 def colliding(inner, count):
     """Return a frozenset of tuples that all have the same hash: those of -1 and -2 are equal."""
     signs = itertools.islice(itertools.product((-1, -2), repeat=6), count)
-    return several(b"z", [several(b"t", [*inner, *map(number, row)]) for row in signs])
+    return several(b"z", [several(b"t", [*inner, *map(INT, row)]) for row in signs])
 
 
 def nested(count, levels):
@@ -181,10 +168,6 @@ def test_comparisons_within_comparisons_do_not_multiply(count, levels):
 def test_sets_whose_elements_happen_to_collide_cross(value):
     data = b"".join(pack(value, SharedObjects(False)))
     assert unpack(data, SharedObjects(True)) == value
-
-
-def record(number, kind, content):
-    return struct.pack("<QBBQ", number, ord(kind), 0, len(content)) + content
 
 
 @pytest.mark.slow

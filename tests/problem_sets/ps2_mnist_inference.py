@@ -32,6 +32,8 @@ _by_slice = functools.partial(_accuracy, *SLICES)
 _counted = functools.partial(_accuracy, *COUNTED)
 _after_z1 = functools.partial(_predict, Z1)
 _filled = functools.partial(_one_hot, ZEROS)
+_after_z2 = functools.partial(_after_z1, Z2)
+_of_eye = functools.partial(_one_hot, "y = np.eye(num_classes)[t]")
 
 WRONG = {
     "to_one_hot": {
@@ -73,14 +75,12 @@ WRONG = {
             "at least ten classes": _one_hot("return np.eye(max(10, num_classes))[t]"),
         },
         "as many labels as classes": {
-            "columns for rows where the result is square": _one_hot(
-                "y = np.eye(num_classes)[t]", "return y.T if len(t) == num_classes else y"
+            "columns for rows where the result is square": _of_eye(
+                "return y.T if len(t) == num_classes else y"
             ),
         },
         "a single class, a single label": {
-            "squeezes only (N, 1)": _one_hot(
-                "y = np.eye(num_classes)[t]", "return y[:, 0] if num_classes == 1 else y"
-            ),
+            "squeezes only (N, 1)": _of_eye("return y[:, 0] if num_classes == 1 else y"),
         },
         "every integer dtype": {
             "row numbers of the labels' dtype": _filled(
@@ -103,9 +103,7 @@ WRONG = {
             ),
         },
         "the labels are not changed": {
-            "sorts the labels, seen by a visible check": _one_hot(
-                "y = np.eye(num_classes)[t]", "t.sort()", "return y"
-            ),
+            "sorts the labels, seen by a visible check": _of_eye("t.sort()", "return y"),
         },
         "more classes than a byte holds": {
             "labels turned to int8": _one_hot("return np.eye(num_classes)[t.astype(np.int8)]"),
@@ -250,16 +248,16 @@ WRONG = {
             ),
         },
         "the worked example": {
-            "scores, no softmax": _after_z1(Z2, "return z2 @ network['W3'] + network['b3']"),
-            "sigmoid at the end": _after_z1(Z2, A3, "return sigmoid(a3)"),
-            "ReLU": _after_z1(Z2, A3, Y).replace("sigmoid(", "np.maximum(0, "),
-            "tanh": _after_z1(Z2, A3, Y).replace("sigmoid(", "np.tanh("),
-            "softmax in every layer": _after_z1(Z2, A3, Y).replace("sigmoid(", "softmax("),
+            "scores, no softmax": _after_z2("return z2 @ network['W3'] + network['b3']"),
+            "sigmoid at the end": _after_z2(A3, "return sigmoid(a3)"),
+            "ReLU": _after_z2(A3, Y).replace("sigmoid(", "np.maximum(0, "),
+            "tanh": _after_z2(A3, Y).replace("sigmoid(", "np.tanh("),
+            "softmax in every layer": _after_z2(A3, Y).replace("sigmoid(", "softmax("),
             "no activation in layer 1": _predict(Z1.replace("sigmoid", ""), Z2, A3, Y),
             "no activation in layer 2": _after_z1(Z2.replace("sigmoid", ""), A3, Y),
             "no b1": _predict("z1 = sigmoid(x @ network['W1'])", Z2, A3, Y),
             "no b2": _after_z1("z2 = sigmoid(z1 @ network['W2'])", A3, Y),
-            "no b3": _after_z1(Z2, "a3 = z2 @ network['W3']", Y),
+            "no b3": _after_z2("a3 = z2 @ network['W3']", Y),
             "b1 twice": _after_z1(Z2.replace("b2", "b1"), A3, Y),
             "W1 twice": _after_z1(Z2.replace("W2", "W1"), A3, Y),
             "subtracts b2": _after_z1(Z2.replace("+", "-"), A3, Y),
@@ -269,28 +267,28 @@ WRONG = {
                 "z2 = sigmoid(z1 @ network['W2'])",
                 "return softmax(z2 @ network['W3'])",
             ),
-            "an extra sigmoid": _after_z1(Z2, A3, "return softmax(sigmoid(a3))"),
-            "softmax twice": _after_z1(Z2, A3, "return softmax(softmax(a3))"),
+            "an extra sigmoid": _after_z2(A3, "return softmax(sigmoid(a3))"),
+            "softmax twice": _after_z2(A3, "return softmax(softmax(a3))"),
             "the transposed weights": _predict(Z1.replace("['W1']", "['W1'].T"), Z2, A3, Y),
             "weights times x": _predict(
                 Z1.replace("x @ network['W1']", "network['W1'] @ x"), Z2, A3, Y
             ),
             "element by element": _predict(Z1.replace("@", "*"), Z2, A3, Y),
-            "the answer, not the probabilities": _after_z1(Z2, A3, "return np.argmax(a3, axis=-1)"),
-            "the largest probability": _after_z1(Z2, A3, "return softmax(a3).max(axis=-1)"),
-            "one-hot answers": _after_z1(Z2, A3, "return np.eye(a3.shape[-1])[a3.argmax(axis=-1)]"),
-            "logarithms": _after_z1(Z2, A3, "return np.log(softmax(a3))"),
-            "percentages": _after_z1(Z2, A3, "return 100 * softmax(a3)"),
-            "rounds": _after_z1(Z2, A3, "return np.round(softmax(a3), 3)"),
-            "half precision": _after_z1(Z2, A3, "return softmax(a3).astype(np.float16)"),
+            "the answer, not the probabilities": _after_z2(A3, "return np.argmax(a3, axis=-1)"),
+            "the largest probability": _after_z2(A3, "return softmax(a3).max(axis=-1)"),
+            "one-hot answers": _after_z2(A3, "return np.eye(a3.shape[-1])[a3.argmax(axis=-1)]"),
+            "logarithms": _after_z2(A3, "return np.log(softmax(a3))"),
+            "percentages": _after_z2(A3, "return 100 * softmax(a3)"),
+            "rounds": _after_z2(A3, "return np.round(softmax(a3), 3)"),
+            "half precision": _after_z2(A3, "return softmax(a3).astype(np.float16)"),
             "scales once more": _predict("x = x / 255", Z1, Z2, A3, Y),
             "always a batch": _predict("x = np.atleast_2d(x)", Z1, Z2, A3, Y),
             "batches only": _predict("n, d = x.shape", Z1, Z2, A3, Y),
-            "a list of rows": _after_z1(Z2, A3, "return list(softmax(a3))"),
+            "a list of rows": _after_z2(A3, "return list(softmax(a3))"),
             "784 pixels only": _predict("x = x.reshape(-1, 784)", Z1, Z2, A3, Y),
             "the trained network, always": _predict("network = trained", Z1, Z2, A3, Y),
-            "nothing returned": _after_z1(Z2, A3, "softmax(a3)"),
-            "all layers returned": _after_z1(Z2, A3, "return z1, z2, softmax(a3)"),
+            "nothing returned": _after_z2(A3, "softmax(a3)"),
+            "all layers returned": _after_z2(A3, "return z1, z2, softmax(a3)"),
         },
         "all sizes equal": {
             "the transposed weights where they are square": _predict(
@@ -301,8 +299,7 @@ WRONG = {
                 A3,
                 Y,
             ),
-            "softmax down the columns of a square": _after_z1(
-                Z2,
+            "softmax down the columns of a square": _after_z2(
                 A3,
                 "if a3.ndim == 2 and a3.shape[0] == a3.shape[1]:",
                 "    return softmax(a3.T).T",
@@ -310,31 +307,28 @@ WRONG = {
             ),
         },
         "a batch gives a row per image": {
-            "softmax of the whole batch": _after_z1(
-                Z2, A3, "e = np.exp(a3 - np.max(a3))", "return e / np.sum(e)"
+            "softmax of the whole batch": _after_z2(
+                A3, "e = np.exp(a3 - np.max(a3))", "return e / np.sum(e)"
             ),
-            "softmax down the columns": _after_z1(
-                Z2, A3, "e = np.exp(a3 - np.max(a3, axis=0))", "return e / np.sum(e, axis=0)"
+            "softmax down the columns": _after_z2(
+                A3, "e = np.exp(a3 - np.max(a3, axis=0))", "return e / np.sum(e, axis=0)"
             ),
             "one image only": _predict("x = x.ravel()", Z1, Z2, A3, Y),
             "the first image only": _predict("x = x if x.ndim == 1 else x[0]", Z1, Z2, A3, Y),
         },
         "large weights, no nan": {
-            "a softmax that overflows": _after_z1(
-                Z2, A3, "e = np.exp(a3)", "return e / np.sum(e, axis=-1, keepdims=True)"
+            "a softmax that overflows": _after_z2(
+                A3, "e = np.exp(a3)", "return e / np.sum(e, axis=-1, keepdims=True)"
             ),
-            "one maximum for the batch": _after_z1(
-                Z2,
-                A3,
-                "e = np.exp(a3 - np.max(a3))",
-                "return e / np.sum(e, axis=-1, keepdims=True)",
+            "one maximum for the batch": _after_z2(
+                A3, "e = np.exp(a3 - np.max(a3))", "return e / np.sum(e, axis=-1, keepdims=True)"
             ),
             "a sigmoid that overflows": "def _sigmoid(a):\n"
             "    return np.exp(a) / (1 + np.exp(a))\n\n\n"
-            + _after_z1(Z2, A3, Y).replace("= sigmoid", "= _sigmoid"),
+            + _after_z2(A3, Y).replace("= sigmoid", "= _sigmoid"),
         },
         "one image, a batch of one": {
-            "squeezes": _after_z1(Z2, A3, "return np.squeeze(softmax(a3))"),
+            "squeezes": _after_z2(A3, "return np.squeeze(softmax(a3))"),
         },
         "float32, in another order": {
             "weights in the order they come": _predict(
@@ -373,8 +367,8 @@ WRONG = {
             ),
         },
         "a batch of one stays a batch": {
-            "squeezes, seen by a visible check": _after_z1(
-                Z2, A3, "y = softmax(a3)", "return y[0] if len(y) == 1 else y"
+            "squeezes, seen by a visible check": _after_z2(
+                A3, "y = softmax(a3)", "return y[0] if len(y) == 1 else y"
             ),
         },
         "other sizes, another order of names": {
@@ -384,7 +378,7 @@ WRONG = {
             ),
         },
         "large weights give no `nan`": {
-            "scores that are cut off": _after_z1(Z2, A3, "return softmax(np.clip(a3, -50, 50))"),
+            "scores that are cut off": _after_z2(A3, "return softmax(np.clip(a3, -50, 50))"),
         },
         "network and image are not changed": {
             "takes weights out of the network": _predict(
@@ -395,10 +389,10 @@ WRONG = {
             ),
             "writes into x": _predict("p = x.copy()", "x[...] = 0", "x = p", Z1, Z2, A3, Y),
             "writes into b1": _after_z1("network['b1'] += x.sum()", Z2, A3, Y),
-            "keeps the layers in the network": _after_z1(Z2, A3, "network['z1'] = z1", Y),
+            "keeps the layers in the network": _after_z2(A3, "network['z1'] = z1", Y),
         },
         "nothing changed, no state kept": {
-            "writes into a batch of six": _after_z1(Z2, A3, "if len(x) == 6:", "    x[0] = 0", Y),
+            "writes into a batch of six": _after_z2(A3, "if len(x) == 6:", "    x[0] = 0", Y),
             "the network of the first call": "_kept = {}\n"
             + _predict("network = _kept.setdefault(network['W1'].shape, network)", Z1, Z2, A3, Y),
         },
@@ -715,12 +709,12 @@ RIGHT = {
             "a3 = a3 - a3.max(axis=-1, keepdims=True)",
             "return np.exp(a3 - np.log(np.exp(a3).sum(axis=-1, keepdims=True)))",
         ),
-        "tanh for the sigmoid": _after_z1(Z2, A3, Y)
+        "tanh for the sigmoid": _after_z2(A3, Y)
         .replace("sigmoid(", "0.5 + 0.5 * np.tanh(0.5 * (")
         .replace("['b1'])", "['b1']))")
         .replace("['b2'])", "['b2']))"),
         "float64 throughout": _predict("x = x.astype(np.float64)", Z1, Z2, A3, Y),
-        "a float32 result": _after_z1(Z2, A3, "return softmax(a3).astype(np.float32)"),
+        "a float32 result": _after_z2(A3, "return softmax(a3).astype(np.float32)"),
         "a copy of the network": _predict(
             "p = {k: v.copy() for k, v in network.items()}",
             "network = p",
@@ -730,7 +724,7 @@ RIGHT = {
             A3,
             Y,
         ),
-        "other names": _after_z1(Z2, A3, Y)
+        "other names": _after_z2(A3, Y)
         .replace("network", "params")
         .replace("x", "images")
         .replace("softmaimages", "softmax"),

@@ -42,6 +42,7 @@ _set_up = functools.partial(_gradient, *SETUP)
 _stepping = functools.partial(_descent, *STEPPING)
 _begun = functools.partial(_descent, *BEGIN)
 _copied = functools.partial(_descent, "x = init_x.copy()")
+_gradient_of_copy = functools.partial(_gradient_h, COPY)
 
 WRONG = {
     "numerical_diff": {
@@ -152,18 +153,18 @@ WRONG = {
             "a step in proportion to x": _gradient(
                 COPY, ZEROS, INDICES, "    h = 1e-4 * x[i]", *REST
             ),
-            "all elements at once": _gradient_h(
-                COPY, "g = (f(x + h) - f(x - h)) / (2 * h)", "return g * np.ones(x.shape)"
+            "all elements at once": _gradient_of_copy(
+                "g = (f(x + h) - f(x - h)) / (2 * h)", "return g * np.ones(x.shape)"
             ),
-            "one number": _gradient_h(COPY, "return (f(x + h) - f(x - h)) / (2 * h)"),
+            "one number": _gradient_of_copy("return (f(x + h) - f(x - h)) / (2 * h)"),
             "f gets a list": _set_up(
                 *(line.replace("f(x)", "f(list(x) if x.ndim == 1 else x)") for line in MOVE),
                 BACK,
                 SLOPE,
                 RETURN,
             ),
-            "leaves the last element out": _gradient_h(
-                COPY, ZEROS, "for i in list(np.ndindex(x.shape))[:-1]:", *REST
+            "leaves the last element out": _gradient_of_copy(
+                ZEROS, "for i in list(np.ndindex(x.shape))[:-1]:", *REST
             ),
             "moves a copy that f does not see": _gradient_h(
                 ZEROS,
@@ -177,8 +178,7 @@ WRONG = {
                 RETURN,
             ),
             "a gradient that lives on": "_g = {}\n\n\n"
-            + _gradient_h(
-                COPY,
+            + _gradient_of_copy(
                 "g = _g.setdefault(x.shape, np.zeros(x.shape))",
                 INDICES,
                 *MOVE,
@@ -205,8 +205,7 @@ WRONG = {
             "each element alone": _set_up(
                 "    g[i] = (f(x[i] + h) - f(x[i] - h)) / (2 * h)", RETURN
             ),
-            "row by row": _gradient_h(
-                COPY,
+            "row by row": _gradient_of_copy(
                 ZEROS,
                 "if x.ndim > 1:",
                 "    for k in range(len(x)):",
@@ -238,9 +237,8 @@ WRONG = {
             ),
         },
         "a matrix gives a matrix": {
-            "vectors only": _gradient_h(COPY, ZEROS, "for i in range(x.size):", *REST),
-            "the first axis only": _gradient_h(
-                COPY,
+            "vectors only": _gradient_of_copy(ZEROS, "for i in range(x.size):", *REST),
+            "the first axis only": _gradient_of_copy(
                 ZEROS,
                 "for i in range(len(x)):",
                 "    kept = x[i].copy()",
@@ -251,8 +249,8 @@ WRONG = {
             ),
             "flattens": _gradient(*MOVED, SLOPE, "return g.ravel()"),
             "transposed": _gradient(*MOVED, SLOPE, "return g.T"),
-            "the diagonal only": _gradient_h(
-                COPY, ZEROS, "for i in zip(*(range(n) for n in x.shape)):", *REST
+            "the diagonal only": _gradient_of_copy(
+                ZEROS, "for i in zip(*(range(n) for n in x.shape)):", *REST
             ),
             "the gradient of one function": _gradient("return 2.0 * x"),
             "a matrix type": _gradient(
@@ -260,8 +258,7 @@ WRONG = {
             ),
         },
         "any number of axes": {
-            "two axes at most": _gradient_h(
-                COPY,
+            "two axes at most": _gradient_of_copy(
                 ZEROS,
                 "pairs = [(k, j) for k in range(len(x)) for j in range(np.size(x[0]))]",
                 "for i in pairs if x.ndim > 1 else range(len(x)):",
@@ -359,7 +356,7 @@ WRONG = {
                 RETURN,
             ),
             "the same array for every result": "_g = {}\n\n\n"
-            + _gradient_h(COPY, "g = _g.setdefault(x.shape, np.zeros(x.shape))", *LOOPED),
+            + _gradient_of_copy("g = _g.setdefault(x.shape, np.zeros(x.shape))", *LOOPED),
         },
     },
     "gradient_descent": {
@@ -614,8 +611,7 @@ RIGHT = {
             "    g[i] = (f(p) - f(m)) / (2 * h)",
             RETURN,
         ),
-        "unit vectors": _gradient_h(
-            COPY,
+        "unit vectors": _gradient_of_copy(
             "e = h * np.eye(x.size).reshape(-1, *x.shape)",
             "g = [(f(x + d) - f(x - d)) / (2 * h) for d in e]",
             "return np.array(g).reshape(x.shape)",
@@ -644,14 +640,14 @@ RIGHT = {
             "    flat[k] = kept",
             "return np.reshape(out, x.shape)",
         ),
-        "ndenumerate": _gradient_h(
-            COPY, ZEROS, "for i, kept in np.ndenumerate(x.copy()):", *MOVE[1:], BACK, SLOPE, RETURN
+        "ndenumerate": _gradient_of_copy(
+            ZEROS, "for i, kept in np.ndenumerate(x.copy()):", *MOVE[1:], BACK, SLOPE, RETURN
         ),
-        "unravel_index": _gradient_h(
-            COPY, ZEROS, "for k in range(x.size):", "    i = np.unravel_index(k, x.shape)", *REST
+        "unravel_index": _gradient_of_copy(
+            ZEROS, "for k in range(x.size):", "    i = np.unravel_index(k, x.shape)", *REST
         ),
         "itertools": "import itertools\n\n\n"
-        + _gradient_h(COPY, ZEROS, "for i in itertools.product(*map(range, x.shape)):", *REST),
+        + _gradient_of_copy(ZEROS, "for i in itertools.product(*map(range, x.shape)):", *REST),
         "numerical_diff for each element": _gradient(
             COPY,
             "def along(i):",

@@ -93,6 +93,8 @@ _but_loss = functools.partial(_but, CROSS)
 _but_softmax = functools.partial(_but, SOFTMAX)
 _but_init = functools.partial(_but, INIT_END)
 _error_of_size = functools.partial(_error, SIZE)
+_numerical = functools.partial(_with, "numerical_gradient")
+_error_guarded = functools.partial(_error_of_size, ZERO)
 
 WRONG = {
     "relative_error": {
@@ -102,19 +104,17 @@ WRONG = {
             "divided by the larger one": _error(
                 "size = max(np.linalg.norm(a), np.linalg.norm(b))", ZERO, RATIO
             ),
-            "divided by the mean length": _error_of_size(
-                ZERO, "return 2 * np.linalg.norm(a - b) / size"
-            ),
+            "divided by the mean length": _error_guarded("return 2 * np.linalg.norm(a - b) / size"),
             "no square root": _error(
                 "size = np.sum(a**2) + np.sum(b**2)", ZERO, "return np.sum((a - b) ** 2) / size"
             ),
             "element by element": _error(
                 "return np.abs(a - b) / np.maximum(1e-12, np.abs(a) + np.abs(b))"
             ),
-            "one argument twice": _error_of_size(ZERO, "return np.linalg.norm(a - a) / size"),
-            "negative": _error_of_size(ZERO, "return -np.linalg.norm(a - b) / size"),
-            "per cent": _error_of_size(ZERO, "return 100 * np.linalg.norm(a - b) / size"),
-            "an array": _error_of_size(ZERO, "return np.array([np.linalg.norm(a - b) / size])"),
+            "one argument twice": _error_guarded("return np.linalg.norm(a - a) / size"),
+            "negative": _error_guarded("return -np.linalg.norm(a - b) / size"),
+            "per cent": _error_guarded("return 100 * np.linalg.norm(a - b) / size"),
+            "an array": _error_guarded("return np.array([np.linalg.norm(a - b) / size])"),
         },
         "two arrays of zeros": {
             "divided by a only": _error("return np.linalg.norm(a - b) / np.linalg.norm(a)"),
@@ -128,9 +128,9 @@ WRONG = {
         },
         "nearly equal, and opposite": {
             "divided by the length of the sum": _error("size = np.linalg.norm(a + b)", ZERO, RATIO),
-            "rounded": _error_of_size(ZERO, "return round(np.linalg.norm(a - b) / size, 6)"),
-            "lengths subtracted": _error_of_size(
-                ZERO, "return abs(np.linalg.norm(a) - np.linalg.norm(b)) / size"
+            "rounded": _error_guarded("return round(np.linalg.norm(a - b) / size, 6)"),
+            "lengths subtracted": _error_guarded(
+                "return abs(np.linalg.norm(a) - np.linalg.norm(b)) / size"
             ),
         },
         "two matrices": {
@@ -170,7 +170,7 @@ WRONG = {
             "a large constant below": _error(SIZE + " + 1e-2", RATIO),
         },
         "the arguments are not changed": {
-            "overwrites a": _error_of_size(ZERO, "a -= b", "return np.linalg.norm(a) / size"),
+            "overwrites a": _error_guarded("a -= b", "return np.linalg.norm(a) / size"),
         },
     },
     "TwoLayerNet": {
@@ -319,8 +319,7 @@ WRONG = {
             "accuracy for integers only": _but("if t.ndim != 1:", "if False:"),
         },
         "`numerical_gradient` of the example": {
-            "f ignores its argument": _with(
-                "numerical_gradient",
+            "f ignores its argument": _numerical(
                 "f = lambda W: self.loss(x, t)",
                 "return {key: numerical_gradient(f, self.params[key]) for key in self.params}",
             ),
@@ -333,8 +332,7 @@ WRONG = {
             "the old parameters are not put back": _but(
                 "            self.params[key] = kept\n", ""
             ),
-            "there and back with rounding errors": _with(
-                "numerical_gradient",
+            "there and back with rounding errors": _numerical(
                 "grads, h = {}, 1e-4",
                 "for key, value in self.params.items():",
                 "    grads[key] = np.zeros(value.shape)",
@@ -364,8 +362,7 @@ WRONG = {
             "subtracts from one-hot labels": _but(DY, "dy = (y - t) / len(x)\n        t -= y"),
         },
         "`numerical_gradient` is accurate": {
-            "only the forward difference": _with(
-                "numerical_gradient",
+            "only the forward difference": _numerical(
                 "grads = {}",
                 "for key, value in self.params.items():",
                 "    grads[key] = np.zeros(value.shape)",
@@ -382,7 +379,7 @@ WRONG = {
             ),
         },
         "two gradients, two algorithms": {
-            "not numerical at all": _with("numerical_gradient", "return self.gradient(x, t)"),
+            "not numerical at all": _numerical("return self.gradient(x, t)"),
             "numerical all the time": _with("gradient", "return self.numerical_gradient(x, t)"),
         },
         "`gradient` of the example": {
@@ -579,9 +576,7 @@ RIGHT = {
         "a tiny constant below": _error_of_size("return np.linalg.norm(a - b) / (size + 1e-15)"),
         "at least 1e-8 below": _error_of_size("return np.linalg.norm(a - b) / max(size, 1e-8)"),
         "nan made a zero": _error_of_size("return np.nan_to_num(np.linalg.norm(a - b) / size)"),
-        "an array without axes": _error_of_size(
-            ZERO, "return np.array(np.linalg.norm(b - a) / size)"
-        ),
+        "an array without axes": _error_guarded("return np.array(np.linalg.norm(b - a) / size)"),
         "flattened": _error("a, b = np.ravel(a), np.ravel(b)", SIZE, ZERO, RATIO),
         "equal first": _error("if np.array_equal(a, b):", "    return 0.0", SIZE, RATIO),
         "copies in extended precision": _error(
@@ -737,8 +732,7 @@ class TwoLayerNet:
             "        return cross_entropy_error(y, t)\n\n",
             "",
         ),
-        "numerical in place, at each place kept and put back": _with(
-            "numerical_gradient",
+        "numerical in place, at each place kept and put back": _numerical(
             "grads, h = {}, 1e-4",
             "for key, value in self.params.items():",
             "    grads[key] = np.zeros(value.shape)",
@@ -872,8 +866,7 @@ MISTAKES = {
             points=0.75,
         ),
         "`f` ignores its argument": Mistake(
-            _with(
-                "numerical_gradient",
+            _numerical(
                 "f = lambda W: self.loss(x, t)",
                 "return {key: numerical_gradient(f, self.params[key]) for key in self.params}",
             ),

@@ -153,6 +153,9 @@ _last_dx = functools.partial(_last, "return dx * dout")
 _hunt_y = functools.partial(_hunt, "softmax(a2)")
 _net_loss = functools.partial(_net, WITH_LOSS)
 _net_grads = functools.partial(_net, "        return grads")
+_hunt_return = functools.partial(_hunt, "    return")
+_last_forward = functools.partial(_last, "self.y = softmax(x)")
+_net_depth = functools.partial(_net, "self.depth = len(layer_sizes) - 1")
 
 WRONG = {
     "ReLU": {
@@ -456,12 +459,11 @@ WRONG = {
             "subtracts from the one-hot labels": _last_one_hot(
                 "self.t -= self.y.astype(self.t.dtype)\n            dx = -self.t / n"
             ),
-            "changes the scores": _last(
-                "self.y = softmax(x)",
-                "x -= x.max(axis=1, keepdims=True)\n        self.y = softmax(x)",
+            "changes the scores": _last_forward(
+                "x -= x.max(axis=1, keepdims=True)\n        self.y = softmax(x)"
             ),
-            "softmax into the scores": _last(
-                "self.y = softmax(x)", "self.y = x\n        self.y[...] = softmax(x)"
+            "softmax into the scores": _last_forward(
+                "self.y = x\n        self.y[...] = softmax(x)"
             ),
         },
         "the latest `forward`, and layers that share nothing": {
@@ -471,7 +473,7 @@ WRONG = {
                 CROSS,
                 "self.loss = cross_entropy_error(self.y, t)",
             ),
-            "y of all layers": _last("self.y = softmax(x)", "SoftmaxWithLoss.y = softmax(x)"),
+            "y of all layers": _last_forward("SoftmaxWithLoss.y = softmax(x)"),
         },
     },
     "MultiLayerNet": {
@@ -507,20 +509,15 @@ WRONG = {
             "biases of one": _net("np.zeros(shape[1])", "np.ones(shape[1])"),
         },
         "names and shapes of the parameters": {
-            "one layer too few": _net(
-                "self.depth = len(layer_sizes) - 1", "self.depth = len(layer_sizes) - 2"
-            ),
+            "one layer too few": _net_depth("self.depth = len(layer_sizes) - 2"),
             "counted from 0": _net('"W" + str(i)', '"W" + str(i - 1)'),
-            "two layers at most": _net(
-                "self.depth = len(layer_sizes) - 1",
-                "self.depth = min(2, len(layer_sizes) - 1)",
-            ),
+            "two layers at most": _net_depth("self.depth = min(2, len(layer_sizes) - 1)"),
             "transposed weights": _net("standard_normal(shape)", "standard_normal(shape[::-1])"),
             "biases with two axes": _net("np.zeros(shape[1])", "np.zeros((1, shape[1]))"),
             "no params": _net("self.params", "self.weights"),
         },
         "scores and loss of the example": {
-            "always four layers": _net("self.depth = len(layer_sizes) - 1", "self.depth = 4"),
+            "always four layers": _net_depth("self.depth = 4"),
             "a ReLU at the end": _net("if i < self.depth:", "if True:"),
             "no ReLU": _net("if i < self.depth:", "if False:", "2 * i - 2", "i - 1"),
             "sigmoid": _net(
@@ -642,15 +639,12 @@ WRONG = {
             "the page's own code": CUT_PAGE.replace(
                 "{key: value.copy() for key, value in params.items()}", "params"
             ),
-            "slopes written into params": _hunt(
-                "    return", "    params.update(grads)\n    return"
+            "slopes written into params": _hunt_return("    params.update(grads)\n    return"),
+            "slopes written into the arrays": _hunt_return(
+                "    params['W2'][...] = dW2\n    return"
             ),
-            "slopes written into the arrays": _hunt(
-                "    return", "    params['W2'][...] = dW2\n    return"
-            ),
-            "an update inside": _hunt(
-                "    return",
-                "    for k in grads:\n        params[k] = params[k] - 0.1 * grads[k]\n    return",
+            "an update inside": _hunt_return(
+                "    for k in grads:\n        params[k] = params[k] - 0.1 * grads[k]\n    return"
             ),
             "subtracts from the labels": _hunt(
                 "da2 = (y - t) / len(x)", "t -= y\n    da2 = -t / len(x)"
@@ -984,8 +978,7 @@ RIGHT = {
         self.backward = lambda dout=1: dout * (y - h) / len(y)
         return cross_entropy_error(y, t)""",
         "as in the book, with dout": LAST,
-        "log-sum-exp": _last(
-            "self.y = softmax(x)",
+        "log-sum-exp": _last_forward(
             "self.log_y = x - np.logaddexp.reduce(x, axis=1, keepdims=True)\n"
             "        self.y = np.exp(self.log_y)",
             CROSS,

@@ -89,88 +89,44 @@ def plain(text, **names):
 # Reading --------------------------------------------------------------------------------------
 
 
+COMPUTED = {
+    "names": {"x": 3, "-x": -3, "--x": 3, "+x": 3},
+    "sums": {"x * w + 1": -5, "x - w - 1": 4, "x × x − 1": 8, "1e3 + .5": 1000.5},
+    "products": {"x*(w+1)": -3, "-2 * x": -6, "x / 2": 1.5, "x ** 2": 9},
+    "functions": {" exp(0) + log(1)": 1},
+}
+
+
 @pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("x", 3),
-        ("x * w + 1", -5),
-        ("x*(w+1)", -3),
-        ("x - w - 1", 4),
-        ("-x", -3),
-        ("--x", 3),
-        ("+x", 3),
-        ("-2 * x", -6),
-        ("x × x − 1", 8),
-        (" exp(0) + log(1)", 1),
-        ("1e3 + .5", 1000.5),
-        ("x / 2", 1.5),
-        ("x ** 2", 9),
-    ],
+    ("text", "expected"), [case for cases in COMPUTED.values() for case in cases.items()]
 )
 def test_an_expression_is_computed_with_the_operators_of_its_objects(text, expected):
     assert plain(text, x=3.0, w=-2.0) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "  ",
-        "x +",
-        "(x",
-        "2x",
-        "x y",
-        "x = 3",
-        "x; x",
-        "x\nx",
-        "x\0",
-        "((((((((((((((((((((((((((((((",
-        "exp",
-        "exp()",
-        "exp(x, x)",
-        "exp(a=x)",
-        "exp(*x)",
-        "sin(x)",
-        "v",
-        "x.real",
-        "x[0]",
-        "x if x else x",
-        "x < 3",
-        "x and x",
-        "not x",
-        "~x",
-        "x @ x",
-        "x // 2",
-        "x % 2",
-        "lambda: x",
-        "[x for x in x]",
-        "(yield x)",
-        "(y := x)",
-        "f'{x}'",
-        "'a' * 9",
-        "b'a'",
-        "1j",
-        "True",
-        "None",
-        "...",
-        "1if 2else 3",
-        r"'\d'",
-        "__import__('os').system('true')",
-        "().__class__",
-        "9**9**9**9",
-        "1e400",
-        "-1e400",
-        "10000000",
-        "log(0)",
-        "log(-x)",
-        "exp(1000)",
-        "x" * (MOST_CHARACTERS + 1),
+REFUSED = {
+    "empty": ["", "  "],
+    "unfinished": ["x +", "(x", "((((((((((((((((((((((((((((((", "exp"],
+    "two values": ["2x", "x y", "1if 2else 3", "x² + 1"],
+    "statements": ["x = 3", "x; x", "x\nx", "(y := x)", "(yield x)"],
+    "characters": ["x\0", "\ud800"],
+    "calls": ["exp()", "exp(x, x)", "exp(a=x)", "exp(*x)", "sin(x)"],
+    "names": ["v", "x.real", "x[0]", "().__class__", "__import__('os').system('true')"],
+    "decisions": ["x if x else x", "x < 3", "x and x", "not x"],
+    "operators": ["~x", "x @ x", "x // 2", "x % 2"],
+    "functions": ["lambda: x", "[x for x in x]"],
+    "other literals": ["f'{x}'", "'a' * 9", "b'a'", "1j", "True", "None", "...", r"'\d'"],
+    "large numbers": ["9**9**9**9", "1e400", "-1e400", "10000000", "exp(1000)"],
+    "no logarithm": ["log(0)", "log(-x)"],
+    "characters in all": ["x" * (MOST_CHARACTERS + 1)],
+    "operations in all": [
         "+".join(["x"] * (MOST_OPERATIONS + 2)),
         "-" * (MOST_OPERATIONS + 1) + "x",
-        "\ud800",
-        "x² + 1",
     ],
-)
+}
+
+
+@pytest.mark.parametrize("text", [text for texts in REFUSED.values() for text in texts])
 def test_what_cannot_be_computed_is_refused_with_a_sentence(text):
     with warnings.catch_warnings():
         warnings.simplefilter("error")

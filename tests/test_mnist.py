@@ -76,25 +76,24 @@ def folder(small, tmp_path, monkeypatch) -> Path:
     return folder
 
 
+def assert_loaded(arrays: dict[str, np.ndarray]) -> None:
+    """load_mnist gives these arrays, in this order, each image as one row."""
+    loaded = itertools.chain.from_iterable(mnist.load_mnist(normalize=False))
+    for found, name in zip(loaded, REAL_SHAPES, strict=True):
+        rows = (-1, 784) if "images" in name else -1
+        np.testing.assert_array_equal(found, arrays[name].reshape(rows))
+
+
 def assert_small(small: dict[str, np.ndarray]) -> None:
     """load_mnist gives the little MNIST."""
     assert mnist.data_source() == "MNIST"
-    (x_train, t_train), (x_test, t_test) = mnist.load_mnist(normalize=False)
-    np.testing.assert_array_equal(x_train, small[TRAIN_IMAGES].reshape(60, 784))
-    np.testing.assert_array_equal(t_train, small[TRAIN_LABELS])
-    np.testing.assert_array_equal(x_test, small[TEST_IMAGES].reshape(10, 784))
-    np.testing.assert_array_equal(t_test, small[TEST_LABELS])
+    assert_loaded(small)
 
 
 def assert_standin() -> None:
     """load_mnist gives the stand-in, in the shapes of the little MNIST."""
     assert mnist.data_source() == "digits"
-    expected = mnist.make_stand_in(mnist.SHAPES)
-    (x_train, t_train), (x_test, t_test) = mnist.load_mnist(normalize=False, flatten=False)
-    np.testing.assert_array_equal(x_train[:, 0], expected[TRAIN_IMAGES])
-    np.testing.assert_array_equal(t_train, expected[TRAIN_LABELS])
-    np.testing.assert_array_equal(x_test[:, 0], expected[TEST_IMAGES])
-    np.testing.assert_array_equal(t_test, expected[TEST_LABELS])
+    assert_loaded(mnist.make_stand_in(mnist.SHAPES))
 
 
 def leftovers(folder: Path) -> list[Path]:
@@ -196,20 +195,12 @@ def test_a_gzip_in_several_parts(small, folder):
     assert_small(small)
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        lambda folder, root: "given",  # from the current folder
-        lambda folder, root: os.path.relpath(
-            folder, root
-        ),  # as set where a lecture's kernel is not
-        lambda folder, root: "~/given",
-    ],
-    ids=["current folder", "course folder", "home"],
-)
-def test_a_relative_folder(small, folder, monkeypatch, root, given):
-    value = given(folder, root)
-    monkeypatch.chdir(folder.parent if value == "given" else folder)
+@pytest.mark.parametrize("start", ["current folder", "course folder", "home"])
+def test_a_relative_folder(small, folder, monkeypatch, root, start):
+    # from the course's folder: as it is set where a lecture's kernel is not
+    values = {"current folder": "given", "home": "~/given"}
+    value = values.get(start) or os.path.relpath(folder, root)
+    monkeypatch.chdir(folder.parent if start == "current folder" else folder)
     monkeypatch.setenv("HOME", str(folder.parent))
     monkeypatch.setenv("USERPROFILE", str(folder.parent))
     monkeypatch.setenv("MNIST_DIR", value)
@@ -696,14 +687,8 @@ for number in range(setup["rounds"]):
 def start(
     cache: Path, rounds: int, mirrors: list[str], limit: int = 0, stderr: int | None = None
 ) -> subprocess.Popen:
-    setup = {
-        "cache": str(cache),
-        "shapes": mnist.SHAPES,
-        "checksums": mnist.CHECKSUMS,
-        "mirrors": mirrors,
-        "rounds": rounds,
-        "limit": limit,
-    }
+    setup = {"cache": str(cache), "mirrors": mirrors, "rounds": rounds, "limit": limit}
+    setup |= {"shapes": mnist.SHAPES, "checksums": mnist.CHECKSUMS}
     command = [sys.executable, "-u", "-c", PROCESS, json.dumps(setup)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
 
@@ -725,13 +710,19 @@ def expected_digest(arrays: dict[str, np.ndarray]) -> str:
     return hashlib.sha256(b"".join(array.tobytes() for array in data)).hexdigest()
 
 
-@pytest.mark.parametrize("source", ["MNIST", "digits"])
-def test_two_processes_that_fill_the_cache_at_once(small, server, cache, source):
-    urls = [f"{server.url}/good/"] if source == "MNIST" else []
-    expected = small if source == "MNIST" else mnist.make_stand_in(mnist.SHAPES)
+@pytest.fixture(params=["MNIST", "digits"])
+def source(request, small, server) -> tuple[list[str], str]:
+    """The mirrors that a process asks, and the digest of what it then loads."""
+    if request.param == "MNIST":
+        return [f"{server.url}/good/"], expected_digest(small)
+    return [], expected_digest(mnist.make_stand_in(mnist.SHAPES))
+
+
+def test_two_processes_that_fill_the_cache_at_once(cache, source):
+    urls, expected = source
     for process in [start(cache, 5, urls) for _ in range(2)]:
         found, _ = digests(process)
-        assert found == [expected_digest(expected)] * 5
+        assert found == [expected] * 5
     assert not leftovers(cache)
 
 
@@ -754,13 +745,11 @@ def test_ctrl_c(small, cache, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
-@pytest.mark.parametrize("source", ["MNIST", "digits"])
-def test_a_full_disk(small, server, cache, source):
+def test_a_full_disk(cache, source):
     """A limit on file sizes stops a write in its midst, as a full disk does."""
-    urls = [f"{server.url}/good/"] if source == "MNIST" else []
+    urls, expected = source
     found, out = digests(start(cache, 1, urls, limit=20_000))
-    expected = small if source == "MNIST" else mnist.make_stand_in(mnist.SHAPES)
-    assert found == [expected_digest(expected)]
+    assert found == [expected]
     assert out.count("cannot be written (File too large)") == 1
     assert not leftovers(cache)
     assert all(path.stat().st_size < 20_000 for path in cache.rglob("*ubyte"))
@@ -840,27 +829,25 @@ def test_the_standin_can_be_learnt_but_not_perfectly(standin):
 
 def test_the_standin_is_cached(small, cache, monkeypatch):
     monkeypatch.setenv("MNIST_DIR", "digits")
-    first = mnist.load_mnist()
+    expected = mnist.make_stand_in(mnist.SHAPES)
+    mnist.load_mnist()
     monkeypatch.setattr(mnist, "make_stand_in", None)
-    for a, b in zip(first, mnist.load_mnist(), strict=True):
-        np.testing.assert_array_equal(a[0], b[0])
-        np.testing.assert_array_equal(a[1], b[1])
+    assert_loaded(expected)
 
 
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda data: b"",
-        lambda data: data[:20],
-        lambda data: data[:-1],
-        lambda data: data + b"\0",
-        lambda data: flipped(data, 5),
-        lambda data: flipped(data, 5000),
-        lambda data: flipped(data, len(data) - 1),
-        lambda data: bytes(len(data)),
-    ],
-    ids=["empty", "digest cut", "cut", "longer", "digest", "image", "label", "zeros"],
-)
+STANDIN_DAMAGES = {
+    "empty": lambda data: b"",
+    "digest cut": lambda data: data[:20],
+    "cut": lambda data: data[:-1],
+    "longer": lambda data: data + b"\0",
+    "digest": lambda data: flipped(data, 5),
+    "image": lambda data: flipped(data, 5000),
+    "label": lambda data: flipped(data, len(data) - 1),
+    "zeros": lambda data: bytes(len(data)),
+}
+
+
+@pytest.mark.parametrize("spoil", STANDIN_DAMAGES.values(), ids=STANDIN_DAMAGES)
 def test_a_damaged_standin_is_made_again(small, cache, monkeypatch, spoil):
     monkeypatch.setenv("MNIST_DIR", "digits")
     mnist.load_mnist()

@@ -15,74 +15,54 @@ THIRD = Number("third", "What is 1/3?", 1 / 3, 0.01, "Three make one.", {3.0: "U
 PAIR = Shape("pair", "Which shape?", (2, 1), "Axis 1 stays.", {(2,): "Without keepdims."})
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("0.25", 0.25),
-        (" 0,25 ", 0.25),
-        (".25", 0.25),
-        ("1/4", 0.25),
-        ("25 %", 0.25),
-        ("-1e-3", -0.001),
-        ("\N{MINUS SIGN}2", -2.0),
-        ("inf", float("inf")),
-        ("-inf", float("-inf")),
-        ("159,020", 159_020),
-        ("5,100", 5_100),
-        ("-1,234,567.5", -1_234_567.5),
-        ("1 000", 1_000),
-        ("1\N{NARROW NO-BREAK SPACE}234\N{NO-BREAK SPACE}567,5", 1_234_567.5),
-        ("5,100 %", 51),
-        ("1,000/8", 125),
-        ("5,1", 5.1),
-        ("0,250", 0.25),  # no number in thousands begins with 0
-        ("5,1000", 5.1),
-        ("2,5e3", 2_500),
-        ("１５９，０２０", 159_020),
-        ("ー０．２５", -0.25),
-        ("２５％", 0.25),
-    ],
-)
+NUMBERS = {
+    0.25: ["0.25", " 0,25 ", ".25", "1/4", "25 %", "２５％", "0,250"],  # no thousands begin with 0
+    -0.25: ["ー０．２５"],
+    -0.001: ["-1e-3"],
+    -2: ["\N{MINUS SIGN}2"],
+    5.1: ["5,1", "5,1000"],
+    51: ["5,100 %"],
+    125: ["1,000/8"],
+    1_000: ["1 000"],
+    2_500: ["2,5e3"],
+    5_100: ["5,100"],
+    159_020: ["159,020", "１５９，０２０"],
+    1_234_567.5: ["1\N{NARROW NO-BREAK SPACE}234\N{NO-BREAK SPACE}567,5"],
+    -1_234_567.5: ["-1,234,567.5"],
+    float("inf"): ["inf"],
+    float("-inf"): ["-inf"],
+}
+SHAPES = {
+    (2, 3): ["(2, 3)", "2, 3", "2 x 3", "2×3", "[2, 3]", "（２，３）"],
+    (5,): ["(5,)", "5"],
+    (): ["()"],
+    (0, 3): ["(0, 3)"],
+}
+
+
+def readings(table: dict) -> list[tuple]:
+    return [(text, value) for value, texts in table.items() for text in texts]
+
+
+@pytest.mark.parametrize(("text", "value"), readings(NUMBERS))
 def test_a_number_is_read_in_every_usual_spelling(text, value):
     assert read_number(text) == pytest.approx(value, rel=1e-15)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "  ",
-        "many",
-        "1/0",
-        "1/2/3",
-        "2..5",
-        "1,23,456",
-        "1,000,5",
-        "1 00",
-        "1 2",
-        "__import__()",
-    ],
-)
+NOT_NUMBERS = {
+    "words": ["", "  ", "many", "__import__()"],
+    "signs": ["1/0", "1/2/3", "2..5"],
+    "separators": ["1,23,456", "1,000,5", "1 00", "1 2"],
+}
+
+
+@pytest.mark.parametrize("text", [text for texts in NOT_NUMBERS.values() for text in texts])
 def test_what_is_not_a_number_is_answered_with_an_example(text):
     with pytest.raises(AnswerError, match=r"type a number, such as 0\.25"):
         read_number(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "shape"),
-    [
-        ("(2, 3)", (2, 3)),
-        ("2, 3", (2, 3)),
-        ("2 x 3", (2, 3)),
-        ("2×3", (2, 3)),
-        ("[2, 3]", (2, 3)),
-        ("(5,)", (5,)),
-        ("5", (5,)),
-        ("()", ()),
-        ("(0, 3)", (0, 3)),
-        ("（２，３）", (2, 3)),
-    ],
-)
+@pytest.mark.parametrize(("text", "shape"), readings(SHAPES))
 def test_a_shape_is_read_in_every_usual_spelling(text, shape):
     assert read_shape(text) == shape
 

@@ -1,6 +1,7 @@
 """`check` and `grade` read one notebook alike, whatever has happened to it on the way."""
 
 import copy
+import itertools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -20,14 +21,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("sandbox")]
 
 NAMES = ("ps1_output_layer", "ps6_backpropagation")
 Notebook = dict[str, Any]
+Change = Callable[[Notebook], object]
 
 
 def solved(name: str) -> Notebook:
     """Return the released notebook with the solution in it, as a file holds it."""
-    notebook, answers = (
-        json.loads(json.dumps(read("assignments", name))),
-        sources(read("solutions", name)),
-    )
+    notebook = json.loads(json.dumps(read("assignments", name)))
+    answers = sources(read("solutions", name))
     for cell in notebook["cells"]:
         cell["source"] = answers.get(grade_id(cell), cell["source"])
     return notebook
@@ -37,16 +37,20 @@ def grade_id(cell: Notebook) -> str | None:
     return (cell["metadata"].get("nbgrader") or {}).get("grade_id")
 
 
-def marked(notebook: Notebook) -> list[Notebook]:
-    return [cell for cell in notebook["cells"] if "nbgrader" in cell["metadata"]]
+def is_code(cell: Notebook) -> bool:
+    return cell["cell_type"] == "code"
 
 
-def code(notebook: Notebook) -> list[Notebook]:
-    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+def is_marked(cell: Notebook) -> bool:
+    return "nbgrader" in cell["metadata"]
 
 
 def is_solution(cell: Notebook) -> bool:
     return cell["metadata"].get("nbgrader", {}).get("solution", False)
+
+
+def is_answer(cell: Notebook) -> bool:
+    return is_code(cell) and is_solution(cell)
 
 
 def is_test(cell: Notebook) -> bool:
@@ -57,27 +61,78 @@ def is_locked(cell: Notebook) -> bool:
     return cell["metadata"].get("nbgrader", {}).get("locked", False) and not is_test(cell)
 
 
+def is_given(cell: Notebook) -> bool:
+    return is_code(cell) and (is_locked(cell) or is_test(cell))
+
+
 def plain(source: str, kind: str = "code") -> Notebook:
     cell = {"cell_type": kind, "metadata": {}, "source": source, "id": f"x{abs(hash(source))}"}
     return cell | ({"outputs": [], "execution_count": None} if kind == "code" else {})
 
 
+def code(notebook: Notebook) -> list[Notebook]:
+    return [cell for cell in notebook["cells"] if is_code(cell)]
+
+
+def each(which: Callable[[Notebook], bool] | None, edit: Callable[[Notebook], Any]) -> Change:
+    """Return what edits each cell for which `which` is true; None: each cell."""
+
+    def change(notebook: Notebook) -> None:
+        for cell in filter(which or (lambda cell: True), notebook["cells"]):
+            edit(cell)
+
+    return change
+
+
+def having(which: Callable[[Notebook], bool] | None = None, **values: Any) -> Change:
+    """Return what gives these cells such values."""
+    return each(which, lambda cell: cell.update(copy.deepcopy(values)))
+
+
+def mark(**values: Any) -> Change:
+    return each(is_marked, lambda c: c["metadata"]["nbgrader"].update(copy.deepcopy(values)))
+
+
+def without_mark(key: str) -> Change:
+    return each(is_marked, lambda cell: cell["metadata"]["nbgrader"].pop(key, None))
+
+
+def marks(value: Any) -> Change:
+    return each(is_marked, lambda c: c["metadata"].update(nbgrader=copy.deepcopy(value)))
+
+
+def rewritten(edit: Callable[[str], Any], which: Callable | None = None) -> Change:
+    """Return what makes another source of the source of each of these cells."""
+    return each(which, lambda cell: cell.update(source=edit(cell["source"])))
+
+
+def replaced(make: Callable[[Notebook], list[Notebook]]) -> Change:
+    """Return what puts the cells that `make` gives in the place of each answer."""
+
+    def change(notebook: Notebook) -> None:
+        cells = ((make(c) if is_answer(c) else [c]) for c in notebook["cells"])
+        notebook["cells"] = [*itertools.chain.from_iterable(cells)]
+
+    return change
+
+
+def without(which: Callable[[Notebook], bool]) -> Change:
+    return lambda notebook: notebook.update(cells=[c for c in notebook["cells"] if not which(c)])
+
+
 # What can happen to right work without taking anything of it away -----------------------------
 
 
-def merged_into_the_locked_cell(notebook: Notebook) -> None:
-    """All code in the first locked cell, and nothing else left."""
-    cells = code(notebook)
-    first = next(cell for cell in cells if is_locked(cell))
-    first["source"] = "\n\n".join(cell["source"] for cell in cells if not is_test(cell))
-    notebook["cells"] = [c for c in notebook["cells"] if c["cell_type"] != "code" or c is first]
+def merged_into_the_locked_cell(tests: bool) -> Change:
+    """Put all code in the first locked cell, with or without the tests; leave no other."""
 
+    def change(notebook: Notebook) -> None:
+        cells = code(notebook)
+        first = next(cell for cell in cells if is_locked(cell))
+        first["source"] = "\n\n".join(c["source"] for c in cells if tests or not is_test(c))
+        without(lambda cell: is_code(cell) and cell is not first)(notebook)
 
-def merged_with_the_tests(notebook: Notebook) -> None:
-    cells = code(notebook)
-    first = next(cell for cell in cells if is_locked(cell))
-    first["source"] = "\n\n".join(cell["source"] for cell in cells)
-    notebook["cells"] = [c for c in notebook["cells"] if c["cell_type"] != "code" or c is first]
+    return change
 
 
 def merged_into_a_test_cell(notebook: Notebook) -> None:
@@ -88,84 +143,13 @@ def merged_into_a_test_cell(notebook: Notebook) -> None:
             above = cell["source"]
         elif is_test(cell) and above:
             cell["source"], above = f"{above}\n\n{cell['source']}", ""
-    notebook["cells"] = [
-        c for c in notebook["cells"] if not (is_solution(c) and c["cell_type"] == "code")
-    ]
+    without(is_answer)(notebook)
 
 
 def an_import_in_the_locked_cell(notebook: Notebook) -> None:
     cells = code(notebook)
     next(cell for cell in cells if is_locked(cell))["source"] += "\nimport math"
     next(c for c in cells if is_solution(c))["source"] += "\n\nassert math.pi > 3"
-
-
-def locked_cells_emptied(notebook: Notebook) -> None:
-    for cell in code(notebook):
-        if is_locked(cell) or is_test(cell):
-            cell["source"] = ""
-
-
-def locked_cells_spoiled(notebook: Notebook) -> None:
-    for cell in code(notebook):
-        if is_locked(cell) or is_test(cell):
-            cell["source"] = "def )"
-
-
-def replaced_tests(notebook: Notebook) -> None:
-    for cell in code(notebook):
-        if is_test(cell):
-            cell["source"] = "1000.0"
-
-
-def locked_cells_deleted(notebook: Notebook) -> None:
-    notebook["cells"] = [c for c in notebook["cells"] if not (is_locked(c) or is_test(c))]
-
-
-def metadata(value: Any) -> Callable[[Notebook], None]:
-    def change(notebook: Notebook) -> None:
-        for cell in notebook["cells"]:
-            cell["metadata"] = copy.deepcopy(value)
-
-    return change
-
-
-def marks(value: Any) -> Callable[[Notebook], None]:
-    def change(notebook: Notebook) -> None:
-        for cell in marked(notebook):
-            cell["metadata"]["nbgrader"] = copy.deepcopy(value)
-
-    return change
-
-
-def mark(key: str, value: Any) -> Callable[[Notebook], None]:
-    def change(notebook: Notebook) -> None:
-        for cell in marked(notebook):
-            cell["metadata"]["nbgrader"][key] = copy.deepcopy(value)
-
-    return change
-
-
-def without_mark(key: str) -> Callable[[Notebook], None]:
-    def change(notebook: Notebook) -> None:
-        for cell in marked(notebook):
-            cell["metadata"]["nbgrader"].pop(key, None)
-
-    return change
-
-
-def of_all(key: str, value: Any) -> Callable[[Notebook], None]:
-    def change(notebook: Notebook) -> None:
-        for cell in notebook["cells"]:
-            cell[key] = copy.deepcopy(value)
-
-    return change
-
-
-def top(key: str, value: Any) -> Callable[[Notebook], None]:
-    def change(notebook: Notebook) -> None:
-        notebook[key] = copy.deepcopy(value)
-
-    return change
 
 
 def each_twice(notebook: Notebook) -> None:
@@ -178,85 +162,31 @@ def all_twice(notebook: Notebook) -> None:
 
 def a_second_copy_not_written(notebook: Notebook) -> None:
     cells = [copy.deepcopy(c) for c in notebook["cells"] if is_solution(c)]
-    for cell in cells:
-        if cell["cell_type"] == "code":
-            names = sorted(source.bound_names(cell["source"]))
-            cell["source"] = "\n".join(
-                f"def {n}(*a):\n    raise NotImplementedError()" for n in names
-            )
+    for cell in filter(is_code, cells):
+        names = sorted(source.bound_names(cell["source"]))
+        cell["source"] = "\n".join(f"def {n}(*a):\n    raise NotImplementedError()" for n in names)
     notebook["cells"] += cells
 
 
-def reversed_cells(notebook: Notebook) -> None:
-    notebook["cells"].reverse()
-
-
-def first_the_tests(notebook: Notebook) -> None:
-    notebook["cells"].sort(key=lambda cell: not is_test(cell))
-
-
-def solutions_last(notebook: Notebook) -> None:
-    notebook["cells"].sort(key=is_solution)
-
-
-def kind_of_all(kind: str) -> Callable[[Notebook], None]:
+def kind_of_all(kind: str) -> Change:
     """Turn the course's cells into another kind; the student's own stay."""
 
-    def change(notebook: Notebook) -> None:
-        for cell in marked(notebook):
-            cell["cell_type"] = kind
-            cell.pop("outputs", None)
-            cell.pop("execution_count", None)
+    def edit(cell: Notebook) -> None:
+        cell["cell_type"] = kind
+        cell.pop("outputs", None)
+        cell.pop("execution_count", None)
 
-    return change
+    return each(is_marked, edit)
+
+
+def released_sources(notebook: Notebook) -> dict[str, str]:
+    name = NAMES["ReLU" in {grade_id(cell) for cell in notebook["cells"]}]
+    return {grade_id(cell): cell["source"] for cell in read("assignments", name).cells}
 
 
 def answers_in_further_cells(notebook: Notebook) -> None:
-    released = {grade_id(c): c["source"] for c in read("assignments", name_of(notebook)).cells}
-    cells = []
-    for cell in notebook["cells"]:
-        cells.append(cell)
-        if is_solution(cell) and cell["cell_type"] == "code":
-            cells.append(plain(cell["source"]))
-            cell["source"] = released[grade_id(cell)]
-    notebook["cells"] = cells
-
-
-def answers_in_cells_of_their_own(notebook: Notebook) -> None:
-    """The places for code are deleted, the code stands in new cells."""
-    notebook["cells"] = [
-        plain(c["source"]) if is_solution(c) and c["cell_type"] == "code" else c
-        for c in notebook["cells"]
-    ]
-
-
-def split_cells(notebook: Notebook) -> None:
-    """An editor has split each cell for code, and given both halves the same metadata."""
-    cells = []
-    for cell in notebook["cells"]:
-        if is_solution(cell) and cell["cell_type"] == "code":
-            cells.append(cell | {"source": "import numpy as np\nx = 3"})
-        cells.append(cell)
-    notebook["cells"] = cells
-
-
-def name_of(notebook: Notebook) -> str:
-    return NAMES["ReLU" in {grade_id(cell) for cell in notebook["cells"]}]
-
-
-def lines(notebook: Notebook) -> None:
-    for cell in notebook["cells"]:
-        cell["source"] = cell["source"].splitlines(keepends=True)
-
-
-def windows_lines(notebook: Notebook) -> None:
-    for cell in notebook["cells"]:
-        cell["source"] = cell["source"].replace("\n", "\r\n")
-
-
-def spaces_at_line_ends(notebook: Notebook) -> None:
-    for cell in notebook["cells"]:
-        cell["source"] = cell["source"].replace("\n", "  \n") + "\n\n"
+    released = released_sources(notebook)
+    replaced(lambda c: [c | {"source": released[grade_id(c)]}, plain(c["source"])])(notebook)
 
 
 def no_ids(notebook: Notebook) -> None:
@@ -266,11 +196,9 @@ def no_ids(notebook: Notebook) -> None:
 
 
 def version_3(notebook: Notebook) -> None:
-    cells = []
-    for cell in notebook.pop("cells"):
-        if cell["cell_type"] == "code":
-            cell["input"] = cell.pop("source").splitlines(keepends=True)
-        cells.append(cell)
+    cells = notebook.pop("cells")
+    for cell in filter(is_code, cells):
+        cell["input"] = cell.pop("source").splitlines(keepends=True)
     notebook |= {"nbformat": 3, "nbformat_minor": 0, "worksheets": [{"cells": cells}]}
 
 
@@ -278,65 +206,65 @@ def odd_cells(notebook: Notebook) -> None:
     notebook["cells"] += [None, 3, [], {}, {"cell_type": []}, {"cell_type": "code", "source": 7}]
 
 
-def outputs_of_all_kinds(notebook: Notebook) -> None:
-    for cell in code(notebook):
-        cell["outputs"] = [{"output_type": "error"}, 3, {"data": None}]
-
-
-SAME: dict[str, Callable[[Notebook], None]] = {
+# An editor has split each cell for code, and given both halves the same metadata.
+split = replaced(lambda cell: [cell | {"source": "import numpy as np\nx = 3"}, cell])
+ODD_OUTPUTS = [{"output_type": "error"}, 3, {"data": None}]
+SAME: dict[str, Change] = {
     "as it is": lambda notebook: None,
-    "all code merged into the locked cell": merged_into_the_locked_cell,
-    "all code and the tests merged into the locked cell": merged_with_the_tests,
+    "all code merged into the locked cell": merged_into_the_locked_cell(tests=False),
+    "all code and the tests merged into the locked cell": merged_into_the_locked_cell(tests=True),
     "code merged into the test cells": merged_into_a_test_cell,
     "an import added to the locked cell": an_import_in_the_locked_cell,
-    "locked cells emptied": locked_cells_emptied,
-    "locked cells spoiled": locked_cells_spoiled,
-    "locked cells deleted": locked_cells_deleted,
-    "tests replaced": replaced_tests,
-    "metadata lost": metadata({}),
-    "metadata null": metadata(None),
-    "metadata a list": metadata([1]),
+    "locked cells emptied": having(is_given, source=""),
+    "locked cells spoiled": having(is_given, source="def )"),
+    "locked cells deleted": without(lambda cell: is_locked(cell) or is_test(cell)),
+    "tests replaced": having(lambda c: is_code(c) and is_test(c), source="1000.0"),
+    "metadata lost": having(metadata={}),
+    "metadata null": having(metadata=None),
+    "metadata a list": having(metadata=[1]),
     "marks null": marks(None),
     "marks a text": marks("x"),
     "marks empty": marks({}),
     "grade id missing": without_mark("grade_id"),
-    "grade id null": mark("grade_id", None),
-    "grade id a list": mark("grade_id", ["setup"]),
-    "grade id a path": mark("grade_id", "../../../etc/passwd"),
-    "points a text": mark("points", "many"),
-    "points endless": mark("points", 1e400),
-    "grade null": mark("grade", None),
-    "solution null": mark("solution", None),
-    "all solutions": mark("solution", True),
+    "grade id null": mark(grade_id=None),
+    "grade id a list": mark(grade_id=["setup"]),
+    "grade id a path": mark(grade_id="../../../etc/passwd"),
+    "points a text": mark(points="many"),
+    "points endless": mark(points=1e400),
+    "grade null": mark(grade=None),
+    "solution null": mark(solution=None),
+    "all solutions": mark(solution=True),
     "locked missing": without_mark("locked"),
-    "schema of the future": mark("schema_version", 99),
-    "checksum a number": mark("checksum", 5),
-    "notebook metadata null": top("metadata", None),
-    "notebook metadata of another language": top("metadata", {"kernelspec": {"name": "ir"}}),
+    "schema of the future": mark(schema_version=99),
+    "checksum a number": mark(checksum=5),
+    "notebook metadata null": lambda notebook: notebook.update(metadata=None),
+    "notebook metadata of another language": lambda notebook: notebook.update(
+        metadata={"kernelspec": {"name": "ir"}}
+    ),
     "each cell twice": each_twice,
     "all cells twice": all_twice,
     "a second copy that is not written": a_second_copy_not_written,
-    "reversed": reversed_cells,
-    "tests first": first_the_tests,
-    "answers last": solutions_last,
+    "reversed": lambda notebook: notebook["cells"].reverse(),
+    "tests first": lambda notebook: notebook["cells"].sort(key=lambda cell: not is_test(cell)),
+    "answers last": lambda notebook: notebook["cells"].sort(key=is_solution),
     "turned into Markdown": kind_of_all("markdown"),
     "turned into raw cells": kind_of_all("raw"),
     "turned into no kind": kind_of_all("heading"),
     "answers in further cells": answers_in_further_cells,
-    "answers in cells of their own": answers_in_cells_of_their_own,
-    "split": split_cells,
-    "sources as lines": lines,
-    "Windows line ends": windows_lines,
-    "spaces at line ends": spaces_at_line_ends,
+    "answers in cells of their own": replaced(lambda cell: [plain(cell["source"])]),
+    "split": split,
+    "sources as lines": rewritten(lambda text: text.splitlines(keepends=True)),
+    "Windows line ends": rewritten(lambda text: text.replace("\n", "\r\n")),
+    "spaces at line ends": rewritten(lambda text: text.replace("\n", "  \n") + "\n\n"),
     "no cell ids": no_ids,
-    "one cell id for all": of_all("id", "same"),
-    "cell ids null": of_all("id", None),
-    "cell ids a path": of_all("id", "../../x"),
+    "one cell id for all": having(id="same"),
+    "cell ids null": having(id=None),
+    "cell ids a path": having(id="../../x"),
     "version 3": version_3,
-    "minor version 99": top("nbformat_minor", 99),
+    "minor version 99": lambda notebook: notebook.update(nbformat_minor=99),
     "cells that are none": odd_cells,
-    "outputs that are none": outputs_of_all_kinds,
-    "outputs null": of_all("outputs", None),
+    "outputs that are none": having(is_code, outputs=ODD_OUTPUTS),
+    "outputs null": having(outputs=None),
 }
 
 
@@ -386,41 +314,34 @@ def test_right_work_is_right_whatever_became_of_the_notebook(name, change, sandb
 # What takes something away ---------------------------------------------------------------------
 
 
-def without_answers(notebook: Notebook) -> None:
-    notebook["cells"] = [c for c in notebook["cells"] if not is_solution(c)]
-
-
-def answers_as(source: str) -> Callable[[Notebook], None]:
-    def change(notebook: Notebook) -> None:
-        for cell in notebook["cells"]:
-            if is_solution(cell) and cell["cell_type"] == "code":
-                cell["source"] = source + cell["source"]
-
-    return change
-
-
 def not_written(notebook: Notebook) -> None:
-    released = {grade_id(c): c["source"] for c in read("assignments", name_of(notebook)).cells}
+    released = released_sources(notebook)
     for cell in notebook["cells"]:
         cell["source"] = released.get(grade_id(cell), cell["source"])
 
 
-def left_over(notebook: Notebook) -> None:
-    for cell in notebook["cells"]:
-        if is_solution(cell) and cell["cell_type"] == "code":
-            head, _, body = cell["source"].partition("\n    ")
-            cell["source"] = f"{head}\n    raise NotImplementedError()\n    {body}"
-            if head.startswith("class"):
-                cell["source"] = f"raise NotImplementedError()\n{cell['source']}"
+def with_a_line_left_over(answer: str) -> str:
+    head, _, body = answer.partition("\n    ")
+    left = f"{head}\n    raise NotImplementedError()\n    {body}"
+    return f"raise NotImplementedError()\n{left}" if head.startswith("class") else left
 
 
-LOST: dict[str, tuple[Callable[[Notebook], None], str]] = {
+LOST: dict[str, tuple[Change, str]] = {
     "nothing written": (not_written, "handed out: nothing was written there"),
-    "answers deleted": (without_answers, "its cell was deleted, and no other cell defines it"),
-    "a syntax error": (answers_as("def f(:\n    pass\n"), "its cell ended in SyntaxError: "),
-    "an error first": (answers_as("1 / 0\n"), "its cell ended in ZeroDivisionError: "),
-    "a line left over": (left_over, "`raise NotImplementedError()` still stands in line "),
-    "no cells at all": (lambda notebook: notebook["cells"].__delitem__(slice(1, None)), "deleted"),
+    "answers deleted": (without(is_solution), "its cell was deleted, and no other cell defines it"),
+    "a syntax error": (
+        rewritten("def f(:\n    pass\n{}".format, is_answer),
+        "its cell ended in SyntaxError: ",
+    ),
+    "an error first": (
+        rewritten("1 / 0\n{}".format, is_answer),
+        "its cell ended in ZeroDivisionError: ",
+    ),
+    "a line left over": (
+        rewritten(with_a_line_left_over, is_answer),
+        "`raise NotImplementedError()` still stands in line ",
+    ),
+    "no cells at all": (lambda notebook: notebook.update(cells=notebook["cells"][:1]), "deleted"),
 }
 
 

@@ -1,5 +1,7 @@
 """Right and wrong ways to write the functions of `ps1_output_layer`."""
 
+import functools
+
 from tests.problem_sets.grading import function
 
 _identity = function("identity_function(a)")
@@ -14,6 +16,7 @@ FLOATS_FIRST = "a = np.asarray(a, dtype=float)"
 KEPT = "e = np.exp(a - np.max(a, axis=-1, keepdims=True))"
 DIVIDE = "return e / np.sum(e, axis=-1, keepdims=True)"
 Y = "y = e / np.sum(e, axis=-1, keepdims=True)"
+_kept = functools.partial(_softmax, KEPT)
 
 WRONG = {
     "identity_function": {
@@ -55,10 +58,10 @@ WRONG = {
     y = e / e.sum(axis=-1, keepdims=True)
     y[y < 1e-20] = 0
     return y""",
-            "rounds": _softmax(KEPT, Y, "return np.round(y, 8)"),
-            "clips the result": _softmax(KEPT, Y, "return np.clip(y, 1e-7, 1)"),
-            "adds a small constant below": _softmax(
-                KEPT, "return e / (np.sum(e, axis=-1, keepdims=True) + 1e-7)"
+            "rounds": _kept(Y, "return np.round(y, 8)"),
+            "clips the result": _kept(Y, "return np.clip(y, 1e-7, 1)"),
+            "adds a small constant below": _kept(
+                "return e / (np.sum(e, axis=-1, keepdims=True) + 1e-7)"
             ),
             "clips the exponent": _softmax(
                 "b = np.clip(a - np.max(a, axis=-1, keepdims=True), -50, 0)",
@@ -83,20 +86,20 @@ def softmax(a):
     return b""",
             "overwrites a vector": _softmax("if a.ndim == 1:", "    a -= np.max(a)", KEPT, DIVIDE),
             "remembers by shape": "_seen = {}\n"
-            + _softmax(KEPT, "return _seen.setdefault(a.shape, " + DIVIDE[7:] + ")"),
+            + _kept("return _seen.setdefault(a.shape, " + DIVIDE[7:] + ")"),
             "changes an integer argument": _softmax(
                 "if a.dtype.kind == 'i':", "    a -= a.max(axis=-1, keepdims=True)", KEPT, DIVIDE
             ),
         },
         "every row of a batch sums to 1": {
-            "sum of the whole batch": _softmax(KEPT, "return e / np.sum(e)"),
+            "sum of the whole batch": _kept("return e / np.sum(e)"),
             "maximum and sum of the whole batch": _softmax(
                 "e = np.exp(a - np.max(a))", "return e / np.sum(e)"
             ),
             "classes on the first axis": _softmax(
                 "e = np.exp(a - a.max(axis=0))", "return e / e.sum(axis=0)"
             ),
-            "the logarithm": _softmax(KEPT, "return np.log(" + DIVIDE[7:] + ")"),
+            "the logarithm": _kept("return np.log(" + DIVIDE[7:] + ")"),
             "an assertion of its own": _softmax("assert a.ndim == 1", KEPT, DIVIDE),
         },
         "rows of very different scale": {
@@ -108,9 +111,9 @@ def softmax(a):
             ),
         },
         "integers of every dtype, and float32": {
-            "no floats first": _softmax(KEPT, DIVIDE),
-            "a result of the argument's integers": _softmax(
-                KEPT, "y = np.zeros_like(a)", "y[...] = " + DIVIDE[7:], "return y"
+            "no floats first": _kept(DIVIDE),
+            "a result of the argument's integers": _kept(
+                "y = np.zeros_like(a)", "y[...] = " + DIVIDE[7:], "return y"
             ),
             "shifts only where float64 overflows": _softmax(
                 "if np.max(np.abs(a)) > 700:",
@@ -155,7 +158,7 @@ def softmax(a):
             ),
         },
         "a square batch agrees, too": {
-            "no keepdims in the sum": _softmax(KEPT, "return e / np.sum(e, axis=-1)"),
+            "no keepdims in the sum": _kept("return e / np.sum(e, axis=-1)"),
             "no keepdims at all": _softmax(
                 "e = np.exp(a - np.max(a, axis=-1))", "return e / np.sum(e, axis=-1)"
             ),
@@ -177,32 +180,28 @@ def softmax(a):
             "overwrites its argument": _softmax(
                 "a -= np.max(a, axis=-1, keepdims=True)", "e = np.exp(a)", DIVIDE
             ),
-            "writes the result into its argument": _softmax(
-                KEPT, "a[...] = " + DIVIDE[7:], "return a"
-            ),
+            "writes the result into its argument": _kept("a[...] = " + DIVIDE[7:], "return a"),
         },
         "a batch of one, a single class": {
-            "squeezes": _softmax(KEPT, "return np.squeeze(" + DIVIDE[7:] + ")"),
+            "squeezes": _kept("return np.squeeze(" + DIVIDE[7:] + ")"),
             "a single class is left alone": _softmax(
                 "if a.shape[-1] == 1:", "    return a", KEPT, DIVIDE
             ),
         },
         "the worked example": {
-            "half precision": _softmax(KEPT, Y, "return y.astype(np.float16)"),
+            "half precision": _kept(Y, "return y.astype(np.float16)"),
             "subtracts 1000": _softmax("e = np.exp(a - 1000)", DIVIDE),
             "the sign turned": _softmax(
                 "e = np.exp(np.min(a, axis=-1, keepdims=True) - a)", DIVIDE
             ),
             "no exponential": _softmax("return a / np.sum(a, axis=-1, keepdims=True)"),
-            "no sum": _softmax(KEPT, "return e"),
-            "divides by the maximum": _softmax(
-                KEPT, "return e / np.max(e, axis=-1, keepdims=True)"
-            ),
+            "no sum": _kept("return e"),
+            "divides by the maximum": _kept("return e / np.max(e, axis=-1, keepdims=True)"),
             "another base": _softmax(KEPT.replace("np.exp", "np.exp2"), DIVIDE),
             "sigmoids": _softmax("e = 1 / (1 + np.exp(-a))", DIVIDE),
             "one-hot of the maximum": _softmax("return np.eye(a.shape[-1])[np.argmax(a, axis=-1)]"),
-            "the sum, too": _softmax(KEPT, Y, "return y, y.sum()"),
-            "prints": _softmax(KEPT, "print(" + DIVIDE[7:] + ")"),
+            "the sum, too": _kept(Y, "return y, y.sum()"),
+            "prints": _kept("print(" + DIVIDE[7:] + ")"),
             "ends the program": _softmax("raise SystemExit"),
         },
         "scores far apart in one row": {
@@ -211,12 +210,12 @@ def softmax(a):
             ),
         },
         "an array of floats of the same shape": {
-            "a list": _softmax(KEPT, "return (" + DIVIDE[7:] + ").tolist()"),
-            "rows in a list": _softmax(KEPT, "return list(" + DIVIDE[7:] + ")"),
-            "a matrix": _softmax(KEPT, "return np.asmatrix(" + DIVIDE[7:] + ")"),
-            "a masked array": _softmax(KEPT, "return np.ma.array(" + DIVIDE[7:] + ")"),
-            "objects": _softmax(KEPT, Y, "return y.astype(object)"),
-            "complex numbers": _softmax(KEPT, Y, "return y + 0j"),
+            "a list": _kept("return (" + DIVIDE[7:] + ").tolist()"),
+            "rows in a list": _kept("return list(" + DIVIDE[7:] + ")"),
+            "a matrix": _kept("return np.asmatrix(" + DIVIDE[7:] + ")"),
+            "a masked array": _kept("return np.ma.array(" + DIVIDE[7:] + ")"),
+            "objects": _kept(Y, "return y.astype(object)"),
+            "complex numbers": _kept(Y, "return y + 0j"),
         },
         "the same after a shift of each row": {
             "a number in front of each row": _softmax(

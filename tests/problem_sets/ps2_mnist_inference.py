@@ -1,5 +1,7 @@
 """Right and wrong ways to write the functions of `ps2_mnist_inference`."""
 
+import functools
+
 from tests.problem_sets.grading import function
 
 _one_hot = function("to_one_hot(t, num_classes=10)")
@@ -24,6 +26,15 @@ SLICES = (*TO_LABELS, START, LOOP)
 COUNTED = (*SLICES, ASK, COUNT)
 RATE = "return correct / len(x)"
 
+# What many cases begin with.
+_by_label = functools.partial(_accuracy, *TO_LABELS)
+_by_slice = functools.partial(_accuracy, *SLICES)
+_counted = functools.partial(_accuracy, *COUNTED)
+_after_z1 = functools.partial(_predict, Z1)
+_filled = functools.partial(_one_hot, ZEROS)
+_after_z2 = functools.partial(_after_z1, Z2)
+_of_eye = functools.partial(_one_hot, "y = np.eye(num_classes)[t]")
+
 WRONG = {
     "to_one_hot": {
         "ten classes, ten columns": {
@@ -33,18 +44,18 @@ WRONG = {
             "as many columns as the largest label asks for": _one_hot(
                 "return np.eye(np.max(t) + 1)[t]"
             ),
-            "no default": _one_hot(ZEROS, SET, "return y").replace("num_classes=10", "num_classes"),
-            "a default of 9": _one_hot(ZEROS, SET, "return y").replace("=10", "=9"),
+            "no default": _filled(SET, "return y").replace("num_classes=10", "num_classes"),
+            "a default of 9": _filled(SET, "return y").replace("=10", "=9"),
             "squeezes": _one_hot("return np.squeeze(np.eye(num_classes)[t])"),
         },
         "the worked example": {
             "always ten classes": _one_hot("return np.eye(10)[t]"),
             "columns for rows": _one_hot("return np.eye(num_classes)[t].T"),
-            "sets whole rows": _one_hot(ZEROS, "y[t] = 1", "return y"),
-            "sets whole columns": _one_hot(ZEROS, "y[:, t] = 1", "return y"),
+            "sets whole rows": _filled("y[t] = 1", "return y"),
+            "sets whole columns": _filled("y[:, t] = 1", "return y"),
             "counts from 1": _one_hot("return np.eye(num_classes)[t - 1]"),
-            "leaves class 0 out": _one_hot(
-                ZEROS, "for n, k in enumerate(t):", "    y[n, k] = 1 if k else 0", "return y"
+            "leaves class 0 out": _filled(
+                "for n, k in enumerate(t):", "    y[n, k] = 1 if k else 0", "return y"
             ),
             "zeros and ones exchanged": _one_hot("return 1 - np.eye(num_classes)[t]"),
             "the label instead of 1": _one_hot("return np.eye(num_classes)[t] * t[:, None]"),
@@ -64,18 +75,15 @@ WRONG = {
             "at least ten classes": _one_hot("return np.eye(max(10, num_classes))[t]"),
         },
         "as many labels as classes": {
-            "columns for rows where the result is square": _one_hot(
-                "y = np.eye(num_classes)[t]", "return y.T if len(t) == num_classes else y"
+            "columns for rows where the result is square": _of_eye(
+                "return y.T if len(t) == num_classes else y"
             ),
         },
         "a single class, a single label": {
-            "squeezes only (N, 1)": _one_hot(
-                "y = np.eye(num_classes)[t]", "return y[:, 0] if num_classes == 1 else y"
-            ),
+            "squeezes only (N, 1)": _of_eye("return y[:, 0] if num_classes == 1 else y"),
         },
         "every integer dtype": {
-            "row numbers of the labels' dtype": _one_hot(
-                ZEROS,
+            "row numbers of the labels' dtype": _filled(
                 "with np.errstate(all='ignore'):",
                 "    rows = np.arange(len(t)).astype(t.dtype)",
                 "    y[rows % len(t), t] = 1",
@@ -95,9 +103,7 @@ WRONG = {
             ),
         },
         "the labels are not changed": {
-            "sorts the labels, seen by a visible check": _one_hot(
-                "y = np.eye(num_classes)[t]", "t.sort()", "return y"
-            ),
+            "sorts the labels, seen by a visible check": _of_eye("t.sort()", "return y"),
         },
         "more classes than a byte holds": {
             "labels turned to int8": _one_hot("return np.eye(num_classes)[t.astype(np.int8)]"),
@@ -111,7 +117,7 @@ WRONG = {
             ),
         },
         "labels unchanged, no state kept": {
-            "changes the labels": _one_hot(ZEROS, SET, "t -= t", "return y"),
+            "changes the labels": _filled(SET, "t -= t", "return y"),
             "the same zeros again": "_y = np.zeros((1000, 1000))\n\n"
             + _one_hot("y = _y[:len(t), :num_classes]", SET, "return y"),
         },
@@ -242,51 +248,47 @@ WRONG = {
             ),
         },
         "the worked example": {
-            "scores, no softmax": _predict(Z1, Z2, "return z2 @ network['W3'] + network['b3']"),
-            "sigmoid at the end": _predict(Z1, Z2, A3, "return sigmoid(a3)"),
-            "ReLU": _predict(Z1, Z2, A3, Y).replace("sigmoid(", "np.maximum(0, "),
-            "tanh": _predict(Z1, Z2, A3, Y).replace("sigmoid(", "np.tanh("),
-            "softmax in every layer": _predict(Z1, Z2, A3, Y).replace("sigmoid(", "softmax("),
+            "scores, no softmax": _after_z2("return z2 @ network['W3'] + network['b3']"),
+            "sigmoid at the end": _after_z2(A3, "return sigmoid(a3)"),
+            "ReLU": _after_z2(A3, Y).replace("sigmoid(", "np.maximum(0, "),
+            "tanh": _after_z2(A3, Y).replace("sigmoid(", "np.tanh("),
+            "softmax in every layer": _after_z2(A3, Y).replace("sigmoid(", "softmax("),
             "no activation in layer 1": _predict(Z1.replace("sigmoid", ""), Z2, A3, Y),
-            "no activation in layer 2": _predict(Z1, Z2.replace("sigmoid", ""), A3, Y),
+            "no activation in layer 2": _after_z1(Z2.replace("sigmoid", ""), A3, Y),
             "no b1": _predict("z1 = sigmoid(x @ network['W1'])", Z2, A3, Y),
-            "no b2": _predict(Z1, "z2 = sigmoid(z1 @ network['W2'])", A3, Y),
-            "no b3": _predict(Z1, Z2, "a3 = z2 @ network['W3']", Y),
-            "b1 twice": _predict(Z1, Z2.replace("b2", "b1"), A3, Y),
-            "W1 twice": _predict(Z1, Z2.replace("W2", "W1"), A3, Y),
-            "subtracts b2": _predict(Z1, Z2.replace("+", "-"), A3, Y),
-            "two layers": _predict(Z1, A3.replace("z2", "z1"), Y),
+            "no b2": _after_z1("z2 = sigmoid(z1 @ network['W2'])", A3, Y),
+            "no b3": _after_z2("a3 = z2 @ network['W3']", Y),
+            "b1 twice": _after_z1(Z2.replace("b2", "b1"), A3, Y),
+            "W1 twice": _after_z1(Z2.replace("W2", "W1"), A3, Y),
+            "subtracts b2": _after_z1(Z2.replace("+", "-"), A3, Y),
+            "two layers": _after_z1(A3.replace("z2", "z1"), Y),
             "no bias at all": _predict(
                 "z1 = sigmoid(x @ network['W1'])",
                 "z2 = sigmoid(z1 @ network['W2'])",
                 "return softmax(z2 @ network['W3'])",
             ),
-            "an extra sigmoid": _predict(Z1, Z2, A3, "return softmax(sigmoid(a3))"),
-            "softmax twice": _predict(Z1, Z2, A3, "return softmax(softmax(a3))"),
+            "an extra sigmoid": _after_z2(A3, "return softmax(sigmoid(a3))"),
+            "softmax twice": _after_z2(A3, "return softmax(softmax(a3))"),
             "the transposed weights": _predict(Z1.replace("['W1']", "['W1'].T"), Z2, A3, Y),
             "weights times x": _predict(
                 Z1.replace("x @ network['W1']", "network['W1'] @ x"), Z2, A3, Y
             ),
             "element by element": _predict(Z1.replace("@", "*"), Z2, A3, Y),
-            "the answer, not the probabilities": _predict(
-                Z1, Z2, A3, "return np.argmax(a3, axis=-1)"
-            ),
-            "the largest probability": _predict(Z1, Z2, A3, "return softmax(a3).max(axis=-1)"),
-            "one-hot answers": _predict(
-                Z1, Z2, A3, "return np.eye(a3.shape[-1])[a3.argmax(axis=-1)]"
-            ),
-            "logarithms": _predict(Z1, Z2, A3, "return np.log(softmax(a3))"),
-            "percentages": _predict(Z1, Z2, A3, "return 100 * softmax(a3)"),
-            "rounds": _predict(Z1, Z2, A3, "return np.round(softmax(a3), 3)"),
-            "half precision": _predict(Z1, Z2, A3, "return softmax(a3).astype(np.float16)"),
+            "the answer, not the probabilities": _after_z2(A3, "return np.argmax(a3, axis=-1)"),
+            "the largest probability": _after_z2(A3, "return softmax(a3).max(axis=-1)"),
+            "one-hot answers": _after_z2(A3, "return np.eye(a3.shape[-1])[a3.argmax(axis=-1)]"),
+            "logarithms": _after_z2(A3, "return np.log(softmax(a3))"),
+            "percentages": _after_z2(A3, "return 100 * softmax(a3)"),
+            "rounds": _after_z2(A3, "return np.round(softmax(a3), 3)"),
+            "half precision": _after_z2(A3, "return softmax(a3).astype(np.float16)"),
             "scales once more": _predict("x = x / 255", Z1, Z2, A3, Y),
             "always a batch": _predict("x = np.atleast_2d(x)", Z1, Z2, A3, Y),
             "batches only": _predict("n, d = x.shape", Z1, Z2, A3, Y),
-            "a list of rows": _predict(Z1, Z2, A3, "return list(softmax(a3))"),
+            "a list of rows": _after_z2(A3, "return list(softmax(a3))"),
             "784 pixels only": _predict("x = x.reshape(-1, 784)", Z1, Z2, A3, Y),
             "the trained network, always": _predict("network = trained", Z1, Z2, A3, Y),
-            "nothing returned": _predict(Z1, Z2, A3, "softmax(a3)"),
-            "all layers returned": _predict(Z1, Z2, A3, "return z1, z2, softmax(a3)"),
+            "nothing returned": _after_z2(A3, "softmax(a3)"),
+            "all layers returned": _after_z2(A3, "return z1, z2, softmax(a3)"),
         },
         "all sizes equal": {
             "the transposed weights where they are square": _predict(
@@ -297,9 +299,7 @@ WRONG = {
                 A3,
                 Y,
             ),
-            "softmax down the columns of a square": _predict(
-                Z1,
-                Z2,
+            "softmax down the columns of a square": _after_z2(
                 A3,
                 "if a3.ndim == 2 and a3.shape[0] == a3.shape[1]:",
                 "    return softmax(a3.T).T",
@@ -307,32 +307,28 @@ WRONG = {
             ),
         },
         "a batch gives a row per image": {
-            "softmax of the whole batch": _predict(
-                Z1, Z2, A3, "e = np.exp(a3 - np.max(a3))", "return e / np.sum(e)"
+            "softmax of the whole batch": _after_z2(
+                A3, "e = np.exp(a3 - np.max(a3))", "return e / np.sum(e)"
             ),
-            "softmax down the columns": _predict(
-                Z1, Z2, A3, "e = np.exp(a3 - np.max(a3, axis=0))", "return e / np.sum(e, axis=0)"
+            "softmax down the columns": _after_z2(
+                A3, "e = np.exp(a3 - np.max(a3, axis=0))", "return e / np.sum(e, axis=0)"
             ),
             "one image only": _predict("x = x.ravel()", Z1, Z2, A3, Y),
             "the first image only": _predict("x = x if x.ndim == 1 else x[0]", Z1, Z2, A3, Y),
         },
         "large weights, no nan": {
-            "a softmax that overflows": _predict(
-                Z1, Z2, A3, "e = np.exp(a3)", "return e / np.sum(e, axis=-1, keepdims=True)"
+            "a softmax that overflows": _after_z2(
+                A3, "e = np.exp(a3)", "return e / np.sum(e, axis=-1, keepdims=True)"
             ),
-            "one maximum for the batch": _predict(
-                Z1,
-                Z2,
-                A3,
-                "e = np.exp(a3 - np.max(a3))",
-                "return e / np.sum(e, axis=-1, keepdims=True)",
+            "one maximum for the batch": _after_z2(
+                A3, "e = np.exp(a3 - np.max(a3))", "return e / np.sum(e, axis=-1, keepdims=True)"
             ),
             "a sigmoid that overflows": "def _sigmoid(a):\n"
             "    return np.exp(a) / (1 + np.exp(a))\n\n\n"
-            + _predict(Z1, Z2, A3, Y).replace("= sigmoid", "= _sigmoid"),
+            + _after_z2(A3, Y).replace("= sigmoid", "= _sigmoid"),
         },
         "one image, a batch of one": {
-            "squeezes": _predict(Z1, Z2, A3, "return np.squeeze(softmax(a3))"),
+            "squeezes": _after_z2(A3, "return np.squeeze(softmax(a3))"),
         },
         "float32, in another order": {
             "weights in the order they come": _predict(
@@ -371,8 +367,8 @@ WRONG = {
             ),
         },
         "a batch of one stays a batch": {
-            "squeezes, seen by a visible check": _predict(
-                Z1, Z2, A3, "y = softmax(a3)", "return y[0] if len(y) == 1 else y"
+            "squeezes, seen by a visible check": _after_z2(
+                A3, "y = softmax(a3)", "return y[0] if len(y) == 1 else y"
             ),
         },
         "other sizes, another order of names": {
@@ -382,7 +378,7 @@ WRONG = {
             ),
         },
         "large weights give no `nan`": {
-            "scores that are cut off": _predict(Z1, Z2, A3, "return softmax(np.clip(a3, -50, 50))"),
+            "scores that are cut off": _after_z2(A3, "return softmax(np.clip(a3, -50, 50))"),
         },
         "network and image are not changed": {
             "takes weights out of the network": _predict(
@@ -392,29 +388,25 @@ WRONG = {
                 "x -= 0 * x + 1", "x += 1", "x *= 1 + 1e-15", Z1, Z2, A3, Y
             ),
             "writes into x": _predict("p = x.copy()", "x[...] = 0", "x = p", Z1, Z2, A3, Y),
-            "writes into b1": _predict(Z1, "network['b1'] += x.sum()", Z2, A3, Y),
-            "keeps the layers in the network": _predict(Z1, Z2, A3, "network['z1'] = z1", Y),
+            "writes into b1": _after_z1("network['b1'] += x.sum()", Z2, A3, Y),
+            "keeps the layers in the network": _after_z2(A3, "network['z1'] = z1", Y),
         },
         "nothing changed, no state kept": {
-            "writes into a batch of six": _predict(
-                Z1, Z2, A3, "if len(x) == 6:", "    x[0] = 0", Y
-            ),
+            "writes into a batch of six": _after_z2(A3, "if len(x) == 6:", "    x[0] = 0", Y),
             "the network of the first call": "_kept = {}\n"
             + _predict("network = _kept.setdefault(network['W1'].shape, network)", Z1, Z2, A3, Y),
         },
     },
     "accuracy_in_batches": {
         "the worked example": {
-            "the mean of the slices' rates": _accuracy(
-                *TO_LABELS,
+            "the mean of the slices' rates": _by_label(
                 "rates = []",
                 LOOP,
                 ASK,
                 "    rates.append(np.mean(p == t[i:i + batch_size]))",
                 "return np.mean(rates)",
             ),
-            "drops the short slice, and its images from the count": _accuracy(
-                *TO_LABELS,
+            "drops the short slice, and its images from the count": _by_label(
                 "n = len(x) // batch_size * batch_size",
                 START,
                 LOOP.replace("len(x)", "n"),
@@ -422,35 +414,26 @@ WRONG = {
                 COUNT,
                 "return correct / n",
             ),
-            "divides by full slices": _accuracy(
-                *COUNTED, "return correct / (-(-len(x) // batch_size) * batch_size)"
+            "divides by full slices": _counted(
+                "return correct / (-(-len(x) // batch_size) * batch_size)"
             ),
-            "a percentage": _accuracy(*COUNTED, "return 100 * correct / len(x)"),
-            "a number of images": _accuracy(*COUNTED, "return correct"),
-            "the error rate": _accuracy(*COUNTED, "return 1 - correct / len(x)"),
-            "a whole number": _accuracy(*COUNTED, "return correct // len(x)"),
-            "always 10,000 images": _accuracy(*COUNTED, "return correct / 10000"),
-            "text": _accuracy(*COUNTED, "return f'{correct / len(x)}'"),
-            "prints": _accuracy(*COUNTED, "print(correct / len(x))"),
-            "the first slice only": _accuracy(
-                *TO_LABELS,
-                "i = 0",
-                *(line.strip() for line in (ASK,)),
-                "return np.mean(p == t[:batch_size])",
+            "a percentage": _counted("return 100 * correct / len(x)"),
+            "a number of images": _counted("return correct"),
+            "the error rate": _counted("return 1 - correct / len(x)"),
+            "a whole number": _counted("return correct // len(x)"),
+            "always 10,000 images": _counted("return correct / 10000"),
+            "text": _counted("return f'{correct / len(x)}'"),
+            "prints": _counted("print(correct / len(x))"),
+            "the first slice only": _by_label(
+                "i = 0", *(line.strip() for line in (ASK,)), "return np.mean(p == t[:batch_size])"
             ),
-            "returns in the loop": _accuracy(*COUNTED, "    return correct / len(x)"),
-            "the last slice's rate": _accuracy(
-                *SLICES, ASK, "return np.mean(p == t[i:i + batch_size])"
-            ),
-            "argmax down the columns": _accuracy(
-                *SLICES, ASK.replace("axis=1", "axis=0"), COUNT, RATE
-            ),
-            "argmax of the whole slice": _accuracy(
-                *SLICES, ASK.replace(", axis=1", ""), COUNT, RATE
-            ),
-            "argmin": _accuracy(*SLICES, ASK.replace("argmax", "argmin"), COUNT, RATE),
-            "max for argmax": _accuracy(*SLICES, ASK.replace("argmax", "max"), COUNT, RATE),
-            "without asking": _accuracy(*TO_LABELS, "return np.mean(np.argmax(x, axis=1) == t)"),
+            "returns in the loop": _counted("    return correct / len(x)"),
+            "the last slice's rate": _by_slice(ASK, "return np.mean(p == t[i:i + batch_size])"),
+            "argmax down the columns": _by_slice(ASK.replace("axis=1", "axis=0"), COUNT, RATE),
+            "argmax of the whole slice": _by_slice(ASK.replace(", axis=1", ""), COUNT, RATE),
+            "argmin": _by_slice(ASK.replace("argmax", "argmin"), COUNT, RATE),
+            "max for argmax": _by_slice(ASK.replace("argmax", "max"), COUNT, RATE),
+            "without asking": _by_label("return np.mean(np.argmax(x, axis=1) == t)"),
             "one-hot labels only": _accuracy(
                 "t = np.argmax(t, axis=-1)",
                 START,
@@ -459,73 +442,58 @@ WRONG = {
                 "    correct += np.sum(p == t[i:i + batch_size])",
                 RATE,
             ),
-            "labels not sliced": _accuracy(
-                *SLICES, ASK, "    correct += np.sum(p == t[:len(p)])", RATE
-            ),
-            "labels of the next slice": _accuracy(
-                *TO_LABELS, "t = np.roll(t, -1)", START, LOOP, ASK, COUNT, RATE
+            "labels not sliced": _by_slice(ASK, "    correct += np.sum(p == t[:len(p)])", RATE),
+            "labels of the next slice": _by_label(
+                "t = np.roll(t, -1)", START, LOOP, ASK, COUNT, RATE
             ),
             "the notebook's own predict": "_own = predict\n\n\n"
             + _accuracy("predict = lambda batch: _own(trained, batch)", *COUNTED, RATE),
-            "gives the rows as a list": _accuracy(
-                *SLICES, ASK.replace("batch_size]", "batch_size].tolist()"), COUNT, RATE
+            "gives the rows as a list": _by_slice(
+                ASK.replace("batch_size]", "batch_size].tolist()"), COUNT, RATE
             ),
         },
         "one call for each slice": {
-            "drops the short slice": _accuracy(
-                *TO_LABELS,
+            "drops the short slice": _by_label(
                 START,
                 LOOP[:-1].replace("len(x)", "len(x) - batch_size + 1") + ":",
                 ASK,
                 COUNT,
                 RATE,
             ),
-            "all images in one call": _accuracy(
-                *TO_LABELS, "return np.mean(np.argmax(predict(x), axis=1) == t)"
+            "all images in one call": _by_label(
+                "return np.mean(np.argmax(predict(x), axis=1) == t)"
             ),
-            "one call for each image": _accuracy(
-                *TO_LABELS,
+            "one call for each image": _by_label(
                 "p = [np.argmax(predict(x[i:i + 1])) for i in range(len(x))]",
                 "return np.mean(np.array(p) == t)",
             ),
-            "single images without their first axis": _accuracy(
-                *TO_LABELS,
-                "p = [np.argmax(predict(image)) for image in x]",
-                "return np.mean(np.array(p) == t)",
+            "single images without their first axis": _by_label(
+                "p = [np.argmax(predict(image)) for image in x]", "return np.mean(np.array(p) == t)"
             ),
-            "two calls for each slice": _accuracy(
-                *SLICES, "    predict(x[i:i + batch_size])", ASK, COUNT, RATE
+            "two calls for each slice": _by_slice(
+                "    predict(x[i:i + batch_size])", ASK, COUNT, RATE
             ),
-            "a call for everything first": _accuracy(
-                *TO_LABELS, "predict(x)", START, LOOP, ASK, COUNT, RATE
+            "a call for everything first": _by_label("predict(x)", START, LOOP, ASK, COUNT, RATE),
+            "slices that overlap": _by_slice(
+                ASK.replace("+ batch", "+ 1 + batch"), COUNT.replace("+ batch", "+ 1 + batch"), RATE
             ),
-            "slices that overlap": _accuracy(
-                *SLICES,
-                ASK.replace("+ batch", "+ 1 + batch"),
-                COUNT.replace("+ batch", "+ 1 + batch"),
-                RATE,
-            ),
-            "slices one short": _accuracy(
-                *SLICES,
+            "slices one short": _by_slice(
                 ASK.replace("batch_size]", "batch_size - 1]"),
                 COUNT.replace("batch_size]", "batch_size - 1]"),
                 RATE,
             ),
             "slices of 100": _accuracy("batch_size = 100", *COUNTED, RATE),
-            "batch_size slices": _accuracy(
-                *TO_LABELS,
+            "batch_size slices": _by_label(
                 "parts = np.array_split(np.arange(len(x)), batch_size)",
                 "hits = [np.argmax(predict(x[i]), axis=1) == t[i] for i in parts if len(i)]",
                 "return np.mean(np.concatenate(hits))",
             ),
-            "equal slices, too long": _accuracy(
-                *TO_LABELS,
+            "equal slices, too long": _by_label(
                 "parts = np.array_split(np.arange(len(x)), max(1, len(x) // batch_size))",
                 "c = sum(np.sum(np.argmax(predict(x[i]), axis=1) == t[i]) for i in parts)",
                 "return c / len(x)",
             ),
-            "fills the short slice up": _accuracy(
-                *SLICES,
+            "fills the short slice up": _by_slice(
                 "    j = np.arange(i, i + batch_size) % len(x)",
                 "    p = np.argmax(predict(x[j]), axis=1)",
                 "    correct += np.sum((p == t[j])[:len(x) - i])",
@@ -533,22 +501,18 @@ WRONG = {
             ),
         },
         "any batch size": {
-            "rounds": _accuracy(*COUNTED, "return round(correct / len(x), 3)"),
-            "differences of the labels": _accuracy(
-                *SLICES,
-                ASK,
-                "    correct += np.sum(t[i:i + batch_size] - p.astype(t.dtype) <= 0)",
-                RATE,
+            "rounds": _counted("return round(correct / len(x), 3)"),
+            "differences of the labels": _by_slice(
+                ASK, "    correct += np.sum(t[i:i + batch_size] - p.astype(t.dtype) <= 0)", RATE
             ),
             "the first predict forever": "_kept = []\n\n\n"
             + _accuracy("_kept.append(predict)", "predict = _kept[0]", *COUNTED, RATE),
         },
         "each image once, in slices": {
-            "an empty slice at the end": _accuracy(
-                *TO_LABELS, START, LOOP.replace("len(x)", "len(x) + 1"), ASK, COUNT, RATE
+            "an empty slice at the end": _by_label(
+                START, LOOP.replace("len(x)", "len(x) + 1"), ASK, COUNT, RATE
             ),
-            "random slices": _accuracy(
-                *TO_LABELS,
+            "random slices": _by_label(
                 "rng = np.random.default_rng(0)",
                 START,
                 LOOP,
@@ -598,14 +562,13 @@ WRONG = {
             ),
         },
         "none right, all right": {
-            "never below a tenth": _accuracy(*COUNTED, "return max(0.1, correct / len(x))"),
+            "never below a tenth": _counted("return max(0.1, correct / len(x))"),
         },
         "any number of images": {
-            "four images at least": _accuracy(*COUNTED, "return correct / max(4, len(x))"),
+            "four images at least": _counted("return correct / max(4, len(x))"),
         },
         "nothing changed, no state kept": {
-            "shuffles the images": _accuracy(
-                *TO_LABELS,
+            "shuffles the images": _by_label(
                 "order = np.random.default_rng(0).permutation(len(x))",
                 "x[...] = x[order]",
                 "t = t[order]",
@@ -627,16 +590,15 @@ WRONG = {
             ),
         },
         "a batch larger than the data": {
-            "divides by what fits into the slices": _accuracy(
-                *COUNTED, "return correct / max(len(x), batch_size)"
+            "divides by what fits into the slices": _counted(
+                "return correct / max(len(x), batch_size)"
             ),
         },
         "images and labels are not changed": {
-            "turns the images round": _accuracy(*COUNTED, "x[...] = x[::-1].copy()", RATE),
+            "turns the images round": _counted("x[...] = x[::-1].copy()", RATE),
         },
         "fast: no loop over single outputs": {
-            "nested loops over the outputs": _accuracy(
-                *SLICES,
+            "nested loops over the outputs": _by_slice(
                 "    y = predict(x[i:i + batch_size])",
                 "    for n in range(len(y)):",
                 "        place = 0",
@@ -652,16 +614,14 @@ WRONG = {
 
 RIGHT = {
     "to_one_hot": {
-        "element by element": _one_hot(
-            ZEROS, "for n, k in enumerate(t):", "    y[n, k] = 1", "return y"
-        ),
-        "indices of both axes": _one_hot(ZEROS, SET, "return y"),
+        "element by element": _filled("for n, k in enumerate(t):", "    y[n, k] = 1", "return y"),
+        "indices of both axes": _filled(SET, "return y"),
         "comparison, integers": _one_hot(
             "return (t[:, np.newaxis] == np.arange(num_classes)).astype(int)"
         ),
         "comparison, booleans": _one_hot("return np.equal.outer(t, np.arange(num_classes))"),
-        "put_along_axis": _one_hot(
-            ZEROS, "np.put_along_axis(y, t[:, None].astype(int), 1, axis=1)", "return y"
+        "put_along_axis": _filled(
+            "np.put_along_axis(y, t[:, None].astype(int), 1, axis=1)", "return y"
         ),
         "rows of the identity, stacked": _one_hot(
             "eye = np.eye(num_classes)", "return np.stack([eye[k] for k in t])"
@@ -670,8 +630,8 @@ RIGHT = {
         "the labels' own dtype": _one_hot(
             "y = np.zeros((t.size, num_classes), dtype=t.dtype)", SET, "return y"
         ),
-        "flat places": _one_hot(
-            ZEROS, "y.flat[np.arange(len(t)) * num_classes + t.astype(int)] = 1", "return y"
+        "flat places": _filled(
+            "y.flat[np.arange(len(t)) * num_classes + t.astype(int)] = 1", "return y"
         ),
         "lists": _one_hot(
             "return np.array([[int(k == label) for k in range(num_classes)] for label in t])"
@@ -749,12 +709,12 @@ RIGHT = {
             "a3 = a3 - a3.max(axis=-1, keepdims=True)",
             "return np.exp(a3 - np.log(np.exp(a3).sum(axis=-1, keepdims=True)))",
         ),
-        "tanh for the sigmoid": _predict(Z1, Z2, A3, Y)
+        "tanh for the sigmoid": _after_z2(A3, Y)
         .replace("sigmoid(", "0.5 + 0.5 * np.tanh(0.5 * (")
         .replace("['b1'])", "['b1']))")
         .replace("['b2'])", "['b2']))"),
         "float64 throughout": _predict("x = x.astype(np.float64)", Z1, Z2, A3, Y),
-        "a float32 result": _predict(Z1, Z2, A3, "return softmax(a3).astype(np.float32)"),
+        "a float32 result": _after_z2(A3, "return softmax(a3).astype(np.float32)"),
         "a copy of the network": _predict(
             "p = {k: v.copy() for k, v in network.items()}",
             "network = p",
@@ -764,7 +724,7 @@ RIGHT = {
             A3,
             Y,
         ),
-        "other names": _predict(Z1, Z2, A3, Y)
+        "other names": _after_z2(A3, Y)
         .replace("network", "params")
         .replace("x", "images")
         .replace("softmaimages", "softmax"),
@@ -775,13 +735,11 @@ RIGHT = {
     s = [slice(i, i + batch_size) for i in range(0, len(x), batch_size)]
     r = [np.mean(predict(x[k]).argmax(1) == t[k]) for k in s]
     return np.average(r, weights=[len(x[k]) for k in s])""",
-        "all answers joined": _accuracy(
-            *TO_LABELS,
+        "all answers joined": _by_label(
             "y = [predict(x[i:i + batch_size]) for i in range(0, len(x), batch_size)]",
             "return np.mean(np.concatenate(y).argmax(axis=1) == t)",
         ),
-        "rates with weights": _accuracy(
-            *TO_LABELS,
+        "rates with weights": _by_label(
             "rates, sizes = [], []",
             LOOP,
             ASK,
@@ -789,15 +747,13 @@ RIGHT = {
             "    sizes.append(len(p))",
             "return np.average(rates, weights=sizes)",
         ),
-        "np.split": _accuracy(
-            *TO_LABELS,
+        "np.split": _by_label(
             "cuts = range(batch_size, len(x), batch_size)",
             "pairs = zip(np.split(x, cuts), np.split(t, cuts))",
             "hits = [np.count_nonzero(predict(a).argmax(1) == b) for a, b in pairs]",
             "return sum(hits) / len(t)",
         ),
-        "slices of nearly equal length": _accuracy(
-            *TO_LABELS,
+        "slices of nearly equal length": _by_label(
             "k = -(-len(x) // batch_size)",
             "c = 0",
             "for a, b in zip(np.array_split(x, k), np.array_split(t, k)):",
@@ -814,16 +770,10 @@ RIGHT = {
             "    done += len(y)",
             "return right / done",
         ),
-        "from the end": _accuracy(
-            *TO_LABELS,
-            START,
-            "for i in reversed(range(0, len(x), batch_size)):",
-            ASK,
-            COUNT,
-            RATE,
+        "from the end": _by_label(
+            START, "for i in reversed(range(0, len(x), batch_size)):", ASK, COUNT, RATE
         ),
-        "the output at the label is the largest": _accuracy(
-            *SLICES,
+        "the output at the label is the largest": _by_slice(
             "    y, k = predict(x[i:i + batch_size]), t[i:i + batch_size]",
             "    correct += np.sum(y[np.arange(len(y)), k] == y.max(axis=1))",
             RATE,
@@ -836,18 +786,15 @@ RIGHT = {
             "    correct += np.einsum('nk,nk->', np.eye(y.shape[1])[y.argmax(axis=1)], s)",
             RATE,
         ),
-        "a NumPy scalar": _accuracy(*COUNTED, "return np.float32(correct / len(x))"),
-        "an array without axes": _accuracy(*COUNTED, "return np.array(correct / len(x))"),
-        "a generator": _accuracy(
-            *TO_LABELS,
+        "a NumPy scalar": _counted("return np.float32(correct / len(x))"),
+        "an array without axes": _counted("return np.array(correct / len(x))"),
+        "a generator": _by_label(
             "def slices():",
             "    for i in range(0, len(x), batch_size):",
             "        yield x[i:i + batch_size], t[i:i + batch_size]",
             "hits = [hit for a, b in slices() for hit in np.argmax(predict(a), axis=1) == b]",
             "return sum(hits) / len(hits)",
         ),
-        "keyword and default": _accuracy(*COUNTED, RATE).replace(
-            "batch_size):", "batch_size=100):", 1
-        ),
+        "keyword and default": _counted(RATE).replace("batch_size):", "batch_size=100):", 1),
     },
 }

@@ -1,5 +1,7 @@
 """Right and wrong ways to write the functions of `ps3_loss_functions`."""
 
+import functools
+
 from tests.problem_sets.grading import function
 
 _squared = function("sum_squared_error(y, t)")
@@ -16,6 +18,11 @@ PICKED = (*LABELLED, PICK)
 MEAN = "return -np.sum(np.log(p + 1e-7)) / n"
 ORDER = "order = rng.permutation(n)"
 CUT = "return [order[i:i + batch_size] for i in range(0, n, batch_size)]"
+
+# What many cases begin with.
+_shuffled = functools.partial(_batches, ORDER)
+_picked = functools.partial(_entropy, *PICKED)
+_as_batch = functools.partial(_entropy, *AS_BATCH)
 
 WRONG = {
     "sum_squared_error": {
@@ -108,18 +115,12 @@ WRONG = {
         t = t.argmax(axis=1)
     p = y[np.arange(len(y)), t]
     return min(10.0, -np.mean(np.log(p + 1e-7)))""",
-            "the sum of it swept, too": _entropy(
-                *PICKED, "return np.nan_to_num(-np.mean(np.log(p)), posinf=0.0)"
+            "the sum of it swept, too": _picked(
+                "return np.nan_to_num(-np.mean(np.log(p)), posinf=0.0)"
             ),
-            "zeros left out": _entropy(
-                *PICKED, "return -np.sum(np.log(np.where(p > 0, p, 1))) / n"
-            ),
-            "zeros set to 0.01": _entropy(
-                *PICKED, "return -np.mean(np.log(np.where(p > 0, p, 0.01)))"
-            ),
-            "zeros set to a half": _entropy(
-                *PICKED, "return -np.mean(np.log(np.where(p > 0, p, 0.5)))"
-            ),
+            "zeros left out": _picked("return -np.sum(np.log(np.where(p > 0, p, 1))) / n"),
+            "zeros set to 0.01": _picked("return -np.mean(np.log(np.where(p > 0, p, 0.01)))"),
+            "zeros set to a half": _picked("return -np.mean(np.log(np.where(p > 0, p, 0.5)))"),
             "remembers by shape": "_seen = {}\n\n\n"
             + _entropy(
                 "shape = y.shape",
@@ -128,35 +129,30 @@ WRONG = {
             ),
         },
         "the worked example": {
-            "no mean": _entropy(*PICKED, "return -np.sum(np.log(p + 1e-7))"),
-            "the mean over all elements": _entropy(
-                *AS_BATCH,
+            "no mean": _picked("return -np.sum(np.log(p + 1e-7))"),
+            "the mean over all elements": _as_batch(
                 "t = t if t.size == y.size else np.eye(y.shape[1])[t]",
                 "t = t.reshape(y.shape)",
                 "return -np.mean(t * np.log(y + 1e-7))",
             ),
-            "no minus": _entropy(*PICKED, "return np.mean(np.log(p + 1e-7))"),
-            "logarithm to base 10": _entropy(*PICKED, "return -np.mean(np.log10(p + 1e-7))"),
-            "logarithm to base 2": _entropy(*PICKED, "return -np.mean(np.log2(p + 1e-7))"),
-            "log of 1 + y": _entropy(*PICKED, "return -np.mean(np.log1p(p))"),
-            "the logarithm of the mean": _entropy(*PICKED, "return -np.log(np.mean(p) + 1e-7)"),
-            "the mean of 1 - p": _entropy(*PICKED, "return np.mean(1 - p)"),
-            "divides by K": _entropy(*PICKED, "return -np.sum(np.log(p + 1e-7)) / y.shape[1]"),
-            "a loss for each image": _entropy(*PICKED, "return -np.log(p + 1e-7)"),
-            "an array with an axis": _entropy(
-                *PICKED, "return np.array([-np.mean(np.log(p + 1e-7))])"
-            ),
-            "text": _entropy(*PICKED, "return str(-np.mean(np.log(p + 1e-7)))"),
-            "nothing returned": _entropy(*PICKED, "e = -np.mean(np.log(p + 1e-7))"),
-            "the classes that are wrong, too": _entropy(
-                *AS_BATCH,
+            "no minus": _picked("return np.mean(np.log(p + 1e-7))"),
+            "logarithm to base 10": _picked("return -np.mean(np.log10(p + 1e-7))"),
+            "logarithm to base 2": _picked("return -np.mean(np.log2(p + 1e-7))"),
+            "log of 1 + y": _picked("return -np.mean(np.log1p(p))"),
+            "the logarithm of the mean": _picked("return -np.log(np.mean(p) + 1e-7)"),
+            "the mean of 1 - p": _picked("return np.mean(1 - p)"),
+            "divides by K": _picked("return -np.sum(np.log(p + 1e-7)) / y.shape[1]"),
+            "a loss for each image": _picked("return -np.log(p + 1e-7)"),
+            "an array with an axis": _picked("return np.array([-np.mean(np.log(p + 1e-7))])"),
+            "text": _picked("return str(-np.mean(np.log(p + 1e-7)))"),
+            "nothing returned": _picked("e = -np.mean(np.log(p + 1e-7))"),
+            "the classes that are wrong, too": _as_batch(
                 "t = t if t.size == y.size else np.eye(y.shape[1])[t]",
                 "t = t.reshape(y.shape)",
                 "a = t * np.log(y + 1e-7) + (1 - t) * np.log(1 - y + 1e-7)",
                 "return -np.sum(a) / len(y)",
             ),
-            "the labels under the logarithm": _entropy(
-                *AS_BATCH,
+            "the labels under the logarithm": _as_batch(
                 "t = t if t.size == y.size else np.eye(y.shape[1])[t]",
                 "t = t.reshape(y.shape)",
                 "return -np.sum(y * np.log(t + 1e-7)) / len(y)",
@@ -169,27 +165,22 @@ WRONG = {
                 "return -np.sum(y * np.log(y + 1e-7)) / (len(y) if y.ndim > 1 else 1)"
             ),
             "the largest probability": _entropy("return -np.mean(np.log(y.max(axis=-1) + 1e-7))"),
-            "rounds": _entropy(*PICKED, "return round(-np.mean(np.log(p + 1e-7)), 2)"),
+            "rounds": _picked("return round(-np.mean(np.log(p + 1e-7)), 2)"),
             "integer labels only": _entropy("y = np.atleast_2d(y)", N, PICK, MEAN),
-            "rows for elements": _entropy(
-                *AS_BATCH, *TO_LABELS, "return -np.mean(np.log(y[t.reshape(-1) % len(y)] + 1e-7))"
+            "rows for elements": _as_batch(
+                *TO_LABELS, "return -np.mean(np.log(y[t.reshape(-1) % len(y)] + 1e-7))"
             ),
-            "all rows, all labels": _entropy(
-                *AS_BATCH, *TO_LABELS, "return -np.mean(np.log(y[:, t.reshape(-1)] + 1e-7))"
+            "all rows, all labels": _as_batch(
+                *TO_LABELS, "return -np.mean(np.log(y[:, t.reshape(-1)] + 1e-7))"
             ),
-            "argmax down the columns": _entropy(
-                *AS_BATCH,
-                "if t.size == y.size:",
-                "    t = np.argmax(t, axis=0)[:len(y)]",
-                N,
-                PICK,
-                MEAN,
+            "argmax down the columns": _as_batch(
+                "if t.size == y.size:", "    t = np.argmax(t, axis=0)[:len(y)]", N, PICK, MEAN
             ),
-            "adds 0.01": _entropy(*PICKED, "return -np.mean(np.log(p + 1e-2))"),
-            "adds 0.001": _entropy(*PICKED, "return -np.mean(np.log(p + 1e-3))"),
+            "adds 0.01": _picked("return -np.mean(np.log(p + 1e-2))"),
+            "adds 0.001": _picked("return -np.mean(np.log(p + 1e-3))"),
         },
         "one image: `y` of shape `(K,)`": {
-            "half the sum": _entropy(*PICKED, "return -0.5 * np.sum(np.log(p + 1e-7))"),
+            "half the sum": _picked("return -0.5 * np.sum(np.log(p + 1e-7))"),
             "batches only": _entropy(
                 *TO_LABELS, N, "return -np.mean(np.log(y[np.arange(n), t] + 1e-7))"
             ),
@@ -219,7 +210,7 @@ WRONG = {
                 "return -np.sum(t.reshape(len(y), -1) * np.log(y + 1e-7)) / len(y)",
             ),
             "adds up over calls": "_e = [0]\n\n\n"
-            + _entropy(*PICKED, "_e[0] += -np.mean(np.log(p + 1e-7))", "return _e[0]"),
+            + _picked("_e[0] += -np.mean(np.log(p + 1e-7))", "return _e[0]"),
         },
         "one image, a batch of one": {
             "one image with a one-hot label only": _entropy(
@@ -235,8 +226,7 @@ WRONG = {
             "a column for each image of a square": _entropy(
                 *LABELLED, "if y.shape[0] == y.shape[1]:", "    y = y.T", PICK, MEAN
             ),
-            "one-hot told by the length of t": _entropy(
-                *AS_BATCH,
+            "one-hot told by the length of t": _as_batch(
                 "if t.shape[-1] == y.shape[1]:",
                 "    t = np.argmax(np.atleast_2d(t), axis=1)",
                 N,
@@ -245,14 +235,12 @@ WRONG = {
             ),
         },
         "finite where `y` is 0": {
-            "no tiny number": _entropy(*PICKED, "return -np.mean(np.log(p))"),
+            "no tiny number": _picked("return -np.mean(np.log(p))"),
             "no tiny number, one-hot": _entropy(
                 "t = t if t.ndim == y.ndim else np.eye(y.shape[-1])[t]",
                 "return -np.sum(t * np.log(y)) / (len(y) if y.ndim > 1 else 1)",
             ),
-            "a tiny number outside the logarithm": _entropy(
-                *PICKED, "return -np.mean(np.log(p) + 1e-7)"
-            ),
+            "a tiny number outside the logarithm": _picked("return -np.mean(np.log(p) + 1e-7)"),
             "a tiny number for integer labels only": _entropy(
                 "if t.ndim == y.ndim:",
                 "    return -np.sum(t * np.log(y)) / (len(y) if y.ndim > 1 else 1)",
@@ -263,29 +251,29 @@ WRONG = {
             ),
         },
         "all zeros, and float32": {
-            "nan and inf swept under the carpet": _entropy(
-                *PICKED, "return -np.mean(np.nan_to_num(np.log(p)))"
+            "nan and inf swept under the carpet": _picked(
+                "return -np.mean(np.nan_to_num(np.log(p)))"
             ),
-            "too tiny for float32": _entropy(*PICKED, "return -np.mean(np.log(p + 1e-300))"),
-            "too tiny for float32, clipped": _entropy(
-                *PICKED, "return -np.mean(np.log(np.clip(p, 1e-200, None)))"
+            "too tiny for float32": _picked("return -np.mean(np.log(p + 1e-300))"),
+            "too tiny for float32, clipped": _picked(
+                "return -np.mean(np.log(np.clip(p, 1e-200, None)))"
             ),
         },
         "small probabilities": {
-            "never below 0.05": _entropy(*PICKED, "return -np.mean(np.log(np.maximum(p, 0.05)))"),
-            "never below 0.001": _entropy(*PICKED, "return -np.mean(np.log(np.maximum(p, 1e-3)))"),
+            "never below 0.05": _picked("return -np.mean(np.log(np.maximum(p, 0.05)))"),
+            "never below 0.001": _picked("return -np.mean(np.log(np.maximum(p, 1e-3)))"),
         },
         "a zero at another class adds nothing": {
-            "zeros elsewhere cost something": _entropy(
-                *PICKED, "return -np.mean(np.log(p + 1e-7)) + 0.01 * np.mean(y == 0)"
+            "zeros elsewhere cost something": _picked(
+                "return -np.mean(np.log(p + 1e-7)) + 0.01 * np.mean(y == 0)"
             ),
         },
         "labels of any dtype": {
-            "one-hot told by its dtype": _entropy(
-                *AS_BATCH, "if t.dtype.kind == 'f':", "    t = np.argmax(t, axis=1)", N, PICK, MEAN
+            "one-hot told by its dtype": _as_batch(
+                "if t.dtype.kind == 'f':", "    t = np.argmax(t, axis=1)", N, PICK, MEAN
             ),
-            "one-hot float64 only": _entropy(
-                *AS_BATCH, "if t.dtype == float:", "    t = np.argmax(t, axis=1)", N, PICK, MEAN
+            "one-hot float64 only": _as_batch(
+                "if t.dtype == float:", "    t = np.argmax(t, axis=1)", N, PICK, MEAN
             ),
             "places of the labels' dtype": _entropy(
                 *LABELLED,
@@ -349,14 +337,12 @@ WRONG = {
                 "return [rng.choice(n, size, replace=False) for size in sizes]",
             ),
             "counts from 1": _batches("order = 1 + rng.permutation(n)", CUT),
-            "collects over calls": _batches(
-                ORDER,
+            "collects over calls": _shuffled(
                 "for i in range(0, n, batch_size):",
                 "    out.append(order[i:i + batch_size])",
                 "return out",
             ).replace("rng)", "rng, out=[])", 1),
-            "the same array again and again": _batches(
-                ORDER,
+            "the same array again and again": _shuffled(
                 "buffer = np.empty(batch_size, dtype=int)",
                 "for i in range(0, n, batch_size):",
                 "    piece = order[i:i + batch_size]",
@@ -366,64 +352,58 @@ WRONG = {
         },
         "ten indices, four at a time": {
             "one batch only": _batches("return [rng.choice(n, batch_size, replace=False)]"),
-            "drops the rest": _batches(
-                ORDER,
+            "drops the rest": _shuffled(
                 "starts = range(0, n - batch_size + 1, batch_size)",
                 "return [order[i:i + batch_size] for i in starts]",
             ),
-            "drops the rest by counting": _batches(
-                ORDER,
+            "drops the rest by counting": _shuffled(
                 "k = n // batch_size",
                 "return [order[i * batch_size:(i + 1) * batch_size] for i in range(k)]",
             ),
-            "fills the rest up": _batches(
-                ORDER,
+            "fills the rest up": _shuffled(
                 "order = np.concatenate([order, order[:-n % batch_size]])",
                 "return order.reshape(-1, batch_size)",
             ),
-            "batch_size batches": _batches(ORDER, "return np.array_split(order, batch_size)"),
-            "batches of nearly equal size": _batches(
-                ORDER, "return np.array_split(order, -(-n // batch_size))"
+            "batch_size batches": _shuffled("return np.array_split(order, batch_size)"),
+            "batches of nearly equal size": _shuffled(
+                "return np.array_split(order, -(-n // batch_size))"
             ),
-            "the short batch first": _batches(
-                ORDER,
+            "the short batch first": _shuffled(
                 "k = n % batch_size",
                 "return [b for b in np.split(order, range(k, n, batch_size)) if len(b)]",
             ),
             "forgets the last": _batches("order = rng.permutation(n - 1)", CUT),
-            "overlapping batches": _batches(
-                ORDER, "return [order[i:i + batch_size + 1] for i in range(0, n, batch_size)]"
+            "overlapping batches": _shuffled(
+                "return [order[i:i + batch_size + 1] for i in range(0, n, batch_size)]"
             ),
-            "single indices": _batches(ORDER, "return order"),
-            "all in one": _batches(ORDER, "return [order]"),
-            "lists of numbers": _batches(
-                ORDER, "return [order[i:i + batch_size].tolist() for i in range(0, n, batch_size)]"
+            "single indices": _shuffled("return order"),
+            "all in one": _shuffled("return [order]"),
+            "lists of numbers": _shuffled(
+                "return [order[i:i + batch_size].tolist() for i in range(0, n, batch_size)]"
             ),
-            "masks": _batches(
-                ORDER,
+            "masks": _shuffled(
                 "every = np.arange(n)",
                 "starts = range(0, n, batch_size)",
                 "return [np.isin(every, order[i:i + batch_size]) for i in starts]",
             ),
-            "the first batch only": _batches(ORDER, "return [order[:batch_size]]"),
-            "nothing returned": _batches(
-                ORDER, "batches = np.split(order, range(batch_size, n, batch_size))"
+            "the first batch only": _shuffled("return [order[:batch_size]]"),
+            "nothing returned": _shuffled(
+                "batches = np.split(order, range(batch_size, n, batch_size))"
             ),
         },
         "only the last may be short, none empty": {
-            "an empty batch at the end": _batches(
-                ORDER, "return [order[i:i + batch_size] for i in range(0, n + 1, batch_size)]"
+            "an empty batch at the end": _shuffled(
+                "return [order[i:i + batch_size] for i in range(0, n + 1, batch_size)]"
             ),
-            "an empty batch where it fits": _batches(
-                ORDER, "return np.split(order, range(batch_size, n + 1, batch_size))"
+            "an empty batch where it fits": _shuffled(
+                "return np.split(order, range(batch_size, n + 1, batch_size))"
             ),
-            "shuffled batches": _batches(
-                ORDER,
+            "shuffled batches": _shuffled(
                 "batches = [order[i:i + batch_size] for i in range(0, n, batch_size)]",
                 "rng.shuffle(batches)",
                 "return batches",
             ),
-            "floats": _batches(ORDER, "order = order.astype(float)", CUT),
+            "floats": _shuffled("order = order.astype(float)", CUT),
             "columns": _batches("order = rng.permutation(n)[:, None]", CUT),
             "never a batch of all": _batches(
                 "batch_size = min(batch_size, max(1, n - 1))", ORDER, CUT
@@ -480,7 +460,7 @@ RIGHT = {
         "complex numbers on the way": _squared("return 0.5 * np.sum(np.abs((y - t) * 1j) ** 2)"),
     },
     "cross_entropy_error": {
-        "the book": _entropy(*PICKED, MEAN),
+        "the book": _picked(MEAN),
         "one-hot throughout": _entropy(
             "y = np.atleast_2d(y)",
             "if np.size(t) != y.size:",
@@ -494,11 +474,9 @@ RIGHT = {
             "t = np.reshape(t, y.shape)",
             "return -np.einsum('nk,nk->', t, np.log(np.maximum(y, 1e-15))) / len(y)",
         ),
-        "clipped at both ends": _entropy(
-            *PICKED, "return -np.log(np.clip(p, 1e-7, 1 - 1e-7)).mean()"
-        ),
-        "the smallest number of the dtype": _entropy(
-            *PICKED, "return -np.mean(np.log(np.maximum(p, np.finfo(p.dtype).tiny)))"
+        "clipped at both ends": _picked("return -np.log(np.clip(p, 1e-7, 1 - 1e-7)).mean()"),
+        "the smallest number of the dtype": _picked(
+            "return -np.mean(np.log(np.maximum(p, np.finfo(p.dtype).tiny)))"
         ),
         "1e-12 in float64": _entropy(
             "y = y.astype(np.float64)", *PICKED, "return np.mean(-np.log(p + 1e-12))"
@@ -506,7 +484,7 @@ RIGHT = {
         "1e-300 in float64": _entropy(
             "y = y.astype(np.float64)", *PICKED, "return np.mean(-np.log(p + 1e-300))"
         ),
-        "1e-6 added": _entropy(*PICKED, "return -np.mean(np.log(p + 1e-6))"),
+        "1e-6 added": _picked("return -np.mean(np.log(p + 1e-6))"),
         "a loop and the math module": "import math\n\n\n"
         + _entropy(
             "if y.ndim == 1:",
@@ -534,20 +512,16 @@ RIGHT = {
             "    t = t.argmax(axis=1)",
             "return -np.log(y[range(len(y)), t] + 1e-7).sum() / len(t)",
         ),
-        "a float32 result": _entropy(*PICKED, "return np.float32(-np.mean(np.log(p + 1e-7)))"),
-        "a float": _entropy(*PICKED, "return float(-np.mean(np.log(p + 1e-7)))"),
-        "an array without axes": _entropy(*PICKED, "return np.array(-np.mean(np.log(p + 1e-7)))"),
-        "logarithms of another base": _entropy(
-            *PICKED, "return -np.mean(np.log2(p + 1e-7)) * np.log(2)"
-        ),
-        "logarithms first, with warnings": _entropy(
-            *PICKED, "return np.mean(np.minimum(-np.log(p), 100))"
-        ),
+        "a float32 result": _picked("return np.float32(-np.mean(np.log(p + 1e-7)))"),
+        "a float": _picked("return float(-np.mean(np.log(p + 1e-7)))"),
+        "an array without axes": _picked("return np.array(-np.mean(np.log(p + 1e-7)))"),
+        "logarithms of another base": _picked("return -np.mean(np.log2(p + 1e-7)) * np.log(2)"),
+        "logarithms first, with warnings": _picked("return np.mean(np.minimum(-np.log(p), 100))"),
         "by columns": _entropy(*LABELLED, "p = y.T[t.reshape(-1), np.arange(n)]", MEAN),
     },
     "minibatch_indices": {
-        "a generator": _batches(
-            ORDER, "for i in range(0, n, batch_size):", "    yield order[i:i + batch_size]"
+        "a generator": _shuffled(
+            "for i in range(0, n, batch_size):", "    yield order[i:i + batch_size]"
         ),
         "a generator that shuffles when it starts": _batches(
             "def cut(order):",
@@ -556,9 +530,7 @@ RIGHT = {
             "        order = order[batch_size:]",
             "return cut(rng.permutation(n))",
         ),
-        "a tuple": _batches(
-            ORDER, "return tuple(np.split(order, range(batch_size, n, batch_size)))"
-        ),
+        "a tuple": _shuffled("return tuple(np.split(order, range(batch_size, n, batch_size)))"),
         "shuffle in place": _batches("order = np.arange(n)", "rng.shuffle(order)", CUT),
         "choice without replacement": _batches("order = rng.choice(n, size=n, replace=False)", CUT),
         "sorting random numbers": _batches("order = np.argsort(rng.random(n))", CUT),
@@ -579,11 +551,11 @@ RIGHT = {
         ),
         "int32": _batches("order = rng.permutation(n).astype(np.int32)", CUT),
         "unsigned": _batches("order = rng.permutation(n).astype(np.uint16)", CUT),
-        "a table where it fits": _batches(
-            ORDER, "if n % batch_size == 0:", "    return order.reshape(-1, batch_size)", CUT
+        "a table where it fits": _shuffled(
+            "if n % batch_size == 0:", "    return order.reshape(-1, batch_size)", CUT
         ),
-        "copies of the pieces": _batches(
-            ORDER, "return [np.array(order[i:i + batch_size]) for i in range(0, n, batch_size)]"
+        "copies of the pieces": _shuffled(
+            "return [np.array(order[i:i + batch_size]) for i in range(0, n, batch_size)]"
         ),
         "from the end": _batches(
             "order = list(rng.permutation(n))",
@@ -600,15 +572,12 @@ RIGHT = {
             "    order[[i, j]] = order[[j, i]]",
             CUT,
         ),
-        "an array of objects": _batches(
-            ORDER,
+        "an array of objects": _shuffled(
             "out = np.empty(-(-n // batch_size), dtype=object)",
             "for k in range(len(out)):",
             "    out[k] = order[k * batch_size:(k + 1) * batch_size]",
             "return list(out)",
         ),
-        "iter": _batches(
-            ORDER, "return iter(np.split(order, np.arange(batch_size, n, batch_size)))"
-        ),
+        "iter": _shuffled("return iter(np.split(order, np.arange(batch_size, n, batch_size)))"),
     },
 }

@@ -1,5 +1,7 @@
 """Right and wrong ways to write the functions of `ps4_gradients`."""
 
+import functools
+
 from tests.problem_sets.grading import function
 
 _diff = function("numerical_diff(f, x)")
@@ -33,13 +35,22 @@ WALK = (*BEGIN, STEPS, GO, KEEP)
 STEPPING = (*BEGIN, STEPS)
 PAIR = "return x, history"
 
+# What many cases begin with.
+_gradient_h = functools.partial(_gradient, H)
+_diff_h = functools.partial(_diff, H)
+_set_up = functools.partial(_gradient, *SETUP)
+_stepping = functools.partial(_descent, *STEPPING)
+_begun = functools.partial(_descent, *BEGIN)
+_copied = functools.partial(_descent, "x = init_x.copy()")
+_gradient_of_copy = functools.partial(_gradient_h, COPY)
+
 WRONG = {
     "numerical_diff": {
         "a curved function": {
-            "forward": _diff(H, "return (f(x + h) - f(x)) / h"),
-            "backward": _diff(H, "return (f(x) - f(x - h)) / h"),
-            "twice the step to one side": _diff(H, "return (f(x + 2 * h) - f(x)) / (2 * h)"),
-            "unequal steps": _diff(H, "return (f(x + 2 * h) - f(x - h)) / (3 * h)"),
+            "forward": _diff_h("return (f(x + h) - f(x)) / h"),
+            "backward": _diff_h("return (f(x) - f(x - h)) / h"),
+            "twice the step to one side": _diff_h("return (f(x + 2 * h) - f(x)) / (2 * h)"),
+            "unequal steps": _diff_h("return (f(x + 2 * h) - f(x - h)) / (3 * h)"),
             "too large a step": _diff("h = 0.1", "return (f(x + h) - f(x - h)) / (2 * h)"),
             "a step of 1": _diff("return (f(x + 1) - f(x - 1)) / 2"),
             "the derivative of one function": _diff("return 0.02 * x + 0.1"),
@@ -51,67 +62,65 @@ WRONG = {
                 "h = 1e-4 * x", "return (f(x + h) - f(x - h)) / (2 * h)"
             ),
             "remembers by x": "_seen = {}\n\n\n"
-            + _diff(H, "return _seen.setdefault(x, (f(x + h) - f(x - h)) / (2 * h))"),
+            + _diff_h("return _seen.setdefault(x, (f(x + h) - f(x - h)) / (2 * h))"),
             "a complex step": _diff("return f(x + 1e-20j).imag / 1e-20"),
         },
         "the worked example": {
-            "divides by h": _diff(H, "return (f(x + h) - f(x - h)) / h"),
-            "no brackets below": _diff(H, "return (f(x + h) - f(x - h)) / 2 * h"),
-            "no brackets above": _diff(H, "return f(x + h) - f(x - h) / (2 * h)"),
-            "not divided": _diff(H, "return f(x + h) - f(x - h)"),
-            "the sign turned": _diff(H, "return (f(x - h) - f(x + h)) / (2 * h)"),
-            "a sum": _diff(H, "return (f(x + h) + f(x - h)) / (2 * h)"),
-            "half a step, divided by two": _diff(
-                H, "return (f(x + h / 2) - f(x - h / 2)) / (2 * h)"
+            "divides by h": _diff_h("return (f(x + h) - f(x - h)) / h"),
+            "no brackets below": _diff_h("return (f(x + h) - f(x - h)) / 2 * h"),
+            "no brackets above": _diff_h("return f(x + h) - f(x - h) / (2 * h)"),
+            "not divided": _diff_h("return f(x + h) - f(x - h)"),
+            "the sign turned": _diff_h("return (f(x - h) - f(x + h)) / (2 * h)"),
+            "a sum": _diff_h("return (f(x + h) + f(x - h)) / (2 * h)"),
+            "half a step, divided by two": _diff_h(
+                "return (f(x + h / 2) - f(x - h / 2)) / (2 * h)"
             ),
-            "the second derivative": _diff(H, "return (f(x + h) - 2 * f(x) + f(x - h)) / h**2"),
+            "the second derivative": _diff_h("return (f(x + h) - 2 * f(x) + f(x - h)) / h**2"),
             "far too small a step": _diff("h = 1e-50", "return (f(x + h) - f(x - h)) / (2 * h)"),
             "in single precision": _diff(
                 "x, h = np.float32(x), np.float32(1e-4)", "return (f(x + h) - f(x - h)) / (2 * h)"
             ),
-            "whole numbers": _diff(H, "return (f(x + h) - f(x - h)) // (2 * h)"),
+            "whole numbers": _diff_h("return (f(x + h) - f(x - h)) // (2 * h)"),
             "the value, not the slope": _diff("return f(x)"),
-            "the tangent": _diff(
-                H, "d = (f(x + h) - f(x - h)) / (2 * h)", "return lambda t: f(x) + d * (t - x)"
+            "the tangent": _diff_h(
+                "d = (f(x + h) - f(x - h)) / (2 * h)", "return lambda t: f(x) + d * (t - x)"
             ),
-            "nothing returned": _diff(H, "(f(x + h) - f(x - h)) / (2 * h)"),
-            "prints": _diff(H, "print((f(x + h) - f(x - h)) / (2 * h))"),
-            "an array with an axis": _diff(H, "return np.array([(f(x + h) - f(x - h)) / (2 * h)])"),
-            "a tuple": _diff(H, "return (f(x + h) - f(x - h)) / (2 * h), h"),
-            "text": _diff(H, "return f'{(f(x + h) - f(x - h)) / (2 * h)}'"),
-            "never zero": _diff(H, "return (f(x + h) - f(x - h)) / (2 * h) + 1e-3"),
+            "nothing returned": _diff_h("(f(x + h) - f(x - h)) / (2 * h)"),
+            "prints": _diff_h("print((f(x + h) - f(x - h)) / (2 * h))"),
+            "an array with an axis": _diff_h("return np.array([(f(x + h) - f(x - h)) / (2 * h)])"),
+            "a tuple": _diff_h("return (f(x + h) - f(x - h)) / (2 * h), h"),
+            "text": _diff_h("return f'{(f(x + h) - f(x - h)) / (2 * h)}'"),
+            "never zero": _diff_h("return (f(x + h) - f(x - h)) / (2 * h) + 1e-3"),
         },
         "a step that is neither too large nor too small": {
             "too small a step": _diff("h = 1e-13", "return (f(x + h) - f(x - h)) / (2 * h)"),
             "a large step": _diff("h = 0.01", "return (f(x + h) - f(x - h)) / (2 * h)"),
         },
         "other functions, other points": {
-            "x as an integer": _diff(H, "x = int(x)", "return (f(x + h) - f(x - h)) / (2 * h)"),
-            "the absolute value": _diff(H, "return abs(f(x + h) - f(x - h)) / (2 * h)"),
-            "never negative places": _diff(
-                H, "x = abs(x)", "return (f(x + h) - f(x - h)) / (2 * h)"
+            "x as an integer": _diff_h("x = int(x)", "return (f(x + h) - f(x - h)) / (2 * h)"),
+            "the absolute value": _diff_h("return abs(f(x + h) - f(x - h)) / (2 * h)"),
+            "never negative places": _diff_h(
+                "x = abs(x)", "return (f(x + h) - f(x - h)) / (2 * h)"
             ),
-            "rounds": _diff(H, "return round((f(x + h) - f(x - h)) / (2 * h), 3)"),
+            "rounds": _diff_h("return round((f(x + h) - f(x - h)) / (2 * h), 3)"),
             "the power rule for all": _diff("return 3 * x**2 if f(2.0) == 8 else 0.02 * x + 0.1"),
         },
         "integer x, no state kept": {
-            "floats only": _diff(
-                H, "assert type(x) is not int", "return (f(x + h) - f(x - h)) / (2 * h)"
+            "floats only": _diff_h(
+                "assert type(x) is not int", "return (f(x + h) - f(x - h)) / (2 * h)"
             ),
         },
     },
     "numerical_gradient": {
         "the central difference": {
-            "forward": _gradient(
-                *SETUP,
+            "forward": _set_up(
                 "    kept, b = x[i], f(x)",
                 "    x[i] = kept + h",
                 "    g[i] = (f(x) - b) / h",
                 BACK,
                 RETURN,
             ),
-            "backward": _gradient(
-                *SETUP,
+            "backward": _set_up(
                 "    kept, b = x[i], f(x)",
                 "    x[i] = kept - h",
                 "    g[i] = (b - f(x)) / h",
@@ -140,26 +149,24 @@ WRONG = {
             "its length": _gradient(*MOVED, SLOPE, "return np.sqrt(np.sum(g**2))"),
             "far too small a step": _gradient("h = 1e-50", COPY, ZEROS, *LOOPED),
             "too small a step": _gradient("h = 1e-12", COPY, ZEROS, *LOOPED),
-            "in single precision": _gradient(H, "x = x.astype(np.float32)", ZEROS, *LOOPED),
+            "in single precision": _gradient_h("x = x.astype(np.float32)", ZEROS, *LOOPED),
             "a step in proportion to x": _gradient(
                 COPY, ZEROS, INDICES, "    h = 1e-4 * x[i]", *REST
             ),
-            "all elements at once": _gradient(
-                H, COPY, "g = (f(x + h) - f(x - h)) / (2 * h)", "return g * np.ones(x.shape)"
+            "all elements at once": _gradient_of_copy(
+                "g = (f(x + h) - f(x - h)) / (2 * h)", "return g * np.ones(x.shape)"
             ),
-            "one number": _gradient(H, COPY, "return (f(x + h) - f(x - h)) / (2 * h)"),
-            "f gets a list": _gradient(
-                *SETUP,
+            "one number": _gradient_of_copy("return (f(x + h) - f(x - h)) / (2 * h)"),
+            "f gets a list": _set_up(
                 *(line.replace("f(x)", "f(list(x) if x.ndim == 1 else x)") for line in MOVE),
                 BACK,
                 SLOPE,
                 RETURN,
             ),
-            "leaves the last element out": _gradient(
-                H, COPY, ZEROS, "for i in list(np.ndindex(x.shape))[:-1]:", *REST
+            "leaves the last element out": _gradient_of_copy(
+                ZEROS, "for i in list(np.ndindex(x.shape))[:-1]:", *REST
             ),
-            "moves a copy that f does not see": _gradient(
-                H,
+            "moves a copy that f does not see": _gradient_h(
                 ZEROS,
                 INDICES,
                 "    y = x.copy()",
@@ -171,9 +178,7 @@ WRONG = {
                 RETURN,
             ),
             "a gradient that lives on": "_g = {}\n\n\n"
-            + _gradient(
-                H,
-                COPY,
+            + _gradient_of_copy(
                 "g = _g.setdefault(x.shape, np.zeros(x.shape))",
                 INDICES,
                 *MOVE,
@@ -190,22 +195,17 @@ WRONG = {
             "nothing returned": _gradient(*MOVED, SLOPE),
         },
         "elements that depend on each other": {
-            "does not put back": _gradient(*SETUP, *MOVE, SLOPE, RETURN),
-            "puts back h too little": _gradient(*SETUP, *MOVE, "    x[i] += h / 2", SLOPE, RETURN),
-            "each element as an array": _gradient(
-                *SETUP,
-                "    e = np.array([x[i]])",
-                "    g[i] = (f(e + h) - f(e - h)) / (2 * h)",
-                RETURN,
+            "does not put back": _set_up(*MOVE, SLOPE, RETURN),
+            "puts back h too little": _set_up(*MOVE, "    x[i] += h / 2", SLOPE, RETURN),
+            "each element as an array": _set_up(
+                "    e = np.array([x[i]])", "    g[i] = (f(e + h) - f(e - h)) / (2 * h)", RETURN
             ),
         },
         "f is called with arrays of x's shape": {
-            "each element alone": _gradient(
-                *SETUP, "    g[i] = (f(x[i] + h) - f(x[i] - h)) / (2 * h)", RETURN
+            "each element alone": _set_up(
+                "    g[i] = (f(x[i] + h) - f(x[i] - h)) / (2 * h)", RETURN
             ),
-            "row by row": _gradient(
-                H,
-                COPY,
+            "row by row": _gradient_of_copy(
                 ZEROS,
                 "if x.ndim > 1:",
                 "    for k in range(len(x)):",
@@ -213,8 +213,7 @@ WRONG = {
                 "    return g",
                 *LOOPED,
             ),
-            "f gets a flat array": _gradient(
-                H,
+            "f gets a flat array": _gradient_h(
                 "s = x.shape",
                 "x = np.array(x, dtype=float).ravel()",
                 ZEROS,
@@ -224,14 +223,13 @@ WRONG = {
                 SLOPE,
                 "return g.reshape(s)",
             ),
-            "f gets a row more": _gradient(
-                *SETUP, *(line.replace("f(x)", "f(x[None])") for line in MOVE), BACK, SLOPE, RETURN
+            "f gets a row more": _set_up(
+                *(line.replace("f(x)", "f(x[None])") for line in MOVE), BACK, SLOPE, RETURN
             ),
-            "f gets a column": _gradient(
-                *SETUP, *(line.replace("f(x)", "f(x.T)") for line in MOVE), BACK, SLOPE, RETURN
+            "f gets a column": _set_up(
+                *(line.replace("f(x)", "f(x.T)") for line in MOVE), BACK, SLOPE, RETURN
             ),
-            "f gets a matrix type": _gradient(
-                *SETUP,
+            "f gets a matrix type": _set_up(
                 *(line.replace("f(x)", "f(np.asmatrix(x) if x.ndim == 2 else x)") for line in MOVE),
                 BACK,
                 SLOPE,
@@ -239,10 +237,8 @@ WRONG = {
             ),
         },
         "a matrix gives a matrix": {
-            "vectors only": _gradient(H, COPY, ZEROS, "for i in range(x.size):", *REST),
-            "the first axis only": _gradient(
-                H,
-                COPY,
+            "vectors only": _gradient_of_copy(ZEROS, "for i in range(x.size):", *REST),
+            "the first axis only": _gradient_of_copy(
                 ZEROS,
                 "for i in range(len(x)):",
                 "    kept = x[i].copy()",
@@ -253,8 +249,8 @@ WRONG = {
             ),
             "flattens": _gradient(*MOVED, SLOPE, "return g.ravel()"),
             "transposed": _gradient(*MOVED, SLOPE, "return g.T"),
-            "the diagonal only": _gradient(
-                H, COPY, ZEROS, "for i in zip(*(range(n) for n in x.shape)):", *REST
+            "the diagonal only": _gradient_of_copy(
+                ZEROS, "for i in zip(*(range(n) for n in x.shape)):", *REST
             ),
             "the gradient of one function": _gradient("return 2.0 * x"),
             "a matrix type": _gradient(
@@ -262,16 +258,14 @@ WRONG = {
             ),
         },
         "any number of axes": {
-            "two axes at most": _gradient(
-                H,
-                COPY,
+            "two axes at most": _gradient_of_copy(
                 ZEROS,
                 "pairs = [(k, j) for k in range(len(x)) for j in range(np.size(x[0]))]",
                 "for i in pairs if x.ndim > 1 else range(len(x)):",
                 *REST,
             ),
-            "one axis or more": _gradient(
-                H, "x = np.array(x, dtype=float, ndmin=1)", ZEROS, *LOOPED
+            "one axis or more": _gradient_h(
+                "x = np.array(x, dtype=float, ndmin=1)", ZEROS, *LOOPED
             ),
             "rounds": _gradient(*MOVED, SLOPE, "return np.round(g, 2)"),
         },
@@ -281,13 +275,12 @@ WRONG = {
             ),
         },
         "integers give floats": {
-            "integers stay integers": _gradient(H, "x = x.copy()", ZEROS, *LOOPED),
-            "a gradient of x's dtype": _gradient(H, "g = np.zeros_like(x)", COPY, *LOOPED),
-            "integers after all": _gradient(
-                H, "d = x.dtype", COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, "return g.astype(d)"
+            "integers stay integers": _gradient_h("x = x.copy()", ZEROS, *LOOPED),
+            "a gradient of x's dtype": _gradient_h("g = np.zeros_like(x)", COPY, *LOOPED),
+            "integers after all": _gradient_h(
+                "d = x.dtype", COPY, ZEROS, INDICES, *MOVE, BACK, SLOPE, "return g.astype(d)"
             ),
-            "rounds to integers": _gradient(
-                H,
+            "rounds to integers": _gradient_h(
                 "d = x.dtype",
                 COPY,
                 ZEROS,
@@ -300,16 +293,15 @@ WRONG = {
             "a list": _gradient(*MOVED, SLOPE, "return g.tolist()"),
         },
         "integers of any dtype and shape": {
-            "int64 to floats only": _gradient(
-                H, "x = x.astype(float) if x.dtype == np.int64 else x.copy()", ZEROS, *LOOPED
+            "int64 to floats only": _gradient_h(
+                "x = x.astype(float) if x.dtype == np.int64 else x.copy()", ZEROS, *LOOPED
             ),
             "unsigned differences": _gradient(
                 "x, h = x.copy(), (1e-4 if x.dtype.kind != 'u' else 1)", ZEROS, *LOOPED
             ),
         },
         "x is not changed": {
-            "adds and subtracts in x": _gradient(
-                H,
+            "adds and subtracts in x": _gradient_h(
                 ZEROS,
                 INDICES,
                 "    x[i] += h",
@@ -320,8 +312,7 @@ WRONG = {
                 SLOPE,
                 RETURN,
             ),
-            "leaves the last move in x": _gradient(
-                H,
+            "leaves the last move in x": _gradient_h(
                 ZEROS,
                 INDICES,
                 *MOVE,
@@ -329,8 +320,7 @@ WRONG = {
                 SLOPE,
                 RETURN,
             ),
-            "x becomes the gradient": _gradient(
-                H,
+            "x becomes the gradient": _gradient_h(
                 "y, x = x, np.array(x, dtype=float)",
                 ZEROS,
                 INDICES,
@@ -343,8 +333,7 @@ WRONG = {
             "-0.0 becomes 0.0": _gradient("x += 0.0", H, "x = x.copy()", ZEROS, *LOOPED),
         },
         "x stays the same, bit for bit": {
-            "rounds x": _gradient(
-                H,
+            "rounds x": _gradient_h(
                 "if x.dtype.kind == 'f' and x.size > 9:",
                 "    x[...] = np.round(x, 12)",
                 COPY,
@@ -353,8 +342,7 @@ WRONG = {
             ),
         },
         "views of an array, no state kept": {
-            "moves a flat copy of a view": _gradient(
-                H,
+            "moves a flat copy of a view": _gradient_h(
                 "x = x.astype(float)",
                 ZEROS,
                 "flat, out = x.reshape(-1), g.reshape(-1)",
@@ -368,7 +356,7 @@ WRONG = {
                 RETURN,
             ),
             "the same array for every result": "_g = {}\n\n\n"
-            + _gradient(H, COPY, "g = _g.setdefault(x.shape, np.zeros(x.shape))", *LOOPED),
+            + _gradient_of_copy("g = _g.setdefault(x.shape, np.zeros(x.shape))", *LOOPED),
         },
     },
     "gradient_descent": {
@@ -395,28 +383,21 @@ def gradient_descent(f, init_x, lr=0.01, step_num=100):
             "the last is missing": _descent(
                 "x, history = init_x.copy(), []", STEPS, "    history.append(x)", GO, PAIR
             ),
-            "the start twice, the last not": _descent(*STEPPING, KEEP, GO, PAIR),
-            "one array many times": _descent(
-                "x = init_x.copy()",
-                "history = [x]",
-                STEPS,
-                "    x -= lr * numerical_gradient(f, x)",
-                KEEP,
-                PAIR,
+            "the start twice, the last not": _stepping(KEEP, GO, PAIR),
+            "one array many times": _copied(
+                "history = [x]", STEPS, "    x -= lr * numerical_gradient(f, x)", KEEP, PAIR
             ),
-            "the start follows": _descent(
-                "x = init_x.copy()",
+            "the start follows": _copied(
                 "history = [x]",
                 STEPS,
                 "    x -= lr * numerical_gradient(f, x)",
                 "    history.append(x.copy())",
                 PAIR,
             ),
-            "values, not points": _descent(
-                "x = init_x.copy()", "history = [f(x)]", STEPS, GO, "    history.append(f(x))", PAIR
+            "values, not points": _copied(
+                "history = [f(x)]", STEPS, GO, "    history.append(f(x))", PAIR
             ),
-            "gradients, not points": _descent(
-                "x = init_x.copy()",
+            "gradients, not points": _copied(
                 "history = [x.copy()]",
                 STEPS,
                 GO,
@@ -426,46 +407,44 @@ def gradient_descent(f, init_x, lr=0.01, step_num=100):
             "every second point": _descent(*WALK, "return x, history[::2]"),
             "first coordinates only": _descent(*WALK, "return x, [point[0] for point in history]"),
             "backwards": _descent(*WALK, "return x, history[::-1]"),
-            "a history that lives on": _descent(
-                "x = init_x.copy()", "history.append(x.copy())", STEPS, GO, KEEP, PAIR
+            "a history that lives on": _copied(
+                "history.append(x.copy())", STEPS, GO, KEEP, PAIR
             ).replace("=100", "=100, history=[]"),
         },
         "one step": {
-            "uphill": _descent(*STEPPING, GO.replace("x - lr", "x + lr"), KEEP, PAIR),
-            "no learning rate": _descent(*STEPPING, GO.replace("lr * ", ""), KEEP, PAIR),
+            "uphill": _stepping(GO.replace("x - lr", "x + lr"), KEEP, PAIR),
+            "no learning rate": _stepping(GO.replace("lr * ", ""), KEEP, PAIR),
             "always 0.01": _descent("lr = 0.01", *WALK, PAIR),
             "always 100 steps": _descent("step_num = 100", *WALK, PAIR),
-            "steps of equal length": _descent(
-                *STEPPING,
+            "steps of equal length": _stepping(
                 "    g = numerical_gradient(f, x)",
                 "    x = x - lr * g / (np.sqrt(np.sum(g**2)) + 1e-12)",
                 KEEP,
                 PAIR,
             ),
-            "only the sign": _descent(
-                *STEPPING, "    x = x - lr * np.sign(numerical_gradient(f, x))", KEEP, PAIR
+            "only the sign": _stepping(
+                "    x = x - lr * np.sign(numerical_gradient(f, x))", KEEP, PAIR
             ),
-            "f for its gradient": _descent(*STEPPING, "    x = x - lr * f(x)", KEEP, PAIR),
-            "twice the step": _descent(
-                *STEPPING, "    x = x - 2 * lr * numerical_gradient(f, x)", KEEP, PAIR
+            "f for its gradient": _stepping("    x = x - lr * f(x)", KEEP, PAIR),
+            "twice the step": _stepping(
+                "    x = x - 2 * lr * numerical_gradient(f, x)", KEEP, PAIR
             ),
-            "one step too few": _descent(*BEGIN, "for _ in range(step_num - 1):", GO, KEEP, PAIR),
-            "one step too many": _descent(*BEGIN, "for _ in range(step_num + 1):", GO, KEEP, PAIR),
+            "one step too few": _begun("for _ in range(step_num - 1):", GO, KEEP, PAIR),
+            "one step too many": _begun("for _ in range(step_num + 1):", GO, KEEP, PAIR),
             "no history": _descent(*WALK, "return x"),
             "history only": _descent(*WALK, "return history"),
             "the other way round": _descent(*WALK, "return history, x"),
             "three things": _descent(*WALK, "return x, history, f(x)"),
             "nothing returned": _descent(*WALK),
-            "one coordinate after the other": _descent(
-                *BEGIN,
+            "one coordinate after the other": _begun(
                 "for k in range(step_num):",
                 "    g = numerical_gradient(f, x)",
                 "    x = x - lr * g * (np.arange(x.size).reshape(x.shape) == k % x.size)",
                 KEEP,
                 PAIR,
             ),
-            "whole numbers": _descent(
-                *STEPPING, "    x = (x - lr * numerical_gradient(f, x)).astype(int)", KEEP, PAIR
+            "whole numbers": _stepping(
+                "    x = (x - lr * numerical_gradient(f, x)).astype(int)", KEEP, PAIR
             ),
         },
         "lr and step_num left out": {
@@ -474,17 +453,16 @@ def gradient_descent(f, init_x, lr=0.01, step_num=100):
             "no defaults": _descent(*WALK, PAIR).replace("=0.01", "").replace("=100", ""),
         },
         "a hundred steps": {
-            "the gradient of the start for ever": _descent(
-                *BEGIN, "g = numerical_gradient(f, x)", STEPS, "    x = x - lr * g", KEEP, PAIR
+            "the gradient of the start for ever": _begun(
+                "g = numerical_gradient(f, x)", STEPS, "    x = x - lr * g", KEEP, PAIR
             ),
-            "always from the start": _descent(
-                *STEPPING, "    x = init_x - lr * numerical_gradient(f, x)", KEEP, PAIR
+            "always from the start": _stepping(
+                "    x = init_x - lr * numerical_gradient(f, x)", KEEP, PAIR
             ),
-            "the gradient of the start, always from where it is": _descent(
-                *STEPPING, "    x = x - lr * numerical_gradient(f, init_x)", KEEP, PAIR
+            "the gradient of the start, always from where it is": _stepping(
+                "    x = x - lr * numerical_gradient(f, init_x)", KEEP, PAIR
             ),
-            "momentum": _descent(
-                *BEGIN,
+            "momentum": _begun(
                 "v = 0 * x",
                 STEPS,
                 "    v = 0.9 * v - lr * numerical_gradient(f, x)",
@@ -495,17 +473,16 @@ def gradient_descent(f, init_x, lr=0.01, step_num=100):
             "returns in the loop": _descent(*WALK, "    return x, history"),
         },
         "each point on the way": {
-            "a learning rate that falls": _descent(
-                *BEGIN, "for k in range(step_num):", GO.replace("lr", "lr / (1 + k)"), KEEP, PAIR
+            "a learning rate that falls": _begun(
+                "for k in range(step_num):", GO.replace("lr", "lr / (1 + k)"), KEEP, PAIR
             ),
             "rounded points": _descent(*WALK, "return x, np.round(history, 1)"),
         },
         "a learning rate that is too large": {
-            "steps bounded": _descent(
-                *STEPPING, "    x = x - np.clip(lr * numerical_gradient(f, x), -1, 1)", KEEP, PAIR
+            "steps bounded": _stepping(
+                "    x = x - np.clip(lr * numerical_gradient(f, x), -1, 1)", KEEP, PAIR
             ),
-            "stops where it goes uphill": _descent(
-                *STEPPING,
+            "stops where it goes uphill": _stepping(
                 "    y = x - lr * numerical_gradient(f, x)",
                 "    if f(y) > f(x):",
                 "        break",
@@ -513,8 +490,7 @@ def gradient_descent(f, init_x, lr=0.01, step_num=100):
                 KEEP,
                 PAIR,
             ),
-            "never goes uphill": _descent(
-                *STEPPING,
+            "never goes uphill": _stepping(
                 "    y = x - lr * numerical_gradient(f, x)",
                 "    x = y if f(y) <= f(x) else x",
                 KEEP,
@@ -523,11 +499,8 @@ def gradient_descent(f, init_x, lr=0.01, step_num=100):
             "the best point, not the last": _descent(*WALK, "return min(history, key=f), history"),
         },
         "zero steps, and steps of length zero": {
-            "one step always": _descent(
-                *BEGIN, "for _ in range(max(1, step_num)):", GO, KEEP, PAIR
-            ),
-            "stops where the gradient is small": _descent(
-                *STEPPING,
+            "one step always": _begun("for _ in range(max(1, step_num)):", GO, KEEP, PAIR),
+            "stops where the gradient is small": _stepping(
                 "    g = numerical_gradient(f, x)",
                 "    if np.sum(g**2) < 1e-12:",
                 "        break",
@@ -558,8 +531,7 @@ def gradient_descent(f, init_x, lr=0.01, step_num=100):
             ),
         },
         "a gradient that changes": {
-            "two numbers only": _descent(
-                "x = init_x.copy()",
+            "two numbers only": _copied(
                 "history = [x.copy()]",
                 STEPS,
                 "    g = numerical_gradient(f, x)",
@@ -588,12 +560,12 @@ RIGHT = {
         "a step that grows with x": _diff(
             "h = 1e-5 * max(1, abs(x))", "return (f(x + h) - f(x - h)) / (2 * h)"
         ),
-        "half a step to each side": _diff(H, "return (f(x + h / 2) - f(x - h / 2)) / h"),
-        "the mean of forward and backward": _diff(
-            H, "return ((f(x + h) - f(x)) / h + (f(x) - f(x - h)) / h) / 2"
+        "half a step to each side": _diff_h("return (f(x + h / 2) - f(x - h / 2)) / h"),
+        "the mean of forward and backward": _diff_h(
+            "return ((f(x + h) - f(x)) / h + (f(x) - f(x - h)) / h) / 2"
         ),
-        "the distance that is left after rounding": _diff(
-            H, "a, b = x + h, x - h", "return (f(a) - f(b)) / (a - b)"
+        "the distance that is left after rounding": _diff_h(
+            "a, b = x + h, x - h", "return (f(a) - f(b)) / (a - b)"
         ),
         "five points": _diff(
             "h = 1e-3",
@@ -609,16 +581,15 @@ RIGHT = {
         "np.gradient": _diff(
             "return np.gradient([float(f(x + k * 1e-4)) for k in (-1, 0, 1)], 1e-4)[1]"
         ),
-        "an array without axes": _diff(H, "return np.array((f(x + h) - f(x - h)) / (2 * h))"),
-        "a float": _diff(H, "return float((f(x + h) - f(x - h)) / (2 * h))"),
+        "an array without axes": _diff_h("return np.array((f(x + h) - f(x - h)) / (2 * h))"),
+        "a float": _diff_h("return float((f(x + h) - f(x - h)) / (2 * h))"),
         "f gets float64 numbers": _diff(
             "x, h = np.float64(x), 1e-4", "return (f(x + h) - f(x - h)) / (2 * h)"
         ),
         "a lambda": "numerical_diff = lambda f, x: (f(x + 1e-4) - f(x - 1e-4)) / 2e-4",
     },
     "numerical_gradient": {
-        "the book's nditer": _gradient(
-            H,
+        "the book's nditer": _gradient_h(
             "x = x.astype(float)",
             "g = np.zeros_like(x)",
             "it = np.nditer(x, flags=['multi_index'], op_flags=['readwrite'])",
@@ -630,26 +601,22 @@ RIGHT = {
             "    it.iternext()",
             RETURN,
         ),
-        "in x itself, put back": _gradient(
-            H, "if x.dtype.kind != 'f':", "    x = x.astype(float)", ZEROS, *LOOPED
+        "in x itself, put back": _gradient_h(
+            "if x.dtype.kind != 'f':", "    x = x.astype(float)", ZEROS, *LOOPED
         ),
-        "a copy for each call": _gradient(
-            *SETUP,
+        "a copy for each call": _set_up(
             "    p, m = x.copy(), x.copy()",
             "    p[i] += h",
             "    m[i] -= h",
             "    g[i] = (f(p) - f(m)) / (2 * h)",
             RETURN,
         ),
-        "unit vectors": _gradient(
-            H,
-            COPY,
+        "unit vectors": _gradient_of_copy(
             "e = h * np.eye(x.size).reshape(-1, *x.shape)",
             "g = [(f(x + d) - f(x - d)) / (2 * h) for d in e]",
             "return np.array(g).reshape(x.shape)",
         ),
-        "flat places": _gradient(
-            H,
+        "flat places": _gradient_h(
             "x = np.array(x, dtype=float, order='C')",
             "g = np.empty(x.shape)",
             "for k in range(x.size):",
@@ -661,8 +628,7 @@ RIGHT = {
             "    x.flat[k] = kept",
             RETURN,
         ),
-        "a flat view of a copy in C order": _gradient(
-            H,
+        "a flat view of a copy in C order": _gradient_h(
             "x = np.array(x, dtype=float, order='C')",
             "flat, out = x.reshape(-1), []",
             "for k in range(x.size):",
@@ -674,26 +640,14 @@ RIGHT = {
             "    flat[k] = kept",
             "return np.reshape(out, x.shape)",
         ),
-        "ndenumerate": _gradient(
-            H,
-            COPY,
-            ZEROS,
-            "for i, kept in np.ndenumerate(x.copy()):",
-            *MOVE[1:],
-            BACK,
-            SLOPE,
-            RETURN,
+        "ndenumerate": _gradient_of_copy(
+            ZEROS, "for i, kept in np.ndenumerate(x.copy()):", *MOVE[1:], BACK, SLOPE, RETURN
         ),
-        "unravel_index": _gradient(
-            H,
-            COPY,
-            ZEROS,
-            "for k in range(x.size):",
-            "    i = np.unravel_index(k, x.shape)",
-            *REST,
+        "unravel_index": _gradient_of_copy(
+            ZEROS, "for k in range(x.size):", "    i = np.unravel_index(k, x.shape)", *REST
         ),
         "itertools": "import itertools\n\n\n"
-        + _gradient(H, COPY, ZEROS, "for i in itertools.product(*map(range, x.shape)):", *REST),
+        + _gradient_of_copy(ZEROS, "for i in itertools.product(*map(range, x.shape)):", *REST),
         "numerical_diff for each element": _gradient(
             COPY,
             "def along(i):",
@@ -719,11 +673,8 @@ RIGHT = {
             RETURN,
         ),
         "a float32 result": _gradient(*MOVED, SLOPE, "return g.astype(np.float32)"),
-        "Fortran order": _gradient(
-            H,
-            "x = np.array(x, dtype=float, order='F')",
-            "g = np.zeros(x.shape, order='F')",
-            *LOOPED,
+        "Fortran order": _gradient_h(
+            "x = np.array(x, dtype=float, order='F')", "g = np.zeros(x.shape, order='F')", *LOOPED
         ),
         "with a further parameter": _gradient(COPY, ZEROS, *LOOPED).replace(
             "x):", "x, h=1e-4):", 1
@@ -741,8 +692,7 @@ RIGHT = {
         )
     )
     return h[-1], h""",
-        "in place, with copies": _descent(
-            "x = init_x.copy()",
+        "in place, with copies": _copied(
             "history = [x.copy()]",
             STEPS,
             "    x -= lr * numerical_gradient(f, x)",
@@ -825,8 +775,8 @@ RIGHT = {
             KEEP,
             "return x, list(history)",
         ),
-        "a further parameter": _descent(
-            *STEPPING, GO, "    if verbose:", "        print(x)", KEEP, PAIR
+        "a further parameter": _stepping(
+            GO, "    if verbose:", "        print(x)", KEEP, PAIR
         ).replace("=100", "=100, verbose=False"),
     },
 }

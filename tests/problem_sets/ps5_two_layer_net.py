@@ -88,32 +88,38 @@ INIT_END = 'self.params["b2"] = np.zeros(output_size)\n'
 ONE_HOT = "if t.ndim == 1:\n            t = np.eye(len(b2))[t]"
 UNPACK = 'W1, b1, W2, b2 = (self.params[key] for key in ("W1", "b1", "W2", "b2"))'
 
+# The places in which most cases differ from the right work.
+_but_loss = functools.partial(_but, CROSS)
+_but_softmax = functools.partial(_but, SOFTMAX)
+_but_init = functools.partial(_but, INIT_END)
+_error_of_size = functools.partial(_error, SIZE)
+_numerical = functools.partial(_with, "numerical_gradient")
+_error_guarded = functools.partial(_error_of_size, ZERO)
+
 WRONG = {
     "relative_error": {
         "two vectors": {
-            "nothing returned": _error(SIZE, "np.linalg.norm(a - b) / size"),
+            "nothing returned": _error_of_size("np.linalg.norm(a - b) / size"),
             "absolute": _error("return np.linalg.norm(a - b)"),
             "divided by the larger one": _error(
                 "size = max(np.linalg.norm(a), np.linalg.norm(b))", ZERO, RATIO
             ),
-            "divided by the mean length": _error(
-                SIZE, ZERO, "return 2 * np.linalg.norm(a - b) / size"
-            ),
+            "divided by the mean length": _error_guarded("return 2 * np.linalg.norm(a - b) / size"),
             "no square root": _error(
                 "size = np.sum(a**2) + np.sum(b**2)", ZERO, "return np.sum((a - b) ** 2) / size"
             ),
             "element by element": _error(
                 "return np.abs(a - b) / np.maximum(1e-12, np.abs(a) + np.abs(b))"
             ),
-            "one argument twice": _error(SIZE, ZERO, "return np.linalg.norm(a - a) / size"),
-            "negative": _error(SIZE, ZERO, "return -np.linalg.norm(a - b) / size"),
-            "per cent": _error(SIZE, ZERO, "return 100 * np.linalg.norm(a - b) / size"),
-            "an array": _error(SIZE, ZERO, "return np.array([np.linalg.norm(a - b) / size])"),
+            "one argument twice": _error_guarded("return np.linalg.norm(a - a) / size"),
+            "negative": _error_guarded("return -np.linalg.norm(a - b) / size"),
+            "per cent": _error_guarded("return 100 * np.linalg.norm(a - b) / size"),
+            "an array": _error_guarded("return np.array([np.linalg.norm(a - b) / size])"),
         },
         "two arrays of zeros": {
             "divided by a only": _error("return np.linalg.norm(a - b) / np.linalg.norm(a)"),
-            "0 / 0": _error(SIZE, RATIO),
-            "1 for two zeros": _error(SIZE, "if size == 0: return 1.0", RATIO),
+            "0 / 0": _error_of_size(RATIO),
+            "1 for two zeros": _error_of_size("if size == 0: return 1.0", RATIO),
         },
         "the same when a and b are swapped": {
             "divided by the first alone": _error(
@@ -122,9 +128,9 @@ WRONG = {
         },
         "nearly equal, and opposite": {
             "divided by the length of the sum": _error("size = np.linalg.norm(a + b)", ZERO, RATIO),
-            "rounded": _error(SIZE, ZERO, "return round(np.linalg.norm(a - b) / size, 6)"),
-            "lengths subtracted": _error(
-                SIZE, ZERO, "return abs(np.linalg.norm(a) - np.linalg.norm(b)) / size"
+            "rounded": _error_guarded("return round(np.linalg.norm(a - b) / size, 6)"),
+            "lengths subtracted": _error_guarded(
+                "return abs(np.linalg.norm(a) - np.linalg.norm(b)) / size"
             ),
         },
         "two matrices": {
@@ -164,7 +170,7 @@ WRONG = {
             "a large constant below": _error(SIZE + " + 1e-2", RATIO),
         },
         "the arguments are not changed": {
-            "overwrites a": _error(SIZE, ZERO, "a -= b", "return np.linalg.norm(a) / size"),
+            "overwrites a": _error_guarded("a -= b", "return np.linalg.norm(a) / size"),
         },
     },
     "TwoLayerNet": {
@@ -214,8 +220,7 @@ WRONG = {
             "the first batch's size forever": _but(
                 DY, "self.n = getattr(self, 'n', len(x))\n        dy = (y - t) / self.n"
             ),
-            "gradients add up": _but(
-                INIT_END,
+            "gradients add up": _but_init(
                 INIT_END + "        self.grads = {}\n",
                 'grads["b1"] = np.sum(da1, axis=0)\n',
                 'grads["b1"] = np.sum(da1, axis=0)\n'
@@ -236,71 +241,68 @@ WRONG = {
             ),
         },
         "the probabilities of the example": {
-            "scores instead of probabilities": _but(SOFTMAX, "return a2"),
+            "scores instead of probabilities": _but_softmax("return a2"),
             "no activation": _but("sigmoid(", "("),
             "tanh": _but("sigmoid(", "np.tanh("),
             "ReLU": _but("sigmoid(", "np.maximum(0, "),
-            "sigmoid at the end": _but(SOFTMAX, "return sigmoid(a2)"),
-            "softmax twice": _but(SOFTMAX, "return softmax(softmax(a2))"),
+            "sigmoid at the end": _but_softmax("return sigmoid(a2)"),
+            "softmax twice": _but_softmax("return softmax(softmax(a2))"),
             "no bias in the hidden layer": _but("a1 = np.dot(x, W1) + b1", "a1 = np.dot(x, W1)"),
             "no bias at the end": _but("a2 = np.dot(z1, W2) + b2", "a2 = np.dot(z1, W2)"),
-            "softmax over the whole batch": _but(
-                SOFTMAX, "e = np.exp(a2 - np.max(a2))\n        return e / np.sum(e)"
+            "softmax over the whole batch": _but_softmax(
+                "e = np.exp(a2 - np.max(a2))\n        return e / np.sum(e)"
             ),
-            "softmax over the images": _but(SOFTMAX, "return softmax(a2.T).T"),
-            "probabilities rounded": _but(SOFTMAX, "return np.round(softmax(a2), 3)"),
-            "the first image only": _but(SOFTMAX, "return softmax(a2)[0]"),
-            "labels instead of probabilities": _but(SOFTMAX, "return a2.argmax(axis=1)"),
+            "softmax over the images": _but_softmax("return softmax(a2.T).T"),
+            "probabilities rounded": _but_softmax("return np.round(softmax(a2), 3)"),
+            "the first image only": _but_softmax("return softmax(a2)[0]"),
+            "labels instead of probabilities": _but_softmax("return a2.argmax(axis=1)"),
         },
         "no nan for large weights": {
-            "softmax without the maximum": _but(
-                SOFTMAX, "e = np.exp(a2)\n        return e / e.sum(axis=1, keepdims=True)"
+            "softmax without the maximum": _but_softmax(
+                "e = np.exp(a2)\n        return e / e.sum(axis=1, keepdims=True)"
             ),
-            "softmax with the maximum of the batch": _but(
-                SOFTMAX,
-                "e = np.exp(a2 - a2.max())\n        return e / e.sum(axis=1, keepdims=True)",
+            "softmax with the maximum of the batch": _but_softmax(
+                "e = np.exp(a2 - a2.max())\n        return e / e.sum(axis=1, keepdims=True)"
             ),
             "a sigmoid that overflows": _but(
                 "z1 = sigmoid(a1)", "z1 = np.exp(a1) / (1 + np.exp(a1))"
             ),
         },
         "probabilities for all sizes": {
-            "squeezed": _but(SOFTMAX, "return np.squeeze(softmax(a2))"),
+            "squeezed": _but_softmax("return np.squeeze(softmax(a2))"),
             "weights turned where they are square": _but(
                 "a1 = np.dot(x, W1) + b1",
                 "a1 = np.dot(x, W1.T if len(W1) == len(b1) > 2 else W1) + b1",
             ),
         },
         "the loss of the example": {
-            "the sum over the images": _but(CROSS, CROSS + " * len(y)"),
-            "the mean over images and classes": _but(CROSS, CROSS + " / y.shape[1]"),
-            "no minus": _but(CROSS, "return -cross_entropy_error(y, t)"),
-            "base 2": _but(CROSS, CROSS + " / np.log(2)"),
-            "one loss per image": _but(CROSS, "return -np.log(y[np.arange(len(y)), t])"),
-            "half the loss with half the gradient": _but(
-                CROSS, "return cross_entropy_error(y, t) / 2", DY, DY + " / 2"
+            "the sum over the images": _but_loss(CROSS + " * len(y)"),
+            "the mean over images and classes": _but_loss(CROSS + " / y.shape[1]"),
+            "no minus": _but_loss("return -cross_entropy_error(y, t)"),
+            "base 2": _but_loss(CROSS + " / np.log(2)"),
+            "one loss per image": _but_loss("return -np.log(y[np.arange(len(y)), t])"),
+            "half the loss with half the gradient": _but_loss(
+                "return cross_entropy_error(y, t) / 2", DY, DY + " / 2"
             ),
-            "squared error with its own gradient": _but(
-                CROSS,
+            "squared error with its own gradient": _but_loss(
                 "t = t if t.ndim == 2 else np.eye(y.shape[1])[t]\n"
                 "        return 0.5 * np.sum((y - t) ** 2) / len(y)",
                 DY,
                 "d = (y - t) / x.shape[0]\n"
                 "        dy = y * (d - np.sum(d * y, axis=1, keepdims=True))",
             ),
-            "one-hot labels only": _but(CROSS, "return -np.sum(t * np.log(y)) / len(y)"),
+            "one-hot labels only": _but_loss("return -np.sum(t * np.log(y)) / len(y)"),
         },
         "the loss for both kinds of labels": {
-            "integer labels only": _but(
-                CROSS, "return -np.mean(np.log(y[np.arange(len(y)), t.astype(int)]))"
+            "integer labels only": _but_loss(
+                "return -np.mean(np.log(y[np.arange(len(y)), t.astype(int)]))"
             ),
-            "one-hot is what has no label above 1": _but(
-                CROSS, "return cross_entropy_error(y, t if t.max() > 1 else np.argmax(t, axis=-1))"
+            "one-hot is what has no label above 1": _but_loss(
+                "return cross_entropy_error(y, t if t.max() > 1 else np.argmax(t, axis=-1))"
             ),
-            "one-hot is what holds floats": _but(
-                CROSS,
+            "one-hot is what holds floats": _but_loss(
                 "t = t.argmax(axis=1) if t.dtype == float else t\n"
-                "        return -np.mean(np.log(y[np.arange(len(y)), t]))",
+                "        return -np.mean(np.log(y[np.arange(len(y)), t]))"
             ),
         },
         "the accuracy of the example": {
@@ -317,8 +319,7 @@ WRONG = {
             "accuracy for integers only": _but("if t.ndim != 1:", "if False:"),
         },
         "`numerical_gradient` of the example": {
-            "f ignores its argument": _with(
-                "numerical_gradient",
+            "f ignores its argument": _numerical(
                 "f = lambda W: self.loss(x, t)",
                 "return {key: numerical_gradient(f, self.params[key]) for key in self.params}",
             ),
@@ -331,8 +332,7 @@ WRONG = {
             "the old parameters are not put back": _but(
                 "            self.params[key] = kept\n", ""
             ),
-            "there and back with rounding errors": _with(
-                "numerical_gradient",
+            "there and back with rounding errors": _numerical(
                 "grads, h = {}, 1e-4",
                 "for key, value in self.params.items():",
                 "    grads[key] = np.zeros(value.shape)",
@@ -362,8 +362,7 @@ WRONG = {
             "subtracts from one-hot labels": _but(DY, "dy = (y - t) / len(x)\n        t -= y"),
         },
         "`numerical_gradient` is accurate": {
-            "only the forward difference": _with(
-                "numerical_gradient",
+            "only the forward difference": _numerical(
                 "grads = {}",
                 "for key, value in self.params.items():",
                 "    grads[key] = np.zeros(value.shape)",
@@ -380,7 +379,7 @@ WRONG = {
             ),
         },
         "two gradients, two algorithms": {
-            "not numerical at all": _with("numerical_gradient", "return self.gradient(x, t)"),
+            "not numerical at all": _numerical("return self.gradient(x, t)"),
             "numerical all the time": _with("gradient", "return self.numerical_gradient(x, t)"),
         },
         "`gradient` of the example": {
@@ -422,14 +421,12 @@ WRONG = {
             "gradient for integers only": _but(ONE_HOT, "t = np.eye(len(b2))[t]"),
         },
         "new parameters take effect": {
-            "copies of the first weights": _but(
-                INIT_END,
+            "copies of the first weights": _but_init(
                 INIT_END + "        self.W1 = self.params['W1']\n",
                 "np.dot(x, W1)",
                 "np.dot(x, self.W1)",
             ),
-            "loss and predict keep the first weights": _but(
-                INIT_END,
+            "loss and predict keep the first weights": _but_init(
                 INIT_END + "        self.first = dict(self.params)\n",
                 UNPACK + "\n        a1",
                 UNPACK.replace("params", "first") + "\n        a1",
@@ -576,12 +573,10 @@ RIGHT = {
             "size = math.hypot(*a) + math.hypot(*b)",
             "return math.dist(a, b) / size if size > 0 else 0.0",
         ),
-        "a tiny constant below": _error(SIZE, "return np.linalg.norm(a - b) / (size + 1e-15)"),
-        "at least 1e-8 below": _error(SIZE, "return np.linalg.norm(a - b) / max(size, 1e-8)"),
-        "nan made a zero": _error(SIZE, "return np.nan_to_num(np.linalg.norm(a - b) / size)"),
-        "an array without axes": _error(
-            SIZE, ZERO, "return np.array(np.linalg.norm(b - a) / size)"
-        ),
+        "a tiny constant below": _error_of_size("return np.linalg.norm(a - b) / (size + 1e-15)"),
+        "at least 1e-8 below": _error_of_size("return np.linalg.norm(a - b) / max(size, 1e-8)"),
+        "nan made a zero": _error_of_size("return np.nan_to_num(np.linalg.norm(a - b) / size)"),
+        "an array without axes": _error_guarded("return np.array(np.linalg.norm(b - a) / size)"),
         "flattened": _error("a, b = np.ravel(a), np.ravel(b)", SIZE, ZERO, RATIO),
         "equal first": _error("if np.array_equal(a, b):", "    return 0.0", SIZE, RATIO),
         "copies in extended precision": _error(
@@ -687,28 +682,24 @@ class TwoLayerNet:
             "np.dot(x.T, da1)",
             "np.einsum('nd,nh->dh', x, da1)",
         ),
-        "float32 weights": _but(
-            INIT_END,
+        "float32 weights": _but_init(
             INIT_END + "        for key, value in self.params.items():\n"
-            "            self.params[key] = value.astype(np.float32)\n",
+            "            self.params[key] = value.astype(np.float32)\n"
         ),
         "float32 gradients": _but(DY, DY + "\n        dy = dy.astype(np.float32)"),
-        "float32 probabilities": _but(
-            SOFTMAX,
+        "float32 probabilities": _but_softmax(
             "return softmax(a2.astype(np.float64)).astype(np.float32)",
             "y = self.predict(x)\n",
             "y = softmax(sigmoid(x @ self.params['W1'] + self.params['b1'])"
             " @ self.params['W2'] + self.params['b2'])\n",
         ),
-        "1e-7 added in the logarithm": _but(
-            CROSS,
+        "1e-7 added in the logarithm": _but_loss(
             "t = t if t.ndim == 1 else t.argmax(axis=1)\n"
-            "        return -np.sum(np.log(y[np.arange(len(t)), t] + 1e-7)) / len(t)",
+            "        return -np.sum(np.log(y[np.arange(len(t)), t] + 1e-7)) / len(t)"
         ),
-        "clipped in the logarithm": _but(
-            CROSS,
+        "clipped in the logarithm": _but_loss(
             "t = t if t.ndim == 2 else np.eye(y.shape[1])[t]\n"
-            "        return float(-(t * np.log(np.clip(y, 1e-12, 1))).sum(axis=1).mean())",
+            "        return float(-(t * np.log(np.clip(y, 1e-12, 1))).sum(axis=1).mean())"
         ),
         "labels told apart by size": _but(
             ONE_HOT, "if t.size != y.size:\n            t = np.eye(len(b2))[t]"
@@ -722,15 +713,13 @@ class TwoLayerNet:
         "    return (1.0 - sigmoid(x)) * sigmoid(x)\n\n"
         + _but("da1 = z1 * (1 - z1) * dz1", "da1 = sigmoid_grad(np.dot(x, W1) + b1) * dz1"),
         "its own sigmoid that warns": _but("sigmoid(a1)", "1 / (1 + np.exp(-a1))"),
-        "params is a property": _but(
-            INIT_END,
+        "params is a property": _but_init(
             INIT_END + "\n    @property\n    def params(self):\n        return self._p\n",
             "self.params = {}",
             "self._p = {}",
         ),
-        "attributes beside params": _but(
-            INIT_END,
-            INIT_END + "        self.sizes = input_size, hidden_size\n        self.grads = None\n",
+        "attributes beside params": _but_init(
+            INIT_END + "        self.sizes = input_size, hidden_size\n        self.grads = None\n"
         ),
         "a base class": "class Net:\n"
         "    def loss(self, x, t):\n"
@@ -743,8 +732,7 @@ class TwoLayerNet:
             "        return cross_entropy_error(y, t)\n\n",
             "",
         ),
-        "numerical in place, at each place kept and put back": _with(
-            "numerical_gradient",
+        "numerical in place, at each place kept and put back": _numerical(
             "grads, h = {}, 1e-4",
             "for key, value in self.params.items():",
             "    grads[key] = np.zeros(value.shape)",
@@ -785,7 +773,7 @@ MISTAKES = {
             points=0.75,
         ),
         "0 / 0": Mistake(
-            _error(SIZE, RATIO),
+            _error_of_size(RATIO),
             says=("the result contains nan", "if both norms are 0"),
             points=0.75,
         ),
@@ -822,7 +810,7 @@ MISTAKES = {
             _but("__init__", "_init_"),
             "`TwoLayerNet` has no `__init__`",
             ("two underscores on each side",),
-            ("Hint:", "takes no arguments"),
+            ("takes no arguments",),
         ),
         "a method indented too far": Mistake(
             _but("    def __init__", "    def init"),
@@ -869,17 +857,16 @@ MISTAKES = {
         "a missing name": Mistake(
             _but('params["W1"]', 'params["w1"]', '("W1", "b1"', '("w1", "b1"'),
             'a name is missing in `params`: there is no "W1"',
-            ("Compare the names",),
+            ("Compare the names", "Hint:"),
         ),
         "weights transposed": Mistake(
             _but("(input_size, hidden_size)", "(hidden_size, input_size)"),
             "`W1`: wrong shape",
-            ("a row for each input",),
+            ("a row for each input", "Hint:"),
             points=0.75,
         ),
         "`f` ignores its argument": Mistake(
-            _with(
-                "numerical_gradient",
+            _numerical(
                 "f = lambda W: self.loss(x, t)",
                 "return {key: numerical_gradient(f, self.params[key]) for key in self.params}",
             ),
@@ -899,7 +886,7 @@ MISTAKES = {
         "`self` forgotten": Mistake(
             _but("def predict(self, x):", "def predict(x):"),
             "`predict` takes 0 arguments besides `self`",
-            ("Is `self` its first parameter?",),
+            ("Is `self` its first parameter?", "Hint:"),
             points=1.75,
         ),
         "a `raise` that was left in": Mistake(

@@ -9,7 +9,10 @@ def _body(*lines: str) -> str:
     return "\n        ".join(lines)
 
 
-def _relu(forward: str, backward: str, head: str = "") -> str:
+PASS = "return dout * self.mask"
+
+
+def _relu(forward: str, backward: str = PASS, head: str = "") -> str:
     return (
         f"class ReLU:\n{head}"
         f"    def forward(self, x):\n        {forward}\n\n"
@@ -17,9 +20,9 @@ def _relu(forward: str, backward: str, head: str = "") -> str:
     )
 
 
-MASK = _body("self.mask = x > 0", "return np.maximum(x, 0)")
-PASS = "return dout * self.mask"
-
+_masked = functools.partial(_body, "self.mask = x > 0")
+MASK = _masked("return np.maximum(x, 0)")
+_relu_back = functools.partial(_relu, MASK)
 AFFINE = """
 class Affine:
     def __init__(self, W, b):
@@ -138,6 +141,22 @@ def backpropagate(x, t, params):
     return page_backpropagate(x, t, {key: value.copy() for key, value in params.items()})
 """
 
+# The places in which most cases differ from the right work.
+_affine_out = functools.partial(_affine, OUT)
+_affine_dx = functools.partial(_affine, DX)
+_affine_dw = functools.partial(_affine, DW)
+_affine_db = functools.partial(_affine, DB)
+_last_loss = functools.partial(_last, CROSS)
+_last_y = functools.partial(_last, "softmax(x)")
+_last_one_hot = functools.partial(_last, "dx = (self.y - self.t) / n")
+_last_dx = functools.partial(_last, "return dx * dout")
+_hunt_y = functools.partial(_hunt, "softmax(a2)")
+_net_loss = functools.partial(_net, WITH_LOSS)
+_net_grads = functools.partial(_net, "        return grads")
+_hunt_return = functools.partial(_hunt, "    return")
+_last_forward = functools.partial(_last, "self.y = softmax(x)")
+_net_depth = functools.partial(_net, "self.depth = len(layer_sizes) - 1")
+
 WRONG = {
     "ReLU": {
         "batches of all kinds, none of them changed": {
@@ -153,72 +172,64 @@ WRONG = {
 
     def backward(self, dout):
         return dout * self.mask""",
-            "cut off at 6": _relu(_body("self.mask = x > 0", "return np.clip(x, 0, 6)"), PASS),
-            "makes integers": _relu(
-                _body("self.mask = x > 0", "return np.maximum(x, 0).astype(int)"), PASS
-            ),
-            "flattens a single row": _relu(
-                _body("self.mask = x > 0", "return np.squeeze(np.maximum(x, 0))"), PASS
-            ),
+            "cut off at 6": _relu(_masked("return np.clip(x, 0, 6)")),
+            "makes integers": _relu(_masked("return np.maximum(x, 0).astype(int)")),
+            "flattens a single row": _relu(_masked("return np.squeeze(np.maximum(x, 0))")),
         },
         "forward in the example": {
-            "forward hands on x": _relu(_body("self.mask = x > 0", "return x"), PASS),
-            "the size of x": _relu(_body("self.mask = x > 0", "return abs(x)"), PASS),
-            "a step": _relu(_body("self.mask = x > 0", "return self.mask * 1.0"), PASS),
-            "the negative half": _relu(_body("self.mask = x < 0", "return np.minimum(x, 0)"), PASS),
+            "forward hands on x": _relu(_masked("return x")),
+            "the size of x": _relu(_masked("return abs(x)")),
+            "a step": _relu(_masked("return self.mask * 1.0")),
+            "the negative half": _relu(_body("self.mask = x < 0", "return np.minimum(x, 0)")),
             "leaky": _relu(
                 _body("self.x = x", "return np.where(x > 0, x, 0.01 * x)"),
                 "return np.where(self.x > 0, dout, 0.01 * dout)",
             ),
-            "softplus": _relu(_body("self.mask = x > 0", "return np.log1p(np.exp(x))"), PASS),
-            "no return": _relu("self.mask = x > 0", PASS),
+            "softplus": _relu(_masked("return np.log1p(np.exp(x))")),
+            "no return": _relu("self.mask = x > 0"),
         },
         "`x` and `dout` are not changed": {
-            "writes into x": _relu(
-                _body("self.mask = x > 0", "x[~self.mask] = 0", "return x"), PASS
-            ),
+            "writes into x": _relu(_masked("x[~self.mask] = 0", "return x")),
             "writes into dout": _relu(
                 _body("self.mask = x <= 0", "out = x.copy()", "out[self.mask] = 0", "return out"),
                 _body("dout[self.mask] = 0", "dx = dout", "return dx"),
             ),
-            "dout scaled in place": _relu(MASK, _body("dout *= self.mask", "return dout")),
+            "dout scaled in place": _relu_back(_body("dout *= self.mask", "return dout")),
         },
         "at exactly zero nothing passes": {
-            "x >= 0": _relu(_body("self.mask = x >= 0", "return np.maximum(x, 0)"), PASS),
+            "x >= 0": _relu(_body("self.mask = x >= 0", "return np.maximum(x, 0)")),
             "a half at zero": _relu(
                 _body("self.slope = (np.sign(x) + 1) / 2", "return np.maximum(x, 0)"),
                 "return dout * self.slope",
             ),
         },
         "backward in the example": {
-            "flips the sign": _relu(MASK, "return np.where(self.mask, dout, -dout)"),
-            "flips every sign": _relu(MASK, "return -dout * self.mask"),
-            "hands dout on": _relu(MASK, "return dout"),
-            "ignores dout": _relu(MASK, "return self.mask * 1.0"),
-            "the mask of dout": _relu(MASK, "return dout * (dout > 0)"),
-            "both masks": _relu(MASK, "return dout * self.mask * (dout > 0)"),
-            "the mask turned round": _relu(MASK, "return dout * ~self.mask"),
-            "no backward slopes": _relu(MASK, "return self.mask"),
+            "flips the sign": _relu_back("return np.where(self.mask, dout, -dout)"),
+            "flips every sign": _relu_back("return -dout * self.mask"),
+            "hands dout on": _relu_back("return dout"),
+            "ignores dout": _relu_back("return self.mask * 1.0"),
+            "the mask of dout": _relu_back("return dout * (dout > 0)"),
+            "both masks": _relu_back("return dout * self.mask * (dout > 0)"),
+            "the mask turned round": _relu_back("return dout * ~self.mask"),
+            "no backward slopes": _relu_back("return self.mask"),
         },
         "gradients of any size and sign": {
             "x times dout": _relu(
                 _body("self.x = x", "return np.maximum(x, 0)"),
                 "return dout * np.maximum(self.x, 0)",
             ),
-            "slopes clipped": _relu(MASK, "return np.clip(dout, -9, 9) * self.mask"),
+            "slopes clipped": _relu_back("return np.clip(dout, -9, 9) * self.mask"),
         },
         "the latest `forward` counts": {
             "the first batch forever": _relu(
-                _body("if not hasattr(self, 'mask'): self.mask = x > 0", "return np.maximum(x, 0)"),
-                PASS,
+                _body("if not hasattr(self, 'mask'): self.mask = x > 0", "return np.maximum(x, 0)")
             ),
             "masks of all batches together": _relu(
                 _body(
                     "old = getattr(self, 'mask', np.zeros(x.shape, bool))",
                     "self.mask = (x > 0) | (old if old.shape == x.shape else False)",
                     "return np.maximum(x, 0)",
-                ),
-                PASS,
+                )
             ),
             "a stack of masks, the oldest first": _relu(
                 _body(
@@ -228,11 +239,9 @@ WRONG = {
             ),
         },
         "two layers share no mask": {
-            "one mask for all layers": _relu(
-                _body("ReLU.mask = x > 0", "return np.maximum(x, 0)"), PASS
-            ),
-            "forgets after backward": _relu(
-                MASK, _body("mask, self.mask = self.mask, 1", "return dout * mask")
+            "one mask for all layers": _relu(_body("ReLU.mask = x > 0", "return np.maximum(x, 0)")),
+            "forgets after backward": _relu_back(
+                _body("mask, self.mask = self.mask, 1", "return dout * mask")
             ),
         },
     },
@@ -273,66 +282,63 @@ WRONG = {
             ),
         },
         "one colour: 54.1": {
-            "no bias": _affine(OUT, "return np.dot(x, self.W)"),
-            "bias subtracted": _affine(OUT, "return np.dot(x, self.W) - self.b"),
-            "squeezed": _affine(OUT, OUT.replace("return ", "return np.squeeze(") + ")"),
-            "rounded": _affine(OUT, OUT.replace("return ", "return np.round(") + ")"),
+            "no bias": _affine_out("return np.dot(x, self.W)"),
+            "bias subtracted": _affine_out("return np.dot(x, self.W) - self.b"),
+            "squeezed": _affine_out(OUT.replace("return ", "return np.squeeze(") + ")"),
+            "rounded": _affine_out(OUT.replace("return ", "return np.round(") + ")"),
         },
         "forward in the example": {
-            "W x instead of x W": _affine(OUT, "return np.dot(self.W, x) + self.b"),
-            "element by element": _affine(OUT, "return x * self.W + self.b"),
-            "an activation too many": _affine(
-                OUT, OUT.replace("return ", "return np.maximum(0, ") + ")"
+            "W x instead of x W": _affine_out("return np.dot(self.W, x) + self.b"),
+            "element by element": _affine_out("return x * self.W + self.b"),
+            "an activation too many": _affine_out(
+                OUT.replace("return ", "return np.maximum(0, ") + ")"
             ),
         },
         "forward for all sizes": {
-            "W turned where it is square": _affine(
-                OUT,
+            "W turned where it is square": _affine_out(
                 "W = self.W.T if self.W.shape[0] == self.W.shape[1] else self.W\n"
-                "        return np.dot(x, W) + self.b",
+                "        return np.dot(x, W) + self.b"
             ),
         },
         "backward in the example": {
-            "dx.T.dot(dout)": _affine(DW, "self.dW = dx.T.dot(dout)"),
-            "dW transposed": _affine(DW, "self.dW = np.dot(dout.T, self.x)"),
-            "dx from x": _affine(DX, "dx = np.dot(self.x @ self.W, self.W.T)"),
-            "dx ignores dout": _affine(DX, "dx = np.ones_like(dout) @ self.W.T"),
-            "dW ignores dout": _affine(DW, "self.dW = self.x.T @ np.ones_like(dout)"),
-            "mean in db": _affine(DB, "self.db = np.mean(dout, axis=0)"),
-            "mean in dW": _affine(DW, DW + " / len(dout)"),
-            "db along the other axis": _affine(DB, "self.db = np.sum(dout, axis=1)"),
-            "db of everything": _affine(DB, "self.db = np.sum(dout)"),
-            "db with two axes": _affine(DB, "self.db = np.sum(dout, axis=0, keepdims=True)"),
-            "db is dout": _affine(DB, "self.db = dout"),
-            "db of one": _affine(DB, "self.db = np.ones_like(self.b)"),
+            "dx.T.dot(dout)": _affine_dw("self.dW = dx.T.dot(dout)"),
+            "dW transposed": _affine_dw("self.dW = np.dot(dout.T, self.x)"),
+            "dx from x": _affine_dx("dx = np.dot(self.x @ self.W, self.W.T)"),
+            "dx ignores dout": _affine_dx("dx = np.ones_like(dout) @ self.W.T"),
+            "dW ignores dout": _affine_dw("self.dW = self.x.T @ np.ones_like(dout)"),
+            "mean in db": _affine_db("self.db = np.mean(dout, axis=0)"),
+            "mean in dW": _affine_dw(DW + " / len(dout)"),
+            "db along the other axis": _affine_db("self.db = np.sum(dout, axis=1)"),
+            "db of everything": _affine_db("self.db = np.sum(dout)"),
+            "db with two axes": _affine_db("self.db = np.sum(dout, axis=0, keepdims=True)"),
+            "db is dout": _affine_db("self.db = dout"),
+            "db of one": _affine_db("self.db = np.ones_like(self.b)"),
             "no dx": _affine("return dx", "return self.dW"),
             "returns all three": _affine("return dx", "return dx, self.dW, self.db"),
             "other names": _affine("self.dW", "self.grad_W"),
         },
         "nothing else is changed": {
-            "slopes stored in W and b": _affine(
-                DW, DW + "\n        self.W = self.dW", DB, DB + "\n        self.b = self.db"
+            "slopes stored in W and b": _affine_dw(
+                DW + "\n        self.W = self.dW", DB, DB + "\n        self.b = self.db"
             ),
             "slopes in W and b only": _affine(
                 "self.dW = np.dot", "self.W = np.dot", "self.db = np.sum", "self.b = np.sum"
             ),
-            "learns by itself": _affine(DB, DB + "\n        self.W -= 0.1 * self.dW"),
-            "updates first": _affine(
-                DX, DW + "\n        self.W = self.W - 0.01 * self.dW\n        " + DX
+            "learns by itself": _affine_db(DB + "\n        self.W -= 0.1 * self.dW"),
+            "updates first": _affine_dx(
+                DW + "\n        self.W = self.W - 0.01 * self.dW\n        " + DX
             ),
         },
         "backward for all sizes": {
-            "dW transposed where it is square": _affine(
-                DW,
-                DW + "\n        if self.dW.shape[0] == self.dW.shape[1]: self.dW = self.dW.T",
+            "dW transposed where it is square": _affine_dw(
+                DW + "\n        if self.dW.shape[0] == self.dW.shape[1]: self.dW = self.dW.T"
             ),
-            "x not transposed where square": _affine(
-                DW,
+            "x not transposed where square": _affine_dw(
                 "x = self.x if len(self.x) == self.x.shape[1] > 2 else self.x.T\n"
-                "        self.dW = x @ dout",
+                "        self.dW = x @ dout"
             ),
-            "W not transposed where square": _affine(
-                DX, "dx = dout @ (self.W if len(self.W) == self.W.shape[1] else self.W.T)"
+            "W not transposed where square": _affine_dx(
+                "dx = dout @ (self.W if len(self.W) == self.W.shape[1] else self.W.T)"
             ),
         },
         "gradients do not accumulate, layers share nothing": {
@@ -353,14 +359,12 @@ WRONG = {
             ),
         },
         "nothing is changed": {
-            "changes x": _affine(
-                DX,
+            "changes x": _affine_dx(
                 "self.x *= 2\n        self.x /= 2\n        dout *= 0.5\n"
-                "        dout += dout\n        dout += 1e-9\n        " + DX,
+                "        dout += dout\n        dout += 1e-9\n        " + DX
             ),
-            "adds the bias into W": _affine(
-                OUT,
-                "out = np.dot(x, self.W) + self.b\n        self.W += 1e-9\n        return out",
+            "adds the bias into W": _affine_out(
+                "out = np.dot(x, self.W) + self.b\n        self.W += 1e-9\n        return out"
             ),
             "clips x in place": _affine(
                 "self.x = x\n", "np.clip(x, -1, 1, out=x)\n        self.x = x\n"
@@ -369,55 +373,49 @@ WRONG = {
     },
     "SoftmaxWithLoss": {
         "the loss of the example": {
-            "the sum over the images": _last(CROSS, CROSS + " * len(x)"),
-            "the mean over images and classes": _last(CROSS, CROSS + " / x.shape[1]"),
-            "no minus": _last(CROSS, CROSS.replace("= c", "= -c")),
-            "base 2": _last(CROSS, CROSS + " / np.log(2)"),
-            "base 10": _last(CROSS, CROSS + " / np.log(10)"),
-            "a large constant in the logarithm": _last(
-                CROSS,
+            "the sum over the images": _last_loss(CROSS + " * len(x)"),
+            "the mean over images and classes": _last_loss(CROSS + " / x.shape[1]"),
+            "no minus": _last_loss(CROSS.replace("= c", "= -c")),
+            "base 2": _last_loss(CROSS + " / np.log(2)"),
+            "base 10": _last_loss(CROSS + " / np.log(10)"),
+            "a large constant in the logarithm": _last_loss(
                 "t1 = t if t.ndim == 1 else t.argmax(axis=1)\n"
-                "        self.loss = -np.mean(np.log(self.y[np.arange(len(t)), t1] + 0.01))",
+                "        self.loss = -np.mean(np.log(self.y[np.arange(len(t)), t1] + 0.01))"
             ),
             "an array of one number": _last("return self.loss", "return np.array([self.loss])"),
-            "one loss per image": _last(CROSS, "self.loss = -np.log(self.y[np.arange(len(x)), t])"),
+            "one loss per image": _last_loss("self.loss = -np.log(self.y[np.arange(len(x)), t])"),
             "returns y": _last("return self.loss", "return self.y"),
-            "takes x for probabilities": _last("softmax(x)", "x"),
-            "softmax twice": _last("softmax(x)", "softmax(softmax(x))"),
-            "sigmoid": _last("softmax(x)", "1 / (1 + np.exp(-x))"),
-            "squared error": _last(
-                CROSS,
+            "takes x for probabilities": _last_y("x"),
+            "softmax twice": _last_y("softmax(softmax(x))"),
+            "sigmoid": _last_y("1 / (1 + np.exp(-x))"),
+            "squared error": _last_loss(
                 "one = t if t.ndim == 2 else np.eye(x.shape[1])[t]\n"
-                "        self.loss = 0.5 * np.sum((self.y - one) ** 2) / len(x)",
+                "        self.loss = 0.5 * np.sum((self.y - one) ** 2) / len(x)"
             ),
-            "half the loss, half the slope": _last(
-                CROSS, CROSS + " / 2", "dx * dout", "dx * dout / 2"
+            "half the loss, half the slope": _last_loss(
+                CROSS + " / 2", "dx * dout", "dx * dout / 2"
             ),
-            "sum of the loss, sum of the slopes": _last(
-                CROSS, CROSS + " * len(x)", "dx * dout", "dx * dout * n"
+            "sum of the loss, sum of the slopes": _last_loss(
+                CROSS + " * len(x)", "dx * dout", "dx * dout * n"
             ),
-            "softmax over the batch": _last(
-                "softmax(x)", "np.exp(x - x.max()) / np.sum(np.exp(x - x.max()))"
-            ),
-            "softmax along the images": _last("softmax(x)", "softmax(x.T).T"),
-            "one-hot only": _last(CROSS, "self.loss = -np.sum(t * np.log(self.y)) / len(x)"),
+            "softmax over the batch": _last_y("np.exp(x - x.max()) / np.sum(np.exp(x - x.max()))"),
+            "softmax along the images": _last_y("softmax(x.T).T"),
+            "one-hot only": _last_loss("self.loss = -np.sum(t * np.log(self.y)) / len(x)"),
         },
         "large scores, rows of very different scale": {
-            "no maximum subtracted": _last(
-                "softmax(x)", "np.exp(x) / np.sum(np.exp(x), axis=1, keepdims=True)"
+            "no maximum subtracted": _last_y(
+                "np.exp(x) / np.sum(np.exp(x), axis=1, keepdims=True)"
             ),
-            "the maximum of the batch": _last(
-                "softmax(x)",
-                "np.exp(x - x.max()) / np.sum(np.exp(x - x.max()), axis=1, keepdims=True)",
+            "the maximum of the batch": _last_y(
+                "np.exp(x - x.max()) / np.sum(np.exp(x - x.max()), axis=1, keepdims=True)"
             ),
-            "nan swept under the carpet": _last(
-                "softmax(x)",
-                "np.nan_to_num(np.exp(x) / np.sum(np.exp(x), axis=1, keepdims=True))",
+            "nan swept under the carpet": _last_y(
+                "np.nan_to_num(np.exp(x) / np.sum(np.exp(x), axis=1, keepdims=True))"
             ),
         },
         "the same with one-hot labels": {
-            "integers only": _last(
-                CROSS, "self.loss = -np.mean(np.log(self.y[np.arange(len(x)), t]))"
+            "integers only": _last_loss(
+                "self.loss = -np.mean(np.log(self.y[np.arange(len(x)), t]))"
             ),
         },
         "the loss for all sizes and labels": {
@@ -434,43 +432,38 @@ WRONG = {
             "divided by K": _last(
                 "n = self.t.shape[0]", "n = len(self.y)", "/ n", "/ self.y.shape[1]"
             ),
-            "t - y": _last("return dx * dout", "return -dx * dout"),
+            "t - y": _last_dx("return -dx * dout"),
             "y alone": _last("-= 1", "-= 0"),
-            "the slope of softmax once more": _last(
-                "return dx * dout", "return dx * dout * self.y * (1 - self.y)"
-            ),
+            "the slope of softmax once more": _last_dx("return dx * dout * self.y * (1 - self.y)"),
             "needs dout": _last("dout=1", "dout"),
         },
         "the gradient for all sizes and labels": {
             "one-hot labels not divided by N": _last("(self.y - self.t) / n", "self.y - self.t"),
-            "divided by the number of labels": _last(
-                "dx = (self.y - self.t) / n", "dx = (self.y - self.t) / self.t.size"
+            "divided by the number of labels": _last_one_hot(
+                "dx = (self.y - self.t) / self.t.size"
             ),
         },
         "times the upstream gradient": {
-            "ignores dout": _last("return dx * dout", "return dx"),
-            "divides by dout": _last("return dx * dout", "return dx / dout"),
-            "adds dout": _last("return dx * dout", "return dx + dout - 1"),
+            "ignores dout": _last_dx("return dx"),
+            "divides by dout": _last_dx("return dx / dout"),
+            "adds dout": _last_dx("return dx + dout - 1"),
         },
         "`dout`, and a second call": {
             "another name for dout": _last("dout", "d"),
             "subtracts from y itself": _last("self.y.copy()", "self.y"),
-            "one-hot subtracts from y itself": _last(
-                "dx = (self.y - self.t) / n",
-                "dx = self.y\n            dx -= self.t\n            dx /= n",
+            "one-hot subtracts from y itself": _last_one_hot(
+                "dx = self.y\n            dx -= self.t\n            dx /= n"
             ),
         },
         "neither scores nor labels are changed": {
-            "subtracts from the one-hot labels": _last(
-                "dx = (self.y - self.t) / n",
-                "self.t -= self.y.astype(self.t.dtype)\n            dx = -self.t / n",
+            "subtracts from the one-hot labels": _last_one_hot(
+                "self.t -= self.y.astype(self.t.dtype)\n            dx = -self.t / n"
             ),
-            "changes the scores": _last(
-                "self.y = softmax(x)",
-                "x -= x.max(axis=1, keepdims=True)\n        self.y = softmax(x)",
+            "changes the scores": _last_forward(
+                "x -= x.max(axis=1, keepdims=True)\n        self.y = softmax(x)"
             ),
-            "softmax into the scores": _last(
-                "self.y = softmax(x)", "self.y = x\n        self.y[...] = softmax(x)"
+            "softmax into the scores": _last_forward(
+                "self.y = x\n        self.y[...] = softmax(x)"
             ),
         },
         "the latest `forward`, and layers that share nothing": {
@@ -480,7 +473,7 @@ WRONG = {
                 CROSS,
                 "self.loss = cross_entropy_error(self.y, t)",
             ),
-            "y of all layers": _last("self.y = softmax(x)", "SoftmaxWithLoss.y = softmax(x)"),
+            "y of all layers": _last_forward("SoftmaxWithLoss.y = softmax(x)"),
         },
     },
     "MultiLayerNet": {
@@ -516,20 +509,15 @@ WRONG = {
             "biases of one": _net("np.zeros(shape[1])", "np.ones(shape[1])"),
         },
         "names and shapes of the parameters": {
-            "one layer too few": _net(
-                "self.depth = len(layer_sizes) - 1", "self.depth = len(layer_sizes) - 2"
-            ),
+            "one layer too few": _net_depth("self.depth = len(layer_sizes) - 2"),
             "counted from 0": _net('"W" + str(i)', '"W" + str(i - 1)'),
-            "two layers at most": _net(
-                "self.depth = len(layer_sizes) - 1",
-                "self.depth = min(2, len(layer_sizes) - 1)",
-            ),
+            "two layers at most": _net_depth("self.depth = min(2, len(layer_sizes) - 1)"),
             "transposed weights": _net("standard_normal(shape)", "standard_normal(shape[::-1])"),
             "biases with two axes": _net("np.zeros(shape[1])", "np.zeros((1, shape[1]))"),
             "no params": _net("self.params", "self.weights"),
         },
         "scores and loss of the example": {
-            "always four layers": _net("self.depth = len(layer_sizes) - 1", "self.depth = 4"),
+            "always four layers": _net_depth("self.depth = 4"),
             "a ReLU at the end": _net("if i < self.depth:", "if True:"),
             "no ReLU": _net("if i < self.depth:", "if False:", "2 * i - 2", "i - 1"),
             "sigmoid": _net(
@@ -547,15 +535,14 @@ WRONG = {
                 "y = self.predict(x)\n        " + WITH_LOSS,
                 WALK + "\n        return self.last.forward(x, t)",
             ),
-            "softmax before softmax with loss": _net(
-                WITH_LOSS, "return self.last.forward(softmax(y), t)"
+            "softmax before softmax with loss": _net_loss(
+                "return self.last.forward(softmax(y), t)"
             ),
-            "the sum as loss": _net(WITH_LOSS, WITH_LOSS + " * len(x)"),
-            "twice the loss, twice the slopes": _net(
-                WITH_LOSS, "return 2 * self.last.forward(y, t)", "backward(1)", "backward(2)"
+            "the sum as loss": _net_loss(WITH_LOSS + " * len(x)"),
+            "twice the loss, twice the slopes": _net_loss(
+                "return 2 * self.last.forward(y, t)", "backward(1)", "backward(2)"
             ),
-            "weight decay in loss and slopes": _net(
-                WITH_LOSS,
+            "weight decay in loss and slopes": _net_loss(
                 "extra = sum(np.sum(value**2) for value in self.params.values())\n"
                 "        return self.last.forward(y, t) + 0.05 * extra",
                 "= affine.dW",
@@ -630,14 +617,12 @@ WRONG = {
                 "        self.loss(x, t)\n        dout",
                 "        if not hasattr(self.last, 'y'): self.loss(x, t)\n        dout",
             ),
-            "learns by itself": _net(
-                "        return grads",
+            "learns by itself": _net_grads(
                 "        for key in grads:\n"
-                "            self.params[key] -= 0.1 * grads[key]\n        return grads",
+                "            self.params[key] -= 0.1 * grads[key]\n        return grads"
             ),
-            "slopes put into params": _net(
-                "        return grads",
-                "        self.params.update(grads)\n        return grads",
+            "slopes put into params": _net_grads(
+                "        self.params.update(grads)\n        return grads"
             ),
             "scales x in place": _net(
                 "    def predict(self, x):\n",
@@ -654,15 +639,12 @@ WRONG = {
             "the page's own code": CUT_PAGE.replace(
                 "{key: value.copy() for key, value in params.items()}", "params"
             ),
-            "slopes written into params": _hunt(
-                "    return", "    params.update(grads)\n    return"
+            "slopes written into params": _hunt_return("    params.update(grads)\n    return"),
+            "slopes written into the arrays": _hunt_return(
+                "    params['W2'][...] = dW2\n    return"
             ),
-            "slopes written into the arrays": _hunt(
-                "    return", "    params['W2'][...] = dW2\n    return"
-            ),
-            "an update inside": _hunt(
-                "    return",
-                "    for k in grads:\n        params[k] = params[k] - 0.1 * grads[k]\n    return",
+            "an update inside": _hunt_return(
+                "    for k in grads:\n        params[k] = params[k] - 0.1 * grads[k]\n    return"
             ),
             "subtracts from the labels": _hunt(
                 "da2 = (y - t) / len(x)", "t -= y\n    da2 = -t / len(x)"
@@ -670,20 +652,17 @@ WRONG = {
         },
         "`y` holds probabilities": {
             "the page with copies of params": CUT_PAGE,
-            "softmax over the batch": _hunt(
-                "softmax(a2)", "np.exp(a2 - a2.max()) / np.sum(np.exp(a2 - a2.max()))"
+            "softmax over the batch": _hunt_y(
+                "np.exp(a2 - a2.max()) / np.sum(np.exp(a2 - a2.max()))"
             ),
-            "softmax along the images": _hunt("softmax(a2)", "softmax(a2.T).T"),
+            "softmax along the images": _hunt_y("softmax(a2.T).T"),
             "the slopes alone": _hunt(RETURN, "return grads"),
             "a tuple": _hunt(RETURN, "return y, da2, dz1, da1, grads"),
         },
         "large scores, rows of very different scale": {
-            "no maximum": _hunt(
-                "softmax(a2)", "np.exp(a2) / np.sum(np.exp(a2), axis=1, keepdims=True)"
-            ),
-            "the maximum of the batch": _hunt(
-                "softmax(a2)",
-                "np.exp(a2 - a2.max()) / np.sum(np.exp(a2 - a2.max()), axis=1, keepdims=True)",
+            "no maximum": _hunt_y("np.exp(a2) / np.sum(np.exp(a2), axis=1, keepdims=True)"),
+            "the maximum of the batch": _hunt_y(
+                "np.exp(a2 - a2.max()) / np.sum(np.exp(a2 - a2.max()), axis=1, keepdims=True)"
             ),
         },
         "`da2` follows from `y` and `t`": {
@@ -883,16 +862,16 @@ RIGHT = {
             ),
         ),
         "float32": _relu(
-            _body("self.mask = x > 0", "return np.maximum(x, 0).astype(np.float32)"),
+            _masked("return np.maximum(x, 0).astype(np.float32)"),
             "return (dout * self.mask).astype(np.float32)",
         ),
-        "einsum": _relu(MASK, "return np.einsum('ij,ij->ij', dout, self.mask.astype(float))"),
+        "einsum": _relu_back("return np.einsum('ij,ij->ij', dout, self.mask.astype(float))"),
         "callable, with a base class": "class Layer:\n    def __call__(self, x):\n"
         "        return self.forward(x)\n\n\n"
-        + _relu(MASK, PASS).replace("class ReLU:", "class ReLU(Layer):"),
-        "slots": _relu(MASK, PASS, "    __slots__ = ('mask',)\n\n"),
-        "an __init__ and a default": _relu(
-            MASK, PASS, "    def __init__(self):\n        self.mask = None\n\n"
+        + _relu_back(PASS).replace("class ReLU:", "class ReLU(Layer):"),
+        "slots": _relu_back(PASS, "    __slots__ = ('mask',)\n\n"),
+        "an __init__ and a default": _relu_back(
+            PASS, "    def __init__(self):\n        self.mask = None\n\n"
         ),
         "a closure": _relu(
             _body(
@@ -928,8 +907,7 @@ RIGHT = {
         self.dW, self.db = self.x.T @ dout, dout.sum(axis=0)
         return dout @ self.W.T""",
         "as in the book": AFFINE,
-        "einsum": _affine(
-            OUT,
+        "einsum": _affine_out(
             "return np.einsum('nd,dh->nh', x, self.W) + self.b",
             DX,
             "dx = np.einsum('nh,dh->nd', dout, self.W)",
@@ -938,8 +916,7 @@ RIGHT = {
             DB,
             "self.db = np.einsum('nh->h', dout)",
         ),
-        "columns": _affine(
-            OUT,
+        "columns": _affine_out(
             "return (self.W.T @ x.T + self.b.reshape(-1, 1)).T",
             DX,
             "dx = (self.W @ dout.T).T",
@@ -948,24 +925,21 @@ RIGHT = {
             DB,
             "self.db = dout.T @ np.ones(len(dout))",
         ),
-        "loops over the images": _affine(
-            OUT,
+        "loops over the images": _affine_out(
             "return np.array([row @ self.W + self.b for row in x])",
             DW,
             "self.dW = sum(np.outer(row, back) for row, back in zip(self.x, dout))",
             DB,
             "self.db = sum(dout)",
         ),
-        "loops over single numbers": _affine(
-            OUT,
+        "loops over single numbers": _affine_out(
             "out = np.zeros((len(x), len(self.b)))\n"
             "        for n in range(len(x)):\n            for h in range(len(self.b)):\n"
             "                total = sum(v * w for v, w in zip(x[n], self.W[:, h]))\n"
             "                out[n, h] = total + self.b[h]\n"
-            "        return out",
+            "        return out"
         ),
-        "the bias as a further weight": _affine(
-            OUT,
+        "the bias as a further weight": _affine_out(
             "return np.hstack([x, np.ones((len(x), 1))]) @ np.vstack([self.W, self.b])",
             DW,
             "both = np.hstack([self.x, np.ones((len(dout), 1))]).T @ dout\n"
@@ -974,8 +948,7 @@ RIGHT = {
             "self.db = both[-1]",
         ),
         "a copy of x": _affine("self.x = x\n", "self.x = np.array(x, dtype=float)\n"),
-        "float32 results": _affine(
-            OUT,
+        "float32 results": _affine_out(
             "return (x @ self.W + self.b).astype(np.float32)",
             "return dx",
             "self.dW = self.dW.astype('float32')\n        return dx.astype('float32')",
@@ -986,17 +959,15 @@ RIGHT = {
         "    b = property(lambda s: s._params[1], lambda s, b: s._params.__setitem__(1, b))\n",
         "asarray": _affine("self.W = W\n", "self.W = np.asarray(W, dtype=float)\n"),
         "names of its own": _affine("self.x", "self.inputs"),
-        "tensordot and add.reduce": _affine(
-            DX,
+        "tensordot and add.reduce": _affine_dx(
             "dx = np.tensordot(dout, self.W, axes=(1, 1))",
             DW,
             "self.dW = np.tensordot(self.x, dout, axes=(0, 0))",
             DB,
             "self.db = np.add.reduce(dout)",
         ),
-        "slopes into arrays that are there": _affine(
-            DW,
-            "self.dW = np.empty_like(self.W)\n        np.matmul(self.x.T, dout, out=self.dW)",
+        "slopes into arrays that are there": _affine_dw(
+            "self.dW = np.empty_like(self.W)\n        np.matmul(self.x.T, dout, out=self.dW)"
         ),
     },
     "SoftmaxWithLoss": {
@@ -1007,23 +978,20 @@ RIGHT = {
         self.backward = lambda dout=1: dout * (y - h) / len(y)
         return cross_entropy_error(y, t)""",
         "as in the book, with dout": LAST,
-        "log-sum-exp": _last(
-            "self.y = softmax(x)",
+        "log-sum-exp": _last_forward(
             "self.log_y = x - np.logaddexp.reduce(x, axis=1, keepdims=True)\n"
             "        self.y = np.exp(self.log_y)",
             CROSS,
             "one = t if t.ndim == 2 else np.eye(x.shape[1])[t]\n"
             "        self.loss = -np.sum(one * np.maximum(self.log_y, -1e300)) / len(x)",
         ),
-        "1e-7 added in the logarithm": _last(
-            CROSS,
+        "1e-7 added in the logarithm": _last_loss(
             "k = t if t.ndim == 1 else t.argmax(axis=1)\n"
-            "        self.loss = -np.sum(np.log(self.y[np.arange(len(x)), k] + 1e-7)) / len(x)",
+            "        self.loss = -np.sum(np.log(self.y[np.arange(len(x)), k] + 1e-7)) / len(x)"
         ),
-        "the logarithm alone": _last(
-            CROSS,
+        "the logarithm alone": _last_loss(
             "k = t if t.ndim == 1 else t.argmax(axis=1)\n"
-            "        self.loss = np.mean([-np.log(self.y[n, k[n]]) for n in range(len(x))])",
+            "        self.loss = np.mean([-np.log(self.y[n, k[n]]) for n in range(len(x))])"
         ),
         "the slope is ready after forward": """
 class SoftmaxWithLoss:
@@ -1058,19 +1026,13 @@ class SoftmaxWithLoss:
     def backward(self, dout=1):
         return np.array([[dout * v / len(self.rows) for v in row] for row in self.rows])
 """,
-        "einsum": _last(
-            "dx = (self.y - self.t) / n",
-            "dx = np.einsum('nk,->nk', self.y - self.t, 1 / n)",
-        ),
-        "float32": _last("softmax(x)", "softmax(x.astype(np.float64)).astype(np.float32)"),
-        "columns": _last(
-            "softmax(x)",
-            "(np.exp(x.T - x.max(axis=1)) / np.exp(x.T - x.max(axis=1)).sum(axis=0)).T",
+        "einsum": _last_one_hot("dx = np.einsum('nk,->nk', self.y - self.t, 1 / n)"),
+        "float32": _last_y("softmax(x.astype(np.float64)).astype(np.float32)"),
+        "columns": _last_y(
+            "(np.exp(x.T - x.max(axis=1)) / np.exp(x.T - x.max(axis=1)).sum(axis=0)).T"
         ),
         "an array without axes": _last("return self.loss", "return np.array(self.loss)"),
-        "a wider dout": _last(
-            "return dx * dout", "return np.multiply(dx, np.asarray(dout, dtype=float))"
-        ),
+        "a wider dout": _last_dx("return np.multiply(dx, np.asarray(dout, dtype=float))"),
         "labels compared": _last(
             "self.t = t\n",
             "self.t = t\n"
@@ -1193,9 +1155,7 @@ class MultiLayerNet:
             'da2.dot(params["W2"].T)',
             "np.einsum('nk,hk->nh', da2, params['W2'])",
         ),
-        "log-sum-exp": _hunt(
-            "softmax(a2)", "np.exp(a2 - np.logaddexp.reduce(a2, axis=1, keepdims=True))"
-        ),
+        "log-sum-exp": _hunt_y("np.exp(a2 - np.logaddexp.reduce(a2, axis=1, keepdims=True))"),
         "a mask": _hunt(RELU_BACK, "da1 = dz1 * (z1 > 0)"),
         "float32": _hunt("| grads", "| {k: g.astype('float32') for k, g in grads.items()}"),
         "further entries": _hunt("| grads", "| grads | {'dx': dx, 'a1': a1, 'loss': None}"),
@@ -1219,37 +1179,37 @@ COPIES = _affine("self.W = W\n        self.b = b", "self.W = W.copy()\n        s
 MISTAKES = {
     "ReLU": {
         "flips the sign": Mistake(
-            _relu(MASK, "return np.where(self.mask, dout, -dout)"),
+            _relu_back("return np.where(self.mask, dout, -dout)"),
             says=("Does the sign of `x` or `dout` decide?",),
             lacks=("Keep it on `self`",),
             points=1.25,
         ),
         "writes into dout": Mistake(
-            _relu(MASK, _body("dout[~self.mask] = 0", "return dout")),
+            _relu_back(_body("dout[~self.mask] = 0", "return dout")),
             says=("an argument was changed", "make a new array"),
             points=1.25,
         ),
         "one mask for all layers": Mistake(
-            _relu(_body("ReLU.mask = x > 0", "return np.maximum(x, 0)"), PASS),
+            _relu(_body("ReLU.mask = x > 0", "return np.maximum(x, 0)")),
             says=("two layers share nothing", "Keep it on `self`"),
             points=1.25,
         ),
     },
     "Affine": {
         "dW from dx": Mistake(
-            _affine(DW, "self.dW = np.dot(dx.T, dout)"),
+            _affine_dw("self.dW = np.dot(dx.T, dout)"),
             says=("What happened: `dW`: wrong values", "a product of the layer's input and `dout`"),
             lacks=("`dx`: wrong", "`db`: wrong", "axis=0"),
             points=1.75,
         ),
         "db over the wrong axis": Mistake(
-            _affine(DB, "self.db = np.sum(dout, axis=1)"),
+            _affine_db("self.db = np.sum(dout, axis=1)"),
             says=("What happened: `db`: wrong shape", "the sum over the images"),
             lacks=("`dW`: wrong",),
             points=1.75,
         ),
         "the weights not transposed": Mistake(
-            _affine(DX, "dx = np.dot(dout, self.W)"),
+            _affine_dx("dx = np.dot(dout, self.W)"),
             "not aligned",
             ("Print the shapes",),
             points=1.0,
@@ -1272,7 +1232,7 @@ MISTAKES = {
             points=2.25,
         ),
         "gradients add up": Mistake(
-            _affine(DW, "self.dW = np.dot(self.x.T, dout) + (0 if self.dW is None else self.dW)"),
+            _affine_dw("self.dW = np.dot(self.x.T, dout) + (0 if self.dW is None else self.dW)"),
             says=("`dW`: wrong values", "it does not add to those of an earlier call"),
             points=2.25,
         ),
@@ -1284,7 +1244,7 @@ MISTAKES = {
             points=1.5,
         ),
         "the other way": Mistake(
-            _last("return dx * dout", "return -dx * dout"),
+            _last_dx("return -dx * dout"),
             says=("every number is -1 times what it should be", "in which the loss grows"),
             points=1.5,
         ),
@@ -1294,12 +1254,12 @@ MISTAKES = {
             points=1.5,
         ),
         "dout ignored": Mistake(
-            _last("return dx * dout", "return dx"),
+            _last_dx("return dx"),
             says=("multiply by `dout`",),
             points=1.75,
         ),
         "integer labels only": Mistake(
-            _last(CROSS, "self.loss = -np.mean(np.log(self.y[np.arange(len(t)), t]))"),
+            _last_loss("self.loss = -np.mean(np.log(self.y[np.arange(len(t)), t]))"),
             cause="arrays used as indices must be of integer",
             says=("how many axes does `t` have?",),
             points=1.5,
@@ -1313,7 +1273,6 @@ MISTAKES = {
             ),
             "an update of `params` did not reach the layers",
             ("Does `Affine` hold the arrays that are in `params`",),
-            ("Hint:",),
             points=0.5,
         ),
         "one ReLU shared": Mistake(
@@ -1351,20 +1310,19 @@ MISTAKES = {
                 "",
             ),
             "mismatch in its core dimension",
-            ("different seeds gave the same weights",),
+            ("different seeds gave the same weights", "Hint:"),
             points=0.25,
         ),
         "an update inside `gradient`": Mistake(
-            _net(
-                "        return grads",
+            _net_grads(
                 "        for key in grads:\n            self.params[key] -= 0.01 * grads[key]\n"
-                "        return grads",
+                "        return grads"
             ),
             says=("`gradient` has changed `params`", "leave updates to the training loop"),
             points=1.75,
         ),
         "a tuple of gradients": Mistake(
-            _net("        return grads", "        return tuple(grads.values())"),
+            _net_grads("        return tuple(grads.values())"),
             "`gradient` returned a tuple, not a dict",
             lacks=("ambiguous", "truth value"),
             points=1.25,

@@ -67,19 +67,24 @@ SLICE = "predict(x[i:i + batch_size])"
 _squared = function("sum_squared_error(y, t)")
 _entropy = function("cross_entropy_error(y, t)")
 _batches = function("minibatch_indices(n, batch_size, rng)")
+AS_BATCH = (
+    "t = np.argmax(t, axis=-1) if np.shape(t) == y.shape else t",
+    "y = np.atleast_2d(y)",
+)
+CUT = "return [order[i:i + batch_size] for i in range(0, n, batch_size)]"
 
 MISTAKES = {
     "softmax": {
         "another name": Mistake(
             f"def stable_softmax(a):\n    {SHIFT}\n    return {Y}",
             "This cell defines `stable_softmax`; the checks call `softmax`.",
-            lacks=("Hint:", "run its cell"),
+            lacks=("run its cell",),
         ),
         "a `raise` that was left in": Mistake(
             _softmax(SHIFT, f"y = {Y}", "", "", "raise NotImplementedError()", "return y"),
             "Your code is there, but `raise NotImplementedError()` still stands in line 6: "
             "delete it.",
-            lacks=("not written yet", "Hint:"),
+            lacks=("not written yet",),
         ),
         "a list": Mistake(
             _softmax("a = np.asarray(a, dtype=float)", SHIFT, f"return ({Y}).tolist()"),
@@ -90,13 +95,12 @@ MISTAKES = {
             _softmax(SHIFT, f"print({Y})"),
             "`softmax` returned nothing (None)",
             ("`return ...`",),
-            ("Hint:", "exp(a)"),
+            ("exp(a)",),
         ),
         "a name of a deleted cell": Mistake(
             _softmax(SHIFT.replace("(a -", "(scale * a -"), f"return {Y}"),
             "`scale` is not defined in this notebook (line 2:",
             ("was its cell deleted", "Restart the kernel and run all cells"),
-            ("Hint:",),
         ),
         "np forgotten": Mistake(
             _softmax("e = exp(a)", f"return {Y}"),
@@ -106,30 +110,25 @@ MISTAKES = {
         "an open bracket": Mistake(
             _softmax(SHIFT, f"return ({Y}"),
             "'(' was never closed (line 3:",
-            lacks=("Hint:",),
         ),
         "a full-width bracket": Mistake(
             _softmax(SHIFT, "return e / np.sum（e, axis=-1, keepdims=True）"),
             "(line 3:",
             ("full-width", "半角"),
-            ("Hint:",),
         ),
         "another library": Mistake(
             f"import torch\n\n\n{_softmax(SHIFT, f'return {Y}')}",
             "This course uses NumPy only: there is no `torch` (line 1: `import torch`)",
-            lacks=("Hint:",),
         ),
         "SciPy's function": Mistake(
             "from scipy.special import softmax as theirs\n\n\n"
             + _softmax("return theirs(np.asarray(a, dtype=float), axis=-1)"),
             "This course uses NumPy only: `softmax` uses `scipy` (line 1: `from scipy",
             ("Delete the line that imports `scipy`",),
-            ("Hint:",),
         ),
         "another library inside": Mistake(
             _softmax("import torch", SHIFT, f"return {Y}"),
             "This course uses NumPy only: there is no `torch` (line 2: `import torch`)",
-            lacks=("Hint:",),
         ),
         "calls itself": Mistake(
             _softmax("return softmax(a)"),
@@ -138,7 +137,7 @@ MISTAKES = {
         "one parameter more": Mistake(
             f"def softmax(a, axis):\n    {SHIFT}\n    return {Y}",
             "`softmax` asks for `axis`, which the checks do not pass",
-            lacks=("positional", "Hint:"),
+            lacks=("positional",),
         ),
         "no parameter": Mistake(
             "def softmax():\n    return np.ones(3) / 3",
@@ -177,7 +176,6 @@ MISTAKES = {
             _softmax("sum = np.sum(np.exp(a), -1, keepdims=True)", "return np.exp(a) / sum(a)"),
             "'numpy.ndarray' object is not callable (line 3",
             ("Does a variable have the name of a function",),
-            ("Hint:",),
         ),
     },
     "to_one_hot": {
@@ -188,7 +186,6 @@ MISTAKES = {
             ),
             "This course uses NumPy only: `to_one_hot` uses `sklearn` (line 2: `from sklearn",
             ("Delete the line that imports `sklearn`",),
-            ("Hint:",),
         ),
         "an eleventh column": Mistake(
             _one_hot(
@@ -200,7 +197,7 @@ MISTAKES = {
             "def to_one_hot(t, num_classes):\n    return np.eye(num_classes)[t]",
             "`to_one_hot` asks for `num_classes`, which the checks do not pass",
             ("as it was given",),
-            ("positional", "Hint:"),
+            ("positional",),
             points=1.5,
         ),
         "rows as a list": Mistake(
@@ -224,7 +221,7 @@ MISTAKES = {
                 "return x",
             ),
             "`gradient_descent` returned one array, not `(x, history)`",
-            lacks=("iterable", "Hint:", "<locals>"),
+            lacks=("iterable", "<locals>"),
         ),
         "only the float": Mistake(
             _descent("return float(np.sum(init_x))"),
@@ -247,6 +244,7 @@ MISTAKES = {
         "names of the parameters changed": Mistake(
             "def gradient_descent(f, init_x, rate=0.01, steps=100):\n    return init_x, [init_x]",
             "`gradient_descent` has no parameter `lr`",
+            says=("Hint:",),
             lacks=("unexpected keyword", "<locals>"),
         ),
         "history first": Mistake(
@@ -258,7 +256,6 @@ MISTAKES = {
             ),
             "`gradient_descent` returned `(history, x)`, not `(x, history)`",
             ("Compare the order",),
-            ("Hint:",),
         ),
         "the gradient of the start": Mistake(
             _descent(
@@ -310,18 +307,16 @@ MISTAKES = {
             _normalize("return images // 255"),
             "the result does not hold floats: its dtype is uint8",
             ("do not round down",),
-            ("Hint:",),
         ),
         "into the old array": Mistake(
             _normalize("images[...] = images / 255", "return images"),
             "the result does not hold floats: its dtype is uint8",
-            ("Make a new array of floats", "an argument was changed"),
+            ("Make a new array of floats", "an argument was changed", "Hint:"),
         ),
         "an array of bytes divided in place": Mistake(
             _normalize("images /= 255", "return images"),
             "Cannot cast ufunc 'divide' output",
             ("(line 2: `images /= 255`)",),
-            ("Hint:",),
         ),
         "pixel by pixel": Mistake(
             _normalize(
@@ -337,7 +332,6 @@ MISTAKES = {
             _normalize("images /= 255", "return images"),
             "Cannot cast ufunc 'divide'",
             ("keeps the dtype of its array",),
-            ("Hint:",),
         ),
     },
     "predict": {
@@ -345,13 +339,12 @@ MISTAKES = {
             _predict(*LAYERS, "return softmax(a)").replace("network[", "trained["),
             "(line 2: `z = sigmoid(x @ trained['W1'] + trained['b1'])`)",
             ("`predict` never uses its argument `network`: use it.",),
-            ("Hint:",),
         ),
         "no softmax": Mistake(
             _predict(*LAYERS, "return a"),
             "the outputs for an image do not sum to 1",
             ("What does the last layer apply, and on which axis?",),
-            ("Hint:", "expected"),
+            ("expected",),
         ),
         "a sum over the batch": Mistake(
             _predict(
@@ -359,7 +352,7 @@ MISTAKES = {
             ),
             "the outputs for an image do not sum to 1",
             ("What does the last layer apply, and on which axis?",),
-            ("Hint:", "expected"),
+            ("expected",),
             points=1.25,
         ),
         "an exponential that overflows": Mistake(
@@ -391,7 +384,6 @@ MISTAKES = {
             ),
             "stopped with UFuncTypeError",
             ("Text, such as a key of a dict, stands where an array is expected.",),
-            ("Hint:",),
         ),
     },
     "accuracy_in_batches": {
@@ -400,19 +392,18 @@ MISTAKES = {
             "`accuracy_in_batches` called a function that the checks passed to it, which stopped "
             "with TypeError: the function takes 1 positional argument but 2 were given",
             ("Call it as the text of the task does",),
-            ("Hint:", "test_", "outputs()", "<lambda>"),
+            ("test_", "outputs()", "<lambda>"),
         ),
         "predict with one image": Mistake(
             _accuracy("np.array([predict(image) for image in x[i:i + batch_size]])"),
             "`predict` takes a slice of `x`, an array of shape (n, D)",
             ("Call it as the text of the task does",),
-            ("Hint:", "test_", "<lambda>"),
+            ("test_", "<lambda>"),
         ),
         "the number of right answers": Mistake(
             _accuracy(SLICE, "right"),
             "the result is above 1, so it is not a rate",
             ("Divide the number of right answers by the number of images.",),
-            ("Hint:",),
         ),
         "an empty slice": Mistake(
             _accuracy(SLICE, end="len(x) + 1"),
@@ -430,31 +421,27 @@ MISTAKES = {
             _squared("return 0.5 * (y - t) ** 2"),
             "`sum_squared_error` returned an array, not one number",
             ("The result is one number: add up all squares.",),
-            ("Hint:",),
         ),
         "one number in a list": Mistake(
             _squared("return [0.5 * np.sum((y - t) ** 2)]"),
             "`sum_squared_error` returned a list, not one number",
             ("The result is one number: add up all squares.",),
-            ("Hint:",),
         ),
     },
     "cross_entropy_error": {
         "a large number under the logarithm": Mistake(
             _entropy(
-                "t = np.argmax(t, axis=-1) if np.shape(t) == y.shape else t",
-                "y = np.atleast_2d(y)",
+                *AS_BATCH,
                 "return -np.mean(np.log(y[np.arange(len(y)), t] + 0.01))",
             ),
             "the loss is slightly off",
-            ("Use 1e-7", "is too low"),
+            ("Use 1e-7", "is too low", "Hint:"),
             ("the row to use", "N is 1"),
         ),
         "y in place": Mistake(
             _entropy(
                 "y += 1e-7",
-                "t = np.argmax(t, axis=-1) if np.shape(t) == y.shape else t",
-                "y = np.atleast_2d(y)",
+                *AS_BATCH,
                 "return -np.mean(np.log(y[np.arange(len(y)), t]))",
             ),
             says=("an argument was changed", "Do not modify `y` or `t` in place."),
@@ -462,8 +449,7 @@ MISTAKES = {
         ),
         "a loss for each image": Mistake(
             _entropy(
-                "t = np.argmax(t, axis=-1) if np.shape(t) == y.shape else t",
-                "y = np.atleast_2d(y)",
+                *AS_BATCH,
                 "return -np.log(y[np.arange(len(y)), t] + 1e-7)",
             ),
             "`cross_entropy_error` returned an array, not one number",
@@ -471,8 +457,7 @@ MISTAKES = {
         ),
         "no tiny number": Mistake(
             _entropy(
-                "t = np.argmax(t, axis=-1) if np.shape(t) == y.shape else t",
-                "y = np.atleast_2d(y)",
+                *AS_BATCH,
                 "return -np.mean(np.log(y[np.arange(len(y)), t]))",
             ),
             says=("the result contains inf", "must stay slightly above 0"),
@@ -489,7 +474,7 @@ MISTAKES = {
         "a loss that is negative": Mistake(
             _entropy("return np.mean(np.sum(t * np.log(y + 1e-7), axis=-1))"),
             "operands could not be broadcast together",
-            ("the loss is negative", "The loss is never below 0."),
+            ("the loss is negative", "The loss is never below 0.", "Hint:"),
             ("tiny number too large",),
         ),
     },
@@ -505,7 +490,7 @@ MISTAKES = {
         "a seed of its own": Mistake(
             _batches(
                 "order = np.random.default_rng(0).permutation(n)",
-                "return [order[i:i + batch_size] for i in range(0, n, batch_size)]",
+                CUT,
             ),
             says=("the same batches", "use the `rng` that it gets"),
             points=1.0,
@@ -514,16 +499,14 @@ MISTAKES = {
             _batches("return rng.permutation(n)"),
             "a batch is not an array with one axis",
             ("not a single number", "never uses its argument `batch_size`"),
-            ("Hint:",),
         ),
         "indices that are floats": Mistake(
             _batches(
                 "order = rng.permutation(n) / 1",
-                "return [order[i:i + batch_size] for i in range(0, n, batch_size)]",
+                CUT,
             ),
             "a batch does not hold integers",
             ("Indices are integers",),
-            ("Hint:",),
         ),
         "batches that are lists": Mistake(
             _batches(
@@ -537,16 +520,14 @@ MISTAKES = {
             _batches("batches = np.array_split(rng.permutation(n), n // batch_size)"),
             "`minibatch_indices` returned nothing (None)",
             ("`return ...`",),
-            ("Hint:",),
         ),
         "what shuffle returns": Mistake(
             _batches(
                 "order = rng.shuffle(np.arange(n))",
-                "return [order[i:i + batch_size] for i in range(0, n, batch_size)]",
+                CUT,
             ),
             "'NoneType' object is not subscriptable (line 3",
             ("Something in that line is None",),
-            ("Hint:",),
         ),
     },
     "Affine": {
@@ -586,6 +567,8 @@ def _look(task: str, mistake: Mistake, notebook) -> None:
             assert part.lower() in words.lower()
         for part in (*mistake.lacks, "<locals>", "First make"):
             assert part not in words
+        if mistake.cause and "Hint:" not in mistake.says:  # one next step is enough
+            assert "Hint:" not in words
     if mistake.cause:
         assert mistake.cause in table["cause"]["what"]
         assert any(check["same_cause"] for check in table["checks"])

@@ -61,7 +61,16 @@ def _automatic(result: dict) -> dict:
     return {grade_id: points for grade_id, points in result.items() if grade_id[:5] == "test_"}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.fixture(params=NAMES)
+def name(request) -> str:
+    """Each problem set: a test that asks for `name` holds for all of them."""
+    return request.param
+
+
+def _test_cells(name: str) -> list:
+    return [cell for cell in read("solutions", name).cells if cell.id.startswith("test-")]
+
+
 def test_the_points_in_the_texts_are_those_of_the_checks(name):
     notebook = execute(read("solutions", name))
     fresh = read("solutions", name)
@@ -77,7 +86,6 @@ def test_the_points_in_the_texts_are_those_of_the_checks(name):
     assert 0.3 <= visible / (visible + hidden) <= 0.5
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_every_task_has_its_visible_and_its_hidden_test_right_below(name):
     ids = list(graded_cells(read("solutions", name)))
     for task in sources(read("solutions", name)):
@@ -85,18 +93,15 @@ def test_every_task_has_its_visible_and_its_hidden_test_right_below(name):
         assert tuple(ids[at + 1 : at + 3]) == cells_of(task)
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_a_test_cell_binds_no_name_but_its_own(name):
-    for cell in read("solutions", name).cells:
-        if cell.id.startswith("test-"):
-            function, call = ast.parse(cell.source).body
-            assert isinstance(function, ast.FunctionDef)
-            assert function.name == cell.id.replace("-", "_")
-            assert ast.unparse(call) == f"{function.name}()"
-            assert not any(isinstance(node, ast.Global) for node in ast.walk(function))
+    for cell in _test_cells(name):
+        function, call = ast.parse(cell.source).body
+        assert isinstance(function, ast.FunctionDef)
+        assert function.name == cell.id.replace("-", "_")
+        assert ast.unparse(call) == f"{function.name}()"
+        assert not any(isinstance(node, ast.Global) for node in ast.walk(function))
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_no_check_looks_at_the_wall_clock(name):
     """On a busy machine the clock runs while right work waits for a processor."""
     for i, cell in graded_cells(read("solutions", name)).items():
@@ -105,15 +110,12 @@ def test_no_check_looks_at_the_wall_clock(name):
             assert clocks == [], i
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_a_test_cell_ends_in_its_points(name):
-    for cell in read("solutions", name).cells:
-        if cell.id.startswith("test-"):
-            last = ast.parse(cell.source).body[0].body[-1]
-            assert ast.unparse(last) == "return task.points()"
+    for cell in _test_cells(name):
+        last = ast.parse(cell.source).body[0].body[-1]
+        assert ast.unparse(last) == "return task.points()"
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_a_visible_test_knows_the_points_of_the_hidden_one(name):
     cells = graded_cells(read("solutions", name))
     for task in sources(read("solutions", name)):
@@ -123,27 +125,21 @@ def test_a_visible_test_knows_the_points_of_the_hidden_one(name):
 
 
 @pytest.mark.parametrize("folder", ["solutions", "assignments"])
-@pytest.mark.parametrize("name", NAMES)
 def test_checks_arrive_folded(name, folder):
     for cell in read(folder, name).cells:
         if cell.id.startswith("test-"):
             assert cell.metadata["jupyter"] == {"source_hidden": True}
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_a_test_hands_arrays_to_a_students_function_by_a_helper_only(name):
     tasks = sources(read("solutions", name))
-    for cell in read("solutions", name).cells:
-        if cell.id.startswith("test-"):
-            calls = [
-                node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call)
-            ]
-            called = {node.func.id for node in calls if isinstance(node.func, ast.Name)}
-            functions = {task for task, source in tasks.items() if source.startswith("def ")}
-            assert not called & functions
+    for cell in _test_cells(name):
+        calls = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call)]
+        called = {node.func.id for node in calls if isinstance(node.func, ast.Name)}
+        functions = {task for task, source in tasks.items() if source.startswith("def ")}
+        assert not called & functions
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_a_visible_test_does_not_print_a_line_of_the_solution(name):
     """Nor does the text: what a hint or a formula may say is no line of code that is asked for."""
     released = read("assignments", name)
@@ -179,7 +175,6 @@ def _words_of_checks(name: str, kind: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_a_hidden_check_names_a_property_and_no_number_and_no_code(name):
     texts = _words_of_checks(name, "_hidden")
     assert len(texts) > 10
@@ -191,7 +186,6 @@ def test_a_hidden_check_names_a_property_and_no_number_and_no_code(name):
             assert word not in text, text
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_where_to_look_names_sections_that_lectures_have(name):
     cells = [cell.source for path in LECTURES for cell in committed(path).cells]
     titles = {title for text in cells for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
@@ -201,7 +195,6 @@ def test_where_to_look_names_sections_that_lectures_have(name):
             assert " ".join(title.split()) in titles
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_solutions_are_kept_without_outputs_and_with_readable_cell_ids(name):
     for cell in read("solutions", name).cells:
         assert re.fullmatch(r"[a-z][a-z0-9-]*", cell.id)
@@ -209,7 +202,6 @@ def test_solutions_are_kept_without_outputs_and_with_readable_cell_ids(name):
         assert not cell.get("execution_count")
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_release_holds_no_solution_and_no_hidden_test(name):
     release, solution = read("assignments", name), graded_cells(read("solutions", name))
     text = "\n".join(cell.source for cell in release.cells)
@@ -224,7 +216,6 @@ def test_release_holds_no_solution_and_no_hidden_test(name):
             assert cell.source != solution[grade_id].source
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_run_all_on_the_release_says_calmly_what_is_to_be_done(name):
     notebook = execute(read("assignments", name))
     assert stderr(notebook) == []
@@ -234,14 +225,12 @@ def test_run_all_on_the_release_says_calmly_what_is_to_be_done(name):
         assert len(text.splitlines()) == 1
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_release_scores_nothing(name):
     notebook = execute(submission(name, sources(read("assignments", name))))
     assert stderr(notebook) == []
     assert {points for points, _ in _automatic(scores(notebook)).values()} == {0}
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_solution_scores_everything(name):
     notebook = execute(read("solutions", name))
     assert stderr(notebook) == []
@@ -249,7 +238,6 @@ def test_solution_scores_everything(name):
         assert points == most
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_each_function_has_ten_wrong_and_four_right_ways(name):
     assert TABLES[name].wrong, f"write tests/problem_sets/{name}.py"
     tasks = set(sources(read("solutions", name)))
@@ -314,7 +302,6 @@ def course(tmp_path_factory) -> PlainCourse:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
 def test_plain_nbgrader_gives_nothing_for_what_was_left_as_released(name, course):
     notebook = course.autograded(name, "wrong")
     assert stderr(notebook) == []
@@ -324,7 +311,6 @@ def test_plain_nbgrader_gives_nothing_for_what_was_left_as_released(name, course
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
 def test_plain_nbgrader_gives_the_solution_everything(name, course):
     notebook = course.autograded(name, "right")
     assert stderr(notebook) == []
@@ -333,7 +319,6 @@ def test_plain_nbgrader_gives_the_solution_everything(name, course):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
 def test_plain_nbgrader_agrees_with_the_run_in_this_process(name, course):
     graded = course.autograded(name, "wrong")
     task, cases = next(iter(TABLES[name].wrong.items()))
@@ -353,7 +338,6 @@ def test_validate_is_content_with_a_solution_and_with_no_release(course):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
 def test_written_answers_wait_for_a_person(name, course):
     cells = graded_cells(read("solutions", name)).items()
     by_hand = {i for i, cell in cells if is_grade(cell) and cell.cell_type == "markdown"}

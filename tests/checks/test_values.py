@@ -140,14 +140,17 @@ Walk = collections.namedtuple("Walk", "x history")
 
 
 def test_a_pair_is_told_from_a_single_value():
-    for got in ((A, [A]), [A, [A]], Walk(A, [A]), (one for one in (A, [A]))):
+    for got in ((A, [A]), [A, [A]], Walk(A, [A]), collections.deque([A, [A]])):
         assert checks.pair(got, "x", "history") == (A, [A])
     for got, said in (
         (A, "returned one array, not `(x, history)`"),
         (1.0, "returned one float, not `(x, history)`"),
         (None, "returned nothing (None)"),
         ((A, A, A), "returned the wrong number of values for `(x, history)`: 3, not 2"),
-        (itertools.repeat(A), "returned the wrong number of values for `(x, history)`: 3, not 2"),
+        (collections.deque([A] * 9), "wrong number of values for `(x, history)`: more than 2"),
+        ((one for one in (A, [A])), "returned one generator, not `(x, history)`"),
+        (itertools.repeat(A), "returned one value, not `(x, history)`"),
+        (collections.OrderedDict(x=A, history=[A]), "returned one value, not `(x, history)`"),
         ({"x": A, "history": [A]}, "returned one dict, not `(x, history)`"),
         (Everything(), "returned one value, not `(x, history)`"),
     ):

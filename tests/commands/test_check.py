@@ -210,7 +210,7 @@ def test_a_file_of_someone_elses_meets_a_sandbox(tmp_path, monkeypatch):
     path = write(tmp_path / "a.ipynb", RIGHT | {"identity_function": spy})
     found = check.checked(path)
     if found["sandbox"] == "none":
-        pytest.skip("no sandbox stands here")
+        pytest.skip("no sandbox is available")
     assert "ValueError: looked and found False" in json.dumps(found)
     assert secret.exists()
 

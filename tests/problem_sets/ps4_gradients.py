@@ -432,6 +432,7 @@ def gradient_descent(f, init_x, lr=0.01, step_num=100):
             "one step too few": _begun("for _ in range(step_num - 1):", GO, KEEP, PAIR),
             "one step too many": _begun("for _ in range(step_num + 1):", GO, KEEP, PAIR),
             "no history": _descent(*WALK, "return x"),
+            "a generator of the two": _descent(*WALK, "yield x", "yield history"),
             "history only": _descent(*WALK, "return history"),
             "the other way round": _descent(*WALK, "return history, x"),
             "three things": _descent(*WALK, "return x, history, f(x)"),

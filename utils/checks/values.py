@@ -198,7 +198,8 @@ def _listed(names: list[str]) -> str:
 def pair(got: Any, *names: str) -> tuple:
     """Return the values that a function returns together, such as `x, history`.
 
-    A named tuple is one, too, or whatever else of the student's gives them to `x, history = ...`.
+    A named tuple is such a pair, too, as is another sequence that `x, history = ...` takes. A
+    generator is not: its body would only run here, after what the check does around the call.
 
     Raises:
         PropertyError: it is one value, or not as many values as `names`.
@@ -215,7 +216,9 @@ def pair(got: Any, *names: str) -> tuple:
         raise PropertyError(f"{subject} returned {thing}, not {asked}", "", "pair", blocks=True)
     if len(values) != len(names):
         what = f"{subject} returned the wrong number of values for {asked}"
-        raise PropertyError(what, f"{len(values)}, not {len(names)}", "pair", blocks=True)
+        more = values is not got and len(values) > len(names)  # not all of them were counted
+        count = f"more than {len(names)}" if more else f"{len(values)}, not {len(names)}"
+        raise PropertyError(what, count, "pair", blocks=True)
     return tuple(values)
 
 
@@ -227,7 +230,9 @@ def _unpacked(got: Any, count: int) -> tuple | list | None:
     kind = type(got)
     if kind in (tuple, list):
         return got
-    if kind in (str, bytes, dict, set, frozenset, np.ndarray) or kind in _NUMBERS:
+    if kind in (str, bytes, set, frozenset, np.ndarray) or kind in _NUMBERS:
+        return None
+    if hasattr(kind, "__next__") or hasattr(kind, "keys"):
         return None
     try:
         return list(itertools.islice(got, count + 1))

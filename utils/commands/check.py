@@ -28,7 +28,7 @@ from utils.commands import agreed, new_parser
 from utils.commands.lab import let_the_course_win
 from utils.grading.run import self_study
 from utils.grading.terminal import clean
-from utils.system import ONE_THREAD, ROOT
+from utils.system import ONE_THREAD, ROOT, problem_sets_in
 
 # Environment variables that the checking process keeps; a submission can read them all.
 KNOWN = (
@@ -74,7 +74,9 @@ def main(argv: list[str]) -> int:
             stream.reconfigure(errors="replace")  # an old terminal may lack the tick mark
     if not os.path.lexists(asked.file):
         name = Path(asked.file).name.removesuffix(".ipynb")
-        likely = [Path(f"{asked.file}.ipynb"), ROOT / "assignments" / name / f"{name}.ipynb"]
+        released = ROOT / "assignments"
+        sets = [one for one in problem_sets_in(released) if name in (one, one.split("_")[0])]
+        likely = [Path(f"{asked.file}.ipynb"), *(released / one / f"{one}.ipynb" for one in sets)]
         meant = next((f"; did you mean {path}?" for path in likely if os.path.isfile(path)), "")
         print(clean(f"there is no file {asked.file}{meant}"), file=sys.stderr)
         return 2

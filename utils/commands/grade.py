@@ -122,7 +122,7 @@ UNSAFE_ELSEWHERE = (
 
 
 def warn_of_unsafe(asked: argparse.Namespace) -> None:
-    """Print a warning about --unsafe, unless a sandbox is available here."""
+    """Print a warning about --unsafe, unless it grades here and a sandbox is available."""
     if asked.scheduler:
         print(UNSAFE_ELSEWHERE, file=sys.stderr)
         return

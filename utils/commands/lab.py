@@ -31,23 +31,22 @@ finally:
 
 def main(argv: list[str]) -> int:
     """Start JupyterLab with the course folder as its root; arguments go to JupyterLab."""
-    asks = bool({"-h", "--help", "--help-all", "--version"} & {*argv})
-    is_root = getattr(os, "geteuid", lambda: 1)() == 0
-    if is_root and "--allow-root" not in argv and not asks:
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}"]
+    if {"-h", "--help", "--help-all", "--version"} & {*argv}:
+        return subprocess.run([*command, *argv], cwd=ROOT).returncode
+    if getattr(os, "geteuid", lambda: 1)() == 0 and "--allow-root" not in argv:
         print(
             "JupyterLab does not run as root, since every notebook could then change this machine; "
             "start it as an ordinary user, or in a container with `lab --allow-root`",
             file=sys.stderr,
         )
         return 1
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}"]
     start_page = "--LabApp.default_url=/lab/tree/lectures"
     with contextlib.suppress(OSError):  # not writable: accept questions and warnings
         ask_no_questions()
         keep_kernels_quiet()
         let_the_course_win()
-    if not asks:
-        print("JupyterLab opens in your browser; Ctrl-C here ends it")
+    print("JupyterLab opens in your browser; Ctrl-C here ends it")
     asked: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
     try:

@@ -86,6 +86,13 @@ def beyond(content: bytes, offset: int = 1 << 62) -> bytes:
     return bytes(changed)
 
 
+def claiming(size: int) -> bytes:
+    """Return a tar file whose one header claims a size."""
+    info = tarfile.TarInfo("a.ipynb")
+    info.size = size
+    return info.tobuf(tarfile.GNU_FORMAT) + bytes(1024)
+
+
 DEEP = "/".join(letter * 190 for letter in "abcdefghijk")  # two of these are too long for a path
 NOTEBOOK = zipped({f"ps1/{PS1}.ipynb": b"{}" * 5000})
 BAD = {  # a name, its content, and what the summary says of it
@@ -97,6 +104,7 @@ BAD = {  # a name, its content, and what the summary says of it
     "password": ("ps1.zip", encrypted(NOTEBOOK), "is protected by a password"),
     "member": ("ps1.zip", damaged(NOTEBOOK), "is damaged"),
     "tar": ("ps1.tar.gz", tarred({"a": b"1" * 9000})[:60], "is damaged"),
+    "size": ("ps1.tar", claiming(1 << 62), "is damaged"),
     "short tar": ("ps1.tar.gz", b"\x1f\x8b\x08\x00", "is damaged"),
     "Deflate64": ("ps1.zip", of_method(NOTEBOOK, 9), "is compressed in a way that cannot be read"),
     "text": ("ps1.zip", b"I could not upload it, sorry", "is not an archive"),

@@ -26,11 +26,11 @@ RIGHT, EMPTY = notebook("def f(): return 1"), notebook(STUB)
 OTHER = notebook("", names=("g", "test_g"))
 
 
-def look(tmp_path, files, chooser=None):
+def look(tmp_path, files, chooser=None, folder="ps1"):
     for name, content in files.items():
         (tmp_path / "ada" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "ada" / name).write_bytes(content)
-    return (chooser or Chooser("ps1", CELLS)).look(tmp_path / "ada" / "ps1")
+    return (chooser or Chooser(folder, CELLS)).look(tmp_path / "ada" / folder)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +99,16 @@ def test_the_notebook_with_the_most_answers_counts(tmp_path, files, name, notes)
 )
 def test_without_a_notebook_what_is_there_is_told(tmp_path, files, found):
     assert look(tmp_path, files) == found
+
+
+def test_without_a_folder_files_named_after_the_problem_set_are_told(tmp_path):
+    names = ["ps1.pdf", "ps1-output-layer.pdf", "PS1 Output Layer 2.pdf", "ps10.pdf", "output.pdf"]
+    found = look(tmp_path, dict.fromkeys(names, b"1"), folder="ps1_output_layer")
+    assert found.missing.count("a PDF") == 3
+    assert "ps10" not in found.missing
+    for folder, told in (("homework_1", True), ("homework_2", False)):
+        found = look(tmp_path / folder, {"homework 1.pdf": b"1"}, folder=folder)
+        assert bool(found.missing) is told
 
 
 def test_another_problem_sets_notebook_and_a_link_are_told(tmp_path):

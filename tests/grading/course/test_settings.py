@@ -129,6 +129,8 @@ def test_hidden_tests_stand_between_the_courses_words_or_nbgraders():
         ("ps1_shapes", ""),
         ("ps1", "is missing; did you mean ps1_shapes?"),
         ("PS1_Shapes/", "is missing; did you mean ps1_shapes?"),
+        ("./ps1_shapes", "no problem set './ps1_shapes'; did you mean ps1_shapes?"),
+        ("x" * 300, "is missing; there are ps1_shapes, ps2_losses"),
         ("ps2_lsoses", "is missing; did you mean ps2_losses?"),
         ("ps", "is missing; there are ps1_shapes, ps2_losses"),
         ("", "is missing; there are ps1_shapes, ps2_losses"),

@@ -62,6 +62,7 @@ def test_all_that_is_kept_can_be_written_as_utf_8():
         (b"\xef\xbb\xbf\r\n", "the file is empty"),
         (b"{", "it is not valid JSON, so not a notebook: its end is missing"),
         (b'{"cells": [{"source": "a', "JSON.*its end is missing.*; hand in a full copy"),
+        (b'{"cells": []} and more', r"JSON.*: hand in a copy that JupyterLab opens \(Extra data"),
         (b'{"cells": [],}', r"JSON.*: hand in a copy that JupyterLab opens \(.* line 1 column"),
         (
             b"import numpy as np",

@@ -1,6 +1,8 @@
 """The author's test of a problem set, its points, and test cells that forget theirs."""
 
 import copy
+import sys
+import types
 from pathlib import Path
 
 import nbformat
@@ -151,6 +153,19 @@ def test_the_scaffold_is_right_in_every_way(course, source):
     assert "raise NotImplementedError" in build.blank_answers(notebook)["centre_columns"]
     assert test.table_faults(results, wrong_implementations(course, NAME)) == []
     assert test.table_faults(results, {}) == []
+
+
+def test_a_table_of_another_form_is_refused(tmp_path, monkeypatch):
+    folder = tmp_path / "tests" / "problem_sets"
+    folder.mkdir(parents=True)
+    (folder / "ps8_x.py").touch()
+    for table in ([], {"f": [("none", "pass", "a check")]}, {"f": {"a check": ["pass"]}}):
+        module = types.SimpleNamespace(WRONG=table)
+        monkeypatch.setitem(sys.modules, "tests.problem_sets.ps8_x", module)
+        with pytest.raises(
+            BuildError, match=r"ps8_x\.py has to be nested: task, name of the check"
+        ):
+            wrong_implementations(tmp_path, "ps8_x")
 
 
 def test_a_wrong_solution_is_named_with_its_checks():

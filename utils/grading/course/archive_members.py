@@ -217,14 +217,21 @@ class _TarInfo(tarfile.TarInfo):
 
 
 class _Counted:
-    """A stream that raises `BadArchive` when more is read than allowed."""
+    """A stream that raises `BadArchive` when more is read than allowed.
+
+    `tarfile` skips a member block by block; of one whose header claims an immense size it would go
+    on reading nothing at the end of the file, so the third time raises `EOFError`.
+    """
 
     def __init__(self, stream: IO[bytes], left: int) -> None:
-        self.stream, self.left = stream, left
+        self.stream, self.left, self.empty = stream, left, 0
 
     def read(self, size: int) -> bytes:
         found = self.stream.read(size)
         self.left -= len(found)
+        self.empty += not found
+        if self.empty > 2:
+            raise EOFError
         if self.left < 0:
             raise BadArchive("unpacks to more than is allowed; the rest is left out")
         return found

@@ -67,14 +67,12 @@ def prepared_cells(course: Course, problem_set: str) -> list[SourceCell]:
         CourseError: there is no such problem set, or nbgrader refuses its source.
     """
     path = course.source(problem_set)
+    if unknown := course.unknown(problem_set):
+        others = _other_notebooks(path)
+        left_out = f"; {_others_left_out(problem_set, others)}" if others else ""
+        raise CourseError(unknown + left_out)
     try:
         notebook = nbformat.read(path, as_version=4)
-    except FileNotFoundError:
-        others = _other_notebooks(path)
-        raise CourseError(
-            course.unknown(problem_set)
-            + (f"; {_others_left_out(problem_set, others)}" if others else "")
-        ) from None
     except ValueError as error:
         raise CourseError(f"{path} is not a notebook: {error}") from None
     if language := other_kernel(notebook):

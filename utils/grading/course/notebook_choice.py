@@ -213,9 +213,11 @@ class Chooser:
                 where = f"it lies beside the folder {self.problem_set}, which is not there"
                 result.notes.insert(0, f"the notebook that was graded is {best.name}: {where}")
                 return result
-            own = same(self.problem_set)
-            pattern = re.compile(re.escape(own) + r"(?![a-z0-9])")  # not ps10 for ps1
-            return HandedIn(missing=kinds(e.name for e in loose if pattern.match(same(e.name))))
+            own = _words(self.problem_set)
+            first = own.split()[0]
+            start = first if any(map(str.isdigit, first)) else own  # "ps1", but not "homework"
+            pattern = re.compile(re.escape(start) + r"(?!\d)")  # not ps10 for ps1
+            return HandedIn(missing=kinds(e.name for e in loose if pattern.match(_words(e.name))))
         return HandedIn()
 
     def _take(self, name: str, path: Path, beside: Path) -> HandedIn:
@@ -368,6 +370,11 @@ def _what_is_there(folder: Path, problems: Iterable[str]) -> str:
     if not names:
         return ""
     return "; ".join([kinds(names), *list(problems)[:3]])
+
+
+def _words(name: str) -> str:
+    """Return a key that is equal for names differing only in case and what separates words."""
+    return re.sub(r"[-_ ]+", " ", same(name)).strip()
 
 
 def kinds(names: Iterable[str]) -> str:

@@ -233,7 +233,7 @@ class Answers:
 
 
 def _shown(cell: NotebookNode, files: dict[str, bytes]) -> Markup:
-    """Return an answer as HTML without code, external files or links."""
+    """Return an answer as HTML without scripts, external files or links."""
     alone = nbformat.v4.new_notebook(cells=[cell])
     return feedback.page(alone, files, Renderer(links=False))[0].body
 

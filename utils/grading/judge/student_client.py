@@ -1,8 +1,8 @@
 """The judge's client of a submission: starts its process, asks it, ends and restarts it.
 
-When a call does not return or the process dies, it is ended, and the next question starts
-another one, in which the student's cells are run again. So a call that never returns costs
-only the points that depend on it, and grading continues.
+When a call does not return, the student process is ended; after that, or if it has died by itself,
+the next question starts another one, in which the student's cells are run again. So a call that
+never returns costs only the points that depend on it, and grading continues.
 """
 
 from __future__ import annotations

@@ -172,7 +172,7 @@ class TimeLimits:
     # Repeated timeouts ----------------------------------------------------------------------------
 
     def count_call(self, about: str) -> None:
-        """Count a call of an object; raise `CallTimeout` if no call of it has ever returned."""
+        """Count a call; raise `CallTimeout` if its first `MAX_TRIES` calls have all timed out."""
         if self._is_hopeless(about):
             raise CallTimeout(f"none of its first {MAX_TRIES} calls ended: it is not called again")
         self.calls[about] = self.calls.get(about, 0) + 1

@@ -131,11 +131,13 @@ def _parse(data: bytes) -> Any:
         )
     # a copy over a network may end in bytes that are 0
     data = data.removeprefix(b"\xef\xbb\xbf").strip(b"\0 \r\n\t")
+    is_cut = not data.endswith(b"}")
     try:
         return json.loads(data.decode())
     except UnicodeDecodeError:
         wrong, advice = "it is not text in UTF-8", "save it in UTF-8"
     except (ValueError, RecursionError) as error:
+        is_cut &= getattr(error, "msg", "") != "Extra data"
         wrong, advice = (
             "it is not valid JSON",
             f"hand in a copy that JupyterLab opens ({str(error)[:100]})",
@@ -149,7 +151,7 @@ def _parse(data: bytes) -> Any:
         )
     if not data.startswith(b"{"):
         advice = "it is a file of another kind; the notebook itself is needed"
-    elif not data.endswith(b"}"):
+    elif is_cut:
         advice = "its end is missing, as when saving or copying did not finish; hand in a full copy"
     raise Unreadable(f"{wrong}, so not a notebook: {advice}")
 

@@ -42,7 +42,7 @@ def compile_plain(label: str, source: str) -> tuple[CodeType, CodeType | None] |
         last = None
         if tree.body and isinstance(tree.body[-1], ast.Expr):
             final = tree.body[-1]
-            if not _after(final, source).startswith(";"):  # then its value is not shown
+            if not _after(final, source).startswith(";"):  # a `;` hides its value
                 tree.body.pop()
                 last = compile(ast.Expression(final.value), name, "eval", dont_inherit=True)
         return compile(tree, name, "exec", dont_inherit=True), last

@@ -20,7 +20,7 @@ globals()["__builtins__"] = dict(vars(builtins))
 
 _LINES = range(1 << 31)  # line numbers
 _SCALARS = (type(None), bool, int, float, complex, str, bytes)  # values of attributes
-# Exceptions that would end more than a call: in the judge, no student's exception derives from one.
+# Exceptions that would end more than a call: no student's exception has such a type in the judge.
 NEVER_RAISED = ("StopIteration", "StopAsyncIteration", "SystemExit", "KeyboardInterrupt",
                 "GeneratorExit", "BaseException", "BaseExceptionGroup")  # fmt: skip
 

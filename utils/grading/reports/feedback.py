@@ -73,7 +73,7 @@ def page(
             made = _cell(NotebookNode(cell), task, files or {}, renderer)
         except Exception:  # an error here must not lose a student's grade
             made = _unshown(cell, task)
-        if made.kind == "plain" and len(made.body) > left:
+        if made.kind == "plain" and not made.task and made.body and len(made.body) > left:
             made.body = Markup("<p><em>Not shown: the page would be too long.</em></p>")
         left -= len(made.body)
         cells.append(made)

@@ -83,6 +83,17 @@ def _start(count: int, environment: dict[str, str]) -> tuple[LocalCluster, Clien
         raise
 
 
+class _Client(Client):
+    """A client that whoever makes it closes.
+
+    Of one that could not start, Dask's destructor waits twice as long as the start was tried, and
+    then prints a traceback.
+    """
+
+    def __del__(self) -> None:
+        pass
+
+
 @contextlib.contextmanager
 def workers_of(scheduler: str) -> Iterator[Client]:
     """Yield a client of a running Dask scheduler that has workers.
@@ -97,7 +108,7 @@ def workers_of(scheduler: str) -> Iterator[Client]:
 
     def start() -> None:
         try:
-            started.set_result(Client(scheduler, timeout=CONNECT, set_as_default=False))
+            started.set_result(_Client(scheduler, timeout=CONNECT, set_as_default=False))
         except Exception as error:
             started.set_exception(error)
 
@@ -106,8 +117,8 @@ def workers_of(scheduler: str) -> Iterator[Client]:
     try:
         client = started.result()
     except Exception as error:
-        known = isinstance(error, OSError | TimeoutError | ValueError)
-        reason = error if known else "another program answers there"
+        # Dask takes the first bytes of another protocol for the length of a message.
+        reason = "another program answers there" if isinstance(error, MemoryError) else error
         raise CourseError(
             f"there is no Dask scheduler at {scheduler} ({reason}); "
             "start one with `dask scheduler` and give its address, such as tcp://host:8786"

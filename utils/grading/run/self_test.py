@@ -24,6 +24,7 @@ from utils.grading.judge.grade_notebook import NotSandboxed, available_sandbox, 
 from utils.grading.notebook.result import TestResult
 from utils.grading.notebook.source import about as source_names
 from utils.grading.notebook.source import bound_names, forgotten_points
+from utils.grading.run.release import BuildError
 from utils.grading.sandbox.config import Limits, SandboxConfig
 from utils.system import processors
 
@@ -91,7 +92,7 @@ class SelfTest:
         return run_cells(copy.deepcopy(notebook), self.config, self.judge).tests
 
     def time_faults(self) -> list[str]:
-        """Return a sentence if the solution needs more than half of a submission's time."""
+        """Return a sentence if the solution does not run within half of the limits of time."""
         limits = self.config.limits
         half = dataclasses.replace(
             limits,
@@ -221,12 +222,25 @@ def wrong_implementations(root: Path, name: str) -> Table:
     Args:
         root: the course folder.
         name: the problem set's name.
+
+    Raises:
+        BuildError: the table has another form.
     """
     path = root.joinpath(*TABLES.split("."), f"{name}.py")
     if not path.is_file():
         return {}
     sys.path.insert(0, str(root))
     try:
-        return importlib.import_module(f"{TABLES}.{name}").WRONG
+        table = importlib.import_module(f"{TABLES}.{name}").WRONG
     finally:
         sys.path.remove(str(root))
+    of_tasks = table.values() if isinstance(table, Mapping) else [None]
+    if not all(
+        isinstance(cases, Mapping) and all(isinstance(one, Mapping) for one in cases.values())
+        for cases in of_tasks
+    ):
+        raise BuildError(
+            f"WRONG in {path} has to be nested: task, name of the check, what is wrong, source; "
+            f"see {Path(__file__).parents[2] / 'data' / 'scaffold' / 'psN_name.py.txt'}"
+        )
+    return table

@@ -73,7 +73,7 @@ class Submission:
         digest: a hash of everything that its grading depends on.
         notebook: the bytes of the submitted file.
         files: names and contents of the student's files beside it.
-        unreadable: why the file could not be opened, "" if it could.
+        unreadable: why the file could not be read, "" if it could.
         before: the result of the latest grading, if there is one.
         name: the submitted file's name in the student's folder.
         notes: sentences on the choice of the notebook.

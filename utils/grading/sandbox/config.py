@@ -47,8 +47,8 @@ class SandboxConfig:
     Attributes:
         limits: the resources that they may use.
         sandbox: "namespaces", "landlock" or "none".
-        folder: its files, except notebooks and links, appear read-only in the working folder of
-            the student process.
+        folder: its files, except notebooks, links and hidden ones, appear read-only in the working
+            folder of the student process.
         figures: which of the course's figures are drawn, see `system.FIGURES`.
         course_folder: like `folder`, for the judge: only the course's own files.
         modules: names of the modules among the course's own files.

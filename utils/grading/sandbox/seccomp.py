@@ -125,7 +125,7 @@ _MADVISE = (12, 20, 21, 25, 100, 101)
 _FUTEX_PRIVATE = 128
 _FUTEX_WAIT = (0, 9, 9 | 256)  # FUTEX_WAIT, FUTEX_WAIT_BITSET, the latter with FUTEX_CLOCK_REALTIME
 _FUTEX_WAKE = (1, 10)
-_OWN_CLOCKS = 16  # higher numbers, and negative ones, are clocks of a process or a device
+_OWN_CLOCKS = 16  # numbers from here on, and negative ones, are clocks of a process or a device
 
 _Line = tuple[int, int, int, int]  # operation, skip if true, skip if false, operand
 _ME = 0x7ACE0FFE  # a placeholder for the PID until it is known
@@ -186,7 +186,7 @@ def _conditions(kind: str) -> dict[str, list[_Line]]:
         "socketpair": pair,
         "sendto": urgent + no_address + _give(_ALLOW),
         "recvfrom": urgent + _give(_ALLOW),
-        "recvmsg": _give(_ALLOW if kind == JUDGE else _REFUSE),  # gets sockets
+        "recvmsg": _give(_ALLOW if kind == JUDGE else _REFUSE),  # with sockets
         "mmap": [_argument(3), *_if(_ANY_BIT, _MAP_HUGETLB, _INVALID), *_give(_ALLOW)],
         "madvise": _one_of(2, _MADVISE, _INVALID, _ALLOW),
         "clock_gettime": clock,

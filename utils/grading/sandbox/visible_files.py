@@ -114,7 +114,7 @@ def environment(
 def set_environment(home: str, figures: str) -> None:
     """Replace this process's environment variables, and change to its working folder."""
     mnist, cache = MNIST if os.path.isdir(MNIST) else "", ""
-    if home != HOME:  # in namespaces, `data_folders` would not find the folders
+    if home != HOME:  # without namespaces: there, `data_folders` would not find them
         places = {target: source for source, target in data_folders().items()}
         mnist = places.pop(MNIST, "")
         cache = next((os.path.dirname(source) for source in places.values()), "")

@@ -42,7 +42,10 @@ def lab(browser, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     for path in LECTURES:
         more = [] if uses_mnist(committed(path)) else claims(path)
         write_copy(path, folder / "lectures", [*more, *solutions(path)])
-    _write_setting(folder / "settings", "notification", {"fetchNews": "false"})  # it asks, once
+    _write_setting(folder / "settings", "apputils", "notification", {"fetchNews": "false"})
+    # All cells are in the page at once. Else it takes those far from the screen when it has time,
+    # and on a busy machine a test waits for them in vain.
+    _write_setting(folder / "settings", "notebook", "tracker", {"windowingMode": "none"})
     port, token = free_port(), secrets.token_hex()
     arguments = [
         "--no-browser",
@@ -72,9 +75,9 @@ def lab(browser, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             _end(server, f"http://127.0.0.1:{port}/api/shutdown?token={token}")
 
 
-def _write_setting(folder: Path, plugin: str, values: dict) -> None:
+def _write_setting(folder: Path, extension: str, plugin: str, values: dict) -> None:
     """Write what a user of JupyterLab would have chosen."""
-    file = folder / "@jupyterlab" / "apputils-extension" / f"{plugin}.jupyterlab-settings"
+    file = folder / "@jupyterlab" / f"{extension}-extension" / f"{plugin}.jupyterlab-settings"
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps(values))
 

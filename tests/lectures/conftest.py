@@ -121,7 +121,6 @@ class Lecture:
                 r"(?m)^(\w+ = )?LiveFigure\(", cell.source
             ):
                 continue
-            # JupyterLab may draw a cell as late as when it comes into view.
             figure = self.cell(cell.id).locator(".live-figure")
             figure.locator("img").wait_for()
             figure.scroll_into_view_if_needed()
@@ -236,7 +235,7 @@ RUN_ALL = """async () => {
     commands.execute("notebook:run-all-cells");
 }"""
 
-# What the notebook knows of its cells; the page itself shows only those near the screen.
+# What the notebook knows of its cells.
 STATE = """() => {
     const model = window.jupyterapp.shell.currentWidget.content.model;
     const cells = Array.from(model.cells).filter(cell => cell.type === "code");

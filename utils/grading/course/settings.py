@@ -73,13 +73,14 @@ class Course:
     def unknown(self, problem_set: str) -> str:
         """Return a sentence on a problem set that has no source, "" if it has one."""
         path = self.source(problem_set)
-        if os.path.isfile(path) and path.parent.name == problem_set:  # not ./ps1 nor ps1/
+        exists = os.path.isfile(path)
+        if exists and path.parent.name == problem_set:  # not ./ps1 nor ps1/
             return ""
         names, given = self.problem_sets(), same(problem_set).rstrip("/")
         begin = [name for name in names if given and same(name).startswith(given)]
         like = begin[0] if len(begin) == 1 else nearest(given, names)
         told = f"did you mean {like}?" if like else f"there are {some(names, 20)}" if names else ""
-        missing = f": {path} is missing" if not os.path.isfile(path) else ""
+        missing = "" if exists else f": {path} is missing"
         return f"there is no problem set {problem_set!r}{missing}" + (f"; {told}" if told else "")
 
     def not_graded(self, problem_set: str) -> str:
